@@ -1,0 +1,2 @@
+// Package paligemma runs PaliGemma vision-language models from GGUF files.
+package paligemma

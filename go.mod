@@ -1,0 +1,3 @@
+module github.com/pgcli/paligemma
+
+go 1.26
