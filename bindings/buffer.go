@@ -1,0 +1,122 @@
+package bindings
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+)
+
+// A BufferType is a kind of memory: a device's own, or the CPU's with weights
+// repacked for its kernels.
+type BufferType struct {
+	lib *Lib
+	ptr buftPtr
+}
+
+// BufferType returns the device's ordinary memory.
+func (d Device) BufferType() BufferType { return BufferType{d.lib, d.lib.fn.devBufferType(d.ptr)} }
+
+// ExtraBufferTypes returns the device's special memories for weights, such as
+// CPU_REPACK. A tensor may live there only if SupportsOp says so.
+func (d Device) ExtraBufferTypes() []BufferType {
+	get := d.proc("ggml_backend_dev_get_extra_bufts")
+	if get == 0 {
+		return nil
+	}
+	list, _, _ := purego.SyscallN(get, uintptr(d.ptr))
+	if list == 0 {
+		return nil
+	}
+	var types []BufferType
+	for p := pointer[buftPtr](list); *p != 0; p = (*buftPtr)(unsafe.Add(unsafe.Pointer(p), unsafe.Sizeof(*p))) {
+		types = append(types, BufferType{d.lib, *p})
+	}
+	return types
+}
+
+// Name returns ggml's name of the memory.
+func (t BufferType) Name() string { return t.lib.fn.buftName(t.ptr) }
+
+// Alignment returns the alignment of tensors in bytes.
+func (t BufferType) Alignment() int { return int(t.lib.fn.buftAlignment(t.ptr)) }
+
+// Host reports whether the memory is the CPU's, readable in place.
+func (t BufferType) Host() bool { return t.lib.fn.buftIsHost(t.ptr) }
+
+// TensorBytes returns what x takes in this memory, padding included.
+func (t BufferType) TensorBytes(x Tensor) int { return int(t.lib.fn.buftAllocSize(t.ptr, x.ptr)) }
+
+// Alloc returns size bytes of this memory. The caller must Close the buffer.
+func (t BufferType) Alloc(size int) (*Buffer, error) {
+	ptr := t.lib.fn.buftAlloc(t.ptr, uintptr(size))
+	if ptr == 0 {
+		return nil, fmt.Errorf("bindings: no %d bytes of %s memory", size, t.Name())
+	}
+	return newBuffer(t.lib, ptr), nil
+}
+
+// A Buffer is memory on a device that holds tensors.
+type Buffer struct {
+	owner[bufferPtr]
+	mapped []byte // keeps host memory in use that the buffer borrows
+}
+
+func newBuffer(lib *Lib, ptr bufferPtr) *Buffer {
+	b := new(Buffer)
+	b.open(lib, ptr, lib.fn.bufferFree)
+	return b
+}
+
+// Borrow makes a buffer of host memory that the caller keeps mapped and
+// unchanged until Close, without copying it. data must be outside Go's heap,
+// such as a mapped file. largest is the size of the biggest tensor in it. Not
+// every device can: the error says so.
+func (d Device) Borrow(data []byte, largest int) (*Buffer, error) {
+	if len(data) == 0 {
+		return nil, fmt.Errorf("bindings: no memory to borrow")
+	}
+	base := address(uintptr(unsafe.Pointer(unsafe.SliceData(data))))
+	ptr := d.lib.fn.devHostPtrBuffer(d.ptr, base, uintptr(len(data)), uintptr(largest))
+	if ptr == 0 {
+		return nil, fmt.Errorf("bindings: device %s cannot read host memory in place", d.Name())
+	}
+	b := newBuffer(d.lib, ptr)
+	b.mapped = data
+	return b, nil
+}
+
+// Bytes returns the buffer's size.
+func (b *Buffer) Bytes() int { return int(b.lib.fn.bufferSize(b.ptr)) }
+
+// Clear fills the buffer with value.
+func (b *Buffer) Clear(value byte) { b.lib.fn.bufferClear(b.ptr, value) }
+
+// usageWeights tells the scheduler to compute where the weights are.
+const usageWeights = 1
+
+// MarkWeights says that the buffer holds weights: the scheduler then computes
+// where they are.
+func (b *Buffer) MarkWeights() { b.lib.fn.bufferSetUsage(b.ptr, usageWeights) }
+
+// Place puts x at offset in the buffer, which must have room for it there.
+func (b *Buffer) Place(x Tensor, offset int) error {
+	size := x.Bytes()
+	if offset < 0 || size > b.Bytes() || offset > b.Bytes()-size {
+		return fmt.Errorf("bindings: tensor of %d bytes at offset %d of a buffer of %d", size, offset, b.Bytes())
+	}
+	base := b.lib.fn.bufferBase(b.ptr)
+	if s := b.lib.fn.tensorAlloc(b.ptr, x.ptr, base+address(offset)); s != Success {
+		return fmt.Errorf("bindings: place tensor: %v", s)
+	}
+	return nil
+}
+
+// Close frees the memory. Tensors in it must not be used again. It is safe on
+// nil and when closed.
+func (b *Buffer) Close() error {
+	if b == nil {
+		return nil
+	}
+	return b.owner.Close()
+}

@@ -1,0 +1,50 @@
+package bindings
+
+// A Graph is a list of operations in the order they are computed. It lives in
+// a Context and ends with it.
+type Graph struct {
+	lib *Lib
+	ptr graphPtr
+}
+
+// NewGraph returns the context's graph, for up to nodes nodes.
+func (c *Context) NewGraph(nodes int) *Graph {
+	return &Graph{c.lib, c.lib.fn.newGraph(c.ptr, uintptr(nodes), false)}
+}
+
+// Expand appends x and everything that x needs and the graph lacks.
+func (g *Graph) Expand(x Tensor) { g.lib.fn.graphExpand(g.ptr, x.ptr) }
+
+// Len returns the number of nodes.
+func (g *Graph) Len() int { return int(g.lib.fn.graphNodes(g.ptr)) }
+
+// Cap returns the number of nodes there is room for.
+func (g *Graph) Cap() int { return int(g.lib.fn.graphSize(g.ptr)) }
+
+// Node returns node i, 0 <= i < Len.
+func (g *Graph) Node(i int) Tensor { return Tensor{g.lib, g.lib.fn.graphNode(g.ptr, int32(i))} }
+
+// An Allocator owns the memory of a graph's intermediate results on one
+// device, shared between those that are not needed at the same time.
+type Allocator struct{ owner[gallocrPtr] }
+
+// NewAllocator returns an allocator in memory t. The caller must Close it.
+func (t BufferType) NewAllocator() *Allocator {
+	a := new(Allocator)
+	a.open(t.lib, t.lib.fn.gallocNew(t.ptr), t.lib.fn.gallocFree)
+	return a
+}
+
+// Alloc places g's tensors. It reports false when memory does not suffice.
+func (a *Allocator) Alloc(g *Graph) bool { return a.lib.fn.gallocAllocGraph(a.ptr, g.ptr) }
+
+// Bytes returns the memory held.
+func (a *Allocator) Bytes() int { return int(a.lib.fn.gallocBufferSize(a.ptr, 0)) }
+
+// Close frees the memory. It is safe on nil and when closed.
+func (a *Allocator) Close() error {
+	if a == nil {
+		return nil
+	}
+	return a.owner.Close()
+}

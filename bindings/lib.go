@@ -1,0 +1,178 @@
+package bindings
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pgcli/paligemma/ggml"
+)
+
+// A Lib is one loaded ggml. It is safe for concurrent use and is never
+// unloaded: ggml keeps threads and a registry of devices of its own.
+type Lib struct {
+	fn      functions
+	addr    map[string]uintptr // of each symbol, for those passed on as callbacks
+	door    Door
+	path    string
+	version string
+
+	live    atomic.Int64 // open handles
+	logger  atomic.Pointer[slog.Logger]
+	plugins sync.Mutex // guards loading, which ggml does not lock
+}
+
+// A Door says where a Lib came from.
+type Door string
+
+// The two doors.
+const (
+	BuiltIn       Door = "built-in"
+	SharedLibrary Door = "shared library"
+)
+
+// loaded holds the process's libraries: a second Open of the same ggml must
+// find the first, because its device registry exists only once.
+var loaded struct {
+	sync.Mutex
+	libs map[string]*Lib // by real path; "" is the built-in one
+}
+
+// Open returns an engine. With a path it loads that library, or the one in
+// that folder. With "" it takes the first of: the path in the environment
+// variable PALIGEMMA_GGML, the built-in ggml, a library next to the
+// executable, and what the system's loader knows.
+//
+// Errors name every place that was tried, and every missing function.
+func Open(path string) (*Lib, error) {
+	if path == "" {
+		path = fromEnvironment()
+	}
+	if path != "" {
+		return openShared(path)
+	}
+	lib, err := openBuiltIn()
+	if err == nil {
+		return lib, nil
+	}
+	tried := []error{err}
+	for _, path := range defaultPaths() {
+		lib, err := openShared(path)
+		if err == nil {
+			return lib, nil
+		}
+		tried = append(tried, err)
+	}
+	return nil, fmt.Errorf("bindings: no ggml found; build with cgo, or set %s to a ggml library or its folder: %w",
+		environment, errors.Join(tried...))
+}
+
+// ErrNoBuiltIn is returned when the program was built without cgo.
+var ErrNoBuiltIn = errors.New("bindings: this build has no ggml inside (it was built with CGO_ENABLED=0)")
+
+func openBuiltIn() (*Lib, error) {
+	return once("", func() (*Lib, error) {
+		addr := ggml.Symbols()
+		if addr == nil {
+			return nil, ErrNoBuiltIn
+		}
+		lib := &Lib{door: BuiltIn, addr: addr}
+		return lib, lib.fill("the built-in ggml")
+	})
+}
+
+func openShared(path string) (*Lib, error) {
+	file, err := locate(path)
+	if err != nil {
+		return nil, err
+	}
+	key := file
+	if real, err := filepath.EvalSymlinks(file); err == nil {
+		key = real
+	}
+	return once(key, func() (*Lib, error) {
+		handle, err := dlopen(file)
+		if err != nil {
+			return nil, fmt.Errorf("bindings: load %s: %w", file, err)
+		}
+		lib := &Lib{door: SharedLibrary, path: file, addr: resolve(handle)}
+		if err := lib.fill(file); err != nil {
+			return nil, err
+		}
+		// A core without a device brings its processors as plug-ins beside it.
+		if len(lib.Devices()) == 0 && filepath.IsAbs(file) {
+			if _, err := lib.LoadPlugins(filepath.Dir(file)); err != nil {
+				return nil, err
+			}
+		}
+		return lib, nil
+	})
+}
+
+// once returns the library under key, opening it the first time.
+func once(key string, open func() (*Lib, error)) (*Lib, error) {
+	loaded.Lock()
+	defer loaded.Unlock()
+	if lib := loaded.libs[key]; lib != nil {
+		return lib, nil
+	}
+	lib, err := open()
+	if err != nil {
+		return nil, err
+	}
+	if loaded.libs == nil {
+		loaded.libs = map[string]*Lib{}
+	}
+	loaded.libs[key] = lib
+	return lib, nil
+}
+
+// fill points the table at the addresses found, checks that the library is a
+// ggml whose types are laid out as this project's, and takes over its log.
+func (l *Lib) fill(what string) error {
+	if missing := l.fn.register(l.addr); len(missing) > 0 {
+		return &MissingSymbolsError{Library: what, Names: missing, Of: len(l.fn.symbols())}
+	}
+	for t, s := range typeSizes {
+		if block, bytes := int(l.fn.blckSize(t)), int(l.fn.typeSize(t)); block != s.block || bytes != s.bytes {
+			return fmt.Errorf("bindings: %s: type %v has blocks of %d in %d bytes, want %d in %d: not a compatible ggml",
+				what, t, block, bytes, s.block, s.bytes)
+		}
+	}
+	l.version = l.fn.version()
+	l.captureLog()
+	return nil
+}
+
+// Door says whether ggml is built in or came from a shared library.
+func (l *Lib) Door() Door { return l.door }
+
+// Path returns the shared library's file; "" when built in.
+func (l *Lib) Path() string { return l.path }
+
+// Version names ggml's version as the library itself gives it, or, built in,
+// the module that carries it.
+func (l *Lib) Version() string {
+	if l.door == BuiltIn {
+		return fmt.Sprintf("llama.cpp %s (%s %s)", ggml.Commit, ggml.Module, ggml.Version)
+	}
+	return l.version
+}
+
+// Live returns how many handles that own native memory are open: contexts,
+// buffers, backends, allocators and schedulers.
+func (l *Lib) Live() int { return int(l.live.Load()) }
+
+// A MissingSymbolsError lists every function that a library lacks.
+type MissingSymbolsError struct {
+	Library string
+	Names   []string
+	Of      int // functions looked for
+}
+
+func (e *MissingSymbolsError) Error() string {
+	return fmt.Sprintf("bindings: %s lacks %d of %d ggml functions: %q", e.Library, len(e.Names), e.Of, e.Names)
+}

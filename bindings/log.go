@@ -1,0 +1,84 @@
+package bindings
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+)
+
+// SetLogger sends ggml's log to logger; nil silences it, as at the start. A
+// Lib is shared by the whole process, so the last call wins.
+func (l *Lib) SetLogger(logger *slog.Logger) {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	l.logger.Store(logger)
+}
+
+// captureLog points ggml's log at this Lib, silent until SetLogger.
+func (l *Lib) captureLog() {
+	l.SetLogger(nil)
+	logSinks.Lock()
+	logSinks.sinks = append(logSinks.sinks, &logSink{lib: l})
+	id := len(logSinks.sinks) - 1
+	logSinks.Unlock()
+	l.fn.logSet(callback(logCallback()), address(id))
+}
+
+// logSinks and logCallback are global because purego's callbacks cannot be
+// freed and are limited in number: one serves every Lib, told apart by id.
+var logSinks struct {
+	sync.Mutex
+	sinks []*logSink
+}
+
+var logCallback = sync.OnceValue(func() uintptr {
+	return purego.NewCallback(func(level int32, text *byte, id uintptr) uintptr {
+		logSinks.Lock()
+		defer logSinks.Unlock()
+		logSinks.sinks[id].write(level, cString(text))
+		return 0
+	})
+})
+
+// A logSink joins the pieces that ggml logs into whole lines.
+type logSink struct {
+	lib   *Lib
+	level slog.Level
+	line  strings.Builder
+}
+
+// logContinued marks a piece that goes on from the last (GGML_LOG_LEVEL_CONT).
+const logContinued = 5
+
+func (s *logSink) write(level int32, text string) {
+	if level != logContinued {
+		s.level = slog.Level(4 * (level - 2)) // ggml's 1 to 4 are debug to error
+	}
+	for part, rest, found := strings.Cut(text, "\n"); ; part, rest, found = strings.Cut(rest, "\n") {
+		s.line.WriteString(part)
+		if !found {
+			return
+		}
+		if s.line.Len() > 0 {
+			s.lib.logger.Load().Log(context.Background(), s.level, s.line.String(), "source", "ggml")
+		}
+		s.line.Reset()
+	}
+}
+
+// cString copies a C string; nil gives "".
+func cString(p *byte) string {
+	if p == nil {
+		return ""
+	}
+	n := 0
+	for *(*byte)(unsafe.Add(unsafe.Pointer(p), n)) != 0 {
+		n++
+	}
+	return string(unsafe.Slice(p, n))
+}

@@ -1,0 +1,242 @@
+package bindings
+
+// Operations append a node to the context and return it. Names and rules are
+// ggml's; shapes are in ggml's order, fastest axis first.
+
+func (c *Context) tensor(ptr tensorPtr) Tensor { return Tensor{c.lib, ptr} }
+
+// ready reports whether the context is open and every operand is a tensor.
+func (c *Context) ready(operands ...Tensor) bool {
+	for _, x := range operands {
+		if x.ptr == 0 {
+			return false
+		}
+	}
+	return c.ptr != 0
+}
+
+func (c *Context) unary(f func(contextPtr, tensorPtr) tensorPtr, a Tensor) Tensor {
+	if c.ptr == 0 || a.ptr == 0 {
+		return Tensor{}
+	}
+	return c.tensor(f(c.ptr, a.ptr))
+}
+
+func (c *Context) binary(f func(contextPtr, tensorPtr, tensorPtr) tensorPtr, a, b Tensor) Tensor {
+	if c.ptr == 0 || a.ptr == 0 || b.ptr == 0 {
+		return Tensor{}
+	}
+	return c.tensor(f(c.ptr, a.ptr, b.ptr))
+}
+
+// Element by element; b is repeated to the shape of a where it is shorter.
+
+func (c *Context) Add(a, b Tensor) Tensor { return c.binary(c.lib.fn.add, a, b) }
+func (c *Context) Sub(a, b Tensor) Tensor { return c.binary(c.lib.fn.sub, a, b) }
+func (c *Context) Mul(a, b Tensor) Tensor { return c.binary(c.lib.fn.mul, a, b) }
+func (c *Context) Div(a, b Tensor) Tensor { return c.binary(c.lib.fn.div, a, b) }
+func (c *Context) Sqr(a Tensor) Tensor    { return c.unary(c.lib.fn.sqr, a) }
+func (c *Context) Exp(a Tensor) Tensor    { return c.unary(c.lib.fn.exp, a) }
+func (c *Context) Tanh(a Tensor) Tensor   { return c.unary(c.lib.fn.tanh, a) }
+
+// Gelu is the tanh approximation, as in both towers.
+func (c *Context) Gelu(a Tensor) Tensor { return c.unary(c.lib.fn.gelu, a) }
+
+// GeGLU is Gelu(gate) * up.
+func (c *Context) GeGLU(gate, up Tensor) Tensor { return c.binary(c.lib.fn.gegluSplit, gate, up) }
+
+// Scale is a*s + b.
+func (c *Context) Scale(a Tensor, s, b float32) Tensor {
+	if !c.ready(a) {
+		return Tensor{}
+	}
+	if b == 0 {
+		return c.tensor(c.lib.fn.scale(c.ptr, a.ptr, s))
+	}
+	return c.tensor(c.lib.fn.scaleBias(c.ptr, a.ptr, s, b))
+}
+
+// Clamp limits a to [min, max], in place.
+func (c *Context) Clamp(a Tensor, min, max float32) Tensor {
+	if !c.ready(a) {
+		return Tensor{}
+	}
+	return c.tensor(c.lib.fn.clamp(c.ptr, a.ptr, min, max))
+}
+
+// Over rows.
+
+func (c *Context) SumRows(a Tensor) Tensor { return c.unary(c.lib.fn.sumRows, a) }
+func (c *Context) Mean(a Tensor) Tensor    { return c.unary(c.lib.fn.mean, a) }
+func (c *Context) Argmax(a Tensor) Tensor  { return c.unary(c.lib.fn.argmax, a) }
+
+// Argsort gives the indices that sort each row, largest first if descending.
+func (c *Context) Argsort(a Tensor, descending bool) Tensor {
+	if !c.ready(a) {
+		return Tensor{}
+	}
+	var order int32
+	if descending {
+		order = 1
+	}
+	return c.tensor(c.lib.fn.argsort(c.ptr, a.ptr, order))
+}
+
+// Norm makes each row's mean 0 and variance 1, without weights.
+func (c *Context) Norm(a Tensor, eps float32) Tensor {
+	if !c.ready(a) {
+		return Tensor{}
+	}
+	return c.tensor(c.lib.fn.norm(c.ptr, a.ptr, eps))
+}
+
+// RMSNorm makes each row's mean square 1, without weights.
+func (c *Context) RMSNorm(a Tensor, eps float32) Tensor {
+	if !c.ready(a) {
+		return Tensor{}
+	}
+	return c.tensor(c.lib.fn.rmsNorm(c.ptr, a.ptr, eps))
+}
+
+// SoftMax is softmax(a*scale + mask) over rows; the zero mask is none.
+func (c *Context) SoftMax(a, mask Tensor, scale float32) Tensor {
+	if !c.ready(a) {
+		return Tensor{}
+	}
+	if !mask.Valid() && scale == 1 {
+		return c.tensor(c.lib.fn.softMax(c.ptr, a.ptr))
+	}
+	return c.tensor(c.lib.fn.softMaxExt(c.ptr, a.ptr, mask.ptr, scale, 0))
+}
+
+// precF32 asks for float32 sums where a device would use float16.
+const precF32 = 10
+
+// MulMat multiplies a [k, m] by b [k, n] to [m, n], summed in float32. The
+// third and fourth axes of a are repeated to those of b.
+func (c *Context) MulMat(a, b Tensor) Tensor {
+	x := c.binary(c.lib.fn.mulMat, a, b)
+	if x.Valid() {
+		c.lib.fn.mulMatSetPrec(x.ptr, precF32)
+	}
+	return x
+}
+
+// FlashAttention is softmax(softcap(q·k*scale) + mask)·v without a score
+// matrix: q [e, n, h], k and v [e, m, hk], mask [m, n] float16 or none. The
+// result is [e, h, n]. softcap 0 is none.
+func (c *Context) FlashAttention(q, k, v, mask Tensor, scale, softcap float32) Tensor {
+	if !c.ready(q, k, v) {
+		return Tensor{}
+	}
+	x := c.tensor(c.lib.fn.flashAttnExt(c.ptr, q.ptr, k.ptr, v.ptr, mask.ptr, scale, 0, softcap))
+	c.lib.fn.flashAttnSetPrec(x.ptr, precF32)
+	return x
+}
+
+// ropeNeoX pairs dimension i with i + dims/2.
+const ropeNeoX = 2
+
+// RoPE rotates the first dims elements of each row of a [e, h, n] by angles
+// pos*base^(-2i/dims), pairing halves ("NeoX"). pos is [n] int32.
+func (c *Context) RoPE(a, pos Tensor, dims int, base float32) Tensor {
+	if !c.ready(a, pos) {
+		return Tensor{}
+	}
+	return c.tensor(c.lib.fn.ropeExt(c.ptr, a.ptr, pos.ptr, 0, int32(dims), ropeNeoX, 0, base, 1, 0, 1, 0, 0))
+}
+
+// Moving data.
+
+func (c *Context) GetRows(a, rows Tensor) Tensor { return c.binary(c.lib.fn.getRows, a, rows) }
+func (c *Context) Copy(from, to Tensor) Tensor   { return c.binary(c.lib.fn.cpy, from, to) }
+func (c *Context) Cont(a Tensor) Tensor          { return c.unary(c.lib.fn.cont, a) }
+func (c *Context) Transpose(a Tensor) Tensor     { return c.unary(c.lib.fn.transpose, a) }
+
+// SetRows writes the rows of b over the given rows of a and returns a.
+func (c *Context) SetRows(a, b, rows Tensor) Tensor {
+	if !c.ready(a, b, rows) {
+		return Tensor{}
+	}
+	return c.tensor(c.lib.fn.setRows(c.ptr, a.ptr, b.ptr, rows.ptr))
+}
+
+// Cast converts a to type t.
+func (c *Context) Cast(a Tensor, t Type) Tensor {
+	if !c.ready(a) {
+		return Tensor{}
+	}
+	return c.tensor(c.lib.fn.cast(c.ptr, a.ptr, t))
+}
+
+// Reshape views contiguous a in another shape.
+func (c *Context) Reshape(a Tensor, ne [4]int64) Tensor {
+	if !c.ready(a) {
+		return Tensor{}
+	}
+	return c.tensor(c.lib.fn.reshape4D(c.ptr, a.ptr, ne[0], ne[1], ne[2], ne[3]))
+}
+
+// View is a part of a: shape ne, strides nb1 to nb3 and offset in bytes.
+func (c *Context) View(a Tensor, ne [4]int64, nb1, nb2, nb3, offset int) Tensor {
+	if !c.ready(a) {
+		return Tensor{}
+	}
+	return c.tensor(c.lib.fn.view4D(c.ptr, a.ptr, ne[0], ne[1], ne[2], ne[3],
+		uintptr(nb1), uintptr(nb2), uintptr(nb3), uintptr(offset)))
+}
+
+// Permute moves axis i of a to axes[i].
+func (c *Context) Permute(a Tensor, axes [4]int32) Tensor {
+	if !c.ready(a) {
+		return Tensor{}
+	}
+	return c.tensor(c.lib.fn.permute(c.ptr, a.ptr, axes[0], axes[1], axes[2], axes[3]))
+}
+
+// Concat appends b to a along axis dim.
+func (c *Context) Concat(a, b Tensor, dim int) Tensor {
+	if !c.ready(a, b) {
+		return Tensor{}
+	}
+	return c.tensor(c.lib.fn.concat(c.ptr, a.ptr, b.ptr, int32(dim)))
+}
+
+// Repeat tiles a to shape ne, a multiple of its own.
+func (c *Context) Repeat(a Tensor, ne [4]int64) Tensor {
+	if !c.ready(a) {
+		return Tensor{}
+	}
+	return c.tensor(c.lib.fn.repeat4D(c.ptr, a.ptr, ne[0], ne[1], ne[2], ne[3]))
+}
+
+// Pad appends zeros to each axis.
+func (c *Context) Pad(a Tensor, p [4]int32) Tensor {
+	if !c.ready(a) {
+		return Tensor{}
+	}
+	return c.tensor(c.lib.fn.pad(c.ptr, a.ptr, p[0], p[1], p[2], p[3]))
+}
+
+// Patches unfolds image [w, h, ch] into the patches under a kernel of shape
+// [pw, ph, ch, n] that moves by its own size: [pw*ph*ch, w/pw, h/ph] of type t.
+func (c *Context) Patches(kernel, image Tensor, pw, ph int, t Type) Tensor {
+	if !c.ready(kernel, image) {
+		return Tensor{}
+	}
+	return c.tensor(c.lib.fn.im2col(c.ptr, kernel.ptr, image.ptr, int32(pw), int32(ph), 0, 0, 1, 1, true, t))
+}
+
+// Custom appends an operation of our own on args, cut into tasks parts; tasks
+// -1 means one per thread.
+func (c *Context) Custom(op CustomOp, t Type, ne [4]int64, tasks int, args ...Tensor) Tensor {
+	if !c.ready(args...) || len(args) == 0 {
+		return Tensor{}
+	}
+	ptrs := make([]tensorPtr, len(args))
+	for i, x := range args {
+		ptrs[i] = x.ptr
+	}
+	return c.tensor(c.lib.fn.custom4D(c.ptr, t, ne[0], ne[1], ne[2], ne[3], &ptrs[0], int32(len(ptrs)),
+		op.fn, int32(tasks), op.userdata))
+}

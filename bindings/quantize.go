@@ -1,0 +1,44 @@
+package bindings
+
+import "fmt"
+
+// Quantize writes len(src)/rowLen rows of src to dst as type t, with ggml's
+// own quantizer. dst must have room for exactly those rows. F32 rows are not
+// its business. Rows may be quantized in parallel by several calls.
+//
+// src must be finite: ggml ends the process on some types otherwise, so other
+// values are refused here, with their place.
+func (l *Lib) Quantize(t Type, dst []byte, src []float32, rowLen int) error {
+	switch {
+	case !t.Known() || t == F32 || t == I32 || t == I64:
+		return fmt.Errorf("bindings: quantize to %v: not a type ggml quantizes to", t)
+	case rowLen <= 0 || rowLen%t.Block() != 0:
+		return fmt.Errorf("bindings: quantize rows of %d to %v: want a multiple of %d", rowLen, t, t.Block())
+	case len(src)%rowLen != 0:
+		return fmt.Errorf("bindings: quantize %d values in rows of %d: want whole rows", len(src), rowLen)
+	case len(dst) != t.RowBytes(rowLen)*(len(src)/rowLen):
+		return fmt.Errorf("bindings: quantize %d rows of %d to %v: %d bytes given, want %d",
+			len(src)/rowLen, rowLen, t, len(dst), t.RowBytes(rowLen)*(len(src)/rowLen))
+	case len(src) == 0:
+		return nil
+	}
+	for i, v := range src {
+		if v-v != 0 {
+			return fmt.Errorf("bindings: quantize to %v: value %d is %v", t, i, v)
+		}
+	}
+	n := l.fn.quantizeChunk(t, &src[0], &dst[0], 0, int64(len(src)/rowLen), int64(rowLen), nil)
+	if int(n) != len(dst) {
+		return fmt.Errorf("bindings: quantize to %v wrote %d bytes, want %d", t, n, len(dst))
+	}
+	return nil
+}
+
+// ValidateRows reports whether data holds rows of type t that ggml accepts:
+// whole blocks with finite scales.
+func (l *Lib) ValidateRows(t Type, data []byte) bool {
+	if !t.Known() || len(data)%t.BlockBytes() != 0 {
+		return false
+	}
+	return len(data) == 0 || l.fn.validateRowData(t, &data[0], uintptr(len(data)))
+}
