@@ -1,0 +1,145 @@
+package gguf
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"os"
+)
+
+// A File is an open GGUF file. All methods but Close are safe for concurrent
+// use by multiple goroutines; none writes to the file.
+type File struct {
+	src  io.ReaderAt
+	size int64
+	stop func() error // releases what Open holds; nil after New
+
+	version   int
+	alignment int64
+	dataStart int64
+	keys      []Key
+	keyIndex  map[string]int
+	tensors   []Tensor
+	tensorIdx map[string]int
+}
+
+// Open opens the GGUF file at path and reads its header. On Linux, macOS and
+// the BSDs the file is mapped into memory; elsewhere, and on file systems that
+// cannot map, tensors are read when asked for.
+//
+// The file must not be shortened while it is open: touching a page of a
+// mapping beyond the end of its file stops the process. The caller must Close
+// the File.
+func Open(path string) (*File, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("gguf: %w", err)
+	}
+	f, err := open(file)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
+	}
+	return f, nil
+}
+
+// open takes over file, except when it fails.
+func open(file *os.File) (*File, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("gguf: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("gguf: not a regular file")
+	}
+	m, err := mapFile(file, info.Size())
+	if err != nil {
+		f, err := New(file, info.Size())
+		if err != nil {
+			return nil, err
+		}
+		f.stop = file.Close
+		return f, nil
+	}
+	f, err := New(m, info.Size())
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	f.stop = func() error { return errors.Join(m.Close(), file.Close()) }
+	return f, nil
+}
+
+// New reads the header of the GGUF file that the first size bytes of r hold.
+// r stays the caller's: it must outlive the File and allow concurrent ReadAt
+// calls if the File is used concurrently, and Close does not close it.
+func New(r io.ReaderAt, size int64) (*File, error) {
+	f := &File{src: r, size: size, alignment: DefaultAlignment}
+	d := newDecoder(r, 0, min(max(size, 0), maxHeader))
+	nTensors, nKeys := f.readPreamble(d)
+	f.readKeys(d, nKeys)
+	f.readTensors(d, nTensors)
+	if d.err != nil {
+		return nil, d.err
+	}
+	return f, nil
+}
+
+// Smallest encodings: a key is a length, a byte, a type and a byte; a tensor
+// a length, a byte, a dimension count, a type and an offset.
+const (
+	minKeyBytes    = 8 + 1 + 4 + 1
+	minTensorBytes = 8 + 1 + 4 + 4 + 8
+)
+
+// readPreamble reads the fields before the first key.
+func (f *File) readPreamble(d *decoder) (nTensors, nKeys int) {
+	if d.need(int64(len(magic)), "the magic number") {
+		b, err := d.r.Peek(len(magic))
+		switch {
+		case err != nil:
+			d.failRead(err)
+		case string(b) == "FUGG":
+			d.fail(0, "big-endian GGUF files are not supported")
+		case string(b) != magic:
+			d.fail(0, "not a GGUF file: it starts with %q, not %q", b, magic)
+		}
+		d.skip(int64(len(magic)))
+	}
+	at := d.pos
+	version := d.uint32("the version")
+	if d.err == nil && version != 2 && version != 3 {
+		if swapped := bits.ReverseBytes32(version); swapped >= 1 && swapped <= 3 {
+			d.fail(at, "big-endian GGUF files are not supported (version %d, byte-swapped)", swapped)
+		}
+		d.fail(at, "GGUF version %d is not supported, only 2 and 3 are", version)
+	}
+	f.version = int(version)
+	nTensors = d.count(minTensorBytes, "tensor count")
+	nKeys = d.count(minKeyBytes, "key count")
+	return nTensors, nKeys
+}
+
+// Close releases the file. Afterwards no slice from [File.Bytes] may be
+// touched, and readers fail with [os.ErrClosed]. It is safe on nil and may be
+// called again.
+func (f *File) Close() error {
+	if f == nil || f.stop == nil {
+		return nil
+	}
+	stop := f.stop
+	f.stop = nil
+	return stop()
+}
+
+// Version returns the version of the format, 2 or 3.
+func (f *File) Version() int { return f.version }
+
+// Alignment returns the alignment of tensor data in bytes, a power of two.
+func (f *File) Alignment() int64 { return f.alignment }
+
+// Size returns the size of the file in bytes.
+func (f *File) Size() int64 { return f.size }
+
+// DataOffset returns where tensor data starts, in bytes from the start of the
+// file. Without tensors it may lie beyond the end.
+func (f *File) DataOffset() int64 { return f.dataStart }
