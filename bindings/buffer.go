@@ -68,15 +68,24 @@ func newBuffer(lib *Lib, ptr bufferPtr) *Buffer {
 	return b
 }
 
+// borrowAlignment is what ggml's CPU buffers must start at, in bytes.
+const borrowAlignment = 32
+
 // Borrow makes a buffer of host memory that the caller keeps mapped and
 // unchanged until Close, without copying it. data must be outside Go's heap,
-// such as a mapped file. largest is the size of the biggest tensor in it. Not
-// every device can: the error says so.
+// such as a mapped file, and start at a multiple of 32 bytes. largest is the
+// size of the biggest tensor in it. Not every device can: the error says so.
 func (d Device) Borrow(data []byte, largest int) (*Buffer, error) {
-	if len(data) == 0 {
-		return nil, fmt.Errorf("bindings: no memory to borrow")
-	}
 	base := address(uintptr(unsafe.Pointer(unsafe.SliceData(data))))
+	if len(data) == 0 || base%borrowAlignment != 0 {
+		return nil, fmt.Errorf("bindings: borrow %d bytes at an address that is %d mod %d, want some at 0",
+			len(data), base%borrowAlignment, borrowAlignment)
+	}
+	// ggml calls through a nil pointer on a device without this ability, and
+	// only a struct that differs between versions tells which have it.
+	if backend := d.Backend(); d.Type() != CPU && backend != "Metal" && backend != "MTL" {
+		return nil, fmt.Errorf("bindings: device %s cannot read host memory in place", d.Name())
+	}
 	ptr := d.lib.fn.devHostPtrBuffer(d.ptr, base, uintptr(len(data)), uintptr(largest))
 	if ptr == 0 {
 		return nil, fmt.Errorf("bindings: device %s cannot read host memory in place", d.Name())

@@ -1,0 +1,152 @@
+package nn
+
+import "github.com/pgcli/paligemma/bindings"
+
+// f32Rows checks the common rule of arithmetic: float32 with packed rows.
+func (g *Graph) f32Rows(op string, operands ...Tensor) bool {
+	if !g.begin(op, operands...) {
+		return false
+	}
+	for i, x := range operands {
+		if x.typ != bindings.F32 || !x.rowsContiguous() {
+			g.fail(op, "operand %d is %v (rows contiguous: %t), want f32 with contiguous rows", i+1, x, x.rowsContiguous())
+			return false
+		}
+	}
+	return true
+}
+
+// arithmetic applies f element by element, b repeated over a.
+func (g *Graph) arithmetic(op string, f func(a, b bindings.Tensor) bindings.Tensor, a, b Tensor) Tensor {
+	if !g.f32Rows(op, a, b) {
+		return Tensor{}
+	}
+	for i := range a.ne {
+		if a.ne[i]%b.ne[i] != 0 {
+			return g.fail(op, "%v does not repeat to %v", b, a)
+		}
+	}
+	return g.node(op, f(a.t, b.t), bindings.F32, a.ne, nil)
+}
+
+// Add is a + b; b is repeated to a's shape.
+func (g *Graph) Add(a, b Tensor) Tensor { return g.arithmetic("add", g.home.ctx.Add, a, b) }
+
+// Sub is a - b; b is repeated to a's shape.
+func (g *Graph) Sub(a, b Tensor) Tensor { return g.arithmetic("sub", g.home.ctx.Sub, a, b) }
+
+// Mul is a * b element by element; b is repeated to a's shape.
+func (g *Graph) Mul(a, b Tensor) Tensor { return g.arithmetic("mul", g.home.ctx.Mul, a, b) }
+
+// Div is a / b element by element; b is repeated to a's shape.
+func (g *Graph) Div(a, b Tensor) Tensor { return g.arithmetic("div", g.home.ctx.Div, a, b) }
+
+// pointwise applies f to each element; rows may lie apart.
+func (g *Graph) pointwise(op string, f func(bindings.Tensor) bindings.Tensor, a Tensor) Tensor {
+	if !g.f32Rows(op, a) {
+		return Tensor{}
+	}
+	if !a.rowsPacked() {
+		return g.fail(op, "%v has permuted rows; make it contiguous first", a)
+	}
+	return g.node(op, f(a.t), bindings.F32, a.ne, nil)
+}
+
+// GELU is 0.5a(1 + tanh(sqrt(2/pi)(a + 0.044715a^3))), the tanh approximation
+// that both towers were trained with. ggml's CPU code reads it from a table
+// indexed by float16, so results carry float16's precision.
+func (g *Graph) GELU(a Tensor) Tensor { return g.pointwise("gelu", g.home.ctx.Gelu, a) }
+
+// Tanh is the hyperbolic tangent.
+func (g *Graph) Tanh(a Tensor) Tensor { return g.pointwise("tanh", g.home.ctx.Tanh, a) }
+
+// Exp is e^a.
+func (g *Graph) Exp(a Tensor) Tensor { return g.pointwise("exp", g.home.ctx.Exp, a) }
+
+// Sqr is a^2.
+func (g *Graph) Sqr(a Tensor) Tensor { return g.pointwise("sqr", g.home.ctx.Sqr, a) }
+
+// GeGLU is gelu(gate) * up, fused.
+func (g *Graph) GeGLU(gate, up Tensor) Tensor {
+	if !g.f32Rows("geglu", gate, up) {
+		return Tensor{}
+	}
+	if gate.ne != up.ne || !gate.rowsPacked() || !up.rowsPacked() {
+		return g.fail("geglu", "gate %v and up %v: want the same shape, without permuted rows", gate, up)
+	}
+	return g.node("geglu", g.home.ctx.GeGLU(gate.t, up.t), bindings.F32, gate.ne, nil)
+}
+
+// Scale is a * s.
+func (g *Graph) Scale(a Tensor, s float32) Tensor {
+	if !g.f32Rows("scale", a) {
+		return Tensor{}
+	}
+	if !finite(s) || !a.contiguous() {
+		return g.fail("scale", "%v by %v: want a contiguous tensor and a finite factor", a, s)
+	}
+	return g.node("scale", g.home.ctx.Scale(a.t, s, 0), bindings.F32, a.ne, nil)
+}
+
+// Softcap is limit * tanh(a / limit), which keeps values within ±limit (Gemma
+// 2, arXiv:2408.00118, section 2). A limit of 0 means none.
+func (g *Graph) Softcap(a Tensor, limit float32) Tensor {
+	if limit == 0 {
+		return a
+	}
+	return g.Scale(g.Tanh(g.Scale(a, 1/limit)), limit)
+}
+
+// normal applies a normalization of rows.
+func (g *Graph) normal(op string, f func(bindings.Tensor, float32) bindings.Tensor, a Tensor, eps float32) Tensor {
+	if !g.f32Rows(op, a) {
+		return Tensor{}
+	}
+	if !finite(eps) || eps < 0 {
+		return g.fail(op, "epsilon is %v, want 0 or more", eps)
+	}
+	return g.node(op, f(a.t, eps), bindings.F32, a.ne, nil)
+}
+
+// Norm is (a - mean) / sqrt(variance + eps) over rows, without weights.
+func (g *Graph) Norm(a Tensor, eps float32) Tensor { return g.normal("norm", g.home.ctx.Norm, a, eps) }
+
+// RMSNorm is a / sqrt(mean(a^2) + eps) over rows, without weights.
+func (g *Graph) RMSNorm(a Tensor, eps float32) Tensor {
+	return g.normal("rms_norm", g.home.ctx.RMSNorm, a, eps)
+}
+
+// SumRows sums each row: [n, ...] to [1, ...].
+func (g *Graph) SumRows(a Tensor) Tensor { return g.reduce("sum_rows", g.home.ctx.SumRows, a) }
+
+// Mean averages each row: [n, ...] to [1, ...].
+func (g *Graph) Mean(a Tensor) Tensor { return g.reduce("mean", g.home.ctx.Mean, a) }
+
+func (g *Graph) reduce(op string, f func(bindings.Tensor) bindings.Tensor, a Tensor) Tensor {
+	if !g.f32Rows(op, a) {
+		return Tensor{}
+	}
+	return g.node(op, f(a.t), bindings.F32, [4]int{1, a.ne[1], a.ne[2], a.ne[3]}, nil)
+}
+
+// Argmax gives the place of the largest value of each row: [n, m] to i32 [m].
+func (g *Graph) Argmax(a Tensor) Tensor {
+	if !g.f32Rows("argmax", a) {
+		return Tensor{}
+	}
+	if a.ne[2] != 1 || a.ne[3] != 1 || !a.contiguous() {
+		return g.fail("argmax", "%v: want a contiguous matrix", a)
+	}
+	return g.node("argmax", g.home.ctx.Argmax(a.t), bindings.I32, [4]int{a.ne[1], 1, 1, 1}, nil)
+}
+
+// Argsort gives the order that sorts each row: i32 of a's shape.
+func (g *Graph) Argsort(a Tensor, descending bool) Tensor {
+	if !g.f32Rows("argsort", a) {
+		return Tensor{}
+	}
+	if !a.contiguous() {
+		return g.fail("argsort", "%v is not contiguous", a)
+	}
+	return g.node("argsort", g.home.ctx.Argsort(a.t, descending), bindings.I32, a.ne, nil)
+}

@@ -1,0 +1,123 @@
+package nn
+
+import "github.com/pgcli/paligemma/bindings"
+
+// Matrix products and what is built of them.
+
+// MulMat multiplies each column of x by the rows of w: w [k, m] and x [k, n]
+// give [m, n], summed in float32. Axes 2 and 3 of w are repeated to those of
+// x. On the CPU a quantized w makes ggml quantize the columns of x too.
+func (g *Graph) MulMat(w, x Tensor) Tensor {
+	if !g.begin("mul_mat", w, x) {
+		return Tensor{}
+	}
+	switch {
+	case x.typ != bindings.F32 || w.typ == bindings.I32 || w.typ == bindings.I64:
+		return g.fail("mul_mat", "%v by %v: want numbers by f32", w, x)
+	case !w.rowsContiguous() || !x.rowsContiguous():
+		return g.fail("mul_mat", "%v by %v: rows are not contiguous", w, x)
+	case w.nb[0] > w.nb[1] && w.ne[1] > 1:
+		return g.fail("mul_mat", "%v is transposed", w)
+	case w.ne[0] != x.ne[0]:
+		return g.fail("mul_mat", "%v by %v: rows of %d and %d", w, x, w.ne[0], x.ne[0])
+	case x.ne[2]%w.ne[2] != 0 || x.ne[3]%w.ne[3] != 0:
+		return g.fail("mul_mat", "%v does not repeat to %v", w, x)
+	}
+	return g.node("mul_mat", g.home.ctx.MulMat(w.t, x.t), bindings.F32, [4]int{w.ne[1], x.ne[1], x.ne[2], x.ne[3]}, nil)
+}
+
+// SoftMax is softmax(a*scale + mask) over rows of a [m, n, h]. mask [m, n] is
+// f32 or f16, repeated over heads; the zero mask is none.
+func (g *Graph) SoftMax(a, mask Tensor, scale float32) Tensor {
+	if !g.f32Rows("soft_max", a) || mask.t.Valid() && !g.maskFits("soft_max", mask) {
+		return Tensor{}
+	}
+	switch {
+	case !a.contiguous() || !finite(scale):
+		return g.fail("soft_max", "%v by %v: want a contiguous tensor and a finite scale", a, scale)
+	case mask.t.Valid() && (mask.ne[0] != a.ne[0] || mask.ne[1] != a.ne[1] || a.ne[2]%mask.ne[2] != 0 || a.ne[3]%mask.ne[3] != 0):
+		return g.fail("soft_max", "mask %v over scores %v", mask, a)
+	}
+	return g.node("soft_max", g.home.ctx.SoftMax(a.t, mask.t, scale), bindings.F32, a.ne, nil)
+}
+
+func (g *Graph) maskFits(op string, mask Tensor) bool {
+	if err := g.use(mask.home); err != nil {
+		g.fail(op, "mask: %w", err)
+		return false
+	}
+	if mask.typ != bindings.F32 && mask.typ != bindings.F16 || !mask.contiguous() {
+		g.fail(op, "mask is %v, want contiguous f32 or f16", mask)
+		return false
+	}
+	return true
+}
+
+// FlashAttention is Attention without a score matrix in memory: q [e, n, h],
+// k and v [e, m, hk] with h a multiple of hk give [e, h, n]. mask [m, n] is
+// f16, or zero for none; softcap 0 is none.
+//
+// It equals: scores = k·q per head, softcap(scores*scale), + mask, softmax
+// over m, times v, heads side by side.
+func (g *Graph) FlashAttention(q, k, v, mask Tensor, scale, softcap float32) Tensor {
+	const op = "flash_attn"
+	if !g.begin(op, q, k, v) || mask.t.Valid() && !g.maskFits(op, mask) {
+		return Tensor{}
+	}
+	float := func(t bindings.Type) bool { return t == bindings.F32 || t == bindings.F16 }
+	switch {
+	case q.typ != bindings.F32 || !float(k.typ) || !float(v.typ):
+		return g.fail(op, "q %v, k %v, v %v: want f32 queries, f32 or f16 keys and values", q, k, v)
+	case !q.rowsContiguous() || !k.rowsContiguous() || !v.rowsContiguous():
+		return g.fail(op, "q %v, k %v, v %v: rows are not contiguous", q, k, v)
+	case q.ne[0] != k.ne[0] || k.ne[1] != v.ne[1] || k.ne[2] != v.ne[2] || q.ne[2]%k.ne[2] != 0:
+		return g.fail(op, "q %v, k %v, v %v: want [e n h], [e m hk], [e m hk]", q, k, v)
+	case q.ne[3] != 1 || k.ne[3] != 1 || v.ne[3] != 1:
+		return g.fail(op, "q %v, k %v, v %v: want three axes", q, k, v)
+	case mask.t.Valid() && (mask.typ != bindings.F16 || mask.ne != [4]int{k.ne[1], q.ne[1], 1, 1}):
+		return g.fail(op, "mask %v, want f16 [%d %d]", mask, k.ne[1], q.ne[1])
+	case !finite(scale) || !finite(softcap) || softcap < 0:
+		return g.fail(op, "scale %v, softcap %v", scale, softcap)
+	}
+	ne := [4]int{v.ne[0], q.ne[2], q.ne[1], 1}
+	return g.node(op, g.home.ctx.FlashAttention(q.t, k.t, v.t, mask.t, scale, softcap), bindings.F32, ne, nil)
+}
+
+// RoPE rotates pairs (i, i+e/2) of each row of a [e, h, n] by the angle
+// pos*base^(-2i/e); pos is i32 [n]. (RoFormer, arXiv:2104.09864, in the
+// half-split form of Gemma.)
+func (g *Graph) RoPE(a, pos Tensor, base float32) Tensor {
+	if !g.f32Rows("rope", a) {
+		return Tensor{}
+	}
+	if err := g.use(pos.home); !pos.t.Valid() || err != nil {
+		return g.fail("rope", "positions are missing")
+	}
+	switch {
+	case a.ne[0]%2 != 0:
+		return g.fail("rope", "%v: rows of odd length", a)
+	case pos.typ != bindings.I32 || pos.ne != [4]int{a.ne[2], 1, 1, 1}:
+		return g.fail("rope", "positions %v for %v, want i32 [%d]", pos, a, a.ne[2])
+	case !finite(base) || base <= 0:
+		return g.fail("rope", "base %v, want more than 0", base)
+	}
+	return g.node("rope", g.home.ctx.RoPE(a.t, pos.t, a.ne[0], base), bindings.F32, a.ne, nil)
+}
+
+// Patches cuts image [w, h, c] into squares of side p, each a column in the
+// order x, y, c: f32 [p*p*c, w/p*h/p], squares row by row.
+func (g *Graph) Patches(image Tensor, p int) Tensor {
+	if !g.f32Rows("patches", image) {
+		return Tensor{}
+	}
+	w, h, c := image.ne[0], image.ne[1], image.ne[2]
+	if p < 1 || w%p != 0 || h%p != 0 || image.ne[3] != 1 || g.room == 0 {
+		return g.fail("patches", "%v in squares of side %d, want [w h c] in whole squares", image, p)
+	}
+	g.room-- // the kernel below, of which ggml reads only the shape
+	kernel := g.home.ctx.New(bindings.F32, int64(p), int64(p), int64(c), 1)
+	kernel.MarkInput()
+	ne := [4]int{p * p * c, w / p, h / p, 1}
+	cols := g.node("patches", g.home.ctx.Patches(kernel, image.t, p, p, bindings.F32), bindings.F32, ne, nil)
+	return g.Reshape(cols, ne[0], ne[1]*ne[2])
+}

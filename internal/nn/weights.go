@@ -1,0 +1,60 @@
+package nn
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Weights reads a part of a store by name and shape. It keeps every error, so
+// that a model can ask for all it needs and report all that is wrong at once.
+type Weights struct {
+	store  *Store
+	prefix string
+	errs   *[]error
+}
+
+// NewWeights reads from s.
+func NewWeights(s *Store) Weights { return Weights{store: s, errs: new([]error)} }
+
+// Sub reads names that begin with name and i, as "blk.3."; a negative i is
+// left out. Errors go to the same list.
+func (w Weights) Sub(name string, i int) Weights {
+	w.prefix = scoped(w.prefix, name, i)
+	return w
+}
+
+// Has reports whether there is a tensor of that name.
+func (w Weights) Has(name string) bool { _, ok := w.store.tensors[w.prefix+name]; return ok }
+
+// Get returns the tensor of that name, which must have the given shape. When
+// it does not, it returns the zero Tensor and keeps a TensorError.
+func (w Weights) Get(name string, shape ...int) Tensor {
+	x, ok := w.store.tensors[w.prefix+name]
+	ne, err := shape4(x.typ, shape)
+	switch {
+	case !ok:
+		*w.errs = append(*w.errs, &TensorError{Name: w.prefix + name, Want: shape})
+	case err != nil || x.ne != ne:
+		*w.errs = append(*w.errs, &TensorError{Name: w.prefix + name, Want: shape, Got: x.Shape()})
+	default:
+		return x
+	}
+	return Tensor{}
+}
+
+// Err returns all errors of Get so far, joined; nil if there are none.
+func (w Weights) Err() error { return errors.Join(*w.errs...) }
+
+// A TensorError is a tensor that a file lacks, or holds in another shape.
+type TensorError struct {
+	Name string
+	Want []int // fastest axis first
+	Got  []int // nil when there is no such tensor
+}
+
+func (e *TensorError) Error() string {
+	if e.Got == nil {
+		return fmt.Sprintf("tensor %s of shape %v is missing", e.Name, e.Want)
+	}
+	return fmt.Sprintf("tensor %s has shape %v, want %v", e.Name, e.Got, e.Want)
+}
