@@ -164,9 +164,10 @@ func Decode(file []byte, maxPixels int) (m *RGB, err error) {
 	return m.upright(orientation(file, f.exif)), nil
 }
 
-// broken wraps a decoder's error with what was being decoded.
+// broken wraps a decoder's error with what was being decoded. Only some decoders tell
+// a file that ends early from one that is wrong.
 func (f *format) broken(file []byte, err error) error {
-	state := "broken"
+	state := "broken or truncated"
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		state = "truncated"
 	}

@@ -1,0 +1,197 @@
+package imageproc
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"runtime"
+	"testing"
+)
+
+// opaque hides an image's type, so that FromImage reads it through At.
+type opaque struct{ image.Image }
+
+// TestFastPathsEqualAt compares each converter with the plain reading through At, on a
+// sub-image whose rows are padded and whose origin is odd.
+func TestFastPathsEqualAt(t *testing.T) {
+	src := pattern("noise", 40, 30)
+	r, part := image.Rect(1, 2, 41, 32), image.Rect(4, 5, 37, 30)
+	palette := color.Palette{color.NRGBA{200, 100, 50, 9}, color.Gray{77}, color.RGBA{1, 2, 3, 255}, color.Black}
+	images := []draw.Image{
+		image.NewGray(r), image.NewGray16(r), image.NewRGBA(r), image.NewNRGBA(r), image.NewNRGBA64(r),
+		image.NewRGBA64(r), image.NewPaletted(r, palette), image.NewCMYK(r),
+	}
+	for _, img := range images {
+		draw.Draw(img, r, src, image.Point{}, draw.Src)
+		sub := img.(interface {
+			SubImage(image.Rectangle) image.Image
+		}).SubImage(part)
+		compareWithAt(t, sub, 1) // one level: Pillow rounds CMYK and alpha otherwise than Go
+	}
+}
+
+// ratios are the chroma subsamplings of image.YCbCr.
+func ratios() []image.YCbCrSubsampleRatio {
+	return []image.YCbCrSubsampleRatio{
+		image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422, image.YCbCrSubsampleRatio420,
+		image.YCbCrSubsampleRatio440, image.YCbCrSubsampleRatio411, image.YCbCrSubsampleRatio410,
+	}
+}
+
+// TestFlatChromaEqualsAt: where chroma is constant, interpolating it changes nothing.
+func TestFlatChromaEqualsAt(t *testing.T) {
+	for _, ratio := range ratios() {
+		img := image.NewNYCbCrA(image.Rect(1, 2, 41, 32), ratio)
+		for i := range img.Y {
+			img.Y[i], img.A[i] = uint8(7*i), 255
+		}
+		for i := range img.Cb {
+			img.Cb[i], img.Cr[i] = 90, 170
+		}
+		part := image.Rect(4, 5, 37, 30)
+		compareWithAt(t, img.SubImage(part), 1)
+		compareWithAt(t, img.YCbCr.SubImage(part), 1)
+	}
+}
+
+// TestChromaOfSubImage: inside its border, where cells beyond are not seen, a sub-image
+// of any origin has the colours of the whole.
+func TestChromaOfSubImage(t *testing.T) {
+	for _, ratio := range ratios() {
+		img := image.NewYCbCr(image.Rect(0, 0, 40, 30), ratio)
+		for i := range img.Cb {
+			img.Cb[i], img.Cr[i] = uint8(i*i*31), uint8(i*i*17)
+		}
+		whole, err := FromImage(img, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for shift := range 4 {
+			r := image.Rect(shift, shift, 33+shift, 21+shift)
+			part, err := FromImage(img.SubImage(r), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for y := 2; y < part.Height-2; y++ {
+				for x := 2; x < part.Width-2; x++ {
+					if got, want := part.At(x, y), whole.At(x+shift, y+shift); got != want {
+						t.Fatalf("%v: pixel (%d, %d) from %v is %v, want %v", ratio, x, y, r.Min, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+func compareWithAt(t *testing.T, img image.Image, tolerance int) {
+	t.Helper()
+	fast, err := FromImage(img, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow, err := FromImage(opaque{img}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if converter(img) == nil || converter(opaque{img}) != nil {
+		t.Fatalf("%T: the two paths are not different", img)
+	}
+	if largest, count := diff(t, fast.Pix, slow.Pix); largest > tolerance {
+		t.Errorf("%T: %d samples differ from At, by up to %d; want at most %d", img, count, largest, tolerance)
+	}
+}
+
+// TestAlphaIsDropped: the colour under a transparent pixel counts, premultiplied or not.
+func TestAlphaIsDropped(t *testing.T) {
+	want := []byte{200, 100, 50}
+	n := image.NewNRGBA(image.Rect(0, 0, 1, 1))
+	n.Pix = []byte{200, 100, 50, 0}
+	p := image.NewRGBA(image.Rect(0, 0, 1, 1))
+	p.Pix = []byte{80, 40, 20, 102} // 0.4 of it
+	for _, img := range []image.Image{n, p, opaque{p}} {
+		m, err := FromImage(img, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(m.Pix, want) {
+			t.Errorf("%T: got %v, want %v", img, m.Pix, want)
+		}
+	}
+}
+
+func TestRGBIsAnImage(t *testing.T) {
+	m := pattern("noise", 5, 4)
+	if same, err := FromImage(m, 0); err != nil || same != m {
+		t.Errorf("FromImage(*RGB) = %p, %v; want the image itself, %p", same, err, m)
+	}
+	copied, err := FromImage(opaque{m}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(copied.Pix, m.Pix) {
+		t.Error("At does not give back the pixels")
+	}
+	if c := m.At(5, 0); c != (color.RGBA{}) {
+		t.Errorf("At outside the picture is %v", c)
+	}
+}
+
+// TestLayout pins [w, h, 3]: planes of channels, rows from the top, in [-1, 1].
+func TestLayout(t *testing.T) {
+	m := newRGB(2, 2)
+	copy(m.Pix, []byte{255, 0, 0 /**/, 0, 255, 0 /**/, 0, 0, 255 /**/, 0, 0, 0})
+	want := []float32{1, -1, -1, -1 /**/, -1, 1, -1, -1 /**/, -1, -1, 1, -1}
+	for _, f := range []Filter{Bicubic, Bilinear} {
+		px, err := Prepare(m, Options{Size: 2, Filter: f})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fmt.Sprint(px) != fmt.Sprint(want) {
+			t.Errorf("filter %d: got %v, want %v", f, px, want)
+		}
+	}
+}
+
+// TestThreadsDoNotMatter runs both filters on 1, 2, 3 and 16 processors.
+func TestThreadsDoNotMatter(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	m := pattern("noise", 301, 203)
+	var first [2]string
+	for _, n := range []int{1, 2, 3, 16} {
+		runtime.GOMAXPROCS(n)
+		for f := range first {
+			px, err := Prepare(m, Options{Size: 56, Filter: Filter(f)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := fmt.Sprint(px)
+			if first[f] == "" {
+				first[f] = got
+			}
+			if got != first[f] {
+				t.Errorf("filter %d on %d processors differs from one", f, n)
+			}
+		}
+	}
+}
+
+func BenchmarkPrepare(b *testing.B) {
+	rgb := pattern("noise", 4000, 3000)
+	nrgba := image.NewNRGBA(rgb.Bounds())
+	draw.Draw(nrgba, nrgba.Rect, rgb, image.Point{}, draw.Src)
+	ycbcr := image.NewYCbCr(rgb.Bounds(), image.YCbCrSubsampleRatio420)
+	for name, img := range map[string]image.Image{"RGB": rgb, "NRGBA": nrgba, "YCbCr": ycbcr} {
+		for _, f := range []Filter{Bicubic, Bilinear} {
+			b.Run(fmt.Sprintf("%s/filter=%d", name, f), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := Prepare(img, Options{Size: 224, Filter: f}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
