@@ -8,4 +8,5 @@ require (
 	github.com/ollama/ollama v0.17.4 // indirect
 	golang.org/x/image v0.47.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
 )

@@ -1,0 +1,83 @@
+package spm
+
+import "fmt"
+
+// A Tokenizer turns text into ids and back. It is immutable: any number of
+// goroutines may use it at the same time.
+type Tokenizer struct {
+	vocab       Vocabulary
+	ids         map[string]int32 // id of every piece
+	byteIDs     [256]int32
+	userDefined trie
+	longest     int // length in bytes of the longest piece that merging can reach
+}
+
+// New checks v and builds its tokenizer, which keeps v's slices: do not change
+// them afterwards. The error names the piece, its value and what was expected.
+func New(v Vocabulary) (*Tokenizer, error) {
+	if err := v.check(); err != nil {
+		return nil, err
+	}
+	t := &Tokenizer{vocab: v, ids: make(map[string]int32, len(v.Pieces))}
+	for i, piece := range v.Pieces {
+		id := int32(i)
+		if first, found := t.ids[piece]; found {
+			return nil, fmt.Errorf("spm: piece %q has two ids, %d and %d", piece, first, id)
+		}
+		t.ids[piece] = id
+		if t.inText(id) {
+			t.longest = max(t.longest, len(piece))
+		}
+		switch v.Types[id] {
+		case UserDefined:
+			t.userDefined.insert(piece)
+		case Byte:
+			b, _ := byteValue(piece) // checked above
+			t.byteIDs[b] = id
+		}
+	}
+	return t, nil
+}
+
+// Len is the number of pieces; ids run from 0 to Len-1.
+func (t *Tokenizer) Len() int { return len(t.vocab.Pieces) }
+
+// BOS is the id that starts a prompt.
+func (t *Tokenizer) BOS() int32 { return t.vocab.BOS }
+
+// EOS is the id that ends an answer.
+func (t *Tokenizer) EOS() int32 { return t.vocab.EOS }
+
+// PAD is the id that fills a batch, or -1.
+func (t *Tokenizer) PAD() int32 { return t.vocab.PAD }
+
+// UNK is the id of the unknown piece. Encode never returns it.
+func (t *Tokenizer) UNK() int32 { return t.vocab.UNK }
+
+// ID finds a piece as it is spelled in the vocabulary: "▁cat", "<bos>",
+// "<0x0A>". It is an exact look-up, not an encoding.
+func (t *Tokenizer) ID(piece string) (int32, bool) {
+	id, ok := t.ids[piece]
+	return id, ok
+}
+
+// Piece is the spelling of id in the vocabulary, the opposite of ID.
+func (t *Tokenizer) Piece(id int32) (string, bool) {
+	if !t.valid(id) {
+		return "", false
+	}
+	return t.vocab.Pieces[id], true
+}
+
+// valid reports whether id is in the vocabulary.
+func (t *Tokenizer) valid(id int32) bool { return id >= 0 && int(id) < len(t.vocab.Pieces) }
+
+// inText reports whether a text can hold id as a whole. It cannot reach control,
+// unknown and byte pieces: their spelling in a text is plain text.
+func (t *Tokenizer) inText(id int32) bool {
+	switch t.vocab.Types[id] {
+	case Normal, UserDefined, Unused:
+		return true
+	}
+	return false
+}
