@@ -22,12 +22,21 @@ func (b *Backend) Close() error {
 // Device returns the device that the backend computes on.
 func (b *Backend) Device() Device { return b.device }
 
-// Compute runs an allocated graph and waits for its end.
-func (b *Backend) Compute(g *Graph) Status { return b.lib.fn.backendCompute(b.ptr, g.ptr) }
+// Compute runs an allocated graph and waits for its end. It fails when either
+// is closed.
+func (b *Backend) Compute(g *Graph) Status {
+	if b.isClosed() || !g.usable(b.lib) {
+		return Failed
+	}
+	return b.lib.fn.backendCompute(b.ptr, g.ptr)
+}
 
 // AbortOn makes computations stop with Aborted at the next node once flag is
-// set. It reports false if the backend cannot, as most GPUs.
+// set. It reports false if the backend cannot, as most GPUs, or is closed.
 func (b *Backend) AbortOn(flag *AbortFlag) bool {
+	if b.isClosed() || flag.isClosed() || flag.lib != b.lib {
+		return false
+	}
 	set := b.device.proc("ggml_backend_set_abort_callback")
 	if set == 0 {
 		return false
@@ -69,34 +78,65 @@ func (f *AbortFlag) Close() error {
 	return f.owner.Close()
 }
 
+// maxBackends is GGML_SCHED_MAX_BACKENDS.
+const maxBackends = 16
+
 // A Scheduler splits graphs over several backends, copying between them, and
 // owns the memory of their intermediate results.
 type Scheduler struct{ owner[schedPtr] }
 
 // NewScheduler returns a scheduler for graphs of up to nodes nodes. Operations
-// go to the first backend that supports them; the last must be the CPU's. The
-// caller must Close it before the backends.
+// go to the first backend that supports them. All must be open, the last one
+// must be the CPU's and nodes positive: otherwise the scheduler is closed from
+// the start. The caller must Close it before the backends.
 func (l *Lib) NewScheduler(backends []*Backend, nodes int) *Scheduler {
+	s := new(Scheduler)
 	ptrs := make([]backendPtr, len(backends))
 	for i, b := range backends {
+		if b.isClosed() || b.lib != l {
+			return s
+		}
 		ptrs[i] = b.ptr
 	}
-	s := new(Scheduler)
+	last := len(backends) - 1
+	if last < 0 || last >= maxBackends || backends[last].device.Type() != CPU || nodes < 1 || nodes > contextLimit {
+		return s
+	}
 	s.open(l, l.fn.schedNew(&ptrs[0], nil, int32(len(ptrs)), uintptr(nodes), false, false), l.fn.schedFree)
 	return s
 }
 
 // Alloc places g's tensors. It reports false when memory does not suffice.
-func (s *Scheduler) Alloc(g *Graph) bool { return s.lib.fn.schedAllocGraph(s.ptr, g.ptr) }
+// What is closed has none.
+func (s *Scheduler) Alloc(g *Graph) bool {
+	return !s.isClosed() && g.usable(s.lib) && s.lib.fn.schedAllocGraph(s.ptr, g.ptr)
+}
 
-// Compute runs the graph that Alloc placed last.
-func (s *Scheduler) Compute(g *Graph) Status { return s.lib.fn.schedCompute(s.ptr, g.ptr) }
+// Compute runs the graph that Alloc placed last. It fails when either is
+// closed.
+func (s *Scheduler) Compute(g *Graph) Status {
+	if s.isClosed() || !g.usable(s.lib) {
+		return Failed
+	}
+	return s.lib.fn.schedCompute(s.ptr, g.ptr)
+}
 
 // Splits returns into how many parts the last graph was cut.
-func (s *Scheduler) Splits() int { return int(s.lib.fn.schedSplits(s.ptr)) }
+func (s *Scheduler) Splits() int {
+	if s.isClosed() {
+		return 0
+	}
+	return int(s.lib.fn.schedSplits(s.ptr))
+}
 
-// Bytes returns the memory that s holds on b for intermediate results.
-func (s *Scheduler) Bytes(b *Backend) int { return int(s.lib.fn.schedBufferSize(s.ptr, b.ptr)) }
+// Bytes returns the memory that s holds on b, one of its backends, for
+// intermediate results.
+func (s *Scheduler) Bytes(b *Backend) int {
+	if s.isClosed() || b.isClosed() {
+		return 0
+	}
+	return int(s.lib.fn.schedBufferSize(s.ptr, b.ptr))
+}
 
 // Close frees the scheduler. It is safe on nil and when closed.
 func (s *Scheduler) Close() error {

@@ -45,10 +45,18 @@ func (t BufferType) Alignment() int { return int(t.lib.fn.buftAlignment(t.ptr)) 
 func (t BufferType) Host() bool { return t.lib.fn.buftIsHost(t.ptr) }
 
 // TensorBytes returns what x takes in this memory, padding included.
-func (t BufferType) TensorBytes(x Tensor) int { return int(t.lib.fn.buftAllocSize(t.ptr, x.ptr)) }
+func (t BufferType) TensorBytes(x Tensor) int {
+	if !x.Valid() {
+		return 0
+	}
+	return int(t.lib.fn.buftAllocSize(t.ptr, x.ptr))
+}
 
 // Alloc returns size bytes of this memory. The caller must Close the buffer.
 func (t BufferType) Alloc(size int) (*Buffer, error) {
+	if size < 0 {
+		return nil, fmt.Errorf("bindings: %d bytes of %s memory", size, t.Name())
+	}
 	ptr := t.lib.fn.buftAlloc(t.ptr, uintptr(size))
 	if ptr == 0 {
 		return nil, fmt.Errorf("bindings: no %d bytes of %s memory", size, t.Name())
@@ -96,21 +104,43 @@ func (d Device) Borrow(data []byte, largest int) (*Buffer, error) {
 }
 
 // Bytes returns the buffer's size.
-func (b *Buffer) Bytes() int { return int(b.lib.fn.bufferSize(b.ptr)) }
+func (b *Buffer) Bytes() int {
+	if b.isClosed() {
+		return 0
+	}
+	return int(b.lib.fn.bufferSize(b.ptr))
+}
 
 // Clear fills the buffer with value.
-func (b *Buffer) Clear(value byte) { b.lib.fn.bufferClear(b.ptr, value) }
+func (b *Buffer) Clear(value byte) {
+	if !b.isClosed() {
+		b.lib.fn.bufferClear(b.ptr, value)
+	}
+}
 
 // usageWeights tells the scheduler to compute where the weights are.
 const usageWeights = 1
 
 // MarkWeights says that the buffer holds weights: the scheduler then computes
 // where they are.
-func (b *Buffer) MarkWeights() { b.lib.fn.bufferSetUsage(b.ptr, usageWeights) }
+func (b *Buffer) MarkWeights() {
+	if !b.isClosed() {
+		b.lib.fn.bufferSetUsage(b.ptr, usageWeights)
+	}
+}
 
-// Place puts x at offset in the buffer, which must have room for it there.
+// Place puts x, made by New and not yet placed, at offset in the buffer, which
+// must have room for it there.
 func (b *Buffer) Place(x Tensor, offset int) error {
-	size := x.Bytes()
+	switch {
+	case b.isClosed():
+		return fmt.Errorf("bindings: place tensor: buffer %w", ErrClosed)
+	case !x.Valid():
+		return errNoTensor
+	case x.Placed() || x.Op() != "NONE":
+		return fmt.Errorf("bindings: tensor %q (%s) has memory already or is computed", x.Name(), x.Op())
+	}
+	size := int(b.lib.fn.bufferAllocSize(b.ptr, x.ptr))
 	if offset < 0 || size > b.Bytes() || offset > b.Bytes()-size {
 		return fmt.Errorf("bindings: tensor of %d bytes at offset %d of a buffer of %d", size, offset, b.Bytes())
 	}

@@ -11,53 +11,82 @@ import (
 type CustomOp struct {
 	fn       callback
 	userdata address
+	run      func(dst Tensor, ith, nth int) // set instead for an operation in Go
 }
 
 // CustomFromC makes an operation of a C function
 // void (*)(struct ggml_tensor *dst, int ith, int nth, void *userdata)
 // given by address, such as package kernels has.
-func CustomFromC(fn, userdata uintptr) CustomOp { return CustomOp{callback(fn), address(userdata)} }
+func CustomFromC(fn, userdata uintptr) CustomOp {
+	return CustomOp{fn: callback(fn), userdata: address(userdata)}
+}
 
-// NewCustomOp makes an operation of a Go function, which computes part ith of
-// nth of dst. release frees it, after the graphs that use it.
-func NewCustomOp(fn func(dst Tensor, ith, nth int)) (op CustomOp, release func()) {
-	id := goOps.add(fn)
-	return CustomOp{callback(goOpCallback()), address(id)}, func() { goOps.remove(id) }
+// CustomFromGo makes an operation of a Go function, which computes part ith of
+// nth of dst. It reads its operands and writes dst with Get and Set, and must
+// not panic.
+func CustomFromGo(run func(dst Tensor, ith, nth int)) CustomOp { return CustomOp{run: run} }
+
+// Custom appends an operation of our own on args, cut into tasks parts; tasks
+// -1 means one per thread.
+func (c *Context) Custom(op CustomOp, t Type, ne [4]int64, tasks int, args ...Tensor) Tensor {
+	if !c.ready(args...) || len(args) == 0 {
+		return Tensor{}
+	}
+	if op.run != nil {
+		id := goOps.add(goOp{c, op.run})
+		c.goOps = append(c.goOps, id)
+		op.fn, op.userdata = callback(goOpCallback()), address(id)
+	}
+	ptrs := make([]tensorPtr, len(args))
+	for i, x := range args {
+		ptrs[i] = x.ptr
+	}
+	return c.tensor(c.lib.fn.custom4D(c.ptr, t, ne[0], ne[1], ne[2], ne[3], &ptrs[0], int32(len(ptrs)),
+		op.fn, int32(tasks), op.userdata))
+}
+
+// A goOp is a node that Go computes. It lives as long as its context.
+type goOp struct {
+	ctx *Context
+	run func(dst Tensor, ith, nth int)
 }
 
 // goOps is global, as the callback is: see logSinks.
-var goOps = goOpTable{fns: map[uintptr]func(Tensor, int, int){}}
+var goOps = goOpTable{ops: map[uintptr]goOp{}}
 
 type goOpTable struct {
 	sync.RWMutex
 	next uintptr
-	fns  map[uintptr]func(Tensor, int, int)
+	ops  map[uintptr]goOp
 }
 
-func (t *goOpTable) add(fn func(Tensor, int, int)) uintptr {
+func (t *goOpTable) add(op goOp) uintptr {
 	t.Lock()
 	defer t.Unlock()
 	t.next++
-	t.fns[t.next] = fn
+	t.ops[t.next] = op
 	return t.next
 }
 
-func (t *goOpTable) remove(id uintptr) {
+func (t *goOpTable) remove(ids []uintptr) {
 	t.Lock()
 	defer t.Unlock()
-	delete(t.fns, id)
+	for _, id := range ids {
+		delete(t.ops, id)
+	}
 }
 
-func (t *goOpTable) get(id uintptr) func(Tensor, int, int) {
+func (t *goOpTable) get(id uintptr) (op goOp, ok bool) {
 	t.RLock()
 	defer t.RUnlock()
-	return t.fns[id]
+	op, ok = t.ops[id]
+	return op, ok
 }
 
 var goOpCallback = sync.OnceValue(func() uintptr {
 	return purego.NewCallback(func(dst tensorPtr, ith, nth int32, id uintptr) uintptr {
-		if fn := goOps.get(id); fn != nil {
-			fn(Tensor{ptr: dst}, int(ith), int(nth))
+		if op, ok := goOps.get(id); ok {
+			op.run(Tensor{op.ctx, dst}, int(ith), int(nth))
 		}
 		return 0
 	})

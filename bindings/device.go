@@ -2,7 +2,6 @@ package bindings
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,7 +84,7 @@ func (d Device) SupportsBuffer(b BufferType) bool { return d.lib.fn.devSupportsB
 
 // SupportsOp reports whether the device can compute t, the result of an
 // operation.
-func (d Device) SupportsOp(t Tensor) bool { return d.lib.fn.devSupportsOp(d.ptr, t.ptr) }
+func (d Device) SupportsOp(t Tensor) bool { return t.Valid() && d.lib.fn.devSupportsOp(d.ptr, t.ptr) }
 
 // proc returns a function that the device's backend offers by name; 0 if not.
 func (d Device) proc(name string) uintptr {
@@ -121,12 +120,17 @@ func (l *Lib) LoadPlugins(path string) ([]Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bindings: %w", err)
 	}
+	l.plugins.Lock()
+	defer l.plugins.Unlock()
+	return l.loadPlugins(path)
+}
+
+// loadPlugins is LoadPlugins for a caller that holds the lock.
+func (l *Lib) loadPlugins(path string) ([]Device, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("bindings: plug-ins: %w", err)
 	}
-	l.plugins.Lock()
-	defer l.plugins.Unlock()
 	before := len(l.Devices())
 	if info.IsDir() {
 		l.fn.loadAll(path)
@@ -140,12 +144,15 @@ func (l *Lib) LoadPlugins(path string) ([]Device, error) {
 	return added, nil
 }
 
+// maxThreads is GGML_MAX_N_THREADS.
+const maxThreads = 512
+
 // NewBackend starts a stream of computations on the device. threads counts
 // CPU threads, at least 1; other devices ignore it. The caller must Close the
 // backend, after everything allocated for it.
 func (d Device) NewBackend(threads int) (*Backend, error) {
-	if threads < 1 || threads > math.MaxInt16 {
-		return nil, fmt.Errorf("bindings: %d threads, want 1 to %d", threads, math.MaxInt16)
+	if threads < 1 || threads > maxThreads {
+		return nil, fmt.Errorf("bindings: %d threads, want 1 to %d", threads, maxThreads)
 	}
 	ptr := d.lib.fn.devInit(d.ptr, nil)
 	if ptr == 0 {

@@ -16,3 +16,5 @@ func dlopen(file string) (uintptr, error) {
 }
 
 func dlsym(handle uintptr, name string) (uintptr, error) { return purego.Dlsym(handle, name) }
+
+func dlclose(handle uintptr) { _ = purego.Dlclose(handle) }

@@ -20,3 +20,5 @@ func dlsym(handle uintptr, name string) (uintptr, error) {
 	}
 	return syscall.GetProcAddress(base, name)
 }
+
+func dlclose(handle uintptr) { _ = syscall.FreeLibrary(syscall.Handle(handle)) }

@@ -1,28 +1,55 @@
 package bindings
 
 // A Graph is a list of operations in the order they are computed. It lives in
-// a Context and ends with it.
+// a Context and ends with it: then it is empty and cannot be computed.
 type Graph struct {
-	lib *Lib
+	ctx *Context
 	ptr graphPtr
 }
 
 // NewGraph returns the context's graph, for up to nodes nodes.
 func (c *Context) NewGraph(nodes int) *Graph {
-	return &Graph{c.lib, c.lib.fn.newGraph(c.ptr, uintptr(nodes), false)}
+	if c.ptr == 0 {
+		return &Graph{ctx: c}
+	}
+	return &Graph{c, c.lib.fn.newGraph(c.ptr, uintptr(nodes), false)}
+}
+
+// usable reports whether g can be given to lib.
+func (g *Graph) usable(lib *Lib) bool {
+	return g != nil && g.ptr != 0 && g.ctx.ptr != 0 && g.ctx.lib == lib
 }
 
 // Expand appends x and everything that x needs and the graph lacks.
-func (g *Graph) Expand(x Tensor) { g.lib.fn.graphExpand(g.ptr, x.ptr) }
+func (g *Graph) Expand(x Tensor) {
+	if g.usable(g.ctx.lib) && g.ctx.ready(x) {
+		g.ctx.lib.fn.graphExpand(g.ptr, x.ptr)
+	}
+}
 
 // Len returns the number of nodes.
-func (g *Graph) Len() int { return int(g.lib.fn.graphNodes(g.ptr)) }
+func (g *Graph) Len() int {
+	if !g.usable(g.ctx.lib) {
+		return 0
+	}
+	return int(g.ctx.lib.fn.graphNodes(g.ptr))
+}
 
 // Cap returns the number of nodes there is room for.
-func (g *Graph) Cap() int { return int(g.lib.fn.graphSize(g.ptr)) }
+func (g *Graph) Cap() int {
+	if !g.usable(g.ctx.lib) {
+		return 0
+	}
+	return int(g.ctx.lib.fn.graphSize(g.ptr))
+}
 
-// Node returns node i, 0 <= i < Len.
-func (g *Graph) Node(i int) Tensor { return Tensor{g.lib, g.lib.fn.graphNode(g.ptr, int32(i))} }
+// Node returns node i, 0 <= i < Len; otherwise the zero Tensor.
+func (g *Graph) Node(i int) Tensor {
+	if i < 0 || i >= g.Len() {
+		return Tensor{}
+	}
+	return Tensor{g.ctx, g.ctx.lib.fn.graphNode(g.ptr, int32(i))}
+}
 
 // An Allocator owns the memory of a graph's intermediate results on one
 // device, shared between those that are not needed at the same time.
@@ -36,10 +63,18 @@ func (t BufferType) NewAllocator() *Allocator {
 }
 
 // Alloc places g's tensors. It reports false when memory does not suffice.
-func (a *Allocator) Alloc(g *Graph) bool { return a.lib.fn.gallocAllocGraph(a.ptr, g.ptr) }
+// What is closed has none.
+func (a *Allocator) Alloc(g *Graph) bool {
+	return !a.isClosed() && g.usable(a.lib) && a.lib.fn.gallocAllocGraph(a.ptr, g.ptr)
+}
 
 // Bytes returns the memory held.
-func (a *Allocator) Bytes() int { return int(a.lib.fn.gallocBufferSize(a.ptr, 0)) }
+func (a *Allocator) Bytes() int {
+	if a.isClosed() {
+		return 0
+	}
+	return int(a.lib.fn.gallocBufferSize(a.ptr, 0))
+}
 
 // Close frees the memory. It is safe on nil and when closed.
 func (a *Allocator) Close() error {

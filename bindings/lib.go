@@ -93,23 +93,38 @@ func openShared(path string) (*Lib, error) {
 	if real, err := filepath.EvalSymlinks(file); err == nil {
 		key = real
 	}
-	return once(key, func() (*Lib, error) {
+	lib, err := once(key, func() (*Lib, error) {
 		handle, err := dlopen(file)
 		if err != nil {
 			return nil, fmt.Errorf("bindings: load %s: %w", file, err)
 		}
 		lib := &Lib{door: SharedLibrary, path: file, addr: resolve(handle)}
 		if err := lib.fill(file); err != nil {
+			dlclose(handle)
 			return nil, err
-		}
-		// A core without a device brings its processors as plug-ins beside it.
-		if len(lib.Devices()) == 0 && filepath.IsAbs(file) {
-			if _, err := lib.LoadPlugins(filepath.Dir(file)); err != nil {
-				return nil, err
-			}
 		}
 		return lib, nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	if err := lib.loadOwnPlugins(); err != nil {
+		return nil, err
+	}
+	return lib, nil
+}
+
+// loadOwnPlugins finds the devices of a core that has none built in and brings
+// its processors as plug-ins beside it. A core whose plug-ins are missing stays
+// loaded, so that a later Open can look for them again.
+func (l *Lib) loadOwnPlugins() error {
+	l.plugins.Lock()
+	defer l.plugins.Unlock()
+	if len(l.Devices()) > 0 || !filepath.IsAbs(l.path) {
+		return nil
+	}
+	_, err := l.loadPlugins(filepath.Dir(l.path))
+	return err
 }
 
 // once returns the library under key, opening it the first time.

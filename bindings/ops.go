@@ -3,12 +3,13 @@ package bindings
 // Operations append a node to the context and return it. Names and rules are
 // ggml's; shapes are in ggml's order, fastest axis first.
 
-func (c *Context) tensor(ptr tensorPtr) Tensor { return Tensor{c.lib, ptr} }
+func (c *Context) tensor(ptr tensorPtr) Tensor { return Tensor{c, ptr} }
 
-// ready reports whether the context is open and every operand is a tensor.
+// ready reports whether the context is open and every operand is a tensor of
+// the same library.
 func (c *Context) ready(operands ...Tensor) bool {
 	for _, x := range operands {
-		if x.ptr == 0 {
+		if !x.Valid() || x.ctx.lib != c.lib {
 			return false
 		}
 	}
@@ -16,14 +17,14 @@ func (c *Context) ready(operands ...Tensor) bool {
 }
 
 func (c *Context) unary(f func(contextPtr, tensorPtr) tensorPtr, a Tensor) Tensor {
-	if c.ptr == 0 || a.ptr == 0 {
+	if !c.ready(a) {
 		return Tensor{}
 	}
 	return c.tensor(f(c.ptr, a.ptr))
 }
 
 func (c *Context) binary(f func(contextPtr, tensorPtr, tensorPtr) tensorPtr, a, b Tensor) Tensor {
-	if c.ptr == 0 || a.ptr == 0 || b.ptr == 0 {
+	if !c.ready(a, b) {
 		return Tensor{}
 	}
 	return c.tensor(f(c.ptr, a.ptr, b.ptr))
@@ -225,18 +226,4 @@ func (c *Context) Patches(kernel, image Tensor, pw, ph int, t Type) Tensor {
 		return Tensor{}
 	}
 	return c.tensor(c.lib.fn.im2col(c.ptr, kernel.ptr, image.ptr, int32(pw), int32(ph), 0, 0, 1, 1, true, t))
-}
-
-// Custom appends an operation of our own on args, cut into tasks parts; tasks
-// -1 means one per thread.
-func (c *Context) Custom(op CustomOp, t Type, ne [4]int64, tasks int, args ...Tensor) Tensor {
-	if !c.ready(args...) || len(args) == 0 {
-		return Tensor{}
-	}
-	ptrs := make([]tensorPtr, len(args))
-	for i, x := range args {
-		ptrs[i] = x.ptr
-	}
-	return c.tensor(c.lib.fn.custom4D(c.ptr, t, ne[0], ne[1], ne[2], ne[3], &ptrs[0], int32(len(ptrs)),
-		op.fn, int32(tasks), op.userdata))
 }

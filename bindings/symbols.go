@@ -136,6 +136,7 @@ func (f *functions) symbols() []symbol {
 		{"ggml_backend_buffer_free", &f.bufferFree},
 		{"ggml_backend_buffer_get_base", &f.bufferBase},
 		{"ggml_backend_buffer_get_size", &f.bufferSize},
+		{"ggml_backend_buffer_get_alloc_size", &f.bufferAllocSize},
 		{"ggml_backend_buffer_clear", &f.bufferClear},
 		{"ggml_backend_buffer_set_usage", &f.bufferSetUsage},
 		{"ggml_backend_tensor_alloc", &f.tensorAlloc},

@@ -155,20 +155,21 @@ type functions struct {
 	unload             func(regPtr)
 
 	// Buffers and tensor data.
-	buftName       func(buftPtr) string
-	buftAlloc      func(buftPtr, uintptr) bufferPtr
-	buftAlignment  func(buftPtr) uintptr
-	buftMaxSize    func(buftPtr) uintptr
-	buftAllocSize  func(buftPtr, tensorPtr) uintptr
-	buftIsHost     func(buftPtr) bool
-	bufferFree     func(bufferPtr)
-	bufferBase     func(bufferPtr) address
-	bufferSize     func(bufferPtr) uintptr
-	bufferClear    func(bufferPtr, uint8)
-	bufferSetUsage func(b bufferPtr, usage int32)
-	tensorAlloc    func(b bufferPtr, t tensorPtr, addr address) Status
-	tensorSet      func(t tensorPtr, data *byte, offset, size uintptr)
-	tensorGet      func(t tensorPtr, data *byte, offset, size uintptr)
+	buftName        func(buftPtr) string
+	buftAlloc       func(buftPtr, uintptr) bufferPtr
+	buftAlignment   func(buftPtr) uintptr
+	buftMaxSize     func(buftPtr) uintptr
+	buftAllocSize   func(buftPtr, tensorPtr) uintptr
+	buftIsHost      func(buftPtr) bool
+	bufferFree      func(bufferPtr)
+	bufferBase      func(bufferPtr) address
+	bufferSize      func(bufferPtr) uintptr
+	bufferAllocSize func(bufferPtr, tensorPtr) uintptr
+	bufferClear     func(bufferPtr, uint8)
+	bufferSetUsage  func(b bufferPtr, usage int32)
+	tensorAlloc     func(b bufferPtr, t tensorPtr, addr address) Status
+	tensorSet       func(t tensorPtr, data *byte, offset, size uintptr)
+	tensorGet       func(t tensorPtr, data *byte, offset, size uintptr)
 
 	// Log.
 	logSet func(fn callback, userdata address)

@@ -126,6 +126,7 @@ extern char ggml_backend_buft_is_host[];
 extern char ggml_backend_buffer_free[];
 extern char ggml_backend_buffer_get_base[];
 extern char ggml_backend_buffer_get_size[];
+extern char ggml_backend_buffer_get_alloc_size[];
 extern char ggml_backend_buffer_clear[];
 extern char ggml_backend_buffer_set_usage[];
 extern char ggml_backend_tensor_alloc[];
@@ -255,6 +256,7 @@ static const struct { const char *name; const void *addr; } symbols[] = {
 	{"ggml_backend_buffer_free", ggml_backend_buffer_free},
 	{"ggml_backend_buffer_get_base", ggml_backend_buffer_get_base},
 	{"ggml_backend_buffer_get_size", ggml_backend_buffer_get_size},
+	{"ggml_backend_buffer_get_alloc_size", ggml_backend_buffer_get_alloc_size},
 	{"ggml_backend_buffer_clear", ggml_backend_buffer_clear},
 	{"ggml_backend_buffer_set_usage", ggml_backend_buffer_set_usage},
 	{"ggml_backend_tensor_alloc", ggml_backend_tensor_alloc},
@@ -268,7 +270,7 @@ static const void *symbol_addr(int i) { return symbols[i].addr; }
 */
 import "C"
 
-const symbolCount = 127
+const symbolCount = 128
 
 func symbolAt(i int) (string, uintptr) {
 	return C.GoString(C.symbol_name(C.int(i))), uintptr(C.symbol_addr(C.int(i)))
