@@ -157,17 +157,16 @@ func (j *tokenizerJSON) vocabulary() (Vocabulary, error) {
 		return v, err
 	}
 	v.Types = j.types(v.Pieces)
-	for _, t := range j.AddedTokens {
-		id := int32(t.ID)
-		switch t.Content {
+	for id, piece := range v.Pieces { // checked by their types later
+		switch piece {
 		case "<bos>":
-			v.BOS = id
+			v.BOS = int32(id)
 		case "<eos>":
-			v.EOS = id
+			v.EOS = int32(id)
 		case "<pad>":
-			v.PAD = id
-		case j.Model.UnkToken:
-			v.UNK, v.Types[id] = id, Unknown
+			v.PAD = int32(id)
+		case j.Model.UnkToken: // special in some files only
+			v.UNK, v.Types[id] = int32(id), Unknown
 		}
 	}
 	v.Scores, err = j.scores(v.Pieces, v.Types)
