@@ -20,7 +20,8 @@ type decoder struct {
 }
 
 func newDecoder(r io.ReaderAt, pos, end int64) *decoder {
-	return &decoder{r: bufio.NewReaderSize(io.NewSectionReader(r, pos, end-pos), 64<<10), pos: pos, end: end}
+	size := int(min(end-pos, 64<<10)) // a scalar needs no large buffer
+	return &decoder{r: bufio.NewReaderSize(io.NewSectionReader(r, pos, end-pos), size), pos: pos, end: end}
 }
 
 // fail records that the field at offset at is wrong.

@@ -48,6 +48,7 @@ func TestTypes(t *testing.T) {
 }
 
 func TestTypeSize(t *testing.T) {
+	one := 1 // shifted at run time, so that the test compiles with 32-bit ints
 	for _, c := range []struct {
 		t     Type
 		shape []int
@@ -58,15 +59,15 @@ func TestTypeSize(t *testing.T) {
 		{F16, []int{3}, 6, ""},
 		{Q4_0, []int{64, 3}, 108, ""},
 		{Q6_K, []int{256, 2, 3, 4}, 5040, ""},
-		{I8, []int{math.MaxInt64}, math.MaxInt64, ""},
+		{I8, []int{math.MaxInt}, math.MaxInt, ""},
 		{Q8_0, nil, 0, "not a multiple of the 32"},
 		{Q4_K, []int{1152, 2}, 0, "rows of 1152 elements are not a multiple of the 256 in a block of q4_K"},
 		{F32, []int{2, 0}, 0, "dimension 1 of shape [2 0] is not positive"},
 		{F32, []int{-1}, 0, "not positive"},
 		{Q8_0, []int{-32}, 0, "not positive"},
 		{F32, []int{1, 1, 1, 1, 1}, 0, "5 dimensions"},
-		{F32, []int{1 << 31, 1 << 31}, 0, "overflows"},
-		{IQ1_S, []int{1 << 62, 2}, 0, "overflows"}, // fewer bytes than elements
+		{F32, []int{one << 30, one << 30, 4}, 0, "overflows"},
+		{IQ1_S, []int{one << 30, one << 30, 8}, 0, "overflows"}, // 2^63 elements, but fewer bytes
 		{Type(4), []int{1}, 0, "tensor type 4 is unknown"},
 		{Type(math.MaxUint32), []int{1}, 0, "unknown"},
 	} {

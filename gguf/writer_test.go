@@ -1,0 +1,333 @@
+package gguf
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// memory is an [io.WriterAt] that counts the bytes it is given, and fails after
+// limit bytes, like a full disk, when limit is not 0.
+type memory struct {
+	mu    sync.Mutex
+	data  []byte
+	total int
+	limit int
+}
+
+var errFull = errors.New("disk full")
+
+func (m *memory) WriteAt(p []byte, off int64) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	end := int(off) + len(p)
+	if m.limit > 0 && end > m.limit {
+		return 0, errFull
+	}
+	if end > len(m.data) {
+		m.data = append(m.data, bytes.Repeat([]byte{0xaa}, end-len(m.data))...) // what nobody writes is no zero
+	}
+	m.total += len(p)
+	return copy(m.data[off:], p), nil
+}
+
+// TestRoundTrip writes random content front to back and at random by several
+// goroutines; both must give the same bytes, and read back as declared.
+func TestRoundTrip(t *testing.T) {
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		declare, payload := randomContent(rng)
+
+		var stream bytes.Buffer
+		w := NewWriter(&stream)
+		declare(w)
+		if err := w.WriteHeader(); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		for i, x := range w.tensors {
+			writePieces(t, rng, w, x.Name, payload[i])
+		}
+		if err := w.Finish(); err != nil {
+			t.Fatal(err)
+		}
+
+		mem := &memory{}
+		w = NewWriterAt(mem)
+		declare(w)
+		if err := w.WriteHeader(); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for _, i := range rng.Perm(len(w.tensors)) {
+			rng := rand.New(rand.NewPCG(seed, uint64(i)))
+			wg.Go(func() { writePieces(t, rng, w, w.tensors[i].Name, payload[i]) })
+		}
+		wg.Wait()
+		if err := w.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(mem.data, stream.Bytes()) {
+			t.Fatalf("seed %d: the two writers differ", seed)
+		}
+		if mem.total != len(mem.data) {
+			t.Errorf("seed %d: %d bytes written to a file of %d", seed, mem.total, len(mem.data))
+		}
+		checkContent(t, stream.Bytes(), w, payload)
+	}
+}
+
+// checkContent compares a file with what w declared and with the payloads.
+func checkContent(t *testing.T, file []byte, w *Writer, payload [][]byte) {
+	t.Helper()
+	f := open2(t, file)
+	if int64(len(file))%f.Alignment() != 0 {
+		t.Errorf("%d bytes are not padded to %d", len(file), f.Alignment())
+	}
+	keys, tensors := f.Keys(), f.Tensors()
+	if len(keys) != len(w.keys) || len(tensors) != len(w.tensors) {
+		t.Fatalf("%d keys, %d tensors, want %d, %d", len(keys), len(tensors), len(w.keys), len(w.tensors))
+	}
+	for i, k := range w.keys {
+		got, err := f.Value(k.name)
+		a, b := fmt.Sprintf("%s %T %q", keys[i].Name, got, spell(got)), fmt.Sprintf("%s %T %q", k.name, k.value, spell(k.value))
+		if err != nil || a != b {
+			t.Errorf("got %s, %v\nwant %s", a, err, b)
+		}
+	}
+	end := f.DataOffset()
+	for i, x := range w.tensors {
+		got, err := f.Bytes(x.Name)
+		if err != nil || !bytes.Equal(got, payload[i]) || fmt.Sprint(tensors[i]) != fmt.Sprint(x.Tensor) {
+			t.Errorf("got %+v, %v\nwant %+v", tensors[i], err, x.Tensor)
+		}
+		if tensors[i].Offset != end { // ggml wants no gaps
+			t.Errorf("%s at %d, want %d", x.Name, tensors[i].Offset, end)
+		}
+		end = alignUp(end+x.Size, f.Alignment())
+	}
+}
+
+// randomContent returns a function that declares a random file, and the data
+// of its tensors.
+func randomContent(rng *rand.Rand) (declare func(*Writer), payload [][]byte) {
+	type tensor struct {
+		typ   Type
+		shape []int
+	}
+	var values []any
+	for range rng.IntN(20) {
+		n := rng.IntN(5)
+		values = append(values, []any{
+			uint8(rng.Uint32()), int16(rng.Uint32()), rng.Uint32(), rng.Int64(), rng.Float32(), rng.NormFloat64(), n > 2,
+			strings.Repeat("é", n*7000), make([]uint64, n), make([]int8, n), make([]bool, n*100), make([]float32, n*30000),
+			strings.Split(strings.Repeat("▁piece ", n*9), " "),
+		}[rng.IntN(13)])
+	}
+	var tensors []tensor
+	for range rng.IntN(12) {
+		x := tensor{typ: Type(rng.IntN(len(formats)))}
+		for !x.typ.Valid() {
+			x.typ = Type(rng.IntN(len(formats)))
+		}
+		for range 1 + rng.IntN(MaxDims) {
+			x.shape = append(x.shape, 1+rng.IntN(4))
+		}
+		x.shape[0] *= x.typ.BlockSize()
+		size, err := x.typ.Size(x.shape...)
+		if err != nil {
+			panic(err)
+		}
+		data := pattern(fmt.Sprint("tensor", rng.Uint64()), size)
+		tensors, payload = append(tensors, x), append(payload, data)
+	}
+	align := uint32(8 << rng.IntN(6))
+	return func(w *Writer) {
+		for i, x := range tensors {
+			w.AddTensor(fmt.Sprintf("blk.%d.weight", i), x.typ, x.shape...)
+		}
+		for i, v := range values {
+			w.Add(fmt.Sprintf("key.%d", i), v)
+		}
+		w.Add(alignmentKey, align)
+	}, payload
+}
+
+// writePieces writes data in random pieces.
+func writePieces(t *testing.T, rng *rand.Rand, w *Writer, name string, data []byte) {
+	tw, err := w.Tensor(name)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if tw.Size() != int64(len(data)) {
+		t.Errorf("%s: size %d, want %d", name, tw.Size(), len(data))
+	}
+	for len(data) > 0 {
+		n := 1 + rng.IntN(len(data))
+		if _, err := tw.Write(data[:n]); err != nil {
+			t.Error(err)
+			return
+		}
+		data = data[n:]
+	}
+	if err := tw.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := tw.Close(); err != nil {
+		t.Errorf("second Close: %v", err)
+	}
+}
+
+// Everything that the reader refuses, the writer refuses, by name.
+func TestWriterRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		declare func(*Writer)
+		want    string
+	}{
+		"int":            {func(w *Writer) { w.Add("k", 1) }, `key "k": metadata cannot hold a int`},
+		"nil":            {func(w *Writer) { w.Add("k", nil) }, "cannot hold a <nil>"},
+		"nested":         {func(w *Writer) { w.Add("k", [][]uint8{{1}}) }, "cannot hold a [][]uint8"},
+		"key empty":      {func(w *Writer) { w.Add("", uint8(1)) }, "name is empty"},
+		"key not UTF-8":  {func(w *Writer) { w.Add("\xff", uint8(1)) }, "name is not UTF-8"},
+		"key zero byte":  {func(w *Writer) { w.Add("a\x00", uint8(1)) }, "zero byte"},
+		"key long":       {func(w *Writer) { w.Add(strings.Repeat("k", MaxKeyLen+1), uint8(1)) }, "65536 bytes is longer"},
+		"key twice":      {func(w *Writer) { w.Add("k", true); w.Add("k", true) }, `key "k": declared twice`},
+		"text":           {func(w *Writer) { w.Add("k", "\xc3") }, "string 0 is not UTF-8"},
+		"text in array":  {func(w *Writer) { w.Add("k", []string{"a", "\xc3"}) }, "string 1 is not UTF-8"},
+		"text long":      {func(w *Writer) { w.Add("k", strings.Repeat(" ", maxString+1)) }, "67108865 bytes"},
+		"alignment":      {func(w *Writer) { w.Add(alignmentKey, uint32(33)) }, "alignment 33 is not"},
+		"alignment type": {func(w *Writer) { w.Add(alignmentKey, int32(32)) }, "value is a int32, must be a uint32"},
+		"tensor empty":   {func(w *Writer) { w.AddTensor("", F32, 1) }, "name is empty"},
+		"tensor long":    {func(w *Writer) { w.AddTensor(strings.Repeat("t", 64), F32, 1) }, "64 bytes is longer than 63"},
+		"tensor twice":   {func(w *Writer) { w.AddTensor("t", F32, 1); w.AddTensor("t", F32, 1) }, `tensor "t": declared twice`},
+		"tensor type":    {func(w *Writer) { w.AddTensor("t", 31, 1) }, "tensor type 31 is unknown"},
+		"tensor rows":    {func(w *Writer) { w.AddTensor("t", Q6_K, 1152) }, "rows of 1152"},
+		"tensor shape":   {func(w *Writer) { w.AddTensor("t", F32, 1, 0) }, "dimension 1 of shape [1 0]"},
+		"5 dimensions":   {func(w *Writer) { w.AddTensor("t", F32, 1, 1, 1, 1, 1) }, "5 dimensions"},
+		"too large": {func(w *Writer) {
+			w.AddTensor("t", I8, 1<<30, 1<<30, 4)
+			w.AddTensor("u", I8, 1<<30, 1<<30, 4)
+		}, `tensor "u": the file would be larger`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := NewWriter(io.Discard)
+			c.declare(w)
+			w.Add("later", true) // must not hide the first error
+			err := w.WriteHeader()
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("got %v, want %s", err, c.want)
+			}
+			if again := w.Finish(); again != err {
+				t.Errorf("Finish: %v", again)
+			}
+		})
+	}
+}
+
+// begun returns a Writer after its header, with tensors a (10 bytes) and b (4).
+func begun(t *testing.T, w *Writer) *Writer {
+	t.Helper()
+	w.AddTensor("a", I8, 10)
+	w.AddTensor("b", F32, 1)
+	if err := w.WriteHeader(); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func wantError(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestTensorWriterErrors(t *testing.T) {
+	w := begun(t, NewWriterAt(&memory{}))
+	wantError(t, w.WriteTensor("c", nil), `tensor "c": not declared`)
+	wantError(t, w.Finish(), `tensor "a": declared, but not written`)
+	wantError(t, w.WriteTensor("a", make([]byte, 11)), `tensor "a": 1 bytes too many, its size is 10`)
+	wantError(t, w.WriteTensor("a", make([]byte, 10)), `tensor "a": started twice`)
+	wantError(t, w.Finish(), `tensor "a": not closed`)
+
+	w = begun(t, NewWriterAt(&memory{}))
+	wantError(t, w.WriteTensor("a", make([]byte, 9)), `tensor "a": closed after 9 of 10 bytes`)
+	if err := w.WriteTensor("b", make([]byte, 4)); err != nil {
+		t.Error(err)
+	}
+	wantError(t, w.Finish(), `tensor "a": not closed`)
+
+	w = begun(t, NewWriter(io.Discard))
+	wantError(t, w.WriteTensor("b", make([]byte, 4)), `tensor "b": out of order, tensor "a" comes first`)
+	if err := w.WriteTensor("a", make([]byte, 10)); err != nil {
+		t.Error(err)
+	}
+	wantError(t, w.Finish(), `tensor "b": declared, but not written`)
+	tw, err := w.Tensor("b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tw.Write(make([]byte, 4)); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(tw.Close(), w.Finish()); err != nil {
+		t.Error(err)
+	}
+	_, err = tw.Write(nil)
+	wantError(t, err, "written after Close")
+	wantError(t, w.WriteTensor("a", nil), `tensor "a": started twice`)
+}
+
+func TestPhases(t *testing.T) {
+	w := NewWriter(io.Discard)
+	wantError(t, w.Finish(), "header is not written")
+	_, err := w.Tensor("a")
+	wantError(t, err, "header is not written")
+	for name, late := range map[string]func(*Writer){
+		`key "k": declared after`:    func(w *Writer) { w.Add("k", true) },
+		`tensor "t": declared after`: func(w *Writer) { w.AddTensor("t", F32) },
+		"written twice":              func(w *Writer) { _ = w.WriteHeader() },
+	} {
+		w := NewWriter(io.Discard)
+		if err := w.WriteHeader(); err != nil {
+			t.Fatal(err)
+		}
+		late(w)
+		wantError(t, w.Finish(), name)
+	}
+}
+
+// TestFullDisk fails at every byte of a small file: some call must say so, and
+// Finish must never succeed.
+func TestFullDisk(t *testing.T) {
+	whole := &memory{}
+	w := begun(t, NewWriterAt(whole))
+	if err := errors.Join(w.WriteTensor("a", make([]byte, 10)), w.WriteTensor("b", make([]byte, 4)), w.Finish()); err != nil {
+		t.Fatal(err)
+	}
+	for limit := 1; limit < len(whole.data); limit++ {
+		w := NewWriterAt(&memory{limit: limit})
+		w.AddTensor("a", I8, 10)
+		w.AddTensor("b", F32, 1)
+		err := errors.Join(w.WriteHeader(), w.WriteTensor("a", make([]byte, 10)), w.WriteTensor("b", make([]byte, 4)))
+		if !errors.Is(err, errFull) || !errors.Is(w.Finish(), errFull) {
+			t.Fatalf("limit %d: %v, %v", limit, err, w.Finish())
+		}
+	}
+}
+
+// shortWriter breaks the contract of io.Writer: it takes less without an error.
+type shortWriter struct{}
+
+func (shortWriter) Write(p []byte) (int, error) { return len(p) / 2, nil }
+
+func TestShortWrite(t *testing.T) {
+	if err := NewWriter(shortWriter{}).WriteHeader(); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("got %v", err)
+	}
+}
