@@ -5,7 +5,7 @@ import (
 	"image/color"
 )
 
-// A converter function fills lines lo to hi-1 of m from its image.
+// A convertFunc fills lines lo to hi-1 of m from its image.
 type convertFunc func(m *RGB, lo, hi int)
 
 // converter picks the fast conversion of img, or nil if its type has none.

@@ -130,15 +130,20 @@ func Read(r io.Reader, maxPixels int) (*RGB, error) {
 // Decode decodes a picture file held in memory to upright 8-bit RGB. A picture that claims
 // more than maxPixels pixels (0 means [DefaultMaxPixels]) gives a [*SizeError] before its
 // pixels are decoded; data of no known format gives a [*FormatError].
-func Decode(file []byte, maxPixels int) (m *RGB, err error) {
+func Decode(file []byte, maxPixels int) (*RGB, error) {
 	f, err := identify(file[:min(len(file), headSize)])
 	if err != nil {
 		return nil, err
 	}
+	return f.read(file, maxPixels)
+}
+
+// read decodes a file of this format.
+func (f *format) read(file []byte, maxPixels int) (m *RGB, err error) {
 	// A decoder's bug must cost one picture, not the process.
 	defer func() {
 		if p := recover(); p != nil {
-			m, err = nil, fmt.Errorf("broken %s picture of %d bytes: decoder failed: %v", f.name, len(file), p)
+			m, err = nil, f.broken(file, fmt.Errorf("decoder failed: %v", p))
 		}
 	}()
 	config, err := f.config(bytes.NewReader(file))

@@ -13,8 +13,13 @@
 // out, and alpha is dropped, not blended: the colour under a transparent pixel counts, as
 // in big_vision. Colour profiles are ignored.
 //
-// Subsampled chroma is interpolated as libjpeg-turbo and libwebp do it, because nearest
-// neighbour, which Go's image.YCbCr implies, shifts colours by tens of grey levels at edges.
+// Subsampled chroma is interpolated as libjpeg-turbo and libwebp do it. Repeating it, as
+// Go's image.YCbCr implies, measured up to 88 grey levels off on a 4:2:0 photo.
+//
+// Decoded pixels equal Pillow's in every format but JPEG, whose inverse cosine transform
+// Go rounds differently. On a synthetic photo of 1600 x 1200 pixels 3 % of samples differed,
+// by at most 3 levels, and stretched to 224 pixels 4 %, by at most 1. Pillow's own rule differs in one case: it
+// clips 16-bit grey at 255.
 //
 // # What is refused
 //
@@ -24,7 +29,8 @@
 //
 // # Resampling
 //
-// [Bicubic] equals Pillow's resize bit for bit. [Bilinear] is tf.image.resize with
-// antialias=True, in float32. Both run on all processors; the result does not depend on
-// how many.
+// [Bicubic] equals the resize of Pillow 11 bit for bit. Pillow 13, and 12.3 for very tall
+// pictures, stretch some vertically first, which moves samples by about one level.
+// [Bilinear] is tf.image.resize with antialias=True, in float32. Both run on all
+// processors; the result does not depend on how many.
 package imageproc

@@ -152,6 +152,16 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+// TestDecoderPanic: a panic inside a decoder becomes an error.
+func TestDecoderPanic(t *testing.T) {
+	f := formats()[0]
+	f.decode = func([]byte) (image.Image, error) { panic("index out of range") }
+	_, err := f.read(picture(t, "rgb.png"), 0)
+	if err == nil || !strings.Contains(err.Error(), "PNG picture of 1145 bytes: decoder failed: index out of range") {
+		t.Errorf("error %v, want one that the decoder failed", err)
+	}
+}
+
 // endless is a PNG signature and zeros without end.
 type endless struct{ read int64 }
 
@@ -204,7 +214,7 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
-// FuzzDecode: no file may panic, and a decoded picture is within the limit and whole.
+// FuzzDecode: no file may make a decoder panic, and a decoded picture is within the limit and whole.
 func FuzzDecode(f *testing.F) {
 	files, err := filepath.Glob("testdata/pictures/*")
 	if err != nil || len(files) == 0 {
@@ -218,7 +228,7 @@ func FuzzDecode(f *testing.F) {
 		m, err := Decode(file, limit)
 		if err != nil {
 			if strings.Contains(err.Error(), "decoder failed") {
-				t.Logf("a decoder panicked: %v", err)
+				t.Fatalf("a decoder panicked: %v", err)
 			}
 			return
 		}
