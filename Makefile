@@ -1,0 +1,69 @@
+# make            builds bin/pgcli for this machine's processor
+# make test       runs all tests; make help lists the rest
+
+GO      ?= go
+BIN     := bin/pgcli
+SOURCES := $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h' | grep -v '^./\.')
+
+# ggml compiled for this processor, with the weight layouts its fastest
+# products need. Without these it is compiled for the oldest x86-64. (gcc warns
+# of an overflow in ggml's repacking that cannot happen.)
+ifeq ($(shell uname -s)-$(shell uname -m),Darwin-arm64)
+NATIVE := -mcpu=native
+else
+NATIVE := -march=native
+endif
+export CGO_CFLAGS   := -O3 $(NATIVE) -DGGML_USE_CPU_REPACK
+export CGO_CXXFLAGS := -O3 $(NATIVE) -DGGML_USE_CPU_REPACK $(if $(filter Linux,$(shell uname -s)),-Wno-stringop-overflow)
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+$(BIN): $(SOURCES) go.mod go.sum | toolchain
+	$(GO) build -o $@ ./cmd/pgcli
+
+.PHONY: toolchain
+toolchain: # names what is missing, with the command that installs it
+	@for tool in $(GO) gcc g++; do command -v $$tool >/dev/null || { \
+		case $$tool in $(GO)) package=golang-go ;; *) package=$$tool ;; esac; \
+		echo "make: $$tool is missing; install it: apt-get install $$package" >&2; exit 1; }; done
+
+.PHONY: test
+test: toolchain ## all tests: built-in ggml, race detector, and no ggml at all
+	$(GO) vet ./...
+	$(GO) test -count=1 ./...
+	$(GO) test -count=1 -race ./...
+	CGO_ENABLED=0 $(GO) test -count=1 ./...
+
+.PHONY: lint
+lint: toolchain ## gofmt, go vet, staticcheck, generated files up to date
+	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "make: gofmt would change these files" >&2; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) generate ./ggml && git diff --exit-code ggml/symbols.go
+
+.PHONY: generate
+generate: ## the built-in door's symbol table, after a change of bindings/symbols.go
+	$(GO) generate ./ggml
+
+.PHONY: engines
+engines: ## a third-party ggml in .engines, to test the shared-library door with
+	scripts/engines.sh
+
+.PHONY: plugins
+plugins: ## ggml's loadable backends in build/plugins: CPU levels, CUDA, Vulkan, HIP
+	cmake -S . -B build
+	cmake --build build --parallel
+
+.PHONY: bench
+bench: toolchain ## what BENCHMARKS.md reports
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./bindings ./internal/...
+
+.PHONY: clean
+clean: ## removes what was built
+	rm -rf bin build
+
+.PHONY: help
+help: ## this list
+	@echo "make             builds $(BIN) for this machine's processor"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /make \1|/' | \
+		awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma"
+)
+
+// engineFlags choose the engine, for every command that computes.
+func engineFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.PathFlag{Name: "engine", Usage: "use the ggml shared `library` given, or the one in that folder, instead of the built-in ggml"},
+		&cli.StringSliceFlag{Name: "plugins", Usage: "load ggml backends from this plug-in or folder of plug-ins (`path`; repeatable)"},
+	}
+}
+
+// engineOptions reads engineFlags, given before the command's name or after.
+func engineOptions(c *cli.Context) *paligemma.EngineOptions {
+	opts := &paligemma.EngineOptions{}
+	for _, c := range c.Lineage() {
+		if opts.Library == "" {
+			opts.Library = c.Path("engine")
+		}
+		if len(opts.Plugins) == 0 {
+			opts.Plugins = c.StringSlice("plugins")
+		}
+	}
+	return opts
+}
+
+func devicesCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "devices",
+		Usage: "list the devices that models can run on",
+		Description: `Shows the ggml in use, its devices with their memory, and the instruction
+sets it was compiled with.
+
+Examples:
+  pgcli devices
+  pgcli devices --plugins build/plugins
+  pgcli devices --engine /opt/ggml/lib --json`,
+		Flags:        append(engineFlags(), &cli.BoolFlag{Name: "json", Usage: "print JSON"}),
+		OnUsageError: wrongFlag,
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			engine, err := paligemma.LoadEngine(engineOptions(c))
+			if err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				out := json.NewEncoder(c.App.Writer)
+				out.SetIndent("", "  ")
+				return out.Encode(engine)
+			}
+			return printEngine(c.App.Writer, engine)
+		},
+	}
+}
+
+// printEngine writes the engine for people.
+func printEngine(w io.Writer, e *paligemma.Engine) error {
+	fmt.Fprintf(w, "engine    ggml %s\n", e.Version)
+	fmt.Fprintf(w, "door      %s\n", whereFrom(e))
+	fmt.Fprintf(w, "compiled  %s\n", orNone(e.Compiled))
+	fmt.Fprintf(w, "unused    %s\n", orNone(e.Unused))
+	if e.Advice != "" {
+		fmt.Fprintf(w, "advice    %s\n", e.Advice)
+	}
+	fmt.Fprintln(w)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "DEVICE\tKIND\tBACKEND\tFREE\tTOTAL\tDESCRIPTION")
+	for _, d := range e.Devices {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", d.Name, d.Kind, d.Backend, gibibytes(d.Free), gibibytes(d.Total), d.Description)
+	}
+	return table.Flush()
+}
+
+// whereFrom names the door, and the file behind it.
+func whereFrom(e *paligemma.Engine) string {
+	if e.Path == "" {
+		return e.Door
+	}
+	return e.Door + " " + e.Path
+}
+
+func orNone(names []string) string {
+	if len(names) == 0 {
+		return "(none)"
+	}
+	return strings.Join(names, " ")
+}
+
+// gibibytes prints a memory size; ggml reports 0 when it does not know.
+func gibibytes(n uint64) string {
+	if n == 0 {
+		return "?"
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"pgcli": func() { os.Exit(run(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScripts runs testdata/*.txt: what the command prints, where, and the
+// codes it exits with.
+func TestScripts(t *testing.T) {
+	engine, err := testEngine()
+	if err != nil && os.Getenv("PALIGEMMA_REQUIRE_ENGINE") != "" {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("ENGINE", engine)
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			switch cond {
+			case "builtin": // this build has ggml inside
+				return builtIn, nil
+			case "engine": // a shared library to test with; make engines fetches it
+				return engine != "", nil
+			}
+			return false, nil
+		},
+	})
+}
+
+// testEngine finds the shared library that make engines fetches.
+func testEngine() (string, error) {
+	dir, err := filepath.Abs("../../.engines/linux-x64")
+	if err != nil {
+		return "", err
+	}
+	_, err = os.Stat(dir)
+	if err != nil {
+		return "", err
+	}
+	return dir, nil
+}

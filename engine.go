@@ -1,0 +1,125 @@
+package paligemma
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/cpuid/v2"
+
+	"github.com/pgcli/paligemma/bindings"
+)
+
+// EngineOptions choose the ggml that computes. The zero value takes the
+// built-in one, or what PALIGEMMA_GGML names.
+type EngineOptions struct {
+	Library string   // a ggml shared library, or a folder with one
+	Plugins []string // plug-ins or folders of them to load: CPU levels, CUDA, Vulkan
+}
+
+// An Engine describes a loaded ggml. It stays loaded until the program ends.
+type Engine struct {
+	Door    string   `json:"door"`           // "built-in" or "shared library"
+	Path    string   `json:"path,omitempty"` // of the shared library
+	Version string   `json:"version"`        // of ggml
+	Devices []Device `json:"devices"`        // in ggml's order
+
+	// Compiled lists the instruction sets that the CPU code uses, Unused those
+	// that the processor has besides. Sorted.
+	Compiled []string `json:"compiled"`
+	Unused   []string `json:"unused,omitempty"`
+
+	// Advice says how to get a faster engine; "" when there is none to give.
+	Advice string `json:"advice,omitempty"`
+}
+
+// A Device is a processor that models can run on.
+type Device struct {
+	Name        string `json:"name"` // for Options.Device
+	Description string `json:"description"`
+	Kind        string `json:"kind"`    // cpu, gpu, igpu or accel
+	Backend     string `json:"backend"` // the part of ggml that drives it
+	Free        uint64 `json:"free"`    // bytes of memory, 0 if unknown
+	Total       uint64 `json:"total"`
+}
+
+// LoadEngine loads a ggml, if it is not loaded yet, and describes it. A nil
+// opts means the defaults. Errors name each place that was tried.
+func LoadEngine(opts *EngineOptions) (*Engine, error) {
+	lib, err := openEngine(opts)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{Door: string(lib.Door()), Path: lib.Path(), Version: lib.Version()}
+	for _, d := range lib.Devices() {
+		free, total := d.Memory()
+		e.Devices = append(e.Devices, Device{
+			Name: d.Name(), Description: strings.TrimSpace(d.Description()),
+			Kind: d.Type().String(), Backend: d.Backend(), Free: free, Total: total,
+		})
+		if d.Type() == bindings.CPU {
+			e.Compiled, e.Unused = instructionSets(d.Features())
+		}
+	}
+	e.Advice = advice(lib.Door(), e.Unused)
+	return e, nil
+}
+
+// openEngine is LoadEngine for the rest of the package.
+func openEngine(opts *EngineOptions) (*bindings.Lib, error) {
+	if opts == nil {
+		opts = &EngineOptions{}
+	}
+	lib, err := bindings.Open(opts.Library)
+	if err != nil {
+		return nil, fmt.Errorf("paligemma: %w", err)
+	}
+	for _, path := range opts.Plugins {
+		if _, err := lib.LoadPlugins(path); err != nil {
+			return nil, fmt.Errorf("paligemma: %w", err)
+		}
+	}
+	return lib, nil
+}
+
+// processorHas maps ggml's names of instruction sets to the processor's.
+var processorHas = map[string]cpuid.FeatureID{
+	"SSE3": cpuid.SSE3, "SSSE3": cpuid.SSSE3, "AVX": cpuid.AVX, "AVX2": cpuid.AVX2,
+	"F16C": cpuid.F16C, "FMA": cpuid.FMA3, "BMI2": cpuid.BMI2, "AVX_VNNI": cpuid.AVXVNNI,
+	"AVX512": cpuid.AVX512F, "AVX512_VBMI": cpuid.AVX512VBMI, "AVX512_VNNI": cpuid.AVX512VNNI,
+	"AVX512_BF16": cpuid.AVX512BF16, "AMX_INT8": cpuid.AMXINT8,
+	"NEON": cpuid.ASIMD, "DOTPROD": cpuid.ASIMDDP, "SVE": cpuid.SVE,
+}
+
+// instructionSets splits what the processor has into what the engine was
+// compiled with and what it leaves unused.
+func instructionSets(features map[string]string) (compiled, unused []string) {
+	for name, id := range processorHas {
+		switch {
+		case features[name] != "" && features[name] != "0":
+			compiled = append(compiled, name)
+		case cpuid.CPU.Has(id):
+			unused = append(unused, name)
+		}
+	}
+	slices.Sort(compiled)
+	slices.Sort(unused)
+	return compiled, unused
+}
+
+// advice is one line on how to use what the processor has; "" if it is used.
+func advice(door bindings.Door, unused []string) string {
+	if len(unused) == 0 {
+		return ""
+	}
+	cost := "matrix products may be slower than they could be"
+	if slices.Contains(unused, "AVX") || slices.Contains(unused, "AVX2") || slices.Contains(unused, "FMA") {
+		cost = "matrix products run 10 to 20 times slower"
+	}
+	remedy := "build with make, which compiles for this machine"
+	if door == bindings.SharedLibrary {
+		remedy = "use a ggml built for this processor, or a folder of libggml-cpu plug-ins"
+	}
+	return fmt.Sprintf("ggml was compiled without %s, which this processor has: %s; %s",
+		strings.Join(unused, ", "), cost, remedy)
+}
