@@ -40,6 +40,9 @@ func (c *Context) Sqr(a Tensor) Tensor    { return c.unary(c.lib.fn.sqr, a) }
 func (c *Context) Exp(a Tensor) Tensor    { return c.unary(c.lib.fn.exp, a) }
 func (c *Context) Tanh(a Tensor) Tensor   { return c.unary(c.lib.fn.tanh, a) }
 
+// Silu is a / (1 + e^-a).
+func (c *Context) Silu(a Tensor) Tensor { return c.unary(c.lib.fn.silu, a) }
+
 // Gelu is the tanh approximation, as in both towers.
 func (c *Context) Gelu(a Tensor) Tensor { return c.unary(c.lib.fn.gelu, a) }
 

@@ -60,6 +60,7 @@ func (f *functions) symbols() []symbol {
 		{"ggml_argmax", &f.argmax},
 		{"ggml_argsort", &f.argsort},
 		{"ggml_tanh", &f.tanh},
+		{"ggml_silu", &f.silu},
 		{"ggml_gelu", &f.gelu},
 		{"ggml_geglu_split", &f.gegluSplit},
 		{"ggml_norm", &f.norm},

@@ -82,6 +82,7 @@ type functions struct {
 	argmax        func(c contextPtr, a tensorPtr) tensorPtr
 	argsort       func(c contextPtr, a tensorPtr, order int32) tensorPtr
 	tanh          func(c contextPtr, a tensorPtr) tensorPtr
+	silu          func(c contextPtr, a tensorPtr) tensorPtr
 	gelu          func(c contextPtr, a tensorPtr) tensorPtr
 	gegluSplit    func(c contextPtr, a, b tensorPtr) tensorPtr
 	norm          func(c contextPtr, a tensorPtr, eps float32) tensorPtr

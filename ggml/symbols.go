@@ -54,6 +54,7 @@ extern char ggml_mean[];
 extern char ggml_argmax[];
 extern char ggml_argsort[];
 extern char ggml_tanh[];
+extern char ggml_silu[];
 extern char ggml_gelu[];
 extern char ggml_geglu_split[];
 extern char ggml_norm[];
@@ -184,6 +185,7 @@ static const struct { const char *name; const void *addr; } symbols[] = {
 	{"ggml_argmax", ggml_argmax},
 	{"ggml_argsort", ggml_argsort},
 	{"ggml_tanh", ggml_tanh},
+	{"ggml_silu", ggml_silu},
 	{"ggml_gelu", ggml_gelu},
 	{"ggml_geglu_split", ggml_geglu_split},
 	{"ggml_norm", ggml_norm},
@@ -270,7 +272,7 @@ static const void *symbol_addr(int i) { return symbols[i].addr; }
 */
 import "C"
 
-const symbolCount = 128
+const symbolCount = 129
 
 func symbolAt(i int) (string, uintptr) {
 	return C.GoString(C.symbol_name(C.int(i))), uintptr(C.symbol_addr(C.int(i)))
