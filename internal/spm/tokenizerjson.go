@@ -44,7 +44,7 @@ func (r *mergeRule) UnmarshalJSON(data []byte) error {
 		}
 		both = strings.Split(s, " ")
 	} else if err := json.Unmarshal(data, &both); err != nil {
-		return err
+		return fmt.Errorf("merge %.100s: want two pieces: %w", data, err)
 	}
 	if len(both) != 2 || both[0] == "" || both[1] == "" {
 		return fmt.Errorf("merge %.100q: want two pieces", both)

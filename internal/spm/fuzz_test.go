@@ -1,0 +1,107 @@
+package spm
+
+import (
+	"encoding/binary"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// FuzzEncode: any text comes back from its ids, up to what normalization changes,
+// and no id is a control or the unknown one.
+func FuzzEncode(f *testing.F) {
+	for _, g := range readGoldens(f, "testdata/encode.jsonl")[:150] {
+		f.Add(g.input())
+	}
+	var toks []*Tokenizer
+	for _, variant := range []string{"loc_seg", "ties", "unused"} {
+		toks = append(toks, mustNew(f, smallVocabulary(f, variant)))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		want := strings.ReplaceAll(string([]rune(text)), "▁", " ")
+		for _, tok := range toks {
+			ids := tok.Encode(text)
+			for _, id := range ids {
+				if id <= tok.UNK() || int(id) >= tok.Len() {
+					t.Fatalf("Encode(%q) holds id %d", text, id)
+				}
+			}
+			if got := tok.Decode(ids); got != want {
+				t.Fatalf("Decode(Encode(%q)) = %q, want %q", text, got, want)
+			}
+		}
+	})
+}
+
+// FuzzDecode: a stream returns valid UTF-8 at each step and Decode's text in all.
+func FuzzDecode(f *testing.F) {
+	for _, g := range readGoldens(f, "testdata/decode.jsonl")[:50] {
+		var data []byte
+		for _, id := range g.IDs {
+			data = binary.LittleEndian.AppendUint16(data, uint16(id))
+		}
+		f.Add(data)
+	}
+	tok := mustNew(f, smallVocabulary(f, "loc_seg"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var ids []int32
+		for ; len(data) >= 2; data = data[2:] {
+			ids = append(ids, int32(int16(binary.LittleEndian.Uint16(data))))
+		}
+		s, text := tok.Stream(), ""
+		for _, id := range ids {
+			part := s.Push(id)
+			if !utf8.ValidString(part) {
+				t.Fatalf("Push(%d) in %v returned %q", id, ids, part)
+			}
+			text += part
+		}
+		if text += s.Flush(); text != tok.Decode(ids) {
+			t.Fatalf("stream of %v = %q, Decode %q", ids, text, tok.Decode(ids))
+		}
+	})
+}
+
+// tryVocabulary uses a vocabulary that a parser has accepted.
+func tryVocabulary(t *testing.T, v Vocabulary, err error) {
+	if err != nil {
+		return
+	}
+	tok, err := New(v)
+	if err != nil {
+		return // a duplicate, the one thing that parsers leave to New
+	}
+	const text = "where is the <loc0001> cow\n\n\tstanding?  \xff"
+	for _, id := range tok.Encode(text) {
+		if _, ok := tok.Piece(id); !ok {
+			t.Fatalf("Encode returned id %d of %d", id, tok.Len())
+		}
+	}
+	if full, err := v.Extend(true); err == nil {
+		if _, err := New(full); err != nil {
+			t.Fatalf("vocabulary is refused after Extend: %v", err)
+		}
+	}
+}
+
+func FuzzParseModel(f *testing.F) {
+	model := readFile(f, "testdata/small.model")
+	f.Add(model)
+	f.Add(model[:3000])
+	f.Add(override(model, modelNormalizer, normalizerDummyPrefix, 1))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v, err := ParseModel(data)
+		tryVocabulary(t, v, err)
+	})
+}
+
+func FuzzParseTokenizerJSON(f *testing.F) {
+	f.Add(readFile(f, "testdata/small.tokenizer.json"))
+	f.Add([]byte(`{"normalizer":{"type":"Replace","pattern":{"String":" "},"content":"▁"},
+		"added_tokens":[{"id":0,"content":"<pad>","special":true}],
+		"model":{"type":"BPE","byte_fallback":true,"unk_token":"<unk>","vocab":{"<unk>":1,"a":2,"b":3,"ab":4},"merges":["a b"]}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v, err := ParseTokenizerJSON(data)
+		tryVocabulary(t, v, err)
+	})
+}
