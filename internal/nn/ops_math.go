@@ -53,9 +53,23 @@ func (g *Graph) pointwise(op string, f func(bindings.Tensor) bindings.Tensor, a 
 }
 
 // GELU is 0.5a(1 + tanh(sqrt(2/pi)(a + 0.044715a^3))), the tanh approximation
-// that both towers were trained with. ggml's CPU code reads it from a table
-// indexed by float16, so results carry float16's precision.
-func (g *Graph) GELU(a Tensor) Tensor { return g.pointwise("gelu", g.home.ctx.Gelu, a) }
+// that both towers were trained with.
+//
+// ggml's own reads it from a table indexed by float16, with errors of 5e-4.
+// As 0.5(1 + tanh(y/2)) is the logistic function of y, it is also
+// silu(y)/t with y = a·t and t = 2·sqrt(2/pi)(1 + 0.044715a^2), which ggml
+// computes in float32.
+func (g *Graph) GELU(a Tensor) Tensor {
+	const slope = 2 * 0.7978845608028654
+	t := g.Affine(g.Sqr(a), slope*0.044715, slope)
+	return g.Div(g.SiLU(g.Mul(a, t)), t)
+}
+
+// GeGLU is GELU(gate) * up. (arXiv:2002.05202)
+func (g *Graph) GeGLU(gate, up Tensor) Tensor { return g.Mul(g.GELU(gate), up) }
+
+// SiLU is a / (1 + e^-a).
+func (g *Graph) SiLU(a Tensor) Tensor { return g.pointwise("silu", g.home.ctx.Silu, a) }
 
 // Tanh is the hyperbolic tangent.
 func (g *Graph) Tanh(a Tensor) Tensor { return g.pointwise("tanh", g.home.ctx.Tanh, a) }
@@ -66,26 +80,18 @@ func (g *Graph) Exp(a Tensor) Tensor { return g.pointwise("exp", g.home.ctx.Exp,
 // Sqr is a^2.
 func (g *Graph) Sqr(a Tensor) Tensor { return g.pointwise("sqr", g.home.ctx.Sqr, a) }
 
-// GeGLU is gelu(gate) * up, fused.
-func (g *Graph) GeGLU(gate, up Tensor) Tensor {
-	if !g.f32Rows("geglu", gate, up) {
-		return Tensor{}
-	}
-	if gate.ne != up.ne || !gate.rowsPacked() || !up.rowsPacked() {
-		return g.fail("geglu", "gate %v and up %v: want the same shape, without permuted rows", gate, up)
-	}
-	return g.node("geglu", g.home.ctx.GeGLU(gate.t, up.t), bindings.F32, gate.ne, nil)
-}
-
 // Scale is a * s.
-func (g *Graph) Scale(a Tensor, s float32) Tensor {
+func (g *Graph) Scale(a Tensor, s float32) Tensor { return g.Affine(a, s, 0) }
+
+// Affine is a * s + b.
+func (g *Graph) Affine(a Tensor, s, b float32) Tensor {
 	if !g.f32Rows("scale", a) {
 		return Tensor{}
 	}
-	if !finite(s) || !a.contiguous() {
-		return g.fail("scale", "%v by %v: want a contiguous tensor and a finite factor", a, s)
+	if !finite(s) || !finite(b) || !a.contiguous() {
+		return g.fail("scale", "%v by %v plus %v: want a contiguous tensor and finite numbers", a, s, b)
 	}
-	return g.node("scale", g.home.ctx.Scale(a.t, s, 0), bindings.F32, a.ne, nil)
+	return g.node("scale", g.home.ctx.Scale(a.t, s, b), bindings.F32, a.ne, nil)
 }
 
 // Softcap is limit * tanh(a / limit), which keeps values within ±limit (Gemma
