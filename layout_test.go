@@ -1,0 +1,154 @@
+package paligemma_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/pgcli/paligemma"
+
+// layers lists, for each package, the packages of this module that it may
+// import. It has no cycle, so it also bounds what is imported indirectly. Tests
+// may import more. "" is the root.
+var layers = map[string][]string{
+	"cmd/pgcli": {"", "convert", "gguf"},
+	"": {"internal/siglip", "internal/gemma", "internal/nn", "internal/imageproc",
+		"internal/locseg", "internal/spm", "gguf", "bindings"},
+	"convert":         {"gguf", "bindings", "internal/spm"},
+	"internal/siglip": {"internal/nn", "kernels"},
+	"internal/gemma":  {"internal/nn", "kernels"},
+	"internal/nn":     {"bindings", "kernels"},
+	"bindings":        {"ggml"},
+
+	"kernels":                  nil,
+	"ggml":                     nil,
+	"ggml/internal/gensymbols": nil,
+	"gguf":                     nil,
+	"internal/imageproc":       nil,
+	"internal/locseg":          nil,
+	"internal/spm":             nil,
+	"internal/golden":          nil, // for tests
+	"internal/abi":             nil, // for tests
+}
+
+// guarded lists the packages that may import what steps outside Go's own
+// rules, or one of the two modules that do so for us.
+var guarded = map[string][]string{
+	"unsafe":                       {"bindings", "ggml", "kernels"},
+	"C":                            {"bindings", "ggml", "kernels"},
+	"github.com/ebitengine/purego": {"bindings"},
+	"github.com/ollama/ollama":     {"ggml"},
+	// gguf maps files into memory, bindings opens Windows libraries, pgcli
+	// answers signals. None of these needs unsafe.
+	"syscall":          {"gguf", "bindings", "cmd/pgcli"},
+	"golang.org/x/sys": {"gguf", "bindings"},
+}
+
+// TestImportsPointDown checks every package of the module, as built with and
+// without cgo, against layers.
+func TestImportsPointDown(t *testing.T) {
+	for _, cgo := range []string{"CGO_ENABLED=1", "CGO_ENABLED=0"} {
+		cmd := exec.Command("go", "list", "-deps", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
+		cmd.Env = append(cmd.Environ(), cgo)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v: %v", cmd, err)
+		}
+		seen := 0
+		for line := range strings.Lines(string(out)) {
+			words := strings.Fields(line)
+			from, ours := inModule(words[0])
+			if !ours {
+				continue
+			}
+			seen++
+			allowed, known := layers[from]
+			if !known {
+				t.Errorf("package %s has no place in the layers: add it to this test and to the design", words[0])
+				continue
+			}
+			for _, imported := range words[1:] {
+				if to, ours := inModule(imported); ours && !slices.Contains(allowed, to) {
+					t.Errorf("%s: package %q imports %q, allowed are %q", cgo, from, to, allowed)
+				}
+			}
+		}
+		if seen < 5 {
+			t.Errorf("%s: only %d packages of the module listed", cgo, seen)
+		}
+	}
+}
+
+func inModule(importPath string) (rel string, ok bool) {
+	if importPath == module {
+		return "", true
+	}
+	return strings.CutPrefix(importPath, module+"/")
+}
+
+// TestLayersHaveNoCycle checks the table itself.
+func TestLayersHaveNoCycle(t *testing.T) {
+	var walk func(pkg string, path []string)
+	walk = func(pkg string, path []string) {
+		if slices.Contains(path, pkg) {
+			t.Fatalf("cycle: %q", append(path, pkg))
+		}
+		for _, to := range layers[pkg] {
+			if _, known := layers[to]; !known {
+				t.Errorf("%q may import %q, which has no layer", pkg, to)
+			}
+			walk(to, append(slices.Clone(path), pkg))
+		}
+	}
+	for pkg := range layers {
+		walk(pkg, nil)
+	}
+}
+
+// TestGuardedImports reads every Go file, whatever its build constraints.
+func TestGuardedImports(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && file != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || path.Ext(file) != ".go" {
+			return nil
+		}
+		files++
+		pkg := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(file)), ".")
+		src, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range src.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			for guard, allowed := range guarded {
+				if (name == guard || strings.HasPrefix(name, guard+"/")) && !slices.Contains(allowed, pkg) {
+					t.Errorf("%s imports %q, which only %q may", file, name, allowed)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 20 {
+		t.Errorf("only %d files found", files)
+	}
+}
