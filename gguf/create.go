@@ -31,6 +31,8 @@ func Create(path string) (*FileWriter, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
+	// In the same folder, since a rename does not cross file systems; with a
+	// random part, so that two programs do not write into one file.
 	temp := path + "." + rand.Text()[:8] + ".partial"
 	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
@@ -49,6 +51,7 @@ func (w *FileWriter) Commit() error {
 	if err := w.Finish(); err != nil {
 		return err
 	}
+	// Without the sync a crash could leave the name on an empty file.
 	if err := w.file.Sync(); err != nil {
 		return fmt.Errorf("gguf: %w", err)
 	}

@@ -16,7 +16,7 @@ type decoder struct {
 	end   int64  // no field may reach beyond it
 	entry string // what is being read, for errors
 	err   error
-	word  [8]byte
+	word  [8]byte // here rather than in number, where it would escape each time
 }
 
 func newDecoder(r io.ReaderAt, pos, end int64) *decoder {
@@ -50,6 +50,7 @@ func (d *decoder) need(n int64, what string) bool {
 	return d.err == nil
 }
 
+// number reads a little-endian number of size bytes, at most 8.
 func (d *decoder) number(size int, what string) uint64 {
 	if !d.need(int64(size), what) {
 		return 0

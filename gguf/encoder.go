@@ -14,6 +14,9 @@ type encoder struct {
 	n int64
 }
 
+// header writes the preamble, the metadata and the tensor descriptions, whose
+// offsets count from the start of the data: they do not depend on how long the
+// header becomes.
 func (e *encoder) header(keys []declaredKey, tensors []*declaredTensor) {
 	e.bytes([]byte(magic))
 	e.uint32(3)
@@ -34,6 +37,8 @@ func (e *encoder) header(keys []declaredKey, tensors []*declaredTensor) {
 	}
 }
 
+// value writes a type and a value. An array has its element type and length in
+// between.
 func (e *encoder) value(v any) {
 	kind, isArray, _ := kindOf(v)
 	if isArray {
@@ -94,6 +99,8 @@ type sequence struct {
 	pos int64
 }
 
+// WriteAt checks the count as well: a writer that takes less without an error
+// would shift everything after it.
 func (s *sequence) WriteAt(p []byte, off int64) (int, error) {
 	if off != s.pos {
 		return 0, fmt.Errorf("write at byte %d of a stream that is at %d", off, s.pos)

@@ -7,8 +7,8 @@ import (
 
 // The conversions below work on the bytes of F32, F16 and BF16 tensors, which
 // are little-endian and need no alignment. Encoding rounds to nearest, ties to
-// even, and keeps NaN a NaN; decoding is exact. They panic when src is longer
-// than dst has room for.
+// even, and keeps NaN a NaN; decoding is exact. A partial element at the end of
+// src is ignored. They panic when src is longer than dst has room for.
 
 // DecodeF32 reads the 4-byte floats of src into dst.
 func DecodeF32(dst []float32, src []byte) {
@@ -68,6 +68,7 @@ const (
 	f16Overflow  = (127 + 16) << 23
 )
 
+// fromF16 moves the fields of a half float to their places in a float32.
 func fromF16(h uint16) float32 {
 	sign := uint32(h&0x8000) << 16
 	mag := uint32(h & 0x7fff)
@@ -81,6 +82,7 @@ func fromF16(h uint16) float32 {
 	}
 }
 
+// toF16 rounds as toBF16 does, after changing the bias of the exponent.
 func toF16(f float32) uint16 {
 	b := math.Float32bits(f)
 	sign := uint16(b >> 16 & 0x8000)
@@ -99,6 +101,9 @@ func toF16(f float32) uint16 {
 	}
 }
 
+// toBF16 adds half of the last kept bit, less one where that bit is 0: ties
+// then fall on the even code. A carry into the exponent is right, up to
+// infinity; of a NaN it would make another number.
 func toBF16(f float32) uint16 {
 	b := math.Float32bits(f)
 	if b&0x7fffffff > f32Inf {

@@ -102,6 +102,7 @@ func TestHostile(t *testing.T) {
 		{"offset overflows", head(1, 0).tensor("a", F32, huge-31, 1).data(32), 49, "offset 18446744073709551584 overflows"},
 		{"offset near overflow", head(1, 0).tensor("a", F32, 1<<63-32, 1).data(32), 49, "reach beyond"},
 		{"size outside", head(1, 0).tensor("a", F32, 0, 9).data(32), 49, "offset 0 and size 36 reach beyond the 32"},
+		{"tail outside", head(1, 0).tensor("a", F32, 32, 9).data(64), 49, "offset 32 and size 36 reach beyond the 64"},
 		{"no data section", head(1, 0).tensor("a", F32, 0, 1), 49, "reach beyond the 0 bytes"},
 		{"overlap", head(2, 0).tensor("a", F32, 32, 1).tensor("b", F32, 0, 9).data(64), 49, `tensor "a": overlaps tensor "b"`},
 		{"same place", head(2, 0).tensor("a", F32, 0, 1).tensor("b", F32, 0, 1).data(64), 82, `tensor "b": overlaps tensor "a"`},

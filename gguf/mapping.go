@@ -15,6 +15,8 @@ type mapping struct {
 	unmap func([]byte) error
 }
 
+// errNotMapped makes Open read the file instead; errRange cannot happen for a
+// tensor that parsing has placed, and guards against a mistake there.
 var (
 	errNotMapped = errors.New("file cannot be mapped")
 	errRange     = errors.New("range outside the mapping")

@@ -173,6 +173,8 @@ func readKey(d *decoder, name string) Key {
 	return k
 }
 
+// readAlignment takes over general.alignment, which may stand anywhere among
+// the keys: tensors are placed after all of them.
 func (f *File) readAlignment(d *decoder, k Key) {
 	if k.Kind != Uint32 || k.Array {
 		d.fail(k.start, "value is a %s, must be a uint32", typeName(k.Kind, k.Array))

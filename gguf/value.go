@@ -146,6 +146,8 @@ func decodeNumbers(data []byte, k Kind, n int, isArray bool) any {
 	}
 }
 
+// decode makes a new slice: values do not share memory with the file, so that
+// they outlive it.
 func decode[T any](data []byte, n int, isArray bool) any {
 	v := make([]T, n)
 	// Decode fails only when data is too short, and the caller sized it.

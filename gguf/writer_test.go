@@ -321,13 +321,25 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// shortWriter breaks the contract of io.Writer: it takes less without an error.
-type shortWriter struct{}
+// shortWriter breaks the contract of io.Writer when on: it takes less without
+// an error.
+type shortWriter struct{ on bool }
 
-func (shortWriter) Write(p []byte) (int, error) { return len(p) / 2, nil }
+func (s *shortWriter) Write(p []byte) (int, error) {
+	if s.on {
+		return len(p) / 2, nil
+	}
+	return len(p), nil
+}
 
 func TestShortWrite(t *testing.T) {
-	if err := NewWriter(shortWriter{}).WriteHeader(); !errors.Is(err, io.ErrShortWrite) {
-		t.Errorf("got %v", err)
+	if err := NewWriter(&shortWriter{on: true}).WriteHeader(); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("header: %v", err)
+	}
+	out := &shortWriter{}
+	w := begun(t, NewWriter(out))
+	out.on = true
+	if err := w.WriteTensor("a", make([]byte, 10)); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("tensor: %v", err)
 	}
 }
