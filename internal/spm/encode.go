@@ -96,7 +96,7 @@ func (m *merger) propose(left, right int) {
 	if !ok || !m.t.inText(id) {
 		return
 	}
-	m.queue.push(pair{m.t.vocab.Scores[id], left, right, end - start})
+	m.queue.push(pair{m.t.vocab.Scores[id], int32(end - start), left})
 	if m.t.vocab.Types[id] == Unused {
 		if m.halves == nil {
 			m.halves = make(map[int32]int)
@@ -106,11 +106,15 @@ func (m *merger) propose(left, right int) {
 }
 
 // merge makes one symbol of a pair, unless one of the two has been merged with
-// another symbol since the pair was queued: then their lengths do not add up.
+// another symbol since the pair was queued: then the left one is gone, or it and
+// its neighbour are longer than the pair was, for symbols only grow.
 func (m *merger) merge(p pair) {
-	left, right := &m.symbols[p.left], &m.symbols[p.right]
-	leftSize, rightSize := left.end-left.start, right.end-right.start
-	if leftSize == 0 || rightSize == 0 || leftSize+rightSize != p.size {
+	left := &m.symbols[p.left]
+	if left.start == left.end || left.next < 0 {
+		return
+	}
+	right := &m.symbols[left.next]
+	if right.end-left.start != int(p.size) {
 		return
 	}
 	left.end, left.next = right.end, right.next

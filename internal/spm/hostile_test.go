@@ -35,6 +35,7 @@ func TestNewRefuses(t *testing.T) {
 		{"fewer types", func(v *Vocabulary) { v.Types = v.Types[2:] }, []string{"1500 pieces", "1498 types"}},
 		{"empty piece", func(v *Vocabulary) { v.Pieces[700] = "" }, []string{"id 700", "empty"}},
 		{"piece not UTF-8", func(v *Vocabulary) { v.Pieces[700] = "\xff" }, []string{"id 700", `\xff`, "UTF-8"}},
+		{"long piece", func(v *Vocabulary) { v.Pieces[700] = strings.Repeat("a", 1<<16+1) }, []string{"id 700", "65537 bytes"}},
 		{"duplicate", func(v *Vocabulary) { v.Pieces[700] = v.Pieces[701] }, []string{"two ids", "700", "701"}},
 		{"NaN", func(v *Vocabulary) { v.Scores[700] = float32(math.NaN()) }, []string{"id 700", "NaN"}},
 		{"infinite", func(v *Vocabulary) { v.Scores[700] = float32(math.Inf(-1)) }, []string{"id 700", "-Inf"}},

@@ -2,9 +2,9 @@ package spm
 
 // A pair is two neighbouring symbols that could be merged.
 type pair struct {
-	score       float32 // of the piece they spell
-	left, right int     // indices of the symbols
-	size        int     // bytes in both when the pair was queued
+	score float32 // of the piece they spell
+	size  int32   // its length in bytes
+	left  int     // index of the left symbol; the right one is its next
 }
 
 // before says which of two pairs is merged first: that of the higher score, and

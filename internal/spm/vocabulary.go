@@ -31,6 +31,9 @@ const (
 	// maxPieces bounds the vocabularies that are taken for real ones. The
 	// largest known SentencePiece vocabularies have 262144 pieces.
 	maxPieces = 1 << 22
+
+	// maxPieceBytes bounds a piece. Gemma's longest has 93 bytes.
+	maxPieceBytes = 1 << 16
 )
 
 // A Vocabulary lists the pieces of a tokenizer; the index of a piece is its id.
@@ -121,6 +124,9 @@ func (v *Vocabulary) check() error {
 	for id, piece := range v.Pieces {
 		if piece == "" || !utf8.ValidString(piece) {
 			return fmt.Errorf("spm: piece %q (id %d) is empty or not UTF-8", piece, id)
+		}
+		if len(piece) > maxPieceBytes {
+			return fmt.Errorf("spm: piece %.20q... (id %d) has %d bytes, want at most %d", piece, id, len(piece), maxPieceBytes)
 		}
 		if s := float64(v.Scores[id]); math.IsNaN(s) || math.IsInf(s, 0) {
 			return fmt.Errorf("spm: piece %q (id %d) has score %v", piece, id, s)
