@@ -79,13 +79,13 @@ func (d *decoder) count(minSize int64, what string) int {
 	return int(n) // fits: end is at most maxHeader
 }
 
-// text reads a length and as many bytes. The result is valid until the next
+// text reads a length, called what in errors, and as many bytes. The result is valid until the next
 // read: most strings never leave the buffer.
 func (d *decoder) text(maxLen int, what string) []byte {
 	at := d.pos
-	n := d.count(1, what+" length")
+	n := d.count(1, what)
 	if n > maxLen {
-		d.fail(at, "%s length %d is more than %d", what, n, maxLen)
+		d.fail(at, "%s %d is more than %d", what, n, maxLen)
 	}
 	if d.err != nil {
 		return nil

@@ -118,6 +118,19 @@ func TestBytesIsZeroCopy(t *testing.T) {
 	}
 }
 
+// Open allocates for the keys and tensors, not for the elements of arrays.
+func TestOpenIsLazy(t *testing.T) {
+	var buf bytes.Buffer
+	w := NewWriter(&buf)
+	w.Add("tokenizer.ggml.tokens", strings.Split(strings.Repeat("piece ", 20000), " "))
+	if err := w.WriteHeader(); err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(5, func() { openBytes(t, buf.Bytes()) }); n > 100 {
+		t.Errorf("%v allocations for one key", n)
+	}
+}
+
 func TestClose(t *testing.T) {
 	f := openOurs(t)
 	r, err := f.Reader("four")

@@ -123,22 +123,22 @@ func TestHostile(t *testing.T) {
 // What is unusual but right must open: gaps, any order of the data, no
 // padding at the end, no tensors, other alignments.
 func TestUnusual(t *testing.T) {
-	f := open2(t, head(2, 0).tensor("b", F32, 96, 1).tensor("a", Q4_0, 0, 32, 2).data(100))
+	f := openBytes(t, head(2, 0).tensor("b", F32, 96, 1).tensor("a", Q4_0, 0, 32, 2).data(100))
 	if x, err := f.Tensor("b"); err != nil || x.Offset != f.DataOffset()+96 || x.Size != 4 || x.Elements() != 1 {
 		t.Errorf("b = %+v, %v", x, err)
 	}
 	if x, err := f.Tensor("a"); err != nil || x.Size != 36 || x.Elements() != 64 {
 		t.Errorf("a = %+v, %v", x, err)
 	}
-	if f := open2(t, head(0, 0)); len(f.Keys()) != 0 || len(f.Tensors()) != 0 || f.Alignment() != 32 {
+	if f := openBytes(t, head(0, 0)); len(f.Keys()) != 0 || len(f.Tensors()) != 0 || f.Alignment() != 32 {
 		t.Errorf("empty file: %+v", f)
 	}
-	if f := open2(t, head(0, 1).text(alignmentKey).u32(4).u32(8)); f.Alignment() != 8 {
+	if f := openBytes(t, head(0, 1).text(alignmentKey).u32(4).u32(8)); f.Alignment() != 8 {
 		t.Errorf("alignment %d, want 8", f.Alignment())
 	}
 }
 
-func open2(t *testing.T, file raw) *File {
+func openBytes(t *testing.T, file raw) *File {
 	t.Helper()
 	f, err := New(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
@@ -154,7 +154,7 @@ func TestDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := open2(t, good)
+	f := openBytes(t, good)
 	last := f.Tensors()[len(f.Tensors())-1]
 	for n := int64(0); n < last.Offset+last.Size; n++ {
 		if n > f.DataOffset() {
@@ -258,7 +258,7 @@ func TestReadErrors(t *testing.T) {
 	if _, err := New(bytes.NewReader(file[:30]), size); !errors.As(err, &bad) {
 		t.Errorf("got %v", err)
 	}
-	f := open2(t, file)
+	f := openBytes(t, file)
 	f.src = brokenReader{bytes.NewReader(file), 0}
 	if _, err := f.Value("a"); !errors.Is(err, errDisk) {
 		t.Errorf("Value: %v", err)

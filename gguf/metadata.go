@@ -84,12 +84,12 @@ func (f *File) value(k Key) (any, error) {
 	d := newDecoder(f.src, k.start, k.end)
 	d.entry = keyEntry(k.Name)
 	if !k.Array {
-		s := string(d.text(maxString, "string"))
+		s := string(d.text(maxString, "string length"))
 		return s, d.err
 	}
 	texts := make([]string, k.Len)
 	for i := range texts {
-		texts[i] = string(d.text(maxString, "string"))
+		texts[i] = string(d.text(maxString, "string length"))
 	}
 	if d.err != nil {
 		return nil, d.err
@@ -103,7 +103,7 @@ func (f *File) readKeys(d *decoder, n int) {
 	for i := 0; i < n && d.err == nil; i++ {
 		d.entry = fmt.Sprintf("key %d of %d", i+1, n)
 		at := d.pos
-		name := string(d.text(MaxKeyLen, "key"))
+		name := string(d.text(MaxKeyLen, "key length"))
 		if d.err != nil {
 			return
 		}
@@ -154,7 +154,7 @@ func readKey(d *decoder, name string) Key {
 	case String:
 		for i := 0; i < k.Len && d.err == nil; i++ {
 			at := d.pos
-			if !utf8.Valid(d.text(maxString, "string")) {
+			if !utf8.Valid(d.text(maxString, "string length")) {
 				d.fail(at, "string is not UTF-8")
 			}
 		}

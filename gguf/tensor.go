@@ -82,7 +82,7 @@ func (f *File) readTensors(d *decoder, n int) {
 	for i := 0; i < n && d.err == nil; i++ {
 		d.entry = fmt.Sprintf("tensor %d of %d", i+1, n)
 		at := d.pos
-		name := string(d.text(MaxNameLen, "name"))
+		name := string(d.text(MaxNameLen, "name length"))
 		if d.err != nil {
 			return
 		}

@@ -84,7 +84,7 @@ func TestRoundTrip(t *testing.T) {
 // checkContent compares a file with what w declared and with the payloads.
 func checkContent(t *testing.T, file []byte, w *Writer, payload [][]byte) {
 	t.Helper()
-	f := open2(t, file)
+	f := openBytes(t, file)
 	if int64(len(file))%f.Alignment() != 0 {
 		t.Errorf("%d bytes are not padded to %d", len(file), f.Alignment())
 	}
