@@ -79,8 +79,8 @@ func (d *decoder) count(minSize int64, what string) int {
 	return int(n) // fits: end is at most maxHeader
 }
 
-// text reads a length, called what in errors, and as many bytes. The result is valid until the next
-// read: most strings never leave the buffer.
+// text reads a length, called what in errors, and as many bytes. The result is
+// valid until the next read: most strings never leave the buffer.
 func (d *decoder) text(maxLen int, what string) []byte {
 	at := d.pos
 	n := d.count(1, what)
