@@ -139,6 +139,19 @@ def with_unused(model):
     return out
 
 
+def with_kinds(model):
+    """Some longer pieces are user-defined, so that others reach across them, and
+    some are control pieces, so that text spells them."""
+    out = copy(model)
+    for i, p in enumerate(out.pieces):
+        if p.type == PIECE.NORMAL and len(p.piece) > 1:
+            if i % 11 == 0:
+                p.type = PIECE.CONTROL
+            elif i % 5 == 0:
+                p.type = PIECE.USER_DEFINED
+    return out
+
+
 def processor(model):
     return spm.SentencePieceProcessor(model_proto=model.SerializeToString())
 
@@ -274,7 +287,8 @@ def small():
     sp = processor(full)
     records = [record(sp, "loc_seg", s) for s in FIXED + INVALID + list(strings(rng, 300)) + list(invalid_bytes(rng, 40))]
     texts = ["nationalnationalitynational", "thethethethe", "in" * 101, "a" * 50, "inter" * 20] + list(strings(rng, 100))
-    for variant, change in (("plain", copy), ("ties", with_ties), ("reversed", with_reversed_scores), ("unused", with_unused)):
+    variants = {"plain": copy, "ties": with_ties, "reversed": with_reversed_scores, "unused": with_unused, "kinds": with_kinds}
+    for variant, change in variants.items():
         changed = processor(change(base))
         records += [record(changed, variant, s) for s in texts]
     write_lines(TESTDATA / "encode.jsonl", records)

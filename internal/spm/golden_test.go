@@ -77,6 +77,15 @@ func smallVocabulary(t testing.TB, variant string) Vocabulary {
 			if i%3 == 0 {
 				v.Types[i] = Unused
 			}
+		case "kinds":
+			if utf8.RuneCountInString(v.Pieces[i]) == 1 {
+				continue
+			}
+			if i%11 == 0 {
+				v.Types[i] = Control
+			} else if i%5 == 0 {
+				v.Types[i] = UserDefined
+			}
 		}
 	}
 	if variant == "loc_seg" {
@@ -118,9 +127,10 @@ func spell(tok *Tokenizer, ids []int32) []string {
 
 // TestEncode compares with SentencePiece: PaliGemma's form of the vocabulary, the
 // one before loc and seg, one where groups of 64 pieces share a score, one with
-// the order of merges reversed, one where a third of the pieces is unused.
+// the order of merges reversed, one where a third of the pieces is unused, one
+// where some are user-defined or control pieces that text spells.
 func TestEncode(t *testing.T) {
-	want := map[string]int{"loc_seg": 400, "plain": 100, "ties": 100, "reversed": 100, "unused": 100}
+	want := map[string]int{"loc_seg": 400, "plain": 100, "ties": 100, "reversed": 100, "unused": 100, "kinds": 100}
 	toks, seen := map[string]*Tokenizer{}, map[string]int{}
 	for variant := range want {
 		toks[variant] = mustNew(t, smallVocabulary(t, variant))
@@ -156,7 +166,7 @@ func TestVariantsDiffer(t *testing.T) {
 			differ[g.Variant]++
 		}
 	}
-	for _, variant := range []string{"ties", "reversed", "unused"} {
+	for _, variant := range []string{"ties", "reversed", "unused", "kinds"} {
 		if differ[variant] < 10 {
 			t.Errorf("variant %s differs from plain in %d texts", variant, differ[variant])
 		}

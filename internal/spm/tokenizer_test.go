@@ -75,6 +75,18 @@ func TestControlText(t *testing.T) {
 	}
 }
 
+// TestControlCharacter: nor does a control piece of one character stand for it.
+// (SentencePiece would return its id; no model of Gemma's has such a piece.)
+func TestControlCharacter(t *testing.T) {
+	v := smallVocabulary(t, "plain")
+	id := slices.Index(v.Pieces, "e")
+	v.Types[id] = Control
+	tok := mustNew(t, v)
+	if ids := tok.Encode("zez"); slices.Contains(ids, int32(id)) || tok.Decode(ids) != "zez" {
+		t.Errorf("Encode(%q) = %v, want <0x65> in place of id %d", "zez", ids, id)
+	}
+}
+
 // TestStreamTiming: text comes with the id that completes it, not later.
 func TestStreamTiming(t *testing.T) {
 	tok := mustNew(t, smallVocabulary(t, "loc_seg"))
