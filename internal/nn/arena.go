@@ -13,8 +13,9 @@ var ErrClosed = errors.New("used after Close")
 
 // An arena owns a native context, and knows who still uses its tensors.
 type arena struct {
-	ctx  *bindings.Context
-	name string // for messages
+	ctx   *bindings.Context
+	name  string // for messages
+	graph bool   // of a graph, not a store
 
 	mu     sync.Mutex
 	users  int // open graphs that read the tensors

@@ -26,7 +26,7 @@ func (g *Graph) Attention(q, k, vT, mask Tensor, scale, softcap float32) Tensor 
 		part, rows := q, mask
 		if size < n {
 			part = g.View(q, []int{0, start, 0}, q.ne[0], size, h)
-			if mask.t.Valid() {
+			if mask.home != nil {
 				rows = g.View(mask, []int{0, start}, m, size)
 			}
 		}

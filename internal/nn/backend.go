@@ -3,7 +3,6 @@ package nn
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/pgcli/paligemma/bindings"
@@ -16,8 +15,8 @@ type Backend struct {
 	cpu   *bindings.Backend // for what main lacks; nil when main is the CPU
 	abort *bindings.AbortFlag
 
-	running sync.Mutex // held while a graph is computed, even an abandoned one
-	arena   arena      // counts the open graphs
+	turn  chan struct{} // full while a graph is computed, even an abandoned one
+	arena arena         // counts the open graphs
 }
 
 // NewBackend starts dev with the given number of CPU threads, at least 1. The
@@ -28,7 +27,7 @@ func NewBackend(dev bindings.Device, threads int) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{main: main, abort: lib.NewAbortFlag()}
+	b := &Backend{main: main, abort: lib.NewAbortFlag(), turn: make(chan struct{}, 1)}
 	b.arena.name = "backend " + dev.Name()
 	if dev.Type() != bindings.CPU {
 		cpu, err := lib.CPU()
@@ -48,9 +47,8 @@ func NewBackend(dev bindings.Device, threads int) (*Backend, error) {
 // Device returns the device.
 func (b *Backend) Device() bindings.Device { return b.main.Device() }
 
-// Close frees the backend. It waits for a computation that was abandoned when
-// its context ended, and fails while graphs built on it are open. It is safe
-// on nil and when closed.
+// Close frees the backend. It fails while graphs built on it are open. It is
+// safe on nil and when closed.
 func (b *Backend) Close() error {
 	if b == nil {
 		return nil
@@ -58,8 +56,6 @@ func (b *Backend) Close() error {
 	if first, err := b.arena.shut(); !first {
 		return err
 	}
-	b.running.Lock()
-	defer b.running.Unlock()
 	b.main.Close()
 	b.cpu.Close()
 	return b.abort.Close()
@@ -72,35 +68,53 @@ const abortGrace = 50 * time.Millisecond
 // run computes with start until it ends or ctx does.
 //
 // When ctx ends, run returns within abortGrace. If ggml is inside one long
-// node then, that node ends in the background: the backend stays busy so long,
-// and whoever computes on it or closes it next waits.
-func (b *Backend) run(ctx context.Context, start func() bindings.Status) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("nn: %w", context.Cause(ctx))
+// node then, that node ends in the background: run reports that it abandoned
+// the computation, and whoever computes next waits for its turn.
+func (b *Backend) run(ctx context.Context, start func() bindings.Status) (abandoned bool, err error) {
+	select {
+	case b.turn <- struct{}{}:
+	case <-ctx.Done():
+		return false, ended(ctx)
 	}
-	b.running.Lock()
+	if ctx.Err() != nil { // select takes either when both are ready
+		<-b.turn
+		return false, ended(ctx)
+	}
 	b.abort.Set(false)
 	if ctx.Done() == nil {
-		defer b.running.Unlock()
-		return outcome(start())
+		defer func() { <-b.turn }()
+		return false, outcome(start())
 	}
 	status := make(chan bindings.Status, 1)
-	go func() {
-		defer b.running.Unlock()
-		status <- start()
-	}()
+	go func() { status <- start() }()
 	select {
 	case s := <-status:
-		return outcome(s)
+		<-b.turn
+		return false, outcome(s)
 	case <-ctx.Done():
 	}
+	// The turn is still held here, so the flag stops no other computation.
 	b.abort.Set(true)
 	select {
 	case <-status:
+		<-b.turn
+		return false, ended(ctx)
 	case <-time.After(abortGrace):
 	}
-	return fmt.Errorf("nn: %w", context.Cause(ctx))
+	go func() {
+		<-status
+		<-b.turn
+	}()
+	return true, ended(ctx)
 }
+
+// wait returns when nothing is computed.
+func (b *Backend) wait() {
+	b.turn <- struct{}{}
+	<-b.turn
+}
+
+func ended(ctx context.Context) error { return fmt.Errorf("nn: compute: %w", context.Cause(ctx)) }
 
 func outcome(s bindings.Status) error {
 	if s != bindings.Success {

@@ -1,7 +1,7 @@
 package nn
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -20,22 +20,35 @@ type builder struct {
 	backend *Backend
 	lib     *bindings.Lib
 	home    *arena
+	size    int // nodes it was made for
 	room    int // nodes that still fit
 	err     error
 	trace   TraceFunc
 	taps    []tap
-	stores  map[*arena]bool         // arenas held until Close
-	ids     map[bindings.Tensor]int // index inputs and their exclusive bounds
+	stores  map[*arena]bool           // arenas held until Close
+	weights map[bindings.Tensor]bool  // tensors of stores that are read
+	inputs  map[bindings.Tensor]input // by what ggml knows them as
+	outputs map[bindings.Tensor]bool
 
-	graph *bindings.Graph
-	alloc *bindings.Allocator // memory when the device is the CPU
-	sched *bindings.Scheduler // memory and plan otherwise
-	ready bool
+	graph     *bindings.Graph
+	alloc     *bindings.Allocator // memory when the device is the CPU
+	sched     *bindings.Scheduler // memory and plan otherwise
+	ready     bool                // compiled
+	computed  bool                // outputs hold the last results
+	abandoned bool                // a cancelled computation may still run
+}
+
+// An input is a tensor that Set fills.
+type input struct {
+	name string
+	rows int // values select among so many rows; 0 if they select none
+	set  bool
 }
 
 // NewGraph returns an empty graph for up to nodes tensors: inputs and
-// operations. trace, if not nil, receives the taps at each Compute. The caller
-// must Close the graph.
+// operations, which may read as many tensors of stores. trace, if not nil,
+// receives the taps at each Compute; there is room for a tap per node then.
+// The caller must Close the graph.
 func NewGraph(b *Backend, nodes int, trace TraceFunc) (*Graph, error) {
 	if nodes < 1 {
 		return nil, fmt.Errorf("nn: graph for %d nodes, want 1 or more", nodes)
@@ -44,17 +57,23 @@ func NewGraph(b *Backend, nodes int, trace TraceFunc) (*Graph, error) {
 		return nil, fmt.Errorf("nn: %w", err)
 	}
 	lib := b.Device().Lib()
-	ctx, err := lib.NewContext(nodes, nodes)
+	if trace != nil {
+		nodes *= 2
+	}
+	planned := 2 * nodes // ggml's list of leaves, weights among them, is as long as that of nodes
+	ctx, err := lib.NewContext(nodes, planned)
 	if err != nil {
 		b.arena.release()
 		return nil, err
 	}
 	return &Graph{builder: &builder{
-		backend: b, lib: lib, room: nodes, trace: trace,
-		home:   &arena{ctx: ctx, name: "graph"},
-		stores: map[*arena]bool{},
-		ids:    map[bindings.Tensor]int{},
-		graph:  ctx.NewGraph(nodes),
+		backend: b, lib: lib, size: nodes, room: nodes, trace: trace,
+		home:    &arena{ctx: ctx, name: "graph", graph: true},
+		stores:  map[*arena]bool{},
+		weights: map[bindings.Tensor]bool{},
+		inputs:  map[bindings.Tensor]input{},
+		outputs: map[bindings.Tensor]bool{},
+		graph:   ctx.NewGraph(planned),
 	}}, nil
 }
 
@@ -86,23 +105,27 @@ func (g *Graph) begin(op string, operands ...Tensor) bool {
 	if g.err != nil {
 		return false
 	}
+	if g.home.closed {
+		g.fail(op, "graph: %w", ErrClosed)
+		return false
+	}
 	for i, x := range operands {
-		if !x.t.Valid() {
-			g.fail(op, "operand %d is missing", i+1)
+		if err := g.use(x); err != nil {
+			g.fail(op, "operand %d: %w", i+1, err)
 			return false
 		}
-		if err := g.use(x.home); err != nil {
-			g.fail(op, "operand %d: %w", i+1, err)
+		if x.tiled && !(op == opMulMat && i == 0) {
+			g.fail(op, "operand %d: %v is kept in the layout that only %s reads", i+1, x, opMulMat)
 			return false
 		}
 	}
 	switch {
-	case g.home.closed:
-		g.fail(op, "graph: %w", ErrClosed)
 	case g.ready:
 		g.fail(op, "the graph is compiled already")
 	case g.room == 0:
-		g.fail(op, "the graph has more nodes than it was made for")
+		g.fail(op, "the graph is full: it was made for %d nodes", g.size)
+	case len(g.weights) > g.size:
+		g.fail(op, "the graph reads more than %d tensors of stores, which it was made for", g.size)
 	default:
 		g.room--
 		return true
@@ -110,34 +133,53 @@ func (g *Graph) begin(op string, operands ...Tensor) bool {
 	return false
 }
 
-// use keeps a store open as long as the graph.
-func (g *Graph) use(a *arena) error {
-	if a == g.home || g.stores[a] {
+// use checks an operand, and keeps its store open as long as the graph.
+func (g *Graph) use(x Tensor) error {
+	switch {
+	case x.home == nil:
+		return errors.New("no tensor")
+	case x.home == g.home:
 		return nil
+	case x.home.graph:
+		return errors.New("a tensor of another graph")
+	case !g.stores[x.home]:
+		if err := x.home.hold(); err != nil {
+			return err
+		}
+		g.stores[x.home] = true
 	}
-	if a.ctx == nil || a.name == "graph" {
-		return fmt.Errorf("a tensor of another graph")
-	}
-	if err := a.hold(); err != nil {
-		return err
-	}
-	g.stores[a] = true
+	g.weights[x.t] = true
 	return nil
 }
 
-// node wraps the result of an operation; nb nil means contiguous.
-func (g *Graph) node(op string, t bindings.Tensor, typ bindings.Type, ne [4]int, nb *[4]int) Tensor {
+// node wraps the result of an operation, which is contiguous.
+func (g *Graph) node(op string, t bindings.Tensor, typ bindings.Type, ne [4]int) Tensor {
 	if !t.Valid() {
 		return g.fail(op, "ggml made no tensor")
 	}
-	x := Tensor{t: t, typ: typ, ne: ne, nb: strides(typ, ne), home: g.home}
-	if nb != nil {
-		x.nb = *nb
+	if _, err := shape4(typ, ne[:]); err != nil {
+		return g.fail(op, "result: %w", err)
+	}
+	return Tensor{t: t, typ: typ, ne: ne, nb: strides(typ, ne), home: g.home, base: t}
+}
+
+// view wraps the result of an operation that lies in the memory of a.
+func (g *Graph) view(op string, t bindings.Tensor, a Tensor, ne, nb [4]int) Tensor {
+	x := g.node(op, t, a.typ, ne)
+	if x.home != nil {
+		x.nb, x.base, x.fixed = nb, a.base, a.fixed
 	}
 	return x
 }
 
-// Input adds a tensor whose data Set gives before each Compute.
+// keep makes x's memory hold its values until the next Compute.
+func keep(x Tensor) {
+	x.t.MarkOutput()
+	x.base.MarkOutput() // ggml looks there alone when x is a view
+}
+
+// Input adds a tensor whose data Set gives before the first Compute; later ones
+// use it again until it is set anew.
 func (g *Graph) Input(name string, t bindings.Type, shape ...int) Tensor {
 	if !g.begin("input " + name) {
 		return Tensor{}
@@ -147,16 +189,26 @@ func (g *Graph) Input(name string, t bindings.Type, shape ...int) Tensor {
 		return g.fail("input "+name, "%w", err)
 	}
 	n := native(ne)
-	x := g.node("input "+name, g.home.ctx.New(t, n[:]...), t, ne, nil)
+	x := g.node("input "+name, g.home.ctx.New(t, n[:]...), t, ne)
 	x.t.SetName(name)
 	x.t.MarkInput()
+	keep(x)
+	g.inputs[x.t] = input{name: name}
 	return x
 }
 
 // Run makes sure that x is computed at this point, for operations whose effect
 // is on a store, such as writing a cache.
 func (g *Graph) Run(x Tensor) {
-	if g.err == nil && x.t.Valid() && !g.ready {
+	switch {
+	case g.err != nil:
+	case g.home.closed:
+		g.fail("run", "graph: %w", ErrClosed)
+	case g.ready:
+		g.fail("run", "the graph is compiled already")
+	case x.home != g.home:
+		g.fail("run", "not a tensor of this graph")
+	default:
 		g.graph.Expand(x.t)
 	}
 }
@@ -165,26 +217,26 @@ func (g *Graph) Run(x Tensor) {
 // was passed to Run, and takes the memory. Outputs can then be read after each
 // Compute. It returns the first error met while building.
 func (g *Graph) Compile(outputs ...Tensor) error {
-	for i, x := range outputs {
-		switch {
-		case g.err != nil:
-			return g.err
-		case !x.t.Valid() || x.home != g.home:
-			g.fail("compile", "output %d is not of this graph", i+1)
-		default:
-			x.t.MarkOutput()
-			g.graph.Expand(x.t)
-		}
-	}
 	switch {
 	case g.err != nil:
 		return g.err
 	case g.home.closed:
 		return fmt.Errorf("nn: compile: graph: %w", ErrClosed)
 	case g.ready:
-		return fmt.Errorf("nn: compile: done already")
-	case g.graph.Len() == 0:
-		return fmt.Errorf("nn: compile: nothing to compute")
+		return errors.New("nn: compile: the graph is compiled already")
+	}
+	for i, x := range outputs {
+		if x.home != g.home {
+			g.fail("compile", "output %d is not of this graph", i+1)
+			return g.err
+		}
+		keep(x)
+		g.outputs[x.t] = true
+		g.graph.Expand(x.t)
+	}
+	if g.graph.Len() == 0 {
+		g.fail("compile", "nothing to compute")
+		return g.err
 	}
 	if !g.place() {
 		g.fail("compile", "no memory on %s for the intermediate results", g.backend.Device().Name())
@@ -201,71 +253,8 @@ func (g *Graph) place() bool {
 		g.alloc = b.Device().BufferType().NewAllocator()
 		return g.alloc.Alloc(g.graph)
 	}
-	g.sched = g.lib.NewScheduler([]*bindings.Backend{b.main, b.cpu}, g.graph.Cap())
+	g.sched = g.lib.NewScheduler([]*bindings.Backend{b.main, b.cpu}, g.size-g.room+len(g.weights))
 	return g.sched.Alloc(g.graph)
-}
-
-// Set gives an input its data: as many values as it has elements. Values of an
-// input that selects rows must be row numbers.
-func Set[T float32 | uint16 | int32 | int64](g *Graph, x Tensor, data []T) error {
-	if err := g.reach(x, len(data), int(size(data))); err != nil {
-		return fmt.Errorf("nn: set: %w", err)
-	}
-	if bound, ok := g.ids[x.t]; ok {
-		for i, v := range data {
-			if float64(v) < 0 || float64(v) >= float64(bound) {
-				return fmt.Errorf("nn: set %q: value %d is %v, want a row from 0 to %d", x.t.Name(), i, v, bound-1)
-			}
-		}
-	}
-	return bindings.Set(x.t, 0, data)
-}
-
-// Get copies an output's values into data, of as many elements.
-func Get[T float32 | uint16 | int32](g *Graph, x Tensor, data []T) error {
-	if err := g.reach(x, len(data), int(size(data))); err != nil {
-		return fmt.Errorf("nn: get: %w", err)
-	}
-	if !x.contiguous() {
-		return fmt.Errorf("nn: get: %v is not contiguous", x)
-	}
-	return bindings.Get(x.t, 0, data)
-}
-
-// reach checks that x has memory and holds n values of the given size.
-func (g *Graph) reach(x Tensor, n, bytes int) error {
-	switch {
-	case g.home.closed:
-		return fmt.Errorf("graph: %w", ErrClosed)
-	case !g.ready:
-		return fmt.Errorf("the graph is not compiled")
-	case !x.t.Valid() || x.home != g.home:
-		return fmt.Errorf("the tensor is not of this graph")
-	case n != x.Len() || bytes != x.typ.BlockBytes():
-		return fmt.Errorf("%d values of %d bytes for %v", n, bytes, x)
-	}
-	return nil
-}
-
-// Compute runs the graph on its inputs. When ctx ends it stops and returns the
-// cause; outputs are then undefined. Taps are traced before it returns.
-func (g *Graph) Compute(ctx context.Context) error {
-	switch {
-	case g.err != nil:
-		return g.err
-	case g.home.closed:
-		return fmt.Errorf("nn: compute: graph: %w", ErrClosed)
-	case !g.ready:
-		return fmt.Errorf("nn: compute: the graph is not compiled")
-	}
-	start := func() bindings.Status { return g.backend.main.Compute(g.graph) }
-	if g.sched != nil {
-		start = func() bindings.Status { return g.sched.Compute(g.graph) }
-	}
-	if err := g.backend.run(ctx, start); err != nil {
-		return err
-	}
-	return g.traceTaps()
 }
 
 // Nodes returns the number of operations planned.
@@ -288,8 +277,7 @@ func (g *Graph) Close() error {
 	if g == nil {
 		return nil
 	}
-	g.backend.running.Lock()
-	defer g.backend.running.Unlock()
+	g.settle()
 	if first, err := g.home.shut(); !first {
 		return err
 	}
@@ -301,18 +289,6 @@ func (g *Graph) Close() error {
 	}
 	g.backend.arena.release()
 	return nil
-}
-
-// size is that of one element.
-func size[T float32 | uint16 | int32 | int64]([]T) uintptr {
-	var one T
-	switch any(one).(type) {
-	case uint16:
-		return 2
-	case int64:
-		return 8
-	}
-	return 4
 }
 
 // finite reports whether a constant of an operation is an ordinary number.

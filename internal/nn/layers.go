@@ -17,7 +17,7 @@ func (w Weights) Linear(name string, in, out int, bias bool) Linear {
 // Forward maps x [in, n] to [out, n].
 func (l Linear) Forward(g *Graph, x Tensor) Tensor {
 	x = g.MulMat(l.W, x)
-	if l.B.t.Valid() {
+	if l.B.home != nil {
 		x = g.Add(x, l.B)
 	}
 	return x

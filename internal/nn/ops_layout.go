@@ -22,7 +22,7 @@ func (g *Graph) Reshape(a Tensor, shape ...int) Tensor {
 	case ne[0]*ne[1]*ne[2]*ne[3] != a.Len():
 		return g.fail("reshape", "%v to %v: %d elements to %d", a, shape, a.Len(), ne[0]*ne[1]*ne[2]*ne[3])
 	}
-	return g.node("reshape", g.home.ctx.Reshape(a.t, native(ne)), a.typ, ne, nil)
+	return g.view("reshape", g.home.ctx.Reshape(a.t, native(ne)), a, ne, strides(a.typ, ne))
 }
 
 // View is the part of a that starts at index at and extends over shape, with
@@ -53,7 +53,7 @@ func (g *Graph) View(a Tensor, at []int, shape ...int) Tensor {
 		return g.fail("view", "%v: rows are not contiguous", a)
 	}
 	t := g.home.ctx.View(a.t, native(ne), a.nb[1], a.nb[2], a.nb[3], offset)
-	return g.node("view", t, a.typ, ne, &a.nb)
+	return g.view("view", t, a, ne, a.nb)
 }
 
 // Permute moves axis i of a to axes[i], without moving data.
@@ -68,12 +68,15 @@ func (g *Graph) Permute(a Tensor, axes ...int) Tensor {
 	if a.typ.Quantized() && axes[0] != 0 {
 		return g.fail("permute", "%v: blocks cannot leave their row", a)
 	}
+	if slices.Max(a.nb[:]) > maxAxis {
+		return g.fail("permute", "%v has steps of over %d bytes, more than ggml can move", a, maxAxis)
+	}
 	var ne, nb [4]int
 	var to [4]int32
 	for i, axis := range axes {
 		ne[axis], nb[axis], to[i] = a.ne[i], a.nb[i], int32(axis)
 	}
-	return g.node("permute", g.home.ctx.Permute(a.t, to), a.typ, ne, &nb)
+	return g.view("permute", g.home.ctx.Permute(a.t, to), a, ne, nb)
 }
 
 // Transpose swaps axes 0 and 1, without moving data.
@@ -95,7 +98,7 @@ func (g *Graph) Cont(a Tensor) Tensor {
 	if !moves(a.typ) {
 		return g.fail("cont", "%v: want f32, f16, bf16 or i32", a)
 	}
-	return g.node("cont", g.home.ctx.Cont(a.t), a.typ, a.ne, nil)
+	return g.node("cont", g.home.ctx.Cont(a.t), a.typ, a.ne)
 }
 
 // Cast converts between f32, f16 and bf16, or from a quantized type to f32.
@@ -104,13 +107,14 @@ func (g *Graph) Cast(a Tensor, t bindings.Type) Tensor {
 		return Tensor{}
 	}
 	if !(floats(a.typ) && floats(t)) && !(a.typ.Quantized() && t == bindings.F32) {
-		return g.fail("cast", "%v to %v", a, t)
+		return g.fail("cast", "%v to %v: want f32, f16 or bf16, or a quantized type to f32", a, t)
 	}
-	return g.node("cast", g.home.ctx.Cast(a.t, t), t, a.ne, nil)
+	return g.node("cast", g.home.ctx.Cast(a.t, t), t, a.ne)
 }
 
-// Copy writes a over b, converting between f32, f16 and bf16, and returns b.
-// Pass the result to Run when only the effect on b matters.
+// Copy writes a over b, converting between f32, f16 and bf16, and returns b,
+// which must not lie in a mapped store. Pass the result to Run when only the
+// effect on b matters.
 func (g *Graph) Copy(a, b Tensor) Tensor {
 	if !g.begin("copy", a, b) {
 		return Tensor{}
@@ -118,7 +122,10 @@ func (g *Graph) Copy(a, b Tensor) Tensor {
 	if a.ne != b.ne || !floats(a.typ) || !floats(b.typ) {
 		return g.fail("copy", "%v to %v: want one shape, of f32, f16 or bf16", a, b)
 	}
-	return g.node("copy", g.home.ctx.Copy(a.t, b.t), b.typ, b.ne, &b.nb)
+	if b.fixed {
+		return g.fail("copy", "%v lies in a mapped store, which is read only", b)
+	}
+	return g.view("copy", g.home.ctx.Copy(a.t, b.t), b, b.ne, b.nb)
 }
 
 // Concat appends b to a along axis dim.
@@ -127,7 +134,7 @@ func (g *Graph) Concat(a, b Tensor, dim int) Tensor {
 		return Tensor{}
 	}
 	if dim < 0 || dim > 3 || a.typ != b.typ || !moves(a.typ) {
-		return g.fail("concat", "%v and %v along axis %d", a, b, dim)
+		return g.fail("concat", "%v and %v along axis %d: want one type of f32, f16, bf16 or i32, an axis from 0 to 3", a, b, dim)
 	}
 	ne := a.ne
 	for i := range ne {
@@ -136,7 +143,7 @@ func (g *Graph) Concat(a, b Tensor, dim int) Tensor {
 		}
 	}
 	ne[dim] += b.ne[dim]
-	return g.node("concat", g.home.ctx.Concat(a.t, b.t, dim), a.typ, ne, nil)
+	return g.node("concat", g.home.ctx.Concat(a.t, b.t, dim), a.typ, ne)
 }
 
 // Repeat tiles a to shape, each axis a multiple of its own.
@@ -145,15 +152,18 @@ func (g *Graph) Repeat(a Tensor, shape ...int) Tensor {
 		return Tensor{}
 	}
 	ne, err := shape4(a.typ, shape)
-	if err != nil || !moves(a.typ) {
-		return g.fail("repeat", "%v to %v", a, shape)
+	switch {
+	case err != nil:
+		return g.fail("repeat", "%v: %w", a, err)
+	case !moves(a.typ) || !a.rowsContiguous():
+		return g.fail("repeat", "%v (rows contiguous: %t), want f32, f16, bf16 or i32 with contiguous rows", a, a.rowsContiguous())
 	}
 	for i := range ne {
 		if ne[i]%a.ne[i] != 0 {
-			return g.fail("repeat", "%v to %v: axis %d", a, shape, i)
+			return g.fail("repeat", "%v to %v: axis %d is no multiple", a, shape, i)
 		}
 	}
-	return g.node("repeat", g.home.ctx.Repeat(a.t, native(ne)), a.typ, ne, nil)
+	return g.node("repeat", g.home.ctx.Repeat(a.t, native(ne)), a.typ, ne)
 }
 
 // Pad appends zeros to each axis of a: p[i] elements to axis i.
@@ -164,21 +174,28 @@ func (g *Graph) Pad(a Tensor, p ...int) Tensor {
 	var to [4]int32
 	ne := a.ne
 	for i, n := range p {
-		if i > 3 || n < 0 || n > 1<<24 {
-			return g.fail("pad", "%v by %v", a, p)
+		if i > 3 || n < 0 || n > maxAxis {
+			return g.fail("pad", "%v by %v: want 0 or more for each of up to 4 axes", a, p)
 		}
 		to[i] = int32(n)
 		ne[i] += n
 	}
-	return g.node("pad", g.home.ctx.Pad(a.t, to), bindings.F32, ne, nil)
+	return g.node("pad", g.home.ctx.Pad(a.t, to), bindings.F32, ne)
 }
 
-// index notes that the values of rows select among n rows, for Set to check:
-// ggml ends the process at a wrong one.
-func (g *Graph) index(rows Tensor, n int) {
-	if bound, ok := g.ids[rows.t]; !ok || n < bound {
-		g.ids[rows.t] = n
+// index notes that the values of rows, an input, select among n rows, for Set
+// to check: ggml ends the process at a wrong one.
+func (g *Graph) index(op string, rows Tensor, n int) bool {
+	in, ok := g.inputs[rows.t]
+	if !ok {
+		g.fail(op, "rows %v are not an input of this graph, so they cannot be checked", rows)
+		return false
 	}
+	if in.rows == 0 || n < in.rows {
+		in.rows = n
+		g.inputs[rows.t] = in
+	}
+	return true
 }
 
 // GetRows selects rows of a matrix: a [d, m] and i32 rows [n] give f32 [d, n].
@@ -189,14 +206,13 @@ func (g *Graph) GetRows(a, rows Tensor) Tensor {
 	}
 	switch {
 	case a.ne[2] != 1 || a.ne[3] != 1 || !a.rowsContiguous() || a.typ == bindings.I32 || a.typ == bindings.I64:
-		return g.fail("get_rows", "%v: want a matrix of numbers", a)
+		return g.fail("get_rows", "%v (rows contiguous: %t): want a matrix of floats with contiguous rows", a, a.rowsContiguous())
 	case rows.typ != bindings.I32 || rows.ne[1] != 1 || rows.ne[2] != 1 || rows.ne[3] != 1:
 		return g.fail("get_rows", "rows %v, want i32 [n]", rows)
-	case rows.home != g.home || rows.t.Op() != "NONE":
-		return g.fail("get_rows", "rows are not an input of this graph, so they cannot be checked")
+	case !g.index("get_rows", rows, a.ne[1]):
+		return Tensor{}
 	}
-	g.index(rows, a.ne[1])
-	return g.node("get_rows", g.home.ctx.GetRows(a.t, rows.t), bindings.F32, [4]int{a.ne[0], rows.ne[0], 1, 1}, nil)
+	return g.node("get_rows", g.home.ctx.GetRows(a.t, rows.t), bindings.F32, [4]int{a.ne[0], rows.ne[0], 1, 1})
 }
 
 // SetRows writes the rows of b over those of a: a [d, m], b f32 [d, n] and i64
@@ -212,11 +228,12 @@ func (g *Graph) SetRows(a, b, rows Tensor) Tensor {
 		return g.fail("set_rows", "%v over %v: want matrices with rows of one length", b, a)
 	case rows.typ != bindings.I64 || rows.ne != [4]int{b.ne[1], 1, 1, 1}:
 		return g.fail("set_rows", "rows %v, want i64 [%d]", rows, b.ne[1])
-	case rows.home != g.home || rows.t.Op() != "NONE":
-		return g.fail("set_rows", "rows are not an input of this graph, so they cannot be checked")
+	case a.fixed:
+		return g.fail("set_rows", "%v lies in a mapped store, which is read only", a)
+	case !g.index("set_rows", rows, a.ne[1]):
+		return Tensor{}
 	}
-	g.index(rows, a.ne[1])
-	return g.node("set_rows", g.home.ctx.SetRows(a.t, b.t, rows.t), a.typ, a.ne, &a.nb)
+	return g.view("set_rows", g.home.ctx.SetRows(a.t, b.t, rows.t), a, a.ne, a.nb)
 }
 
 // Custom adds an operation of our own on args, with a contiguous result.
@@ -227,11 +244,12 @@ func (g *Graph) Custom(op bindings.CustomOp, t bindings.Type, tasks int, shape [
 	}
 	ne, err := shape4(t, shape)
 	if err != nil || len(args) < 1 || len(args) > maxArgs || tasks == 0 || tasks < -1 {
-		return g.fail("custom", "result %v %v of %d operands in %d tasks", t, shape, len(args), tasks)
+		return g.fail("custom", "result %v %v of %d operands in %d tasks: want a shape, 1 to %d operands, 1 or more tasks or -1",
+			t, shape, len(args), tasks, maxArgs)
 	}
 	native4 := make([]bindings.Tensor, len(args))
 	for i, x := range args {
 		native4[i] = x.t
 	}
-	return g.node("custom", g.home.ctx.Custom(op, t, native(ne), tasks, native4...), t, ne, nil)
+	return g.node("custom", g.home.ctx.Custom(op, t, native(ne), tasks, native4...), t, ne)
 }

@@ -2,7 +2,7 @@ package nn
 
 import "github.com/pgcli/paligemma/bindings"
 
-// f32Rows checks the common rule of arithmetic: float32 with packed rows.
+// f32Rows checks the common rule of arithmetic: float32 with contiguous rows.
 func (g *Graph) f32Rows(op string, operands ...Tensor) bool {
 	if !g.begin(op, operands...) {
 		return false
@@ -26,7 +26,7 @@ func (g *Graph) arithmetic(op string, f func(a, b bindings.Tensor) bindings.Tens
 			return g.fail(op, "%v does not repeat to %v", b, a)
 		}
 	}
-	return g.node(op, f(a.t, b.t), bindings.F32, a.ne, nil)
+	return g.node(op, f(a.t, b.t), bindings.F32, a.ne)
 }
 
 // Add is a + b; b is repeated to a's shape.
@@ -49,7 +49,7 @@ func (g *Graph) pointwise(op string, f func(bindings.Tensor) bindings.Tensor, a 
 	if !a.rowsPacked() {
 		return g.fail(op, "%v has permuted rows; make it contiguous first", a)
 	}
-	return g.node(op, f(a.t), bindings.F32, a.ne, nil)
+	return g.node(op, f(a.t), bindings.F32, a.ne)
 }
 
 // GELU is 0.5a(1 + tanh(sqrt(2/pi)(a + 0.044715a^3))), the tanh approximation
@@ -88,10 +88,10 @@ func (g *Graph) Affine(a Tensor, s, b float32) Tensor {
 	if !g.f32Rows("scale", a) {
 		return Tensor{}
 	}
-	if !finite(s) || !finite(b) || !a.contiguous() {
+	if !finite(s) || !finite(b) || !a.contiguous() || !a.plain() {
 		return g.fail("scale", "%v by %v plus %v: want a contiguous tensor and finite numbers", a, s, b)
 	}
-	return g.node("scale", g.home.ctx.Scale(a.t, s, b), bindings.F32, a.ne, nil)
+	return g.node("scale", g.home.ctx.Scale(a.t, s, b), bindings.F32, a.ne)
 }
 
 // Softcap is limit * tanh(a / limit), which keeps values within ±limit (Gemma
@@ -111,7 +111,7 @@ func (g *Graph) normal(op string, f func(bindings.Tensor, float32) bindings.Tens
 	if !finite(eps) || eps < 0 {
 		return g.fail(op, "epsilon is %v, want 0 or more", eps)
 	}
-	return g.node(op, f(a.t, eps), bindings.F32, a.ne, nil)
+	return g.node(op, f(a.t, eps), bindings.F32, a.ne)
 }
 
 // Norm is (a - mean) / sqrt(variance + eps) over rows, without weights.
@@ -132,7 +132,7 @@ func (g *Graph) reduce(op string, f func(bindings.Tensor) bindings.Tensor, a Ten
 	if !g.f32Rows(op, a) {
 		return Tensor{}
 	}
-	return g.node(op, f(a.t), bindings.F32, [4]int{1, a.ne[1], a.ne[2], a.ne[3]}, nil)
+	return g.node(op, f(a.t), bindings.F32, [4]int{1, a.ne[1], a.ne[2], a.ne[3]})
 }
 
 // Argmax gives the place of the largest value of each row: [n, m] to i32 [m].
@@ -143,7 +143,7 @@ func (g *Graph) Argmax(a Tensor) Tensor {
 	if a.ne[2] != 1 || a.ne[3] != 1 || !a.contiguous() {
 		return g.fail("argmax", "%v: want a contiguous matrix", a)
 	}
-	return g.node("argmax", g.home.ctx.Argmax(a.t), bindings.I32, [4]int{a.ne[1], 1, 1, 1}, nil)
+	return g.node("argmax", g.home.ctx.Argmax(a.t), bindings.I32, [4]int{a.ne[1], 1, 1, 1})
 }
 
 // Argsort gives the order that sorts each row: i32 of a's shape.
@@ -151,8 +151,8 @@ func (g *Graph) Argsort(a Tensor, descending bool) Tensor {
 	if !g.f32Rows("argsort", a) {
 		return Tensor{}
 	}
-	if !a.contiguous() {
+	if !a.contiguous() || !a.rowsPacked() {
 		return g.fail("argsort", "%v is not contiguous", a)
 	}
-	return g.node("argsort", g.home.ctx.Argsort(a.t, descending), bindings.I32, a.ne, nil)
+	return g.node("argsort", g.home.ctx.Argsort(a.t, descending), bindings.I32, a.ne)
 }

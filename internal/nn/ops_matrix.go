@@ -4,6 +4,8 @@ import "github.com/pgcli/paligemma/bindings"
 
 // Matrix products and what is built of them.
 
+const opMulMat = "mul_mat"
+
 // MulMat multiplies each column of x by the rows of w: w [k, m] and x [k, n]
 // give [m, n], summed in float32. Axes 2 and 3 of w are repeated to those of
 // x. On the CPU a quantized w makes ggml quantize the columns of x too.
@@ -16,36 +18,46 @@ func (g *Graph) MulMat(w, x Tensor) Tensor {
 		return g.fail("mul_mat", "%v by %v: want numbers by f32", w, x)
 	case !w.rowsContiguous() || !x.rowsContiguous():
 		return g.fail("mul_mat", "%v by %v: rows are not contiguous", w, x)
-	case w.nb[0] > w.nb[1] && w.ne[1] > 1:
-		return g.fail("mul_mat", "%v is transposed", w)
 	case w.ne[0] != x.ne[0]:
 		return g.fail("mul_mat", "%v by %v: rows of %d and %d", w, x, w.ne[0], x.ne[0])
 	case x.ne[2]%w.ne[2] != 0 || x.ne[3]%w.ne[3] != 0:
 		return g.fail("mul_mat", "%v does not repeat to %v", w, x)
 	}
-	return g.node("mul_mat", g.home.ctx.MulMat(w.t, x.t), bindings.F32, [4]int{w.ne[1], x.ne[1], x.ne[2], x.ne[3]}, nil)
+	t := g.home.ctx.MulMat(w.t, x.t)
+	if w.tiled && (x.ne[3] != 1 || !g.backend.Device().SupportsOp(t)) {
+		return g.fail(opMulMat, "%v by %v: the layout of the weights does not multiply this", w, x)
+	}
+	return g.node(opMulMat, t, bindings.F32, [4]int{w.ne[1], x.ne[1], x.ne[2], x.ne[3]})
+}
+
+// withMask is the operands of an operation, whose zero mask means none.
+func withMask(mask Tensor, operands ...Tensor) []Tensor {
+	if mask.home == nil {
+		return operands
+	}
+	return append(operands, mask)
 }
 
 // SoftMax is softmax(a*scale + mask) over rows of a [m, n, h]. mask [m, n] is
 // f32 or f16, repeated over heads; the zero mask is none.
 func (g *Graph) SoftMax(a, mask Tensor, scale float32) Tensor {
-	if !g.f32Rows("soft_max", a) || mask.t.Valid() && !g.maskFits("soft_max", mask) {
+	if !g.begin("soft_max", withMask(mask, a)...) {
 		return Tensor{}
 	}
 	switch {
+	case a.typ != bindings.F32:
+		return g.fail("soft_max", "%v: want f32", a)
+	case mask.home != nil && !g.maskFits("soft_max", mask):
+		return Tensor{}
 	case !a.contiguous() || !finite(scale):
 		return g.fail("soft_max", "%v by %v: want a contiguous tensor and a finite scale", a, scale)
-	case mask.t.Valid() && (mask.ne[0] != a.ne[0] || mask.ne[1] != a.ne[1] || a.ne[2]%mask.ne[2] != 0 || a.ne[3]%mask.ne[3] != 0):
+	case mask.home != nil && (mask.ne[0] != a.ne[0] || mask.ne[1] != a.ne[1] || a.ne[2]%mask.ne[2] != 0 || a.ne[3]%mask.ne[3] != 0):
 		return g.fail("soft_max", "mask %v over scores %v", mask, a)
 	}
-	return g.node("soft_max", g.home.ctx.SoftMax(a.t, mask.t, scale), bindings.F32, a.ne, nil)
+	return g.node("soft_max", g.home.ctx.SoftMax(a.t, mask.t, scale), bindings.F32, a.ne)
 }
 
 func (g *Graph) maskFits(op string, mask Tensor) bool {
-	if err := g.use(mask.home); err != nil {
-		g.fail(op, "mask: %w", err)
-		return false
-	}
 	if mask.typ != bindings.F32 && mask.typ != bindings.F16 || !mask.contiguous() {
 		g.fail(op, "mask is %v, want contiguous f32 or f16", mask)
 		return false
@@ -61,7 +73,7 @@ func (g *Graph) maskFits(op string, mask Tensor) bool {
 // over m, times v, heads side by side.
 func (g *Graph) FlashAttention(q, k, v, mask Tensor, scale, softcap float32) Tensor {
 	const op = "flash_attn"
-	if !g.begin(op, q, k, v) || mask.t.Valid() && !g.maskFits(op, mask) {
+	if !g.begin(op, withMask(mask, q, k, v)...) || mask.home != nil && !g.maskFits(op, mask) {
 		return Tensor{}
 	}
 	float := func(t bindings.Type) bool { return t == bindings.F32 || t == bindings.F16 }
@@ -74,34 +86,31 @@ func (g *Graph) FlashAttention(q, k, v, mask Tensor, scale, softcap float32) Ten
 		return g.fail(op, "q %v, k %v, v %v: want [e n h], [e m hk], [e m hk]", q, k, v)
 	case q.ne[3] != 1 || k.ne[3] != 1 || v.ne[3] != 1:
 		return g.fail(op, "q %v, k %v, v %v: want three axes", q, k, v)
-	case mask.t.Valid() && (mask.typ != bindings.F16 || mask.ne != [4]int{k.ne[1], q.ne[1], 1, 1}):
+	case mask.home != nil && (mask.typ != bindings.F16 || mask.ne != [4]int{k.ne[1], q.ne[1], 1, 1}):
 		return g.fail(op, "mask %v, want f16 [%d %d]", mask, k.ne[1], q.ne[1])
 	case !finite(scale) || !finite(softcap) || softcap < 0:
-		return g.fail(op, "scale %v, softcap %v", scale, softcap)
+		return g.fail(op, "scale %v, softcap %v: want finite numbers, softcap 0 or more", scale, softcap)
 	}
 	ne := [4]int{v.ne[0], q.ne[2], q.ne[1], 1}
-	return g.node(op, g.home.ctx.FlashAttention(q.t, k.t, v.t, mask.t, scale, softcap), bindings.F32, ne, nil)
+	return g.node(op, g.home.ctx.FlashAttention(q.t, k.t, v.t, mask.t, scale, softcap), bindings.F32, ne)
 }
 
 // RoPE rotates pairs (i, i+e/2) of each row of a [e, h, n] by the angle
 // pos*base^(-2i/e); pos is i32 [n]. (RoFormer, arXiv:2104.09864, in the
 // half-split form of Gemma.)
 func (g *Graph) RoPE(a, pos Tensor, base float32) Tensor {
-	if !g.f32Rows("rope", a) {
+	if !g.begin("rope", a, pos) {
 		return Tensor{}
 	}
-	if err := g.use(pos.home); !pos.t.Valid() || err != nil {
-		return g.fail("rope", "positions are missing")
-	}
 	switch {
-	case a.ne[0]%2 != 0:
-		return g.fail("rope", "%v: rows of odd length", a)
-	case pos.typ != bindings.I32 || pos.ne != [4]int{a.ne[2], 1, 1, 1}:
-		return g.fail("rope", "positions %v for %v, want i32 [%d]", pos, a, a.ne[2])
+	case a.typ != bindings.F32 || !a.rowsContiguous() || a.ne[0]%2 != 0:
+		return g.fail("rope", "%v (rows contiguous: %t): want f32 in contiguous rows of even length", a, a.rowsContiguous())
+	case pos.typ != bindings.I32 || pos.ne != [4]int{a.ne[2], 1, 1, 1} || !pos.contiguous():
+		return g.fail("rope", "positions %v (contiguous: %t) for %v, want i32 [%d], contiguous", pos, pos.contiguous(), a, a.ne[2])
 	case !finite(base) || base <= 0:
 		return g.fail("rope", "base %v, want more than 0", base)
 	}
-	return g.node("rope", g.home.ctx.RoPE(a.t, pos.t, a.ne[0], base), bindings.F32, a.ne, nil)
+	return g.node("rope", g.home.ctx.RoPE(a.t, pos.t, a.ne[0], base), bindings.F32, a.ne)
 }
 
 // Patches cuts image [w, h, c] into squares of side p, each a column in the
@@ -111,13 +120,17 @@ func (g *Graph) Patches(image Tensor, p int) Tensor {
 		return Tensor{}
 	}
 	w, h, c := image.ne[0], image.ne[1], image.ne[2]
-	if p < 1 || w%p != 0 || h%p != 0 || image.ne[3] != 1 || g.room == 0 {
+	switch {
+	case p < 1 || w%p != 0 || h%p != 0 || image.ne[3] != 1:
 		return g.fail("patches", "%v in squares of side %d, want [w h c] in whole squares", image, p)
+	case !image.contiguous() || image.Bytes() > maxAxis:
+		return g.fail("patches", "%v (contiguous: %t): want a contiguous image of up to %d bytes", image, image.contiguous(), maxAxis)
+	case !g.begin("patches"): // room for the kernel below, of which ggml reads only the shape
+		return Tensor{}
 	}
-	g.room-- // the kernel below, of which ggml reads only the shape
 	kernel := g.home.ctx.New(bindings.F32, int64(p), int64(p), int64(c), 1)
 	kernel.MarkInput()
 	ne := [4]int{p * p * c, w / p, h / p, 1}
-	cols := g.node("patches", g.home.ctx.Patches(kernel, image.t, p, p, bindings.F32), bindings.F32, ne, nil)
+	cols := g.node("patches", g.home.ctx.Patches(kernel, image.t, p, p, bindings.F32), bindings.F32, ne)
 	return g.Reshape(cols, ne[0], ne[1]*ne[2])
 }

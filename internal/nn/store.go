@@ -35,7 +35,7 @@ type Spec struct {
 // NewStore returns tensors filled with zeros in the device's memory. The
 // caller must Close it, after the graphs that use it.
 func NewStore(dev bindings.Device, name string, specs []Spec) (*Store, error) {
-	s, err := describe(dev.Lib(), name, specs)
+	s, err := describe(dev.Lib(), name, specs, false)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func NewStore(dev bindings.Device, name string, specs []Spec) (*Store, error) {
 // layout for them; elsewhere all of it is. The caller must Close the store,
 // after the graphs that use it.
 func MapStore(dev bindings.Device, name string, file []byte, specs []Spec, repack bool) (*Store, error) {
-	s, err := describe(dev.Lib(), name, specs)
+	s, err := describe(dev.Lib(), name, specs, true)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +75,9 @@ func MapStore(dev bindings.Device, name string, file []byte, specs []Spec, repac
 	return s, nil
 }
 
-// describe makes the tensors, without memory.
-func describe(lib *bindings.Lib, name string, specs []Spec) (*Store, error) {
+// describe makes the tensors, without memory; fixed says that graphs only read
+// them.
+func describe(lib *bindings.Lib, name string, specs []Spec, fixed bool) (*Store, error) {
 	ctx, err := lib.NewContext(len(specs), 0)
 	if err != nil {
 		return nil, err
@@ -92,7 +93,7 @@ func describe(lib *bindings.Lib, name string, specs []Spec) (*Store, error) {
 			return nil, fmt.Errorf("nn: %s: tensor %s: %w", name, spec.Name, err)
 		}
 		n := native(ne)
-		x := Tensor{t: ctx.New(spec.Type, n[:]...), typ: spec.Type, ne: ne, nb: strides(spec.Type, ne), home: &s.arena}
+		x := Tensor{t: ctx.New(spec.Type, n[:]...), typ: spec.Type, ne: ne, nb: strides(spec.Type, ne), home: &s.arena, fixed: fixed}
 		x.t.SetName(spec.Name)
 		s.tensors[spec.Name] = x
 	}
@@ -106,6 +107,9 @@ func (s *Store) fill(dev bindings.Device, file []byte, specs []Spec, repack bool
 	for _, spec := range specs {
 		if t, ok := s.fastest(dev, spec, repack); ok {
 			memory[t] = append(memory[t], spec)
+			x := s.tensors[spec.Name]
+			x.tiled = true
+			s.tensors[spec.Name] = x
 		} else {
 			placed = append(placed, spec)
 		}

@@ -16,24 +16,23 @@ type tap struct {
 	x    Tensor
 }
 
-// Tap names x for tracing and returns it. Without a TraceFunc it costs
-// nothing and changes nothing.
+// Tap names x for tracing and returns it. Integers are traced as floats.
+// Without a TraceFunc it costs nothing and changes nothing.
 func (g *Graph) Tap(name string, x Tensor) Tensor {
-	if g.trace == nil || g.err != nil || !x.t.Valid() {
+	if g.trace == nil || g.err != nil {
 		return x
 	}
 	seen := x
-	if !x.contiguous() {
-		seen = g.Cont(x)
-	}
-	if x.typ != bindings.F32 {
+	switch {
+	case x.typ != bindings.F32 && x.typ != bindings.I32:
 		seen = g.Cast(x, bindings.F32)
+	case !x.contiguous() || x.home != g.home:
+		seen = g.Cont(x)
 	}
 	if g.err != nil {
 		return Tensor{}
 	}
-	seen.t.SetName(g.prefix + name)
-	seen.t.MarkOutput()
+	keep(seen)
 	g.Run(seen)
 	g.taps = append(g.taps, tap{g.prefix + name, seen})
 	return x
@@ -42,11 +41,24 @@ func (g *Graph) Tap(name string, x Tensor) Tensor {
 // traceTaps reads the taps back after a computation.
 func (g *Graph) traceTaps() error {
 	for _, t := range g.taps {
-		values := make([]float32, t.x.Len())
-		if err := bindings.Get(t.x.t, 0, values); err != nil {
+		values, err := t.read()
+		if err != nil {
 			return fmt.Errorf("nn: tap %s: %w", t.name, err)
 		}
 		g.trace(t.name, t.x.Shape(), values)
 	}
 	return nil
+}
+
+func (t tap) read() ([]float32, error) {
+	values := make([]float32, t.x.Len())
+	if t.x.typ == bindings.F32 {
+		return values, bindings.Get(t.x.t, 0, values)
+	}
+	numbers := make([]int32, len(values))
+	err := bindings.Get(t.x.t, 0, numbers)
+	for i, n := range numbers {
+		values[i] = float32(n)
+	}
+	return values, err
 }

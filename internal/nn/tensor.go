@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/pgcli/paligemma/bindings"
@@ -16,7 +17,14 @@ type Tensor struct {
 	ne   [4]int // shape, fastest axis first
 	nb   [4]int // bytes from an element (or block) to the next on each axis
 	home *arena
+
+	base  bindings.Tensor // whose memory of this graph x lies in; none for a store's
+	fixed bool            // in a mapped store: reads only
+	tiled bool            // in a layout that only MulMat reads
 }
+
+// Valid reports whether x is a tensor at all.
+func (x Tensor) Valid() bool { return x.t.Valid() }
 
 // Type returns the element type.
 func (x Tensor) Type() bindings.Type { return x.typ }
@@ -65,22 +73,24 @@ func (x Tensor) contiguous() bool {
 	return true
 }
 
-// rowsPacked reports whether only the rows may lie apart: axes above 0 in
-// ascending order without gaps ("contiguous_1" in ggml).
+// rowsPacked reports whether all rows lie at one distance, nb[1], in order, as
+// kernels need that count rows through all axes. ggml's own rule
+// ("contiguous_1") also wants them side by side when axis 1 is of length 1.
 func (x Tensor) rowsPacked() bool {
-	if !x.rowsContiguous() {
-		return false
-	}
 	next := x.nb[1]
-	for i := 1; i < 4; i++ {
-		if x.ne[i] != 1 {
-			if x.nb[i] != next && i > 1 {
-				return false
-			}
-			next = x.nb[i] * x.ne[i]
+	for i := 2; i < 4; i++ {
+		next *= x.ne[i-1]
+		if x.ne[i] != 1 && (x.nb[i] != next || x.ne[1] == 1 && x.nb[1] != x.typ.RowBytes(x.ne[0])) {
+			return false
 		}
 	}
-	return true
+	return x.rowsContiguous()
+}
+
+// plain reports whether axes 2 and 3 follow axis 1 without gaps, even where
+// they are of length 1 ("padded_1d" in ggml).
+func (x Tensor) plain() bool {
+	return x.nb[2] == x.nb[1]*x.ne[1] && x.nb[3] == x.nb[2]*x.ne[2]
 }
 
 // strides are those of a contiguous tensor.
@@ -92,8 +102,11 @@ func strides(t bindings.Type, ne [4]int) [4]int {
 }
 
 // maxElements keeps every byte count within an int64, and ggml's own products
-// with it.
-const maxElements = 1 << 48
+// with it. maxAxis is what ggml counts along an axis in an int.
+const (
+	maxElements = 1 << 48
+	maxAxis     = math.MaxInt32
+)
 
 // shape4 checks a shape and pads it with ones.
 func shape4(t bindings.Type, shape []int) ([4]int, error) {
@@ -108,8 +121,9 @@ func shape4(t bindings.Type, shape []int) ([4]int, error) {
 	}
 	n := 1
 	for i, d := range shape {
-		if d < 1 || d > maxElements/n {
-			return ne, fmt.Errorf("shape %v: axis %d is %d, want 1 or more and at most %d elements in all", shape, i, d, maxElements)
+		if d < 1 || d > maxAxis || d > maxElements/n {
+			return ne, fmt.Errorf("shape %v: axis %d is %d, want 1 to %d and at most %d elements in all",
+				shape, i, d, maxAxis, maxElements)
 		}
 		ne[i] = d
 		n *= d
