@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 	"os"
 )
@@ -143,3 +144,19 @@ func (f *File) Size() int64 { return f.size }
 // DataOffset returns where tensor data starts, in bytes from the start of the
 // file. Without tensors it may lie beyond the end.
 func (f *File) DataOffset() int64 { return f.dataStart }
+
+// Contents returns the whole file: the mapping itself, as with Bytes, or, where
+// the file is not mapped, its data read into new memory.
+func (f *File) Contents() ([]byte, error) {
+	if m, ok := f.src.(*mapping); ok {
+		return m.slice(0, f.size)
+	}
+	if f.size > math.MaxInt {
+		return nil, fmt.Errorf("gguf: %d bytes are more than this processor can address", f.size)
+	}
+	data := make([]byte, f.size)
+	if _, err := f.src.ReadAt(data, 0); err != nil && err != io.EOF {
+		return nil, fmt.Errorf("gguf: %w", err)
+	}
+	return data, nil
+}

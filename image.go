@@ -1,0 +1,85 @@
+package paligemma
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"io"
+	"time"
+
+	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/internal/imageproc"
+	"github.com/pgcli/paligemma/internal/nn"
+)
+
+// ReadImage decodes a picture: PNG, JPEG, GIF, BMP, TIFF or WebP, upright as
+// its EXIF orientation says. A picture that claims more than the model's
+// MaxPixels is refused before it is decoded.
+func (m *Model) ReadImage(r io.Reader) (image.Image, error) {
+	img, err := imageproc.Read(r, m.opts.MaxPixels)
+	if err != nil {
+		return nil, fmt.Errorf("paligemma: %w", err)
+	}
+	return img, nil
+}
+
+// An Image is a picture as a model sees it: its soft tokens. It may be used in
+// any number of prompts to that model, at the same time.
+type Image struct {
+	model  *Model
+	tokens []float32       // [d, n], the decoder's width by image tokens
+	bounds image.Rectangle // of the picture
+	took   time.Duration
+}
+
+// Bounds returns the picture's bounds.
+func (i *Image) Bounds() image.Rectangle { return i.bounds }
+
+// Encode runs the vision tower on a picture. The result serves every prompt
+// about it.
+func (m *Model) Encode(ctx context.Context, img image.Image) (*Image, error) {
+	start := time.Now()
+	px, err := imageproc.Prepare(img, imageproc.Options{
+		Size: m.cfg.ImageSize, Filter: m.cfg.resample, MaxPixels: m.opts.MaxPixels})
+	if err != nil {
+		return nil, fmt.Errorf("paligemma: %w", err)
+	}
+	tokens, err := m.encode(ctx, px)
+	if err != nil {
+		return nil, fmt.Errorf("paligemma: encode picture: %w", err)
+	}
+	return &Image{model: m, tokens: tokens, bounds: img.Bounds(), took: time.Since(start)}, nil
+}
+
+// encode maps pixels [w, h, 3] to soft tokens [d, n].
+func (m *Model) encode(ctx context.Context, px []float32) ([]float32, error) {
+	if err := m.hold(); err != nil {
+		return nil, err
+	}
+	defer m.release()
+	b, err := nn.NewBackend(m.device, m.opts.Threads)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	g, err := nn.NewGraph(b, m.cfg.vision.Nodes(), m.opts.Trace)
+	if err != nil {
+		return nil, err
+	}
+	defer g.Close()
+
+	side := m.cfg.ImageSize
+	pixels := g.Input("pixels", bindings.F32, side, side, 3)
+	out := m.encoder.Forward(g, pixels)
+	if err := g.Compile(out); err != nil {
+		return nil, err
+	}
+	if err := nn.Set(g, pixels, px); err != nil {
+		return nil, err
+	}
+	if err := g.Compute(ctx); err != nil {
+		return nil, err
+	}
+	tokens := make([]float32, out.Len())
+	return tokens, nn.Get(g, out, tokens)
+}

@@ -1,0 +1,23 @@
+package paligemma
+
+import "strings"
+
+// A Prompt is what a model is asked about a picture. Any text is allowed;
+// these functions spell the tasks that PaliGemma was trained on. The newline
+// that ends every prompt is added by the model.
+type Prompt string
+
+// Caption asks for a short caption in a language, such as "en".
+func Caption(lang string) Prompt { return Prompt("caption " + lang) }
+
+// Answer asks a question, to be answered in a language, such as "en".
+func Answer(lang, question string) Prompt { return Prompt("answer " + lang + " " + question) }
+
+// OCR asks for the text in the picture, in reading order.
+func OCR() Prompt { return "ocr" }
+
+// Detect asks for boxes around all things of each kind.
+func Detect(things ...string) Prompt { return Prompt("detect " + strings.Join(things, " ; ")) }
+
+// Segment asks for the outlines of all things of each kind.
+func Segment(things ...string) Prompt { return Prompt("segment " + strings.Join(things, " ; ")) }

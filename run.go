@@ -1,0 +1,175 @@
+package paligemma
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"iter"
+	"strings"
+	"time"
+)
+
+// NoID is the ID of a Token that holds only the replacement of a character
+// left incomplete at an answer's end.
+const NoID int32 = -1
+
+// A Token is a piece of an answer.
+type Token struct {
+	ID      int32   `json:"id"`
+	Text    string  `json:"text"`    // whole characters; "" while one is incomplete
+	LogProb float32 `json:"logprob"` // natural logarithm, by the model's own softmax
+}
+
+// A Stop says why an answer ended.
+type Stop string
+
+// Reasons to stop.
+const (
+	StopEOS     Stop = "eos"     // the model ended it
+	StopLength  Stop = "length"  // MaxTokens were generated
+	StopContext Stop = "context" // the session has no room for more
+)
+
+// A Result is an answer.
+type Result struct {
+	Text    string  `json:"text"`
+	Tokens  []Token `json:"tokens"` // without <eos>
+	Stop    Stop    `json:"stop"`
+	Timings Timings `json:"timings"`
+}
+
+// Timings say where the time went.
+type Timings struct {
+	Encode       time.Duration `json:"encode_ns"`  // pictures to soft tokens, when this run did it
+	Prefill      time.Duration `json:"prefill_ns"` // prompt, pictures included
+	Decode       time.Duration `json:"decode_ns"`  // answer
+	PromptTokens int           `json:"prompt_tokens"`
+	Generated    int           `json:"generated_tokens"`
+}
+
+// Run answers a prompt about a picture; a nil image asks without one, and a nil
+// s means the defaults. When ctx ends it returns what was generated so far
+// together with the error.
+func (m *Model) Run(ctx context.Context, img image.Image, p Prompt, s *Sampling) (*Result, error) {
+	var images []*Image
+	if img != nil {
+		encoded, err := m.Encode(ctx, img)
+		if err != nil {
+			return nil, err
+		}
+		images = append(images, encoded)
+	}
+	session, err := m.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	r, err := session.Run(ctx, images, p, s)
+	if r != nil && len(images) > 0 {
+		r.Timings.Encode = images[0].took
+	}
+	return r, err
+}
+
+// Run is Prefill and Tokens in one: it answers a prompt about pictures that
+// are encoded already. When ctx ends it returns what was generated so far
+// together with the error.
+func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampling) (*Result, error) {
+	if err := s.Prefill(ctx, images, p); err != nil {
+		return nil, err
+	}
+	var r Result
+	var text strings.Builder
+	var failed error
+	for t, err := range s.Tokens(ctx, sm) {
+		if err != nil {
+			failed = err
+			break
+		}
+		if t.ID != NoID {
+			r.Tokens = append(r.Tokens, t)
+		}
+		text.WriteString(t.Text)
+	}
+	r.Text, r.Stop = text.String(), s.stop
+	r.Timings = s.Timings()
+	return &r, failed
+}
+
+// Timings returns those of the last Prefill and of what Tokens generated since.
+func (s *Session) Timings() Timings {
+	return Timings{Prefill: s.prefilled, Decode: s.decoding, PromptTokens: s.prompt, Generated: s.generated}
+}
+
+// Stopped says why Tokens ended last; "" if it was left early or failed.
+func (s *Session) Stopped() Stop { return s.stop }
+
+// Tokens generates the answer to what Prefill was given, token by token, and
+// ends at <eos>, which is not among them. A nil sm means the defaults. An error
+// comes as the last pair, with a zero Token. Leaving the loop early is fine:
+// the next call goes on from there.
+func (s *Session) Tokens(ctx context.Context, sm *Sampling) iter.Seq2[Token, error] {
+	if sm == nil {
+		sm = &Sampling{}
+	}
+	return func(yield func(Token, error) bool) {
+		s.stop = ""
+		if err := s.generate(ctx, newSampler(*sm), func(t Token) bool { return yield(t, nil) }); err != nil {
+			yield(Token{}, err)
+		}
+	}
+}
+
+func (s *Session) generate(ctx context.Context, sm *sampler, yield func(Token) bool) error {
+	switch {
+	case s.closed:
+		return fmt.Errorf("paligemma: session: %w", ErrClosed)
+	case s.logits == nil:
+		return errors.New("paligemma: Tokens before a Prefill that succeeded")
+	}
+	if err := sm.check(len(s.logits)); err != nil {
+		return err
+	}
+	decoder := s.model.tok.Stream()
+	for n := 0; ; n++ {
+		if sm.MaxTokens > 0 && n == sm.MaxTokens {
+			s.stop = StopLength
+			break
+		}
+		id, logProb, err := s.choose(ctx, sm)
+		if err != nil {
+			return err
+		}
+		if id == s.model.tok.EOS() {
+			s.stop = StopEOS
+			break
+		}
+		if s.length == s.cache.Len {
+			s.stop = StopContext
+			break
+		}
+		s.pending, s.generated = id, s.generated+1
+		if !yield(Token{ID: id, Text: decoder.Push(id), LogProb: logProb}) {
+			return nil
+		}
+	}
+	if rest := decoder.Flush(); rest != "" {
+		yield(Token{ID: NoID, Text: rest})
+	}
+	return nil
+}
+
+// choose computes the token that was chosen last, if it is not in the cache
+// yet, and chooses the next. When it fails it may be called again.
+func (s *Session) choose(ctx context.Context, sm *sampler) (id int32, logProb float32, err error) {
+	start := time.Now()
+	defer func() { s.decoding += time.Since(start) }()
+	if s.pending != NoID {
+		if err := s.extend(ctx, s.pending); err != nil {
+			return 0, 0, fmt.Errorf("paligemma: generate: %w", err)
+		}
+		s.pending = NoID
+	}
+	return sm.next(s.logits)
+}

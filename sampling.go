@@ -1,0 +1,155 @@
+package paligemma
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// Sampling says how tokens are chosen. The zero value, and nil, is greedy
+// until <eos> or a full context.
+type Sampling struct {
+	Temperature float32 // 0 takes the likeliest token; higher flattens the odds
+	TopK        int     // draw from the k likeliest; 0 from all
+	TopP        float32 // draw from the likeliest that make up this probability; 0 and 1 from all
+	MinP        float32 // draw from those at least this likely, relative to the likeliest; 0 from all
+	Seed        uint64  // same seed, model and device: same tokens
+	MaxTokens   int     // 0 for no limit but the context
+	Forbidden   []int32 // ids that are never chosen
+}
+
+// check refuses values out of range.
+func (s *Sampling) check(vocabulary int) error {
+	in := func(v, low, high float32) bool { return v >= low && v <= high }
+	switch {
+	case !in(s.Temperature, 0, 100):
+		return fmt.Errorf("paligemma: temperature is %v, want 0 to 100", s.Temperature)
+	case s.TopK < 0:
+		return fmt.Errorf("paligemma: top-k is %d, want 0 or more", s.TopK)
+	case !in(s.TopP, 0, 1):
+		return fmt.Errorf("paligemma: top-p is %v, want 0 to 1", s.TopP)
+	case !in(s.MinP, 0, 1):
+		return fmt.Errorf("paligemma: min-p is %v, want 0 to 1", s.MinP)
+	case s.MaxTokens < 0:
+		return fmt.Errorf("paligemma: max tokens is %d, want 0 or more", s.MaxTokens)
+	}
+	for _, id := range s.Forbidden {
+		if id < 0 || int(id) >= vocabulary {
+			return fmt.Errorf("paligemma: forbidden id %d, want 0 to %d", id, vocabulary-1)
+		}
+	}
+	return nil
+}
+
+// A sampler chooses tokens from logits.
+type sampler struct {
+	Sampling
+	rng       *rand.Rand
+	candidate []candidate // reused
+}
+
+type candidate struct {
+	id    int32
+	logit float32
+	p     float64
+}
+
+func newSampler(s Sampling) *sampler {
+	return &sampler{Sampling: s, rng: rand.New(rand.NewPCG(s.Seed, 0x9e3779b97f4a7c15))}
+}
+
+// next chooses a token. Its log-probability is that of the model's own
+// softmax: before the temperature, and with forbidden ids in the sum
+// (big_vision's predict_fns.py).
+func (s *sampler) next(logits []float32) (id int32, logProb float32, err error) {
+	forbidden := func(id int32) bool { return slices.Contains(s.Forbidden, id) }
+	top := int32(-1)
+	for i, v := range logits {
+		if v != v {
+			return 0, 0, fmt.Errorf("paligemma: logit of token %d is NaN", i)
+		}
+		if (top < 0 || v > logits[top]) && !forbidden(int32(i)) {
+			top = int32(i)
+		}
+	}
+	if top < 0 {
+		return 0, 0, fmt.Errorf("paligemma: every token is forbidden")
+	}
+	id = top
+	if s.Temperature > 0 {
+		id = s.draw(logits, logits[top], forbidden)
+	}
+	return id, logits[id] - logSumExp(logits), nil
+}
+
+// draw samples from softmax(logits/temperature), cut by top-k, then top-p,
+// then min-p. Ties at a cut stay, as in big_vision's nucleus sampling.
+func (s *sampler) draw(logits []float32, top float32, forbidden func(int32) bool) int32 {
+	all := s.candidate[:0]
+	for i, v := range logits {
+		if !forbidden(int32(i)) {
+			all = append(all, candidate{int32(i), v, math.Exp(float64(v-top) / float64(s.Temperature))})
+		}
+	}
+	s.candidate = all
+	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(b.logit, a.logit) })
+	if s.TopK > 0 && s.TopK < len(all) {
+		all = all[:tied(all, s.TopK)]
+	}
+	if s.TopP > 0 && s.TopP < 1 {
+		all = all[:tied(all, nucleus(all, float64(s.TopP)))]
+	}
+	for i, c := range all {
+		if c.p < float64(s.MinP)*all[0].p {
+			all = all[:i]
+			break
+		}
+	}
+	left := s.rng.Float64() * total(all)
+	for _, c := range all {
+		if left -= c.p; left < 0 {
+			return c.id
+		}
+	}
+	return all[len(all)-1].id
+}
+
+// tied extends the first n candidates by those as likely as the last of them.
+func tied(all []candidate, n int) int {
+	for n < len(all) && all[n].logit == all[n-1].logit {
+		n++
+	}
+	return n
+}
+
+// nucleus counts the candidates up to and with the one that brings their
+// share of the probability to p.
+func nucleus(all []candidate, p float64) int {
+	sum, whole := 0.0, total(all)
+	for i, c := range all {
+		if sum += c.p; sum >= p*whole {
+			return i + 1
+		}
+	}
+	return len(all)
+}
+
+func total(all []candidate) float64 {
+	sum := 0.0
+	for _, c := range all {
+		sum += c.p
+	}
+	return sum
+}
+
+// logSumExp is log(sum(exp(x))), without overflow.
+func logSumExp(x []float32) float32 {
+	top := slices.Max(x)
+	sum := 0.0
+	for _, v := range x {
+		sum += math.Exp(float64(v - top))
+	}
+	return top + float32(math.Log(sum))
+}

@@ -1,0 +1,178 @@
+package paligemma
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/internal/gemma"
+	"github.com/pgcli/paligemma/internal/nn"
+)
+
+// A Session answers one prompt at a time and holds its key-value cache. It is
+// not safe for concurrent use; a model may have any number of sessions.
+type Session struct {
+	model   *Model
+	backend *nn.Backend
+	cache   *gemma.Cache
+	step    *step // graph of one generated token; nil until needed
+
+	length    int       // tokens in the cache
+	logits    []float32 // for the next token; nil before Prefill
+	pending   int32     // chosen, but not in the cache yet; NoID for none
+	generated int       // tokens chosen since Prefill
+	stop      Stop
+	closed    bool
+
+	prompt              int // tokens of the prompt
+	prefilled, decoding time.Duration
+}
+
+// NewSession returns a session with room for the model's Context tokens. Most
+// callers want Model.Run. The caller must Close it.
+func (m *Model) NewSession() (*Session, error) {
+	if err := m.hold(); err != nil {
+		return nil, err
+	}
+	s := &Session{model: m, pending: NoID}
+	typ := bindings.F16
+	if m.opts.CacheF32 {
+		typ = bindings.F32
+	}
+	var err error
+	if s.backend, err = nn.NewBackend(m.device, m.opts.Threads); err == nil {
+		s.cache, err = gemma.NewCache(m.device, m.cfg.text, m.opts.Context, typ)
+	}
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("paligemma: session: %w", err)
+	}
+	return s, nil
+}
+
+// Close frees the session. It is safe on nil and when closed.
+func (s *Session) Close() error {
+	if s == nil || s.closed {
+		return nil
+	}
+	s.closed = true
+	s.step.close()
+	s.backend.Close() // first: it waits for a computation that was abandoned
+	if s.cache != nil {
+		s.cache.Close()
+	}
+	s.model.release()
+	return nil
+}
+
+// Prefill starts over with pictures and a prompt, computed as one prefix in
+// which everything sees everything. The pictures must be of this model.
+func (s *Session) Prefill(ctx context.Context, images []*Image, p Prompt) error {
+	start := time.Now()
+	ids := s.model.PromptIDs(p)
+	n := len(images)*s.model.cfg.ImageTokens + len(ids)
+	switch {
+	case s.closed:
+		return fmt.Errorf("paligemma: session: %w", ErrClosed)
+	case n >= s.cache.Len:
+		return fmt.Errorf("paligemma: prompt of %d tokens in a context of %d: %w", n, s.cache.Len, ErrContextFull)
+	}
+	var soft []float32
+	for i, img := range images {
+		if img == nil || img.model != s.model {
+			return fmt.Errorf("paligemma: picture %d was not encoded by this model", i+1)
+		}
+		soft = append(soft, img.tokens...)
+	}
+	s.logits, s.length, s.pending, s.generated = nil, 0, NoID, 0
+	logits, err := s.prefill(ctx, soft, ids)
+	if err != nil {
+		return fmt.Errorf("paligemma: prompt: %w", err)
+	}
+	s.logits, s.length, s.prompt = logits, n, n
+	s.prefilled, s.decoding = time.Since(start), 0
+	return nil
+}
+
+// PromptIDs returns a prompt's ids as they follow the pictures: <bos>, the
+// text, a newline. The newline is a token of its own whatever the text ends in.
+func (m *Model) PromptIDs(p Prompt) []int32 {
+	ids := append([]int32{m.tok.BOS()}, m.tok.Encode(string(p))...)
+	return append(ids, m.tok.Encode("\n")...)
+}
+
+// prefill computes the prefix of soft tokens [d, n] and ids, and returns the
+// logits of the token that follows.
+func (s *Session) prefill(ctx context.Context, soft []float32, ids []int32) ([]float32, error) {
+	c := s.model.cfg.text
+	nSoft := len(soft) / c.Width
+	n := nSoft + len(ids)
+	batches := (n + s.model.opts.Batch - 1) / s.model.opts.Batch
+	g, err := nn.NewGraph(s.backend, c.Nodes(batches, min(n, s.model.opts.Batch), n), s.model.opts.Trace)
+	if err != nil {
+		return nil, err
+	}
+	defer g.Close()
+
+	text := g.Input("ids", bindings.I32, len(ids))
+	x := s.model.decoder.Embed(g, text) // [d, n]
+	var image nn.Tensor
+	if nSoft > 0 {
+		image = g.Input("image", bindings.F32, c.Width, nSoft)
+		x = g.Concat(image, x, 1)
+	}
+	x = g.Tap("prefix", x)
+	cut, positions := s.cut(g, x)
+	xs := s.model.decoder.Forward(g, cut, s.cache, gemma.Keys{Len: n})
+	last := xs[len(xs)-1]
+	out := s.model.decoder.Logits(g, g.View(last, []int{0, max(0, last.Dim(1)-1)}, c.Width, 1)) // [V]
+	if err := g.Compile(out); err != nil {
+		return nil, err
+	}
+	if err := nn.Set(g, text, ids); err != nil {
+		return nil, err
+	}
+	if nSoft > 0 {
+		if err := nn.Set(g, image, soft); err != nil {
+			return nil, err
+		}
+	}
+	for i, b := range cut {
+		if err := nn.Set(g, b.Pos, positions[i]); err != nil {
+			return nil, err
+		}
+	}
+	if err := g.Compute(ctx); err != nil {
+		return nil, err
+	}
+	logits := make([]float32, c.Vocab)
+	return logits, nn.Get(g, out, logits)
+}
+
+// cut splits the prefix x [d, n] into batches, with their positions.
+func (s *Session) cut(g *nn.Graph, x nn.Tensor) (cut []gemma.Batch, positions [][]int32) {
+	size := s.model.opts.Batch
+	for start := 0; start < x.Dim(1); start += size {
+		n := min(size, x.Dim(1)-start)
+		cut = append(cut, gemma.Batch{
+			X:     g.View(x, []int{0, start}, x.Dim(0), n),
+			Pos:   g.Input("positions", bindings.I32, n),
+			Start: start,
+		})
+		positions = append(positions, slices.Collect(count(start, n)))
+	}
+	return cut, positions
+}
+
+// count yields n numbers from start on.
+func count(start, n int) func(func(int32) bool) {
+	return func(yield func(int32) bool) {
+		for i := range n {
+			if !yield(int32(start + i)) {
+				return
+			}
+		}
+	}
+}
