@@ -20,25 +20,33 @@ type Sampling struct {
 	Forbidden   []int32 // ids that are never chosen
 }
 
-// check refuses values out of range.
-func (s *Sampling) check(vocabulary int) error {
+// Check reports the first value that is out of range.
+func (s *Sampling) Check() error {
 	in := func(v, low, high float32) bool { return v >= low && v <= high }
 	switch {
 	case !in(s.Temperature, 0, 100):
-		return fmt.Errorf("paligemma: temperature is %v, want 0 to 100", s.Temperature)
+		return fmt.Errorf("temperature is %v, want 0 to 100", s.Temperature)
 	case s.TopK < 0:
-		return fmt.Errorf("paligemma: top-k is %d, want 0 or more", s.TopK)
+		return fmt.Errorf("top-k is %d, want 0 or more", s.TopK)
 	case !in(s.TopP, 0, 1):
-		return fmt.Errorf("paligemma: top-p is %v, want 0 to 1", s.TopP)
+		return fmt.Errorf("top-p is %v, want 0 to 1", s.TopP)
 	case !in(s.MinP, 0, 1):
-		return fmt.Errorf("paligemma: min-p is %v, want 0 to 1", s.MinP)
+		return fmt.Errorf("min-p is %v, want 0 to 1", s.MinP)
 	case s.MaxTokens < 0:
-		return fmt.Errorf("paligemma: max tokens is %d, want 0 or more", s.MaxTokens)
+		return fmt.Errorf("max tokens is %d, want 0 or more", s.MaxTokens)
 	}
+	return nil
+}
+
+// check is Check for a vocabulary of a given size.
+func (s *Sampling) check(vocabulary int) error {
 	for _, id := range s.Forbidden {
 		if id < 0 || int(id) >= vocabulary {
 			return fmt.Errorf("paligemma: forbidden id %d, want 0 to %d", id, vocabulary-1)
 		}
+	}
+	if err := s.Check(); err != nil {
+		return fmt.Errorf("paligemma: %w", err)
 	}
 	return nil
 }

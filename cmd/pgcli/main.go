@@ -28,9 +28,10 @@ func main() {
 
 // Exit codes.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // as shells report SIGINT
 )
 
 // run is the whole command, for main and for tests.
@@ -40,6 +41,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, syscall.EPIPE):
+		return exitFailed // whoever read the answer has seen enough
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(stderr, "pgcli: interrupted")
+		return exitInterrupted
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "pgcli: %v\n", err)
 		return exitUsage
@@ -55,18 +61,19 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	return &cli.App{
-		Name:            "pgcli",
-		Usage:           "captions, answers, boxes and masks for pictures, with PaliGemma, offline",
-		HideHelpCommand: true,
-		HideVersion:     true, // our own flag below also names the engine
-		Reader:          stdin,
-		Writer:          stdout,
-		ErrWriter:       stderr,
-		Flags:           append([]cli.Flag{&cli.BoolFlag{Name: "version", Usage: "print the versions of pgcli and of its engine"}}, engineFlags()...),
-		Commands:        []*cli.Command{devicesCommand()},
-		Action:          root,
-		OnUsageError:    wrongFlag,
-		ExitErrHandler:  func(*cli.Context, error) {}, // run reports errors
+		Name:                      "pgcli",
+		Usage:                     "captions, answers, boxes and masks for pictures, with PaliGemma, offline",
+		HideHelpCommand:           true,
+		DisableSliceFlagSeparator: true, // prompts have commas
+		HideVersion:               true, // our own flag below also names the engine
+		Reader:                    stdin,
+		Writer:                    stdout,
+		ErrWriter:                 stderr,
+		Flags:                     append([]cli.Flag{&cli.BoolFlag{Name: "version", Usage: "print the versions of pgcli and of its engine"}}, engineFlags()...),
+		Commands:                  []*cli.Command{runCommand(), tokenizeCommand(), devicesCommand()},
+		Action:                    root,
+		OnUsageError:              wrongFlag,
+		ExitErrHandler:            func(*cli.Context, error) {}, // run reports errors
 	}
 }
 

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma"
+)
+
+// modelFlags choose a model and how it runs, under llama.cpp's names.
+func modelFlags() []cli.Flag {
+	return slices.Concat([]cli.Flag{
+		&cli.PathFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `file` of the model"},
+		&cli.PathFlag{Name: "mmproj", Usage: "GGUF `file` of the vision tower, when it is apart"},
+		&cli.IntFlag{Name: "ctx-size", Aliases: []string{"c"}, Usage: "`tokens` of picture, prompt and answer (0: those of a picture + 512)"},
+		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Value: 512, Usage: "prompt `tokens` computed at a time"},
+		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU `threads` (0: one per processor)"},
+		&cli.StringFlag{Name: "device", Usage: "`device` to run on, a name from pgcli devices (default: the CPU)"},
+		&cli.IntFlag{Name: "gpu-layers", Aliases: []string{"ngl"}, Usage: "0 keeps the model on the CPU; any other `number` takes the first GPU, whole"},
+		&cli.StringFlag{Name: "cache-type", Value: "f16", Usage: "`type` of the key-value cache: f16 or f32"},
+		&cli.IntFlag{Name: "max-pixels", Usage: "refuse pictures of more `pixels` (0: 100 million)"},
+	}, engineFlags())
+}
+
+// openModel opens the model that the flags name.
+func openModel(c *cli.Context) (*paligemma.Model, error) {
+	path := c.Path("model")
+	if path == "" {
+		return nil, usagef("no model: give one with -m FILE.gguf")
+	}
+	opts := &paligemma.Options{
+		Engine:    *engineOptions(c),
+		Projector: c.Path("mmproj"),
+		Device:    c.String("device"),
+		Threads:   c.Int("threads"),
+		Context:   c.Int("ctx-size"),
+		Batch:     c.Int("batch-size"),
+		MaxPixels: c.Int("max-pixels"),
+	}
+	switch t := c.String("cache-type"); t {
+	case "f16":
+	case "f32":
+		opts.CacheF32 = true
+	default:
+		return nil, usagef("--cache-type is %q, want f16 or f32", t)
+	}
+	for _, flag := range []string{"threads", "ctx-size", "batch-size", "max-pixels", "gpu-layers"} {
+		if c.Int(flag) < 0 {
+			return nil, usagef("--%s is %d, want 0 or more", flag, c.Int(flag))
+		}
+	}
+	if opts.Device == "" && c.Int("gpu-layers") > 0 {
+		gpu, err := firstGPU(&opts.Engine)
+		if err != nil {
+			return nil, err
+		}
+		opts.Device = gpu
+	}
+	return paligemma.Open(path, opts)
+}
+
+// firstGPU names the first device that is not the CPU.
+func firstGPU(opts *paligemma.EngineOptions) (string, error) {
+	engine, err := paligemma.LoadEngine(opts)
+	if err != nil {
+		return "", err
+	}
+	for _, d := range engine.Devices {
+		if d.Kind == "gpu" || d.Kind == "igpu" {
+			return d.Name, nil
+		}
+	}
+	return "", errors.New("-ngl: no GPU among the devices; see pgcli devices")
+}
+
+// readImages reads the pictures named, "-" being standard input.
+func readImages(c *cli.Context, m *paligemma.Model, paths []string) ([]image.Image, error) {
+	var images []image.Image
+	for _, path := range paths {
+		img, err := readImage(c, m, path)
+		if err != nil {
+			return nil, fmt.Errorf("picture %s: %w", path, err)
+		}
+		images = append(images, img)
+	}
+	return images, nil
+}
+
+func readImage(c *cli.Context, m *paligemma.Model, path string) (image.Image, error) {
+	if path == "-" {
+		return m.ReadImage(c.App.Reader)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, errors.Unwrap(err) // the caller names the file
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, errors.New("is a folder, want a picture file")
+	}
+	return m.ReadImage(f)
+}
+
+// readPrompts returns the prompts of -p, or the lines of the file of -f.
+func readPrompts(c *cli.Context) ([]paligemma.Prompt, error) {
+	var prompts []paligemma.Prompt
+	for _, p := range c.StringSlice("prompt") {
+		prompts = append(prompts, paligemma.Prompt(p))
+	}
+	path := c.Path("file")
+	if path == "" {
+		return prompts, nil
+	}
+	var data []byte
+	var err error
+	if path == "-" {
+		data, err = io.ReadAll(c.App.Reader)
+	} else {
+		data, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("prompts: %w", err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if line = strings.TrimRight(line, "\r\n"); line != "" {
+			prompts = append(prompts, paligemma.Prompt(line))
+		}
+	}
+	return prompts, nil
+}
