@@ -178,7 +178,7 @@ FIXED = [
     "ҔӌԐڎ", "👩‍👩‍👧‍👦", "🏳️‍🌈", "🇫🇷", "e\u0301", "é", "\u0301", "a" + "\u0301" * 40, "\ufeffbom", "\ufffd", "\u202eabc\u202c", "\u200d",
     "\U0010ffff", "\ue000", "Ａ１", "ﬁ", "İstanbul", "ß", "\x7f", "\x80\u0085", "\x1b[0m",
     "one line\nand another line", "a\n\n\nb", "\n" * 31, "\n" * 32, "\n" * 70, " " * 31, " " * 32, " " * 33, " " * 100,
-    "\t" * 7, "\t" * 8, "\t" * 30, " \n \n ", "\n  \n", "a" * 300, "ab" * 200, "inter" * 50, "nation" * 60, "国" * 100,
+    "\t" * 7, "\t" * 8, "\t" * 30, " \n \n ", "\n  \n", "a" * 300, "ab" * 200, "inter" * 50, "nation" * 60, "国" * 100, "\u3000" * 64,
     "nationalnationalitynational", "internationalization", "thethethethe", "in" * 101, "on" + "n" * 50, "x  y   z    ",
 ]
 INVALID = [
