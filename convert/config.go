@@ -1,0 +1,138 @@
+package convert
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// A Config is everything that inference needs to know besides the weights.
+type Config struct {
+	Dims
+	Context      int     // positions the model was trained for
+	QueryScale   float64 // queries are divided by its square root
+	RMSEps       float64
+	RopeBase     float64
+	AttnSoftcap  float64 // 0 for none
+	FinalSoftcap float64 // 0 for none
+	VisionEps    float64
+	ImageMean    [3]float32 // of the channels, from 0 to 1
+	ImageStd     [3]float32
+	Resample     string // filter for images: "bicubic" or "bilinear"
+}
+
+// defaults returns the config of a released model of these sizes.
+func defaults(d Dims, f Format) Config {
+	c := Config{
+		Dims: d, Context: 8192, QueryScale: float64(d.HeadDim), RMSEps: 1e-6, RopeBase: 10000, VisionEps: 1e-6,
+		ImageMean: [3]float32{0.5, 0.5, 0.5}, ImageStd: [3]float32{0.5, 0.5, 0.5},
+		// Each ecosystem has its own filter, and fine-tuned models expect the
+		// one they were trained with.
+		Resample: "bicubic",
+	}
+	if f == BigVision {
+		c.Resample = "bilinear"
+	}
+	if d.Family == Gemma2 {
+		c.AttnSoftcap, c.FinalSoftcap = 50, 30
+	}
+	for _, v := range texts { // only the 28B model has another scale
+		if v.Dims.Family == d.Family && v.Dims.Width == d.Width && v.Dims.Layers == d.Layers {
+			c.QueryScale = v.QueryScale
+		}
+	}
+	return c
+}
+
+// apply replaces defaults by what a config.json says.
+func (c *Config) apply(h hfConfig) error {
+	c.Context = h.Text.Context.or(c.Context)
+	c.QueryScale = h.Text.QueryScale.or(c.QueryScale)
+	c.RMSEps = h.Text.RMSEps.or(c.RMSEps)
+	c.RopeBase = h.Text.Rope.Theta.or(h.Text.RopeTheta.or(c.RopeBase))
+	c.VisionEps = h.Vision.Eps.or(c.VisionEps)
+	if c.Family == Gemma2 {
+		c.AttnSoftcap = capping(h.Text.AttnSoftcap, c.AttnSoftcap)
+		c.FinalSoftcap = capping(h.Text.FinalSoftcap, c.FinalSoftcap)
+	}
+	for _, s := range []struct {
+		key   string
+		value float64
+	}{
+		{"text_config.max_position_embeddings", float64(c.Context)}, {"text_config.query_pre_attn_scalar", c.QueryScale},
+		{"text_config.rms_norm_eps", c.RMSEps}, {"text_config.rope_theta", c.RopeBase}, {"vision_config.layer_norm_eps", c.VisionEps},
+	} {
+		if !(s.value > 0) {
+			return fmt.Errorf("%s: %s is %v, want more than 0", h.path, s.key, s.value)
+		}
+	}
+	if c.AttnSoftcap < 0 || c.FinalSoftcap < 0 {
+		return fmt.Errorf("%s: soft caps are %v and %v, want 0 or more", h.path, c.AttnSoftcap, c.FinalSoftcap)
+	}
+	return nil
+}
+
+// capping reads a soft cap, which null turns off.
+func capping(o option[float64], absent float64) float64 {
+	switch {
+	case !o.set:
+		return absent
+	case o.null:
+		return 0
+	}
+	return o.value
+}
+
+// applyPreprocessor replaces defaults by what dir's preprocessor_config.json
+// says, if there is one.
+func (c *Config) applyPreprocessor(dir string) error {
+	path := filepath.Join(dir, "preprocessor_config.json")
+	if !exists(path) {
+		return nil
+	}
+	var p struct {
+		Mean     option[[]float32] `json:"image_mean"`
+		Std      option[[]float32] `json:"image_std"`
+		Resample option[int]       `json:"resample"`
+		Size     struct {
+			Height option[int] `json:"height"`
+			Width  option[int] `json:"width"`
+		} `json:"size"`
+	}
+	if err := readJSON(path, &p); err != nil {
+		return err
+	}
+	for _, v := range []struct {
+		key string
+		in  option[[]float32]
+		out *[3]float32
+	}{{"image_mean", p.Mean, &c.ImageMean}, {"image_std", p.Std, &c.ImageStd}} {
+		values := v.in.or(v.out[:])
+		if len(values) != 3 {
+			return fmt.Errorf("%s: %s has %d numbers, want 3", path, v.key, len(values))
+		}
+		copy(v.out[:], values)
+	}
+	for i, std := range c.ImageStd {
+		if !(std > 0) {
+			return fmt.Errorf("%s: image_std[%d] is %v, want more than 0", path, i, std)
+		}
+	}
+	switch r := p.Resample.or(pilBicubic); r {
+	case pilBicubic:
+		c.Resample = "bicubic"
+	case pilBilinear:
+		c.Resample = "bilinear"
+	default:
+		return fmt.Errorf("%s: resample is %d, want %d (bicubic) or %d (bilinear)", path, r, pilBicubic, pilBilinear)
+	}
+	if h, w := p.Size.Height.or(c.ImageSize()), p.Size.Width.or(c.ImageSize()); h != c.ImageSize() || w != h {
+		return fmt.Errorf("%s: size is %d x %d, but the position embeddings are for %d x %d", path, w, h, c.ImageSize(), c.ImageSize())
+	}
+	return nil
+}
+
+// Pillow's numbers of its filters.
+const (
+	pilBilinear = 2
+	pilBicubic  = 3
+)

@@ -1,0 +1,90 @@
+package convert_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"path/filepath"
+	"testing"
+
+	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/convert/synthetic"
+	"github.com/pgcli/paligemma/gguf"
+)
+
+// write makes a checkpoint in a new folder and returns the path to convert.
+func write(t *testing.T, c synthetic.Checkpoint) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := c.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	switch c.Format {
+	case convert.BigVision:
+		return filepath.Join(dir, "model.npz")
+	case convert.GGUF:
+		return filepath.Join(dir, "model.gguf")
+	}
+	return dir
+}
+
+// run converts src and returns the path of the result.
+func run(t *testing.T, src string, o convert.Options) string {
+	t.Helper()
+	dst := filepath.Join(t.TempDir(), "out.gguf")
+	if _, err := convert.Run(t.Context(), src, dst, o); err != nil {
+		t.Fatal(err)
+	}
+	return dst
+}
+
+// hashes returns type and SHA-256 of every tensor's bytes.
+func hashes(t *testing.T, path string) map[string]string {
+	t.Helper()
+	f, err := gguf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	list := map[string]string{}
+	for _, x := range f.Tensors() {
+		data, err := f.Bytes(x.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(data)
+		list[x.Name] = x.Type.String() + " " + hex.EncodeToString(sum[:])
+	}
+	return list
+}
+
+func compare(t *testing.T, what string, got, want map[string]string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s: %d tensors, want %d", what, len(got), len(want))
+	}
+	for name, sum := range want {
+		if got[name] != sum {
+			t.Errorf("%s: %s is %s, want %s", what, name, got[name], sum)
+		}
+	}
+}
+
+// TestFormatsAgree converts the same model from every format.
+func TestFormatsAgree(t *testing.T) {
+	for _, family := range []convert.Family{convert.Gemma, convert.Gemma2} {
+		for _, typ := range []gguf.Type{gguf.F32, gguf.F16, gguf.BF16} {
+			base := synthetic.Checkpoint{Dims: synthetic.Tiny(family), Type: typ, Seed: 7, Format: convert.HuggingFace}
+			o := convert.Options{Type: "f32"}
+			want := hashes(t, run(t, write(t, base), o))
+			for name, change := range map[string]func(*synthetic.Checkpoint){
+				"new names, sharded": func(c *synthetic.Checkpoint) { c.New, c.Shards = true, 3 },
+				"npz":                func(c *synthetic.Checkpoint) { c.Format = convert.BigVision },
+				"npz deflated":       func(c *synthetic.Checkpoint) { c.Format, c.Deflate, c.Params = convert.BigVision, true, true },
+			} {
+				c := base
+				change(&c)
+				compare(t, string(family)+" "+typ.String()+" "+name, hashes(t, run(t, write(t, c), o)), want)
+			}
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package convert
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/pgcli/paligemma/gguf"
+)
+
+// ggufFile is a checkpoint in a GGUF file. Its tensors have their final names
+// and values already; only their types change.
+type ggufFile struct {
+	*gguf.File
+	list []array
+}
+
+func openGGUF(path string) (*ggufFile, error) {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	g := &ggufFile{File: f}
+	for _, t := range f.Tensors() {
+		shape := slices.Clone(t.Shape)
+		slices.Reverse(shape) // ggml's order is fastest first
+		g.list = append(g.list, array{
+			name: t.Name, typ: t.Type, shape: shape,
+			where: fmt.Sprintf("%s: byte %d", path, t.Offset),
+		})
+	}
+	return g, nil
+}
+
+func (g *ggufFile) format() Format  { return GGUF }
+func (g *ggufFile) arrays() []array { return g.list }
+
+func (g *ggufFile) open(name string) (io.ReadCloser, error) {
+	r, err := g.Reader(name)
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(r), nil
+}

@@ -1,0 +1,51 @@
+package convert
+
+import (
+	"runtime"
+)
+
+// Options say how to convert. The zero value is not enough: Type has no default.
+type Options struct {
+	Type          string   // of the text half: one of [Types]
+	VisionType    string   // of tower and projector: one of [Types]; "" for what goes with Type
+	EmbeddingType string   // of token_embd.weight, a tensor type such as "q8_0"; "" for the mix's
+	TensorTypes   []string // "REGEX=TYPE" over GGUF names; the first that matches a tensor decides
+
+	Tokenizer string    // tokenizer.model or tokenizer.json; "" looks beside the weights
+	Adapters  []Adapter // merged in this order
+	Name      string    // general.name; "" for the name of the source
+	Resample  string    // "bicubic" or "bilinear"; "" for what the source was trained with
+
+	Split  bool // llama.cpp's two files: the text half, and mmproj-NAME beside it
+	Force  bool // replace an existing output
+	Verify bool // read the output again and compare
+
+	// Requantize allows a GGUF source whose tensors are quantized already, which
+	// loses more than starting from the original.
+	Requantize bool
+
+	Threads  int            // 0 for GOMAXPROCS
+	Engine   string         // where ggml is, as for bindings.Open; "" for the built-in one
+	Progress func(Progress) // called after every few megabytes, from one goroutine at a time; may be nil
+}
+
+// An Adapter is a LoRA adapter of PEFT.
+type Adapter struct {
+	Dir   string  // with adapter_config.json and adapter_model.safetensors
+	Scale float64 // multiplies the adapter's own; 1 is what it was trained with
+}
+
+// Progress tells how far a conversion is.
+type Progress struct {
+	Verifying bool
+	Tensor    string // just finished, or being written
+	Done      int64  // bytes of tensor data
+	Total     int64
+}
+
+func (o Options) threads() int {
+	if o.Threads > 0 {
+		return o.Threads
+	}
+	return runtime.GOMAXPROCS(0)
+}

@@ -1,0 +1,215 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/spm"
+)
+
+// A Plan says what a conversion writes.
+type Plan struct {
+	Source  string
+	Format  Format
+	Config  Config
+	Outputs []Output
+}
+
+// An Output is one file of a plan.
+type Output struct {
+	Path     string
+	Metadata []KV
+	Tensors  []TensorPlan
+}
+
+// A TensorPlan is one tensor of an output.
+type TensorPlan struct {
+	Name  string
+	Part  Part
+	Shape []int // in ggml order, fastest first
+	Type  gguf.Type
+	Bytes int64
+	From  string // the array it is made of, and where that is
+
+	tensor *tensor
+}
+
+// Bytes returns the size of an output's tensor data.
+func (o Output) Bytes() int64 {
+	var sum int64
+	for _, t := range o.Tensors {
+		sum += t.Bytes
+	}
+	return sum
+}
+
+// Bytes returns the size of all tensor data.
+func (p *Plan) Bytes() int64 {
+	var sum int64
+	for _, o := range p.Outputs {
+		sum += o.Bytes()
+	}
+	return sum
+}
+
+// MakePlan reads the headers of the checkpoint src and returns what [Run] would
+// write to dst. It writes nothing.
+func MakePlan(src, dst string, o Options) (*Plan, error) {
+	j, err := newJob(src, dst, o)
+	if err != nil {
+		return nil, fmt.Errorf("convert: %w", err)
+	}
+	defer j.close()
+	return j.plan, nil
+}
+
+// A job is a conversion whose source is open.
+type job struct {
+	options Options
+	ck      checkpoint
+	head    *array // an output head that should equal the embedding, or nil
+	tensors []*tensor
+	loras   []*lora
+	plan    *Plan
+}
+
+func (j *job) close() error {
+	errs := []error{j.ck.Close()}
+	for _, l := range j.loras {
+		errs = append(errs, l.ck.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// newJob opens the source and decides everything about the output.
+func newJob(src, dst string, o Options) (_ *job, err error) {
+	types, err := newTyping(o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Resample != "" && o.Resample != "bicubic" && o.Resample != "bilinear" {
+		return nil, fmt.Errorf("resample is %q, want \"bicubic\" or \"bilinear\"", o.Resample)
+	}
+	j := &job{options: o}
+	if j.ck, err = openCheckpoint(src); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			j.close()
+		}
+	}()
+	if g, ok := j.ck.(*ggufFile); ok {
+		return j, j.planGGUF(g, src, dst, types)
+	}
+	return j, j.planCheckpoint(src, dst, types)
+}
+
+// planCheckpoint plans the conversion of a foreign checkpoint.
+func (j *job) planCheckpoint(src, dst string, types typing) error {
+	inv, err := takeInventory(j.ck)
+	if err != nil {
+		return fmt.Errorf("%s: %w", src, err)
+	}
+	dir := src
+	if info, err := os.Stat(src); err == nil && !info.IsDir() {
+		dir = filepath.Dir(src)
+	}
+	vocabulary, err := readTokenizer(j.options.Tokenizer, dir)
+	if err != nil {
+		return err
+	}
+	c, err := readConfig(inv, dir, len(vocabulary.Pieces))
+	if err != nil {
+		return fmt.Errorf("%s: %w", src, err)
+	}
+	if j.options.Resample != "" {
+		c.Resample = j.options.Resample
+	}
+	if j.tensors, err = inv.resolve(c.Dims); err != nil {
+		return fmt.Errorf("%s: %w", src, err)
+	}
+	if err := types.assign(j.tensors, c.Dims); err != nil {
+		return err
+	}
+	for _, name := range hfHeads {
+		if a, there := inv.arrays[name]; there && inv.format == HuggingFace {
+			j.head = &a
+		}
+	}
+	if j.loras, err = openAdapters(j.options.Adapters, j.tensors); err != nil {
+		return err
+	}
+	j.plan = &Plan{Source: src, Format: inv.format, Config: c}
+	return j.lay(dst, types, vocabulary)
+}
+
+// readConfig finds out the sizes and numbers of a checkpoint whose tokenizer
+// has the given number of pieces.
+func readConfig(inv inventory, dir string, pieces int) (Config, error) {
+	var h hfConfig
+	var err error
+	if inv.format == HuggingFace {
+		if h, err = readHFConfig(dir); err != nil {
+			return Config{}, err
+		}
+	}
+	d, err := inv.dims(h)
+	if err != nil {
+		return Config{}, err
+	}
+	if spare := d.Vocab - pieces; spare < 0 || spare > maxSpareRows {
+		return Config{}, fmt.Errorf("the embedding has %d rows, but the tokenizer %d pieces: they do not belong together", d.Vocab, pieces)
+	}
+	d.Vocab = pieces
+	c := defaults(d, inv.format)
+	if inv.format == BigVision {
+		return c, nil
+	}
+	if err := errors.Join(h.checkDims(d), c.apply(h)); err != nil {
+		return Config{}, err
+	}
+	return c, c.applyPreprocessor(dir)
+}
+
+// lay distributes the tensors over one file or two.
+func (j *job) lay(dst string, types typing, v spm.Vocabulary) error {
+	name := j.options.Name
+	if name == "" {
+		name = strings.TrimSuffix(filepath.Base(j.plan.Source), filepath.Ext(j.plan.Source))
+	}
+	if !j.options.Split {
+		j.plan.Outputs = []Output{{Path: dst, Metadata: metadata(j.plan.Config, types.text, name, v), Tensors: planned(j.tensors)}}
+		return nil
+	}
+	text, projector, err := splitMetadata(j.plan.Config, types.text, types.vision, name, v)
+	if err != nil {
+		return err
+	}
+	isText := func(t *tensor) bool { return t.part == Text }
+	rest := slices.DeleteFunc(slices.Clone(j.tensors), isText)
+	texts := slices.DeleteFunc(slices.Clone(j.tensors), func(t *tensor) bool { return !isText(t) })
+	j.plan.Outputs = []Output{
+		{Path: dst, Metadata: text, Tensors: planned(texts)},
+		{Path: filepath.Join(filepath.Dir(dst), "mmproj-"+filepath.Base(dst)), Metadata: projector, Tensors: planned(rest)},
+	}
+	return nil
+}
+
+func planned(list []*tensor) []TensorPlan {
+	plans := make([]TensorPlan, len(list))
+	for i, t := range list {
+		shape := slices.Clone(t.shape)
+		slices.Reverse(shape)
+		plans[i] = TensorPlan{
+			Name: t.name, Part: t.part, Shape: shape, Type: t.typ, Bytes: t.bytes(product(t.shape)),
+			From: fmt.Sprintf("%s (%s)", t.from, t.from.where), tensor: t,
+		}
+	}
+	return plans
+}

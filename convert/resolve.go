@@ -1,0 +1,172 @@
+package convert
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pgcli/paligemma/gguf"
+)
+
+// A tensor is one tensor of the output, and where its values come from.
+type tensor struct {
+	name  string
+	part  Part
+	role  role
+	shape []int // row-major, as in the output
+	typ   gguf.Type
+
+	ck    checkpoint
+	from  array
+	slice int   // which slice of from, if that stacks several
+	inner []int // row-major shape of the values in the slice: shape without padding
+	place grid  // where those are in the slice
+
+	module string   // Hugging Face's name without its prefix, for adapters
+	deltas []*delta // added to the values
+}
+
+// rows and cols see a shape as a matrix. The kernel of the patch convolution
+// has a row for each output.
+func rows(shape []int) int {
+	if len(shape) < 2 {
+		return 1
+	}
+	return shape[0]
+}
+
+func cols(shape []int) int { return product(shape) / rows(shape) }
+
+// rowLen returns the length of the rows that ggml quantizes: the last axis.
+func (t *tensor) rowLen() int { return t.shape[len(t.shape)-1] }
+
+// bytes returns the size of n elements, whole rows, in the output.
+func (t *tensor) bytes(n int) int64 {
+	return int64(n/t.typ.BlockSize()) * int64(t.typ.BlockBytes())
+}
+
+// A MismatchError lists everything about a checkpoint's arrays that does not
+// fit the architecture.
+type MismatchError struct {
+	Missing    []string
+	Unexpected []string
+	Misshaped  []string // with their shapes, and those expected
+}
+
+func (e *MismatchError) Error() string {
+	var b strings.Builder
+	b.WriteString("the tensors are not those of a PaliGemma:")
+	for _, group := range []struct {
+		title string
+		list  []string
+	}{{"missing", e.Missing}, {"unexpected", e.Unexpected}, {"of another shape or type", e.Misshaped}} {
+		if len(group.list) > 0 {
+			fmt.Fprintf(&b, "\n%d %s:", len(group.list), group.title)
+			for _, line := range group.list {
+				b.WriteString("\n  " + line)
+			}
+		}
+	}
+	return b.String()
+}
+
+// orNil returns e as an error if it lists anything.
+func (e *MismatchError) orNil() error {
+	if len(e.Missing)+len(e.Unexpected)+len(e.Misshaped) == 0 {
+		return nil
+	}
+	return e
+}
+
+// resolve finds the array of every parameter. Anything missing, left over, of
+// a wrong shape or of a wrong type is in the error. The types of the output
+// are left to assign.
+func (inv inventory) resolve(d Dims) ([]*tensor, error) {
+	var list []*tensor
+	var bad MismatchError
+	used := map[string]bool{}
+	for _, p := range registry {
+		if !p.in(d.Family) {
+			continue
+		}
+		_, pattern := inv.source(p, 0)
+		_, pattern = d.slice(pattern, 0)
+		place := d.grid(p.shape, pattern) // the same in every layer
+		for layer := range p.count(d) {
+			name, pattern := inv.source(p, layer)
+			first := !used[name] // keys and values share an array
+			used[name] = true
+			a, there := inv.arrays[name]
+			if !there {
+				if first {
+					bad.Missing = append(bad.Missing, fmt.Sprintf("%s %v", name, d.shape(pattern)))
+				}
+				continue
+			}
+			if problem := d.misfit(a, pattern); problem != "" {
+				if first {
+					bad.Misshaped = append(bad.Misshaped, problem)
+				}
+				continue
+			}
+			t := &tensor{
+				name: p.name(p.gguf, layer), part: p.part, role: p.role, shape: d.stored(p.shape),
+				ck: inv.ck, from: a, inner: d.shape(p.shape), place: place, module: p.name(p.hf, layer),
+			}
+			t.slice, _ = d.slice(pattern, layer)
+			list = append(list, t)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(inv.arrays)) {
+		if !used[name] && !inv.ignored(name) {
+			bad.Unexpected = append(bad.Unexpected, inv.arrays[name].String())
+		}
+	}
+	return list, bad.orNil()
+}
+
+// misfit says what is wrong with an array, if anything. The embedding may have
+// more rows than the tokenizer has pieces: Hugging Face adds one for <image> and
+// rounds up.
+func (d Dims) misfit(a array, pattern string) string {
+	want := d.shape(pattern)
+	have := slices.Clone(a.shape)
+	if pattern[0] == 'V' && len(have) > 0 && have[0] > d.Vocab && have[0] <= d.Vocab+maxSpareRows {
+		have[0] = d.Vocab
+	}
+	switch {
+	case !slices.Equal(have, want):
+		return fmt.Sprintf("%s %v, want %v", a.name, a.shape, want)
+	case !isFloat(a.typ):
+		return fmt.Sprintf("%s is %v, want f32, f16 or bf16", a.name, a.typ)
+	}
+	return ""
+}
+
+// misfitStored is the same for a tensor of a file that this package has written.
+func misfitStored(a array, r role, want []int) string {
+	isVector := r == vector || r == rmsNorm
+	switch {
+	case !slices.Equal(a.shape, want):
+		return fmt.Sprintf("%s %v, want %v", a.name, a.shape, want)
+	case isVector && a.typ != gguf.F32:
+		return fmt.Sprintf("%s is %v, want f32", a.name, a.typ)
+	case !slices.Contains(tensorTypes, a.typ):
+		return fmt.Sprintf("%s is %v, want one of %v", a.name, a.typ, tensorTypes)
+	}
+	return ""
+}
+
+// maxSpareRows is the most rows that an embedding may have beyond the pieces of
+// its tokenizer. More of them means that the two do not belong together.
+const maxSpareRows = 128
+
+// ignored reports whether an array is known to hold nothing of its own.
+func (inv inventory) ignored(name string) bool {
+	if inv.format != HuggingFace {
+		return false
+	}
+	return slices.Contains(hfHeads, name) ||
+		slices.ContainsFunc(hfIgnored, func(suffix string) bool { return name == inv.prefixes[Vision]+suffix })
+}

@@ -1,0 +1,214 @@
+package convert
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pgcli/paligemma/gguf"
+)
+
+// A Report says what a conversion did.
+type Report struct {
+	*Plan
+	Elapsed  time.Duration // of writing, without the verification
+	Verified bool
+}
+
+// Run converts the checkpoint src to the GGUF file dst, see the package
+// documentation. Until everything is on the disk, dst has another name or is
+// the old file; on an error, and when ctx ends, it stays so.
+func Run(ctx context.Context, src, dst string, o Options) (*Report, error) {
+	report, err := run(ctx, src, dst, o)
+	if err != nil {
+		return nil, fmt.Errorf("convert: %w", err)
+	}
+	return report, nil
+}
+
+func run(ctx context.Context, src, dst string, o Options) (*Report, error) {
+	j, err := newJob(src, dst, o)
+	if err != nil {
+		return nil, err
+	}
+	defer j.close()
+	if err := j.checkOutputs(); err != nil {
+		return nil, err
+	}
+	if err := j.checkHead(ctx); err != nil {
+		return nil, err
+	}
+	ggml, err := openEngine(o.Engine, j.tensors)
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{Plan: j.plan}
+	start := time.Now()
+	if err := j.write(ctx, ggml); err != nil {
+		return nil, err
+	}
+	report.Elapsed = time.Since(start)
+	if o.Verify {
+		if err := j.verify(ctx, ggml); err != nil {
+			return nil, err
+		}
+		report.Verified = true
+	}
+	return report, nil
+}
+
+// checkOutputs refuses to write over an input, or over anything unless forced.
+func (j *job) checkOutputs() error {
+	inputs := j.inputs()
+	for _, out := range j.plan.Outputs {
+		info, err := os.Stat(out.Path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, path := range inputs {
+			if in, err := os.Stat(path); err == nil && os.SameFile(in, info) {
+				return fmt.Errorf("%s is an input of the conversion and cannot be its output", out.Path)
+			}
+		}
+		if !j.options.Force {
+			return fmt.Errorf("%s exists already; it is replaced only when that is asked for", out.Path)
+		}
+	}
+	return nil
+}
+
+// inputs lists the files that a conversion reads, or might.
+func (j *job) inputs() []string {
+	paths := []string{j.options.Tokenizer}
+	sources := []string{j.plan.Source}
+	for _, a := range j.options.Adapters {
+		sources = append(sources, a.Dir)
+	}
+	for _, source := range sources {
+		paths = append(paths, source)
+		entries, _ := os.ReadDir(source) // fails for a file, which is in the list itself
+		for _, e := range entries {
+			paths = append(paths, filepath.Join(source, e.Name()))
+		}
+	}
+	return paths
+}
+
+// checkHead compares an output head with the embedding. Only tied heads, which
+// most writers leave out, are part of the architecture.
+func (j *job) checkHead(ctx context.Context) error {
+	if j.head == nil {
+		return nil
+	}
+	embedding := j.tensors[0].from
+	if j.head.typ != embedding.typ || product(j.head.shape) != product(embedding.shape) {
+		return fmt.Errorf("%s differs from %s; a head of its own is not supported", j.head, embedding)
+	}
+	a, err := j.ck.open(j.head.name)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	b, err := j.ck.open(embedding.name)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	left, right := make([]byte, 1<<20), make([]byte, 1<<20)
+	for ctx.Err() == nil {
+		n, errA := io.ReadFull(a, left)
+		m, errB := io.ReadFull(b, right)
+		if !bytes.Equal(left[:n], right[:m]) {
+			return fmt.Errorf("%s has other values than %s; a head of its own is not supported", j.head.name, embedding.name)
+		}
+		if errA != nil || errB != nil {
+			return unlessEOF(errors.Join(errA, errB))
+		}
+	}
+	return context.Cause(ctx)
+}
+
+func unlessEOF(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return err
+}
+
+// write makes the outputs.
+func (j *job) write(ctx context.Context, ggml *engine) (err error) {
+	s := &fileSink{files: map[*tensor]*gguf.FileWriter{}}
+	var writers []*gguf.FileWriter
+	defer func() { // removes what is not committed
+		for _, w := range writers {
+			err = errors.Join(err, w.Close())
+		}
+	}()
+	for _, out := range j.plan.Outputs {
+		w, err := gguf.Create(out.Path)
+		if err != nil {
+			return err
+		}
+		writers = append(writers, w)
+		for _, kv := range out.Metadata {
+			w.Add(kv.Key, kv.Value)
+		}
+		for _, t := range out.Tensors {
+			w.AddTensor(t.Name, t.Type, t.Shape...)
+			s.files[t.tensor] = w
+		}
+		if err := w.WriteHeader(); err != nil {
+			return err
+		}
+	}
+	if err := j.pass(ctx, ggml, s, false); err != nil {
+		return err
+	}
+	for _, w := range writers {
+		if err := w.Commit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pass sends all tensors through a pipeline to s.
+func (j *job) pass(ctx context.Context, ggml *engine, s sink, verifying bool) error {
+	p := &pipeline{tensors: j.tensors, ggml: ggml, threads: j.options.threads(), sink: s}
+	if j.options.Progress != nil {
+		progress := Progress{Verifying: verifying, Total: j.plan.Bytes()}
+		p.done = func(t *tensor, n int64) {
+			progress.Tensor = t.name
+			progress.Done += n
+			j.options.Progress(progress)
+		}
+	}
+	return p.run(ctx)
+}
+
+// A fileSink writes tensors to the files they belong to.
+type fileSink struct {
+	files map[*tensor]*gguf.FileWriter
+	now   *gguf.TensorWriter
+}
+
+func (s *fileSink) begin(t *tensor) (err error) {
+	s.now, err = s.files[t].Tensor(t.name)
+	return err
+}
+
+func (s *fileSink) write(p []byte) error {
+	_, err := s.now.Write(p)
+	return err
+}
+
+func (s *fileSink) end() error { return s.now.Close() }

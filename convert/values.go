@@ -1,0 +1,137 @@
+package convert
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/pgcli/paligemma/gguf"
+)
+
+// decode reads plain values into dst.
+func decode(dst []float32, src []byte, t gguf.Type) {
+	switch t {
+	case gguf.F32:
+		gguf.DecodeF32(dst, src)
+	case gguf.F16:
+		gguf.DecodeF16(dst, src)
+	case gguf.BF16:
+		gguf.DecodeBF16(dst, src)
+	default:
+		panic(fmt.Sprintf("convert: decode %v", t)) // readers let no other type through
+	}
+}
+
+// encode writes src as plain values.
+func encode(dst []byte, src []float32, t gguf.Type) {
+	switch t {
+	case gguf.F32:
+		gguf.EncodeF32(dst, src)
+	case gguf.F16:
+		gguf.EncodeF16(dst, src)
+	case gguf.BF16:
+		gguf.EncodeBF16(dst, src)
+	default:
+		panic(fmt.Sprintf("convert: encode %v", t))
+	}
+}
+
+// limitOf returns the bits of the largest float32 that t can hold. The blocks
+// of quantized types have a scale in half precision, so that these hold no more
+// than F16 does.
+func limitOf(t gguf.Type) uint32 {
+	switch t {
+	case gguf.F32:
+		return math.Float32bits(math.MaxFloat32)
+	case gguf.BF16:
+		return 0x7f7f7fff // half a step below infinity
+	}
+	return math.Float32bits(65520) - 1 // rounds down to 65504, the largest half float
+}
+
+// firstBeyond returns the index of the first value whose magnitude is above the
+// limit, or which is NaN; -1 if there is none.
+func firstBeyond(values []float32, limit uint32) int {
+	for i, v := range values {
+		if math.Float32bits(v)&0x7fffffff > limit { // NaN has the largest bits of all
+			return i
+		}
+	}
+	return -1
+}
+
+// firstNotFinite returns the index of the first infinity or NaN among stored
+// values; -1 if there is none. Both have an exponent of ones.
+func firstNotFinite(raw []byte, t gguf.Type) int {
+	switch t {
+	case gguf.F32:
+		for i := 0; i+4 <= len(raw); i += 4 {
+			if binary.LittleEndian.Uint32(raw[i:])&0x7f800000 == 0x7f800000 {
+				return i / 4
+			}
+		}
+		return -1
+	case gguf.BF16:
+		return first16(raw, 0x7f80)
+	}
+	return first16(raw, 0x7c00)
+}
+
+// first16 returns the index of the first 16-bit value that has all bits of
+// exponent set. It looks at four at a time: adding the lowest bit of the
+// exponent carries into the sign exactly if all of the exponent is set.
+func first16(raw []byte, exponent uint16) int {
+	const lanes = 0x0001_0001_0001_0001
+	mask := uint64(exponent) * lanes
+	one := uint64(exponent&-exponent) * lanes
+	i := 0
+	for ; i+8 <= len(raw); i += 8 {
+		if (binary.LittleEndian.Uint64(raw[i:])&mask+one)&(0x8000*lanes) != 0 {
+			break
+		}
+	}
+	for ; i+2 <= len(raw); i += 2 {
+		if binary.LittleEndian.Uint16(raw[i:])&exponent == exponent {
+			return i / 2
+		}
+	}
+	return -1
+}
+
+// gather copies elements of size bytes, 2 or 4, from a slice into rows: the one
+// in row r and column c comes from index rows[r]+cols[c].
+//
+// A transposed row takes one element from each cache line. So rows are copied
+// in groups as wide as a line, each line being read once for the whole group.
+func gather(dst, src []byte, rows, cols []int, size int) {
+	const group = 32
+	for len(rows) > 0 {
+		n := min(group, len(rows))
+		if size == 2 {
+			gather16(dst, src, rows[:n], cols)
+		} else {
+			gather32(dst, src, rows[:n], cols)
+		}
+		dst, rows = dst[n*len(cols)*size:], rows[n:]
+	}
+}
+
+func gather16(dst, src []byte, rows, cols []int) {
+	for c, col := range cols {
+		at := 2 * c
+		for _, row := range rows {
+			binary.LittleEndian.PutUint16(dst[at:], binary.LittleEndian.Uint16(src[2*(row+col):]))
+			at += 2 * len(cols)
+		}
+	}
+}
+
+func gather32(dst, src []byte, rows, cols []int) {
+	for c, col := range cols {
+		at := 4 * c
+		for _, row := range rows {
+			binary.LittleEndian.PutUint32(dst[at:], binary.LittleEndian.Uint32(src[4*(row+col):]))
+			at += 4 * len(cols)
+		}
+	}
+}
