@@ -149,3 +149,20 @@ func wide(v []float32) []float64 {
 	}
 	return w
 }
+
+// anyDoor opens whichever door there is, the built-in one first, for tests of
+// what lies above the doors.
+func anyDoor(t testing.TB) bindings.Device {
+	t.Helper()
+	t.Setenv("PALIGEMMA_GGML", "")
+	if lib, err := bindings.Open(""); err == nil {
+		dev, err := lib.CPU()
+		must(t, err)
+		return dev
+	}
+	return openDoor(t, bindings.SharedLibrary)
+}
+
+// page returns n bytes that start as a mapped file does: at the start of a
+// page. (Go does not move its heap.)
+func page(n int) []byte { return make([]byte, max(n, 64<<10))[:n:n] }
