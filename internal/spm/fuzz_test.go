@@ -2,6 +2,7 @@ package spm
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -96,10 +97,18 @@ func FuzzParseModel(f *testing.F) {
 }
 
 func FuzzParseTokenizerJSON(f *testing.F) {
-	f.Add(readFile(f, "testdata/small.tokenizer.json"))
+	// A file of a few kilobytes that is accepted; the golden one is too large
+	// to be changed in many places.
+	var pieces strings.Builder
+	for b := range 256 {
+		fmt.Fprintf(&pieces, `,"%s":%d`, bytePiece(byte(b)), b+4)
+	}
 	f.Add([]byte(`{"normalizer":{"type":"Replace","pattern":{"String":" "},"content":"▁"},
-		"added_tokens":[{"id":0,"content":"<pad>","special":true}],
-		"model":{"type":"BPE","byte_fallback":true,"unk_token":"<unk>","vocab":{"<unk>":1,"a":2,"b":3,"ab":4},"merges":["a b"]}}`))
+		"added_tokens":[{"id":0,"content":"<pad>","special":true},{"id":1,"content":"<eos>","special":true},
+		{"id":2,"content":"<bos>","special":true},{"id":263,"content":"<loc0000>"}],
+		"model":{"type":"BPE","byte_fallback":true,"unk_token":"<unk>",
+		"vocab":{"<unk>":3,"h":260,"e":261,"he":262` + pieces.String() + `},"merges":["h e"]}}`))
+	f.Add([]byte(`{"model":{"type":"BPE","byte_fallback":true,"vocab":{"a":0},"merges":[["a","b"]]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, err := ParseTokenizerJSON(data)
 		tryVocabulary(t, v, err)
