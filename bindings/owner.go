@@ -24,7 +24,7 @@ func (o *owner[P]) open(lib *Lib, ptr P, free func(P)) {
 }
 
 // isClosed reports whether there is nothing behind the handle.
-func (o *owner[P]) isClosed() bool { return o == nil || o.ptr == 0 }
+func (o *owner[P]) isClosed() bool { return o.ptr == 0 }
 
 // Close frees the native object. It is safe on nil and when already closed.
 func (o *owner[P]) Close() error {

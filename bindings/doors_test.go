@@ -1,0 +1,92 @@
+package bindings
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// Variables that steer the tests of the shared-library door.
+const (
+	engineVariable  = "PALIGEMMA_TEST_ENGINE"    // the library or folder to test with
+	requireVariable = "PALIGEMMA_REQUIRE_ENGINE" // if 1, its absence is a failure
+)
+
+var doors = []Door{BuiltIn, SharedLibrary}
+
+// openDoor opens ggml through one door, or skips the test and says what to do
+// about it.
+func openDoor(t testing.TB, door Door) *Lib {
+	t.Helper()
+	if door == SharedLibrary {
+		lib, err := openShared(enginePath(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return lib
+	}
+	lib, err := openBuiltIn()
+	if errors.Is(err, ErrNoBuiltIn) {
+		t.Skip("no built-in ggml: this test binary was built with CGO_ENABLED=0")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lib
+}
+
+// enginePath finds the third-party ggml that the shared-library door is tested
+// with.
+func enginePath(t testing.TB) string {
+	t.Helper()
+	if path := os.Getenv(engineVariable); path != "" {
+		return path
+	}
+	path := filepath.Join("..", ".engines", "linux-x64")
+	if _, err := os.Stat(path); err == nil && runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
+		return path
+	}
+	const absent = "no shared ggml to test with: run `make engines`, or set " + engineVariable + " to a ggml library or its folder"
+	if os.Getenv(requireVariable) == "1" {
+		t.Fatal(absent)
+	}
+	t.Skip(absent)
+	return ""
+}
+
+// eachDoor runs f once for each door.
+func eachDoor(t *testing.T, f func(t *testing.T, lib *Lib)) {
+	t.Helper()
+	for _, door := range doors {
+		t.Run(string(door), func(t *testing.T) { f(t, openDoor(t, door)) })
+	}
+}
+
+// anyDoor opens whichever door there is, the built-in one first.
+func anyDoor(t testing.TB) *Lib {
+	t.Helper()
+	if lib, err := openBuiltIn(); err == nil {
+		return lib
+	}
+	return openDoor(t, SharedLibrary)
+}
+
+// cpu returns the library's processor.
+func cpu(t testing.TB, lib *Lib) Device {
+	t.Helper()
+	d, err := lib.CPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// must stops the test at an error that it does not expect.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
