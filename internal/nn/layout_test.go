@@ -72,9 +72,7 @@ var layoutCases = []valueCase{
 			return out
 		}, 0},
 	{"patches", args(f32(9, 6, 2)), func(g *Graph, x []Tensor) Tensor { return g.Patches(x[0], 3) },
-		func(x []array) array {
-			return fill(shaped(18, 6), func(i, j, _, _ int) float64 { return x[0].at(j%3*3+i%3, j/3*3+i/3%3, i/9, 0) })
-		}, 0},
+		func(x []array) array { return patches(x[0], 3) }, 0},
 	{"custom", args(f32(7, 5)), func(g *Graph, x []Tensor) Tensor {
 		double := bindings.CustomFromGo(func(dst bindings.Tensor, ith, nth int) {
 			v := make([]float32, 35)
@@ -87,6 +85,14 @@ var layoutCases = []valueCase{
 		})
 		return g.Custom(double, bindings.F32, -1, []int{7, 5}, x[0])
 	}, each(func(a float64) float64 { return 2 * a }), 1e-7},
+}
+
+// patches is Graph.Patches by its definition.
+func patches(image array, p int) array {
+	w, h := image.ne[0]/p, image.ne[1]/p
+	return fill(shaped(p*p*image.ne[2], w*h), func(i, j, _, _ int) float64 {
+		return image.at(j%w*p+i%p, j/w*p+i/p%p, i/p/p, 0)
+	})
 }
 
 // joined appends the second array to the first along axis dim.
