@@ -56,17 +56,22 @@ func (m *Model) encode(ctx context.Context, px []float32) ([]float32, error) {
 	if err := m.hold(); err != nil {
 		return nil, err
 	}
-	defer m.release()
 	b, err := nn.NewBackend(m.device, m.opts.Threads)
 	if err != nil {
+		m.release()
 		return nil, err
 	}
-	defer b.Close()
 	g, err := nn.NewGraph(b, m.cfg.vision.Nodes(), m.opts.Trace)
+	free := func() {
+		g.Close()
+		b.Close()
+		m.release()
+	}
 	if err != nil {
+		free()
 		return nil, err
 	}
-	defer g.Close()
+	defer afterAll(ctx, free)
 
 	side := m.cfg.ImageSize
 	pixels := g.Input("pixels", bindings.F32, side, side, 3)
@@ -82,4 +87,15 @@ func (m *Model) encode(ctx context.Context, px []float32) ([]float32, error) {
 	}
 	tokens := make([]float32, out.Len())
 	return tokens, nn.Get(g, out, tokens)
+}
+
+// afterAll frees what a computation used. One that ctx cut short may still be
+// inside a long operation, which freeing would wait for: then that happens in
+// the background, and the model stays in use until it is done.
+func afterAll(ctx context.Context, free func()) {
+	if ctx.Err() != nil {
+		go free()
+		return
+	}
+	free()
 }

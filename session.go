@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pgcli/paligemma/bindings"
@@ -24,6 +25,7 @@ type Session struct {
 	pending   int32     // chosen, but not in the cache yet; NoID for none
 	generated int       // tokens chosen since Prefill
 	stop      Stop
+	busy      sync.WaitGroup // prompts, until freed
 	closed    bool
 
 	prompt              int // tokens of the prompt
@@ -58,8 +60,9 @@ func (s *Session) Close() error {
 		return nil
 	}
 	s.closed = true
-	s.step.close()
-	s.backend.Close() // first: it waits for a computation that was abandoned
+	s.step.close() // this and the next wait for a computation that was abandoned
+	s.busy.Wait()
+	s.backend.Close()
 	if s.cache != nil {
 		s.cache.Close()
 	}
@@ -114,7 +117,11 @@ func (s *Session) prefill(ctx context.Context, soft []float32, ids []int32) ([]f
 	if err != nil {
 		return nil, err
 	}
-	defer g.Close()
+	s.busy.Add(1)
+	defer afterAll(ctx, func() {
+		g.Close()
+		s.busy.Done()
+	})
 
 	text := g.Input("ids", bindings.I32, len(ids))
 	x := s.model.decoder.Embed(g, text) // [d, n]
