@@ -3,6 +3,7 @@ package bindings
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -81,6 +82,24 @@ func cpu(t testing.TB, lib *Lib) Device {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// inOwnProcess reports whether the process is one that runs this test only. If not,
+// it starts such a process and passes its outcome on.
+func inOwnProcess(t *testing.T) bool {
+	t.Helper()
+	const variable = "PALIGEMMA_TEST_ALONE"
+	if os.Getenv(variable) == t.Name() {
+		return true
+	}
+	self, err := os.Executable()
+	must(t, err)
+	cmd := exec.Command(self, "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), variable+"="+t.Name())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	return false
 }
 
 // must stops the test at an error that it does not expect.

@@ -1,0 +1,69 @@
+package bindings
+
+import (
+	"slices"
+	"sync"
+	"testing"
+)
+
+// TestCustomOp computes 2x + y in Go, cut into parts by row.
+func TestCustomOp(t *testing.T) {
+	const n, rows = 33, 13
+	in := []array{random(F32, n, rows)(newRand()), random(F32, n, rows)(newRand())}
+	eachDoor(t, func(t *testing.T, lib *Lib) {
+		for _, c := range []struct{ threads, tasks, parts int }{{1, 1, 1}, {1, -1, 1}, {2, -1, 2}, {4, 3, 3}, {4, -1, 4}, {3, 8, 3}} {
+			var mu sync.Mutex
+			var ran [][2]int
+			got := compute(t, lib, c.threads, in, F32, func(ctx *Context, x []Tensor) Tensor {
+				// The operands pass through an operation first, so that they
+				// are made in the same graph.
+				a, b := ctx.Scale(x[0], 2, 0), x[1]
+				op := CustomFromGo(func(dst Tensor, ith, nth int) {
+					mu.Lock()
+					ran = append(ran, [2]int{ith, nth})
+					mu.Unlock()
+					for r := ith; r < rows; r += nth {
+						addRow(t, dst, a, b, r*n*4, n)
+					}
+				})
+				return ctx.Custom(op, F32, [4]int64{n, rows, 1, 1}, c.tasks, a, b)
+			})
+			want := fill([4]int{n, rows, 1, 1}, func(i, j, _, _ int) float64 {
+				return float64(float32(2*in[0].at(i, j, 0, 0)) + float32(in[1].at(i, j, 0, 0)))
+			})
+			if _, err := (tolerance{}).compare(got, want); err != nil {
+				t.Errorf("%d threads, %d tasks: %v", c.threads, c.tasks, err)
+			}
+			slices.SortFunc(ran, func(a, b [2]int) int { return a[0] - b[0] })
+			if len(ran) != c.parts {
+				t.Errorf("%d threads, %d tasks: ran %v, want %d parts", c.threads, c.tasks, ran, c.parts)
+			}
+			for i, part := range ran {
+				if part != [2]int{i, c.parts} {
+					t.Errorf("%d threads, %d tasks: part %d is %v, want [%d %d]", c.threads, c.tasks, i, part, i, c.parts)
+				}
+			}
+		}
+		if n := len(goOps.ops); n != 0 {
+			t.Errorf("%d operations outlive their contexts", n)
+		}
+	})
+}
+
+// addRow adds n values of a and b at offset into dst. It runs on ggml's
+// threads, where a test must not be stopped.
+func addRow(t *testing.T, dst, a, b Tensor, offset, n int) {
+	p, q := make([]float32, n), make([]float32, n)
+	if err := Get(a, offset, p); err != nil {
+		t.Error(err)
+	}
+	if err := Get(b, offset, q); err != nil {
+		t.Error(err)
+	}
+	for i := range p {
+		p[i] += q[i]
+	}
+	if err := Set(dst, offset, p); err != nil {
+		t.Error(err)
+	}
+}
