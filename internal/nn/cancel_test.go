@@ -92,20 +92,21 @@ func TestCancelManyNodes(t *testing.T) {
 	})
 }
 
-// sleeper is a graph of one node that takes a second and then doubles x.
-func sleeper(t *testing.T, b *Backend) *Graph {
+// sleeper is a graph of one node that takes a second, and its input.
+func sleeper(t *testing.T, b *Backend) (*Graph, Tensor) {
 	g := newGraph(t, b, 4, nil)
 	x := g.Input("x", bindings.F32, 1)
 	slow := bindings.CustomFromGo(func(bindings.Tensor, int, int) { time.Sleep(time.Second + 50*time.Millisecond) })
 	must(t, g.Compile(g.Sqr(g.Custom(slow, bindings.F32, 1, []int{1}, x))))
 	must(t, Set(g, x, []float32{1}))
-	return g
+	return g, x
 }
 
 func TestCancelLongNode(t *testing.T) {
 	eachDoor(t, func(t *testing.T, dev bindings.Device) {
 		b := newBackend(t, dev, 1)
-		g, check := sleeper(t, b), small(t, b)
+		g, _ := sleeper(t, b)
+		check := small(t, b)
 		bestOf3(t, func() time.Duration {
 			start := time.Now()
 			d := stopping(t, g)
@@ -126,17 +127,25 @@ func TestCancelLongNode(t *testing.T) {
 	})
 }
 
-// TestCloseWaits closes a graph whose computation was abandoned.
-func TestCloseWaits(t *testing.T) {
+// TestAbandoned sets and closes a graph whose computation was abandoned: both
+// wait for the node that still runs on its memory.
+func TestAbandoned(t *testing.T) {
 	b := newBackend(t, anyDoor(t), 1)
-	g := sleeper(t, b)
-	start := time.Now()
-	stopping(t, g)
-	must(t, g.Close())
-	if d := time.Since(start); d < time.Second {
-		t.Errorf("closed after %v, while its node ran", d)
+	for name, then := range map[string]func(g *Graph, x Tensor) error{
+		"close": func(g *Graph, x Tensor) error { return g.Close() },
+		"set":   func(g *Graph, x Tensor) error { return Set(g, x, []float32{2}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, x := sleeper(t, b)
+			start := time.Now()
+			stopping(t, g)
+			must(t, then(g, x))
+			if d := time.Since(start); d < time.Second {
+				t.Errorf("done after %v, while the node ran", d)
+			}
+			small(t, b)()
+		})
 	}
-	small(t, b)()
 }
 
 // TestCancelBefore computes nothing when the context has ended.

@@ -59,7 +59,7 @@ var fuzzOps = map[string]func(p *pool) entry{
 		func(r []float64) []float64 { return standard(r, 0.1) }),
 	"rms_norm": rowwise(func(g *Graph, a Tensor) Tensor { return g.RMSNorm(a, 0.1) },
 		func(r []float64) []float64 { return meanSquare(r, 0.1) }),
-	"sum_rows": rowwise((*Graph).SumRows, func(r []float64) []float64 { return []float64{sum(r)} }),
+	"sum_rows": rowwise((*Graph).SumRows, total),
 	"mean":     rowwise((*Graph).Mean, func(r []float64) []float64 { return []float64{sum(r) / float64(len(r))} }),
 	"soft_max": rowwise(func(g *Graph, a Tensor) Tensor { return g.SoftMax(a, Tensor{}, 1) }, softmax),
 	"argmax":   func(p *pool) entry { return p.result(p.Argmax(p.pick(isMatrix).Tensor), nil) },

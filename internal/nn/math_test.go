@@ -19,6 +19,9 @@ func sum(row []float64) (s float64) {
 	return s
 }
 
+// total is sum as a row.
+func total(row []float64) []float64 { return []float64{sum(row)} }
+
 // softmax is e^row, made to sum to 1.
 func softmax(row []float64) []float64 {
 	out := make([]float64, len(row))
@@ -130,7 +133,7 @@ var mathCases = []valueCase{
 		eachRow(func(r []float64) []float64 { return standard(r, 0.1) }), 1e-5},
 	{"rms_norm", args(f32(29, 3, 2)), func(g *Graph, x []Tensor) Tensor { return g.RMSNorm(x[0], 0.1) },
 		eachRow(func(r []float64) []float64 { return meanSquare(r, 0.1) }), 1e-5},
-	{"sum_rows", args(f32(29, 3, 2)), unary((*Graph).SumRows), eachRow(func(r []float64) []float64 { return []float64{sum(r)} }), 1e-5},
+	{"sum_rows", args(f32(29, 3, 2)), unary((*Graph).SumRows), eachRow(total), 1e-5},
 	{"mean", args(f32(29, 3, 2)), unary((*Graph).Mean), eachRow(func(r []float64) []float64 { return []float64{sum(r) / 29} }), 1e-5},
 	{"argmax", args(f32(29, 5)), unary((*Graph).Argmax), func(x []array) array {
 		return x[0].rows(func(r []float64) []float64 { return order(r, true)[:1] }).as(5)

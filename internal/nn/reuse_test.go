@@ -21,7 +21,8 @@ func TestReuse(t *testing.T) {
 		w, x, ids := g.Input("w", bindings.F32, 19, 7), g.Input("x", bindings.F32, 19, 3), g.Input("ids", bindings.I32, 4)
 		y := g.Tanh(g.MulMat(w, x))
 		rows := g.GetRows(w, ids)
-		must(t, g.Compile(y, rows))
+		squares := g.SumRows(g.Sqr(w)) // in the place of w, if ggml may
+		must(t, g.Compile(y, rows, squares))
 		u := h.Input("u", bindings.F32, 33)
 		v := h.SumRows(h.Sqr(u))
 		must(t, h.Compile(v))
@@ -37,7 +38,8 @@ func TestReuse(t *testing.T) {
 			near(t, "rows", get(t, g, rows), fill(shaped(19, 4), func(i, j, _, _ int) float64 {
 				return weights.at(i, int(picked.v[j]), 0, 0)
 			}).v, 0)
-			near(t, "square", get(t, h, v), []float64{sum(c.each(func(x float64) float64 { return x * x }).v)}, 1e-5)
+			near(t, "squares", get(t, g, squares), weights.each(func(x float64) float64 { return x * x }).rows(total).v, 1e-5)
+			near(t, "square", get(t, h, v), c.each(func(x float64) float64 { return x * x }).rows(total).v, 1e-5)
 		}
 	})
 }
