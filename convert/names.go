@@ -15,6 +15,17 @@ const (
 	Projector Part = "projector"
 )
 
+// PartOf returns the part that a tensor of a GGUF file belongs to, by its name.
+func PartOf(name string) Part {
+	switch {
+	case strings.HasPrefix(name, "v."):
+		return Vision
+	case strings.HasPrefix(name, "mm."):
+		return Projector
+	}
+	return Text
+}
+
 // A role is what a parameter is used for, which decides how it may be stored.
 type role int
 

@@ -36,7 +36,8 @@ const (
 
 // run is the whole command, for main and for tests.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	err := newApp(stdin, stdout, stderr).RunContext(ctx, args)
+	app := newApp(stdin, stdout, stderr)
+	err := app.RunContext(ctx, flagsFirst(app, args))
 	var usage usageError
 	switch {
 	case err == nil:
@@ -70,7 +71,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		Writer:                    stdout,
 		ErrWriter:                 stderr,
 		Flags:                     append([]cli.Flag{&cli.BoolFlag{Name: "version", Usage: "print the versions of pgcli and of its engine"}}, engineFlags()...),
-		Commands:                  []*cli.Command{runCommand(), tokenizeCommand(), devicesCommand()},
+		Commands:                  []*cli.Command{runCommand(), convertCommand(), quantizeCommand(), infoCommand(), tokenizeCommand(), devicesCommand()},
 		Action:                    root,
 		OnUsageError:              wrongFlag,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run reports errors

@@ -27,7 +27,9 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ENGINE", engine)
-			return nil
+			checkpoint, err := filepath.Abs("../../testdata/oracle/pg1-a")
+			env.Setenv("CHECKPOINT", checkpoint)
+			return err
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {

@@ -162,7 +162,9 @@ func answerJSON(ctx context.Context, w io.Writer, s *paligemma.Session, images [
 	if r == nil {
 		return err
 	}
-	return errors.Join(err, json.NewEncoder(w).Encode(struct {
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false) // tokens such as <loc0512> stay readable
+	return errors.Join(err, out.Encode(struct {
 		Prompt paligemma.Prompt `json:"prompt"`
 		*paligemma.Result
 	}{p, r}))

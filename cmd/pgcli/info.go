@@ -1,0 +1,161 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/gguf"
+)
+
+func infoCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "info",
+		Usage:     "show what is in a GGUF file",
+		ArgsUsage: "FILE.gguf",
+		Description: `Prints the metadata, how much there is of each type, and the memory that a
+model needs for contexts of several lengths. Works on any GGUF file; on one
+that is no PaliGemma the memory is left out.
+
+Examples:
+  pgcli info model.gguf
+  pgcli info model.gguf --tensors
+  pgcli info model.gguf --json`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "tensors", Usage: "list every tensor"},
+			&cli.BoolFlag{Name: "json", Usage: "print JSON, every tensor included"},
+		},
+		OnUsageError: wrongFlag,
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return usagef("info takes one file, got %q", c.Args().Slice())
+			}
+			f, err := gguf.Open(c.Args().First())
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			if c.Bool("json") {
+				return infoJSON(c.App.Writer, f)
+			}
+			return infoText(c.App.Writer, f, c.Bool("tensors"))
+		},
+	}
+}
+
+func infoText(w io.Writer, f *gguf.File, tensors bool) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "GGUF version %d\t%s\n", f.Version(), size(f.Size()))
+	for _, k := range f.Keys() {
+		v, err := f.Value(k.Name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(table, "%s\t%s\n", k.Name, brief(v))
+	}
+	fmt.Fprintln(table)
+	if tensors {
+		fmt.Fprintln(table, "TENSOR\tTYPE\tSHAPE\tSIZE")
+		for _, t := range f.Tensors() {
+			fmt.Fprintf(table, "%s\t%v\t%v\t%s\n", t.Name, t.Type, t.Shape, size(t.Size))
+		}
+		fmt.Fprintln(table)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if err := printTypes(w, parts(f)); err != nil {
+		return err
+	}
+	config, err := convert.ReadConfig(f)
+	if err != nil {
+		return nil // another model: what follows is about PaliGemma
+	}
+	fmt.Fprintln(w)
+	table = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "CONTEXT\tCACHE f16\tCACHE f32\tWITH WEIGHTS, f16")
+	for _, m := range memory(f, config) {
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\n", m.Context, size(m.CacheF16), size(m.CacheF32), size(m.Total))
+	}
+	return table.Flush()
+}
+
+// brief prints a value, long arrays by their length and beginning.
+func brief(v any) string {
+	const most = 4
+	r := reflect.ValueOf(v)
+	if r.Kind() != reflect.Slice {
+		return fmt.Sprintf("%v", v)
+	}
+	if r.Len() <= most {
+		return fmt.Sprintf("%v", v)
+	}
+	return fmt.Sprintf("%d values: %q ...", r.Len(), fmt.Sprint(r.Slice(0, most)))
+}
+
+// parts groups a file's tensors by the part of the model they belong to.
+func parts(f *gguf.File) []convert.TensorPlan {
+	var list []convert.TensorPlan
+	for _, t := range f.Tensors() {
+		list = append(list, convert.TensorPlan{Name: t.Name, Part: convert.PartOf(t.Name), Shape: t.Shape, Type: t.Type, Bytes: t.Size})
+	}
+	return list
+}
+
+// A need is the memory for a context: tokens of pictures, prompt and answer.
+type need struct {
+	Context  int   `json:"context"`
+	CacheF16 int64 `json:"cache_f16_bytes"`
+	CacheF32 int64 `json:"cache_f32_bytes"`
+	Total    int64 `json:"total_f16_bytes"` // with the weights; intermediate results come on top
+}
+
+// memory lists needs from the shortest useful context to the longest.
+func memory(f *gguf.File, c convert.Config) []need {
+	perToken := 2 * int64(c.Layers) * int64(c.KVHeads) * int64(c.HeadDim)
+	var weights int64
+	for _, t := range f.Tensors() {
+		weights += t.Size
+	}
+	var list []need
+	for _, n := range []int{c.ImageTokens + 64, c.ImageTokens + 512, 2*c.ImageTokens + 512, c.Context} {
+		if n <= c.Context && (len(list) == 0 || n > list[len(list)-1].Context) {
+			list = append(list, need{n, 2 * perToken * int64(n), 4 * perToken * int64(n), weights + 2*perToken*int64(n)})
+		}
+	}
+	return list
+}
+
+func infoJSON(w io.Writer, f *gguf.File) error {
+	metadata := map[string]any{}
+	for _, k := range f.Keys() {
+		v, err := f.Value(k.Name)
+		if err != nil {
+			return err
+		}
+		metadata[k.Name] = v
+	}
+	var tensors []tensorJSON
+	for _, t := range parts(f) {
+		tensors = append(tensors, tensorJSON{t.Name, string(t.Part), t.Shape, t.Type.String(), t.Bytes, ""})
+	}
+	var needs []need
+	if c, err := convert.ReadConfig(f); err == nil {
+		needs = memory(f, c)
+	}
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	return out.Encode(struct {
+		Version  int            `json:"version"`
+		Bytes    int64          `json:"bytes"`
+		Metadata map[string]any `json:"metadata"`
+		Tensors  []tensorJSON   `json:"tensors"`
+		Memory   []need         `json:"memory,omitempty"`
+	}{f.Version(), f.Size(), metadata, tensors, needs})
+}
