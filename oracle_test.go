@@ -1,0 +1,188 @@
+package paligemma
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/internal/golden"
+)
+
+// What a float32 file may differ from the reference by.
+const (
+	exactTaps   = 1e-4 // norm of the difference over the norm
+	exactLogits = 1e-3 // largest difference
+)
+
+// roundedTaps is what a file of a rounded type may differ from the reference
+// by, which computes with the same rounded weights but in float32. ggml rounds
+// the other factor of a product too, to the weight's type: halves keep 11 bits
+// of it, bfloat16 8, and Q8_0 steps of 1/127 of a block's largest value. Two or
+// three blocks multiply that by about ten. "decoded" shows that all of the
+// difference is of this kind: the same weights stored as float32 are exact.
+var roundedTaps = map[string]float64{"f16": 5e-3, "bf16": 2e-2, "q8_0": 6e-2}
+
+// TestOracle compares every checkpoint, in every type the reference ran in,
+// with Hugging Face's implementation: each tap, the logits of several steps,
+// and 64 greedy tokens, through both doors.
+func TestOracle(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join(oracleDir, "*", "golden.json"))
+	must(t, err)
+	if len(names) < 6 {
+		t.Fatalf("%d checkpoints in %s, want at least 3 of each family", len(names), oracleDir)
+	}
+	eachDoor(t, func(t *testing.T, e EngineOptions) {
+		for _, path := range names {
+			name := filepath.Base(filepath.Dir(path))
+			t.Run(name+"/f32", func(t *testing.T) {
+				compareOracle(t, name, convertOracle(t, name, convert.Options{Type: "f32"}), "golden.safetensors", 0, e)
+			})
+			for typ, tolerance := range roundedTaps {
+				golden := "golden-" + typ + ".safetensors"
+				if _, err := os.Stat(filepath.Join(oracleDir, name, golden)); errors.Is(err, fs.ErrNotExist) {
+					continue // the reference ran in the checkpoint's own type only
+				}
+				t.Run(name+"/"+typ, func(t *testing.T) {
+					file := convertOracle(t, name, convert.Options{Type: typ})
+					compareOracle(t, name, file, golden, tolerance, e)
+					t.Run("decoded", func(t *testing.T) {
+						decoded := filepath.Join(t.TempDir(), "decoded.gguf")
+						_, err := convert.Run(t.Context(), file, decoded, convert.Options{Type: "f32", Requantize: true})
+						must(t, err)
+						compareOracle(t, name, decoded, golden, 0, e)
+					})
+				})
+			}
+		}
+	})
+}
+
+// compareOracle holds a converted file against a golden of the checkpoint. A
+// tolerance of 0 asks for the same as a float32 file has to meet.
+func compareOracle(t *testing.T, name, file, goldenFile string, tolerance float64, e EngineOptions) {
+	set := loadGolden(t, name, goldenFile)
+	q := readQuestion(t, name)
+	rec := &recorder{}
+	m := open(t, file, Options{Engine: e, CacheF32: true, Trace: rec.trace})
+	c := &comparison{golden.NewComparer(t, set, max(tolerance, exactTaps)), tolerance > 0}
+
+	var images []*Image
+	for i, p := range q.pictures {
+		img, err := m.Encode(t.Context(), p)
+		must(t, err)
+		images = append(images, img)
+		prefix := ""
+		if i > 0 {
+			prefix = fmt.Sprintf("image%d.", i)
+		}
+		for _, tap := range rec.take() {
+			c.Check(prefix+tap.name, tap.shape, tap.values)
+		}
+	}
+	s := newSession(t, m)
+	must(t, s.Prefill(t.Context(), images, q.prompt))
+	checkIDs(t, m, q)
+	for _, tap := range rec.take() {
+		switch tap.name {
+		case "output_norm": // computed for the last token only
+			shape, all := set.Get(tap.name)
+			if d := distance(tap.values, all[len(all)-shape[0]:]); !(d <= max(tolerance, exactTaps)) {
+				t.Errorf("%s of the last token: relative difference %.2e", tap.name, d)
+			}
+		case "logits":
+			c.logits(tap.name, tap)
+		default:
+			c.Check(tap.name, tap.shape, tap.values)
+		}
+	}
+	c.steps(t, s, rec, set.Ints("tokens"))
+	if c.rounded {
+		c.Done("output_norm", "tokens")
+	} else {
+		c.Done("output_norm")
+	}
+}
+
+// checkIDs compares the prompt's ids with those the reference was given.
+func checkIDs(t *testing.T, m *Model, q question) {
+	t.Helper()
+	var got []int64
+	for range len(q.pictures) * m.cfg.ImageTokens {
+		got = append(got, q.image)
+	}
+	for _, id := range m.PromptIDs(q.prompt) {
+		got = append(got, int64(id))
+	}
+	if !slices.Equal(got, q.ids) {
+		t.Errorf("prompt %q has ids %v, want %v", q.prompt, got, q.ids)
+	}
+}
+
+// A comparison of a file with the reference.
+type comparison struct {
+	*golden.Comparer
+	rounded bool // the file's products round
+}
+
+func (c *comparison) logits(name string, tap tap) {
+	if c.rounded {
+		c.Check(name, tap.shape, tap.values)
+	} else {
+		c.CheckMax(name, tap.shape, tap.values, exactLogits)
+	}
+}
+
+// steps generates 64 tokens, which must be the reference's. Where products
+// round, the reference's are given instead, so that its logits can be compared
+// whatever a near tie would have chosen.
+func (c *comparison) steps(t *testing.T, s *Session, rec *recorder, want []int64) {
+	t.Helper()
+	var chosen []int32
+	equal := 0
+	for i := range want {
+		for _, tap := range rec.take() {
+			if tap.name == "logits" && (i == 1 || i == 7 || i == 63) {
+				c.logits(fmt.Sprintf("step_logits.%d", i), tap)
+			}
+		}
+		id, _, err := newSampler(Sampling{}).next(s.logits)
+		must(t, err)
+		chosen = append(chosen, id)
+		if int64(id) == want[i] {
+			equal++
+		}
+		if c.rounded {
+			id = int32(want[i])
+		}
+		must(t, s.extend(t.Context(), id))
+	}
+	t.Logf("%d of %d greedy tokens equal", equal, len(want))
+	if !c.rounded {
+		c.CheckInts("tokens", chosen)
+	}
+}
+
+// A recorder keeps what a model traces.
+type recorder struct{ taps []tap }
+
+type tap struct {
+	name   string
+	shape  []int
+	values []float32
+}
+
+func (r *recorder) trace(name string, shape []int, values []float32) {
+	r.taps = append(r.taps, tap{name, slices.Clone(shape), slices.Clone(values)})
+}
+
+// take returns what came since the last take.
+func (r *recorder) take() []tap {
+	taps := r.taps
+	r.taps = nil
+	return taps
+}
