@@ -162,10 +162,10 @@ func TestABIFaults(t *testing.T) {
 			t.Errorf("%s as %v: got %q, want %q", fault.name, fault.fn, wrong, fault.want)
 		}
 	}
-	type moved struct {
-		memSize   uintptr
-		noAlloc   bool
-		memBuffer address
+	type moved struct { // the last two fields swapped
+		_ uintptr
+		_ bool
+		_ address
 	}
 	if wrong := audit.CheckStruct("ggml_init_params", reflect.TypeFor[moved]()); len(wrong) == 0 {
 		t.Error("ggml_init_params with two fields swapped is accepted")

@@ -31,7 +31,7 @@ func (l *Lib) NewContext(tensors, nodes int) (*Context, error) {
 	if nodes > 0 {
 		size += l.fn.graphOverhead(uintptr(nodes), false)
 	}
-	ptr := l.fn.init(initParams{memSize: size, noAlloc: true})
+	ptr := l.fn.init(initParams{memSize: size, memBuffer: 0, noAlloc: true})
 	if ptr == 0 {
 		return nil, fmt.Errorf("bindings: no memory for a context of %d bytes", size)
 	}
