@@ -61,7 +61,7 @@ func (m *Model) encode(ctx context.Context, px []float32) ([]float32, error) {
 		m.release()
 		return nil, err
 	}
-	g, err := m.newGraph(b, m.cfg.vision.Nodes())
+	g, err := nn.NewGraph(b, m.cfg.vision.Nodes(), m.opts.Trace)
 	free := func() {
 		g.Close()
 		b.Close()

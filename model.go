@@ -26,7 +26,6 @@ type Options struct {
 	Context   int           // tokens of a session; 0 means those of a picture + 512
 	Batch     int           // tokens computed at a time in a prompt; 0 means 512. It changes speed and memory only.
 	CacheF32  bool          // keep keys and values in float32, not float16
-	Exact     bool          // compute products in float32 whatever the weights' type: slow, for comparisons
 	MaxPixels int           // larger pictures are refused; 0 means 100 million
 	Logger    *slog.Logger  // receives ggml's log; nil discards it
 	Trace     TraceFunc     // receives every named activation; nil reads nothing back
@@ -50,9 +49,7 @@ type Model struct {
 	tok     *spm.Tokenizer
 
 	mu     sync.Mutex
-	users  int       // sessions and running encoders
-	ending int       // encoders among them that were cancelled and end on their own
-	ended  sync.Cond // when one has
+	users  int // sessions and running encoders
 	closed bool
 }
 
@@ -85,7 +82,6 @@ func New(file []byte, opts *Options) (*Model, error) {
 // newModel takes over text, also when it fails.
 func newModel(text *gguf.File, opts *Options) (_ *Model, err error) {
 	m := &Model{files: []*gguf.File{text}}
-	m.ended.L = &m.mu
 	defer func() {
 		if err != nil {
 			m.Close()
@@ -167,7 +163,7 @@ func (m *Model) place() (err error) {
 		if err != nil {
 			return err
 		}
-		s, err := nn.MapStore(m.device, "model", data, specs, !m.opts.Exact)
+		s, err := nn.MapStore(m.device, "model", data, specs, true)
 		if err != nil {
 			return err
 		}
@@ -248,15 +244,6 @@ func (m *Model) Piece(id int32) string {
 	return piece
 }
 
-// newGraph returns a graph for up to nodes tensors, which the caller closes.
-func (m *Model) newGraph(b *nn.Backend, nodes int) (*nn.Graph, error) {
-	g, err := nn.NewGraph(b, nodes, m.opts.Trace)
-	if err == nil && m.opts.Exact {
-		g.Exact()
-	}
-	return g, err
-}
-
 // hold counts a user of the model in, release one out.
 func (m *Model) hold() error {
 	m.mu.Lock()
@@ -274,37 +261,19 @@ func (m *Model) release() {
 	m.users--
 }
 
-// releaseAfter is release once end returns, which only Close waits for.
-func (m *Model) releaseAfter(end func()) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.ending++
-	go func() {
-		end()
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.ending--
-		m.users--
-		m.ended.Broadcast()
-	}()
-}
-
-// Close frees the model. It fails while sessions are open or pictures are being
-// encoded, and waits for what was cancelled. It is safe on nil and when closed.
+// Close frees the model. It fails while sessions are open. It is safe on nil
+// and when closed.
 func (m *Model) Close() error {
 	if m == nil {
 		return nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for m.ending > 0 {
-		m.ended.Wait()
-	}
 	switch {
 	case m.closed:
 		return nil
 	case m.users > 0:
-		return fmt.Errorf("paligemma: close model: %d sessions or encoders are in use", m.users)
+		return fmt.Errorf("paligemma: close model: %d sessions are open", m.users)
 	}
 	m.closed = true
 	var errs []error

@@ -113,7 +113,7 @@ func (s *Session) prefill(ctx context.Context, soft []float32, ids []int32) ([]f
 	nSoft := len(soft) / c.Width
 	n := nSoft + len(ids)
 	batches := (n + s.model.opts.Batch - 1) / s.model.opts.Batch
-	g, err := s.model.newGraph(s.backend, c.Nodes(batches, min(n, s.model.opts.Batch), n))
+	g, err := nn.NewGraph(s.backend, c.Nodes(batches, min(n, s.model.opts.Batch), n), s.model.opts.Trace)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ const stepKeys = 256
 
 func (s *Session) newStep(keys int) (*step, error) {
 	c := s.model.cfg.text
-	g, err := s.model.newGraph(s.backend, c.Nodes(1, 1, keys))
+	g, err := nn.NewGraph(s.backend, c.Nodes(1, 1, keys), s.model.opts.Trace)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,6 @@ type builder struct {
 	room    int // nodes that still fit
 	err     error
 	trace   TraceFunc
-	exact   bool // products in float32, see Exact
 	taps    []tap
 	stores  map[*arena]bool           // arenas held until Close
 	weights map[bindings.Tensor]bool  // tensors of stores that are read
@@ -77,12 +76,6 @@ func NewGraph(b *Backend, nodes int, trace TraceFunc) (*Graph, error) {
 		graph:   ctx.NewGraph(planned),
 	}}, nil
 }
-
-// Exact makes the products that follow exact: weights of fewer bits are spread
-// to float32 first, so that ggml does not round the other factor to their type.
-// That is slow, and for comparisons. Weights must not be in a device's own
-// layout, see MapStore.
-func (g *Graph) Exact() { g.exact = true }
 
 // Err returns the first error met while building.
 func (g *Graph) Err() error { return g.err }

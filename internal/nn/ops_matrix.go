@@ -10,9 +10,6 @@ const opMulMat = "mul_mat"
 // give [m, n], summed in float32. Axes 2 and 3 of w are repeated to those of
 // x. On the CPU a quantized w makes ggml quantize the columns of x too.
 func (g *Graph) MulMat(w, x Tensor) Tensor {
-	if g.exact && w.Valid() && w.typ != bindings.F32 {
-		w = g.Cast(w, bindings.F32)
-	}
 	if !g.begin("mul_mat", w, x) {
 		return Tensor{}
 	}
