@@ -71,7 +71,7 @@ func (m *Model) encode(ctx context.Context, px []float32) ([]float32, error) {
 		free()
 		return nil, err
 	}
-	defer afterAll(ctx, free)
+	defer m.afterAll(ctx, free)
 
 	side := m.cfg.ImageSize
 	pixels := g.Input("pixels", bindings.F32, side, side, 3)
@@ -87,15 +87,4 @@ func (m *Model) encode(ctx context.Context, px []float32) ([]float32, error) {
 	}
 	tokens := make([]float32, out.Len())
 	return tokens, nn.Get(g, out, tokens)
-}
-
-// afterAll frees what a computation used. One that ctx cut short may still be
-// inside a long operation, which freeing would wait for: then that happens in
-// the background, and the model stays in use until it is done.
-func afterAll(ctx context.Context, free func()) {
-	if ctx.Err() != nil {
-		go free()
-		return
-	}
-	free()
 }

@@ -2,6 +2,7 @@ package paligemma
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,7 +50,9 @@ type Model struct {
 	tok     *spm.Tokenizer
 
 	mu     sync.Mutex
-	users  int // sessions and running encoders
+	users  int       // sessions and running encoders
+	ending int       // computations that were cancelled and end in the background
+	ended  sync.Cond // signals that one has
 	closed bool
 }
 
@@ -82,6 +85,7 @@ func New(file []byte, opts *Options) (*Model, error) {
 // newModel takes over text, also when it fails.
 func newModel(text *gguf.File, opts *Options) (_ *Model, err error) {
 	m := &Model{files: []*gguf.File{text}}
+	m.ended.L = &m.mu
 	defer func() {
 		if err != nil {
 			m.Close()
@@ -261,19 +265,42 @@ func (m *Model) release() {
 	m.users--
 }
 
-// Close frees the model. It fails while sessions are open. It is safe on nil
-// and when closed.
+// afterAll frees what a computation used. One that ctx cut short may still be
+// inside a long operation, which freeing would wait for: then that happens in
+// the background, and only Close waits.
+func (m *Model) afterAll(ctx context.Context, free func()) {
+	if ctx.Err() == nil {
+		free()
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ending++
+	go func() {
+		free()
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.ending--
+		m.ended.Broadcast()
+	}()
+}
+
+// Close frees the model. It fails while sessions are open or pictures are being
+// encoded, and waits for what was cancelled. It is safe on nil and when closed.
 func (m *Model) Close() error {
 	if m == nil {
 		return nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for m.ending > 0 {
+		m.ended.Wait()
+	}
 	switch {
 	case m.closed:
 		return nil
 	case m.users > 0:
-		return fmt.Errorf("paligemma: close model: %d sessions are open", m.users)
+		return fmt.Errorf("paligemma: close model: %d sessions or encoders are in use", m.users)
 	}
 	m.closed = true
 	var errs []error

@@ -118,7 +118,7 @@ func (s *Session) prefill(ctx context.Context, soft []float32, ids []int32) ([]f
 		return nil, err
 	}
 	s.busy.Add(1)
-	defer afterAll(ctx, func() {
+	defer s.model.afterAll(ctx, func() {
 		g.Close()
 		s.busy.Done()
 	})
