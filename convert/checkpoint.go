@@ -46,6 +46,7 @@ type checkpoint interface {
 	// open returns the bytes of an array, little-endian and row-major. Several
 	// may be open at the same time.
 	open(name string) (io.ReadCloser, error)
+	paths() []string // of the files that the arrays are in
 	Close() error
 }
 

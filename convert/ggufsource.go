@@ -12,6 +12,7 @@ import (
 // and values already; only their types change.
 type ggufFile struct {
 	*gguf.File
+	path string
 	list []array
 }
 
@@ -20,7 +21,7 @@ func openGGUF(path string) (*ggufFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	g := &ggufFile{File: f}
+	g := &ggufFile{File: f, path: path}
 	for _, t := range f.Tensors() {
 		shape := slices.Clone(t.Shape)
 		slices.Reverse(shape) // ggml's order is fastest first
@@ -34,6 +35,8 @@ func openGGUF(path string) (*ggufFile, error) {
 
 func (g *ggufFile) format() Format  { return GGUF }
 func (g *ggufFile) arrays() []array { return g.list }
+
+func (g *ggufFile) paths() []string { return []string{g.path} }
 
 func (g *ggufFile) open(name string) (io.ReadCloser, error) {
 	r, err := g.Reader(name)

@@ -115,6 +115,14 @@ func (s *shards) open(name string) (io.ReadCloser, error) {
 	return io.NopCloser(io.NewSectionReader(at.file, at.start, at.end-at.start)), nil
 }
 
+func (s *shards) paths() []string {
+	var list []string
+	for _, f := range s.files {
+		list = append(list, f.Name())
+	}
+	return list
+}
+
 func (s *shards) Close() error {
 	var errs []error
 	for _, f := range s.files {

@@ -131,6 +131,8 @@ func (z *npz) open(name string) (io.ReadCloser, error) {
 	return r, nil
 }
 
+func (z *npz) paths() []string { return []string{z.file.Name()} }
+
 func (z *npz) Close() error {
 	if z.file == nil {
 		return nil

@@ -86,18 +86,16 @@ func (j *job) checkOutputs() error {
 	return nil
 }
 
-// inputs lists the files that a conversion reads, or might.
+// inputs lists the files that a conversion reads.
 func (j *job) inputs() []string {
-	paths := []string{j.options.Tokenizer}
-	sources := []string{j.plan.Source}
-	for _, a := range j.options.Adapters {
-		sources = append(sources, a.Dir)
+	paths := append(j.ck.paths(), j.options.Tokenizer)
+	dirs := []string{j.plan.Source, filepath.Dir(j.plan.Source)}
+	for _, l := range j.loras {
+		paths = append(paths, append(l.ck.paths(), l.config.path)...)
 	}
-	for _, source := range sources {
-		paths = append(paths, source)
-		entries, _ := os.ReadDir(source) // fails for a file, which is in the list itself
-		for _, e := range entries {
-			paths = append(paths, filepath.Join(source, e.Name()))
+	for _, dir := range dirs {
+		for _, name := range append([]string{"config.json", "preprocessor_config.json", indexName}, tokenizerNames...) {
+			paths = append(paths, filepath.Join(dir, name)) // those that exist are compared
 		}
 	}
 	return paths
