@@ -62,6 +62,10 @@ plugins: ## ggml's loadable backends in build/plugins: CPU levels, CUDA, Vulkan,
 bench: toolchain ## what BENCHMARKS.md reports
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./bindings ./internal/...
 
+.PHONY: bench-full
+bench-full: ## the 3B at full size with random weights: needs 12 GB and half an hour
+	scripts/fullsize.sh build/full
+
 .PHONY: clean
 clean: ## removes what was built
 	rm -rf bin build
