@@ -219,3 +219,15 @@ func farthest(got, want []float32) float64 {
 	}
 	return most
 }
+
+func readFile(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	must(t, err)
+	return data
+}
+
+// projectorOf names the second file of llama.cpp's form.
+func projectorOf(path string) string {
+	return filepath.Join(filepath.Dir(path), "mmproj-"+filepath.Base(path))
+}

@@ -131,7 +131,6 @@ func (s *Session) generate(ctx context.Context, sm *sampler, yield func(Token) b
 	if err := sm.check(len(s.logits)); err != nil {
 		return err
 	}
-	decoder := s.model.tok.Stream()
 	for n := 0; ; n++ {
 		if sm.MaxTokens > 0 && n == sm.MaxTokens {
 			s.stop = StopLength
@@ -150,11 +149,11 @@ func (s *Session) generate(ctx context.Context, sm *sampler, yield func(Token) b
 			break
 		}
 		s.pending, s.generated = id, s.generated+1
-		if !yield(Token{ID: id, Text: decoder.Push(id), LogProb: logProb}) {
+		if !yield(Token{ID: id, Text: s.text.Push(id), LogProb: logProb}) {
 			return nil
 		}
 	}
-	if rest := decoder.Flush(); rest != "" {
+	if rest := s.text.Flush(); rest != "" {
 		yield(Token{ID: NoID, Text: rest})
 	}
 	return nil
@@ -171,5 +170,5 @@ func (s *Session) choose(ctx context.Context, sm *sampler) (id int32, logProb fl
 		}
 		s.pending = NoID
 	}
-	return sm.next(s.logits)
+	return sm.next(s.logits, s.generated)
 }

@@ -54,7 +54,6 @@ func (s *Sampling) check(vocabulary int) error {
 // A sampler chooses tokens from logits.
 type sampler struct {
 	Sampling
-	rng       *rand.Rand
 	candidate []candidate // reused
 }
 
@@ -65,18 +64,18 @@ type candidate struct {
 }
 
 func newSampler(s Sampling) *sampler {
-	return &sampler{Sampling: s, rng: rand.New(rand.NewPCG(s.Seed, 0x9e3779b97f4a7c15))}
+	return &sampler{Sampling: s}
 }
 
-// next chooses a token. Its log-probability is that of the model's own
-// softmax: before the temperature, and with forbidden ids in the sum
-// (big_vision's predict_fns.py).
-func (s *sampler) next(logits []float32) (id int32, logProb float32, err error) {
+// next chooses token number n of an answer. Its log-probability is that of the
+// model's own softmax: before the temperature, and with forbidden ids in the
+// sum (big_vision's predict_fns.py).
+func (s *sampler) next(logits []float32, n int) (id int32, logProb float32, err error) {
 	forbidden := func(id int32) bool { return slices.Contains(s.Forbidden, id) }
 	top := int32(-1)
 	for i, v := range logits {
-		if v != v {
-			return 0, 0, fmt.Errorf("paligemma: logit of token %d is NaN", i)
+		if v-v != 0 { // so it is for NaN and infinities only
+			return 0, 0, fmt.Errorf("paligemma: logit of token %d is %v", i, v)
 		}
 		if (top < 0 || v > logits[top]) && !forbidden(int32(i)) {
 			top = int32(i)
@@ -87,14 +86,14 @@ func (s *sampler) next(logits []float32) (id int32, logProb float32, err error) 
 	}
 	id = top
 	if s.Temperature > 0 {
-		id = s.draw(logits, logits[top], forbidden)
+		id = s.draw(logits, logits[top], n, forbidden)
 	}
 	return id, logits[id] - logSumExp(logits), nil
 }
 
 // draw samples from softmax(logits/temperature), cut by top-k, then top-p,
 // then min-p. Ties at a cut stay, as in big_vision's nucleus sampling.
-func (s *sampler) draw(logits []float32, top float32, forbidden func(int32) bool) int32 {
+func (s *sampler) draw(logits []float32, top float32, n int, forbidden func(int32) bool) int32 {
 	all := s.candidate[:0]
 	for i, v := range logits {
 		if !forbidden(int32(i)) {
@@ -115,7 +114,9 @@ func (s *sampler) draw(logits []float32, top float32, forbidden func(int32) bool
 			break
 		}
 	}
-	left := s.rng.Float64() * total(all)
+	// A draw depends on the seed and the token's number alone, so that an answer
+	// may be generated in parts.
+	left := rand.New(rand.NewPCG(s.Seed, uint64(n))).Float64() * total(all)
 	for _, c := range all {
 		if left -= c.p; left < 0 {
 			return c.id

@@ -10,6 +10,7 @@ import (
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/nn"
+	"github.com/pgcli/paligemma/internal/spm"
 )
 
 // A Session answers one prompt at a time and holds its key-value cache. It is
@@ -20,10 +21,11 @@ type Session struct {
 	cache   *gemma.Cache
 	step    *step // graph of one generated token; nil until needed
 
-	length    int       // tokens in the cache
-	logits    []float32 // for the next token; nil before Prefill
-	pending   int32     // chosen, but not in the cache yet; NoID for none
-	generated int       // tokens chosen since Prefill
+	length    int         // tokens in the cache
+	logits    []float32   // for the next token; nil before Prefill
+	pending   int32       // chosen, but not in the cache yet; NoID for none
+	generated int         // tokens chosen since Prefill
+	text      *spm.Stream // of the tokens chosen since Prefill
 	stop      Stop
 	busy      sync.WaitGroup // prompts, until freed
 	closed    bool
@@ -94,7 +96,7 @@ func (s *Session) Prefill(ctx context.Context, images []*Image, p Prompt) error 
 	if err != nil {
 		return fmt.Errorf("paligemma: prompt: %w", err)
 	}
-	s.logits, s.length, s.prompt = logits, n, n
+	s.logits, s.length, s.prompt, s.text = logits, n, n, s.model.tok.Stream()
 	s.prefilled, s.decoding = time.Since(start), 0
 	return nil
 }
