@@ -1,0 +1,148 @@
+"""transformers' PaliGemmaForConditionalGeneration with a small config, and how it is trained.
+
+The module keeps two things beside the genuine model. Embeddings of loc tokens are a
+smooth function of the coordinate while training (Fourier features times a learned
+matrix), so that neighbours share what they learn; `settle` writes them into the
+ordinary table. Heads on the vision tower's patches predict item, colour, box and
+letters; they teach the tower to see and are not part of the model that ships.
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import PaliGemmaConfig, PaliGemmaForConditionalGeneration
+
+import data
+import scenes
+import tokenizer
+
+WIDTH = 256  # of both halves: every ggml block type fits
+TEXT = dict(hidden_size=WIDTH, intermediate_size=512, num_attention_heads=4, num_hidden_layers=4, num_key_value_heads=1, head_dim=64)
+VISION = dict(hidden_size=WIDTH, intermediate_size=512, num_attention_heads=4, num_hidden_layers=5)
+IMAGE_TOKENS = data.GRID**2
+SHARPNESS = 5.0  # standard deviation of loc targets, in tokens: half a pixel of the 112
+
+
+def config(tok, dtype="bfloat16"):
+    """config.json with the keys of the published ones, and those that sizes this small need."""
+    text = dict(model_type="gemma", **TEXT, num_image_tokens=IMAGE_TOKENS, torch_dtype=dtype, vocab_size=tok.rows)
+    vision = dict(model_type="siglip_vision_model", **VISION, patch_size=data.PATCH, image_size=data.SIDE, num_image_tokens=IMAGE_TOKENS,
+                  projection_dim=WIDTH, projector_hidden_act="gelu_fast", vision_use_head=False)
+    return dict(architectures=["PaliGemmaForConditionalGeneration"], model_type="paligemma", bos_token_id=2, eos_token_id=1, pad_token_id=0,
+                hidden_size=WIDTH, ignore_index=-100, image_token_index=tok.image, projection_dim=WIDTH, torch_dtype=dtype,
+                text_config=text, vision_config=vision)
+
+
+def fourier(n, highest=48.0, count=28):
+    """[n, 2 count + 1]: 1, then sine and cosine of geometrically spaced frequencies."""
+    x = (torch.arange(n) / n)[:, None]
+    f = torch.logspace(math.log10(0.25), math.log10(highest), count)[None]
+    return torch.cat([torch.ones(n, 1), (2 * math.pi * f * x).sin(), (2 * math.pi * f * x).cos()], 1)
+
+
+def grid_positions(grid, width):
+    """[grid*grid, width]: sines and cosines of row and column, to start the learned table from."""
+    f = 0.5 ** torch.linspace(0, 5, width // 4)[None] * math.pi
+    axis = lambda v: torch.cat([(v[:, None] * f).sin(), (v[:, None] * f).cos()], 1)
+    row, column = torch.meshgrid(torch.arange(grid).float(), torch.arange(grid).float(), indexing="ij")
+    return torch.cat([axis(row.flatten()), axis(column.flatten())], 1)
+
+
+class PatchHeads(nn.Module):
+    """What each patch shows, from the tower's output [n, 64, width]."""
+
+    SHAPES, COLORS, LETTERS = len(scenes.SHAPES) + 2, len(scenes.COLORS) + 1, len(scenes.ALPHABET) + 1
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = [self.SHAPES, self.COLORS, 4, self.LETTERS, self.LETTERS]
+        self.linear = nn.Linear(WIDTH, sum(self.sizes))
+        self.background = nn.Linear(WIDTH, len(scenes.BACKGROUNDS))
+
+    def loss(self, x, target):
+        """target: dict of shape, color [n, 64], box [n, 64, 4], letters [n, 64, 2], background [n]."""
+        shape, color, box, left, right = self.linear(x).split(self.sizes, -1)
+        seen = target["shape"] > 0
+        letters = sum(F.cross_entropy(y.flatten(0, 1), target["letters"][..., i].flatten()) for i, y in enumerate((left, right)))
+        return {
+            "shape": F.cross_entropy(shape.flatten(0, 1), target["shape"].flatten()),
+            "color": F.cross_entropy(color.flatten(0, 1), target["color"].flatten(), ignore_index=-1),
+            "box": 10 * F.smooth_l1_loss(box[seen], target["box"][seen], beta=0.02),
+            "letters": 4 * letters,  # few patches have any
+            "background": 0.2 * F.cross_entropy(self.background(x.mean(1)), target["background"]),
+        }
+
+
+class Trainee(nn.Module):
+    def __init__(self, tok):
+        super().__init__()
+        self.tok = tok
+        self.hf = PaliGemmaForConditionalGeneration(PaliGemmaConfig(**config(tok, "float32")))
+        self.heads = PatchHeads()
+        self.register_buffer("basis", fourier(tokenizer.LOCS), persistent=False)
+        self.loc = nn.Parameter(torch.randn(self.basis.shape[1], WIDTH) * 0.02 / 4)
+        targets = torch.arange(tokenizer.LOCS)
+        near = torch.exp(-0.5 * ((targets[:, None] - targets[None]) / SHARPNESS) ** 2)
+        self.register_buffer("near", near / near.sum(1, keepdim=True), persistent=False)
+        self.start()
+
+    @torch.no_grad()
+    def start(self):
+        """Random weights of a scale that suits the small width."""
+        for name, p in self.hf.named_parameters():
+            if p.ndim == 2 and "embed" not in name:
+                last = name.split(".")[-2] in ("o_proj", "down_proj", "out_proj", "fc2")
+                p.normal_(0, p.shape[1] ** -0.5 * (0.35 if last else 1.0))
+        embeddings = self.hf.model.vision_tower.embeddings
+        embeddings.position_embedding.weight.copy_(0.5 * grid_positions(data.GRID, WIDTH))
+
+    def table(self):
+        """The embedding, loc rows replaced by the smooth ones."""
+        e = self.hf.model.language_model.embed_tokens.weight
+        return torch.cat([e[:self.tok.loc0], self.basis @ self.loc, e[self.tok.seg0:]])
+
+    @torch.no_grad()
+    def settle(self):
+        """Writes the smooth rows into the genuine table; afterwards self.hf is complete."""
+        self.hf.model.language_model.embed_tokens.weight.copy_(self.table())
+
+    @torch.no_grad()
+    def unsettle(self):
+        """The reverse: finds the smooth function of a loaded table."""
+        rows = self.hf.model.language_model.embed_tokens.weight[self.tok.loc0:self.tok.seg0]
+        self.loc.copy_(torch.linalg.lstsq(self.basis, rows).solution)
+
+    def see(self, images):
+        """uint8 [n, 112, 112, 3] to the tower's output [n, 64, width]."""
+        pixels = (images.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous()
+        return self.hf.model.vision_tower(pixels).last_hidden_state
+
+    def heads_loss(self, features, batch):
+        return sum(self.heads.loss(features, batch["patches"]).values())
+
+    def loss(self, batch):
+        """Returns the loss to minimize and the parts worth printing."""
+        features = self.see(batch["images"])
+        heads = self.heads_loss(features, batch)
+        table = self.table()
+        image = self.hf.model.multi_modal_projector(features)
+        text = F.embedding(batch["tokens"], table) * WIDTH**0.5
+        out = self.hf.model.language_model(inputs_embeds=torch.cat([image, text], 1), position_ids=batch["positions"],
+                                           attention_mask=batch["mask"], use_cache=False).last_hidden_state
+        at = batch["labels"] >= 0
+        logp = (out[at] @ table.T).log_softmax(-1)
+        parts = self.token_losses(logp, batch["labels"][at])
+        # Words, coordinates and codes weigh the same per token.
+        total = sum(p.sum() for p in parts.values()) / at.sum()
+        return total + 0.5 * heads, {k: p.mean().item() for k, p in parts.items() if len(p)} | {"heads": heads.item()}
+
+    def token_losses(self, logp, labels):
+        """Cross entropy of each kind of token; that of loc is measured from the least it can be."""
+        is_loc = (labels >= self.tok.loc0) & (labels < self.tok.seg0)
+        is_seg = (labels >= self.tok.seg0) & (labels < self.tok.image)
+        exact = -logp.gather(1, labels[:, None])[:, 0]
+        soft = self.near[labels[is_loc] - self.tok.loc0]
+        loc = (soft * (soft.clamp(min=1e-9).log() - logp[is_loc, self.tok.loc0:self.tok.seg0])).sum(1)
+        return {"word": exact[~is_loc & ~is_seg], "loc": loc, "seg": exact[is_seg]}
