@@ -1,0 +1,175 @@
+package paligemma
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// plain is the definition of the sampling: the probability of every token
+// after big_vision's nucleus (predict_fns.py) with top-k before it and min-p
+// after it.
+func plain(logits []float64, s Sampling) []float64 {
+	x := slices.Clone(logits)
+	for i := range x {
+		x[i] /= float64(s.Temperature)
+		if slices.Contains(s.Forbidden, int32(i)) {
+			x[i] = math.Inf(-1)
+		}
+	}
+	keep := func(threshold float64) {
+		for i := range x {
+			if x[i] < threshold {
+				x[i] = math.Inf(-1)
+			}
+		}
+	}
+	descending := func() []float64 {
+		sorted := slices.Sorted(slices.Values(x))
+		slices.Reverse(sorted)
+		return sorted
+	}
+	if s.TopK > 0 && s.TopK < len(x) {
+		keep(descending()[s.TopK-1])
+	}
+	if s.TopP > 0 && s.TopP < 1 {
+		sum, c := 0.0, 0 // c counts the cumulative probabilities below p
+		sorted := descending()
+		for _, p := range softmax(sorted) {
+			if sum += p; sum < float64(s.TopP) {
+				c++
+			}
+		}
+		keep(sorted[c])
+	}
+	p := softmax(x)
+	for i, most := 0, slices.Max(p); i < len(p); i++ {
+		if p[i] < float64(s.MinP)*most {
+			x[i] = math.Inf(-1)
+		}
+	}
+	return softmax(x)
+}
+
+func softmax(x []float64) []float64 {
+	p, sum := make([]float64, len(x)), 0.0
+	for i := range x {
+		p[i] = math.Exp(x[i] - slices.Max(x))
+		sum += p[i]
+	}
+	for i := range p {
+		p[i] /= sum
+	}
+	return p
+}
+
+// TestSampling draws many times and compares how often each token comes with
+// its probability by definition.
+func TestSampling(t *testing.T) {
+	const draws = 20000
+	logits := []float32{1, 3, 2, 3, -40, 0, 2, 1, 1.5, -1} // two ties at the top, two behind
+	for _, s := range []Sampling{
+		{Temperature: 1},
+		{Temperature: 0.3},
+		{Temperature: 5},
+		{Temperature: 1, TopK: 1},              // both of the tie
+		{Temperature: 1, TopK: 3},              // 2 ties with the third
+		{Temperature: 1, TopK: 5},              //
+		{Temperature: 1, TopK: 99},             // all
+		{Temperature: 1, TopP: 0.1},            // both of the tie
+		{Temperature: 1, TopP: 0.65},           // the tie at the cut stays
+		{Temperature: 1, TopP: 0.9},            //
+		{Temperature: 3, TopP: 0.5},            // the temperature comes first
+		{Temperature: 1, TopP: 1},              // all
+		{Temperature: 1, MinP: 0.3},            //
+		{Temperature: 1, MinP: 1},              // the tie
+		{Temperature: 2, TopK: 6, TopP: 0.8},   //
+		{Temperature: 2, TopP: 0.8, MinP: 0.6}, //
+		{Temperature: 1, Forbidden: []int32{1, 3}},
+		{Temperature: 1, TopK: 2, Forbidden: []int32{3}},
+	} {
+		wide := make([]float64, len(logits))
+		for i, v := range logits {
+			wide[i] = float64(v)
+		}
+		want := plain(wide, s)
+		count := make([]int, len(logits))
+		for n := range draws {
+			s.Seed = uint64(n) / 100 // many seeds, many tokens of each
+			id, _, err := newSampler(s).next(logits, n%100)
+			must(t, err)
+			count[id]++
+		}
+		for id, p := range want {
+			spread := math.Sqrt(draws * p * (1 - p))
+			if off := math.Abs(float64(count[id]) - draws*p); off > 5*spread || p == 0 && count[id] > 0 {
+				t.Errorf("%+v: token %d comes %d times in %d, want %.0f", s, id, count[id], draws, draws*p)
+			}
+		}
+	}
+}
+
+// TestGreedy takes the first of the largest logits that are allowed, whatever
+// the cuts say.
+func TestGreedy(t *testing.T) {
+	logits := []float32{0, 5, 2, 5}
+	for _, test := range []struct {
+		s    Sampling
+		want int32
+	}{
+		{Sampling{}, 1},
+		{Sampling{TopK: 1, TopP: 0.1, Seed: 7}, 1},
+		{Sampling{Forbidden: []int32{1}}, 3},
+		{Sampling{Forbidden: []int32{3, 1}}, 2},
+	} {
+		if got, _, err := newSampler(test.s).next(logits, 0); err != nil || got != test.want {
+			t.Errorf("%+v takes %d, %v, want %d", test.s, got, err, test.want)
+		}
+	}
+}
+
+// TestLogProb wants the log-softmax of the logits as they are: temperature,
+// cuts and forbidden ids change nothing.
+func TestLogProb(t *testing.T) {
+	logits := []float32{1, 3, 2, -1000, 300, 299} // exp overflows
+	all := softmax([]float64{1, 3, 2, -1000, 300, 299})
+	for _, s := range []Sampling{{}, {Forbidden: []int32{4}}, {Temperature: 9, TopK: 2}} {
+		id, got, err := newSampler(s).next(logits, 0)
+		must(t, err)
+		if want := math.Log(all[id]); math.Abs(float64(got)-want) > 1e-4 {
+			t.Errorf("%+v: log-probability of %d is %v, want %v", s, id, got, want)
+		}
+	}
+}
+
+// TestSamplingRefuses wants an error that names the value.
+func TestSamplingRefuses(t *testing.T) {
+	nan := float32(math.NaN())
+	for want, s := range map[string]Sampling{
+		"temperature is -1":            {Temperature: -1},
+		"temperature is NaN":           {Temperature: nan},
+		"temperature is +Inf":          {Temperature: float32(math.Inf(1))},
+		"top-k is -1":                  {TopK: -1},
+		"top-p is 2":                   {TopP: 2},
+		"top-p is NaN":                 {TopP: nan},
+		"min-p is -0.5":                {MinP: -0.5},
+		"max tokens is -3":             {MaxTokens: -3},
+		"forbidden id 8, want 0 to 7":  {Forbidden: []int32{2, 8}},
+		"forbidden id -1, want 0 to 7": {Forbidden: []int32{-1}},
+	} {
+		if err := s.check(8); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: error %v, want one with %q", s, err, want)
+		}
+	}
+	for want, logits := range map[string][]float32{
+		"logit of token 1 is NaN":  {0, nan},
+		"logit of token 0 is +Inf": {float32(math.Inf(1)), 0},
+		"every token is forbidden": {0},
+	} {
+		s := newSampler(Sampling{Forbidden: []int32{0}})
+		if _, _, err := s.next(logits, 0); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("logits %v: error %v, want one with %q", logits, err, want)
+		}
+	}
+}
