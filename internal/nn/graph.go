@@ -253,7 +253,12 @@ func (g *Graph) place() bool {
 		g.alloc = b.Device().BufferType().NewAllocator()
 		return g.alloc.Alloc(g.graph)
 	}
-	g.sched = g.lib.NewScheduler([]*bindings.Backend{b.main, b.cpu}, g.size-g.room+len(g.weights))
+	// The scheduler keeps all tensors in a hash table, which must not fill up. To
+	// place them it waits for the backends, which serve one caller at a time.
+	planned := 2*(g.size-g.room+len(g.weights)) + 16
+	g.sched = g.lib.NewScheduler([]*bindings.Backend{b.main, b.cpu}, planned)
+	b.turn <- struct{}{}
+	defer func() { <-b.turn }()
 	return g.sched.Alloc(g.graph)
 }
 
@@ -281,7 +286,11 @@ func (g *Graph) Close() error {
 	if first, err := g.home.shut(); !first {
 		return err
 	}
-	g.sched.Close()
+	if g.sched != nil {
+		g.backend.turn <- struct{}{} // as in place
+		g.sched.Close()
+		<-g.backend.turn
+	}
 	g.alloc.Close()
 	g.home.ctx.Close()
 	for a := range g.stores {

@@ -17,10 +17,11 @@ import (
 const (
 	engineVariable  = "PALIGEMMA_TEST_ENGINE"    // the library or folder to test with
 	requireVariable = "PALIGEMMA_REQUIRE_ENGINE" // if 1, its absence is a failure
+	deviceVariable  = "PALIGEMMA_TEST_DEVICE"    // the device in it, such as Vulkan0; the CPU if empty
 )
 
-// openDoor returns the CPU behind a door, or skips the test and says how to
-// open the door.
+// openDoor returns the CPU behind a door, or the device that the environment
+// names, or skips the test and says how to open the door.
 func openDoor(t testing.TB, door bindings.Door) bindings.Device {
 	t.Helper()
 	path := ""
@@ -34,6 +35,11 @@ func openDoor(t testing.TB, door bindings.Door) bindings.Device {
 		t.Skip("no built-in ggml: this test binary was built with CGO_ENABLED=0")
 	}
 	must(t, err)
+	if name := os.Getenv(deviceVariable); name != "" && door == bindings.SharedLibrary {
+		dev, err := lib.Device(name)
+		must(t, err)
+		return dev
+	}
 	dev, err := lib.CPU()
 	must(t, err)
 	return dev
