@@ -1,2 +1,59 @@
-// Package paligemma runs PaliGemma vision-language models from GGUF files.
+// Package paligemma runs PaliGemma 1 and 2, vision-language models, from GGUF
+// files: a picture and a prompt in, text out.
+//
+//	m, err := paligemma.Open("mix-224.gguf", nil)
+//	if err != nil {
+//		return err
+//	}
+//	defer m.Close()
+//	r, err := m.Run(ctx, img, paligemma.Answer("en", "what is this?"), nil)
+//	if err != nil {
+//		return err
+//	}
+//	fmt.Println(r.Text)
+//
+// Package convert makes the file of a checkpoint; the command pgcli does the
+// same from a shell.
+//
+// # Several prompts, streaming
+//
+// [Model.Encode] runs the vision tower once for a picture; the result serves
+// any number of prompts. A [Session] holds the memory of one answer at a time
+// and is used again for the next:
+//
+//	pic, err := m.Encode(ctx, img)
+//	s, err := m.NewSession()
+//	defer s.Close()
+//	err = s.Prefill(ctx, []*paligemma.Image{pic}, paligemma.Caption("en"))
+//	for t, err := range s.Tokens(ctx, nil) {
+//		if err != nil {
+//			return err
+//		}
+//		fmt.Print(t.Text)
+//	}
+//
+// # Prompts
+//
+// The models were trained on short prompts in lower case: [Caption], [Answer],
+// [OCR], [Detect] and [Segment] spell them. Pretrained ("pt") checkpoints are
+// made to be fine-tuned; "mix" checkpoints answer as they are.
+//
+// # Memory, threads, devices
+//
+// The file is mapped, and its tensors are used in place on the CPU, except
+// those that ggml multiplies faster in a layout of its own. A session adds its
+// key-value cache (see pgcli info), a running prompt its intermediate results.
+// A model is safe for concurrent use; a session is not. Every call that
+// computes takes a context and returns soon after it ends.
+//
+// The engine is ggml, compiled in when cgo is on, or any other ggml given as a
+// shared library: see [EngineOptions].
+//
+// # What is promised
+//
+// Float32 files give the reference implementation's activations within 1e-4
+// and its greedy tokens; other types what their rounding allows. The same seed,
+// model, device and number of threads give the same tokens. Errors name what
+// is wrong, its value and what was expected; no file, picture or prompt ends
+// the process.
 package paligemma
