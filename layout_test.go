@@ -16,8 +16,8 @@ import (
 const module = "github.com/pgcli/paligemma"
 
 // layers lists, for each package, the packages of this module that it may
-// import. It has no cycle, so it also bounds what is imported indirectly. Tests
-// may import more. "" is the root.
+// import. It has no cycle, so it also bounds what is imported indirectly. Tests,
+// and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
 	"cmd/pgcli": {"", "convert", "gguf"},
 	"": {"internal/siglip", "internal/gemma", "internal/nn", "internal/imageproc",
