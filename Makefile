@@ -6,15 +6,17 @@ BIN     := bin/pgcli
 SOURCES := $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h' | grep -v '^./\.')
 
 # ggml compiled for this processor, with the weight layouts its fastest
-# products need. Without these it is compiled for the oldest x86-64. (gcc warns
-# of an overflow in ggml's repacking that cannot happen.)
+# products need. Without these it is compiled for the oldest x86-64. Products
+# and sums are fused only where ggml asks for it, so that quantizing gives the
+# same bytes on every machine. (gcc warns of an overflow in ggml's repacking
+# that cannot happen.)
 ifeq ($(shell uname -s)-$(shell uname -m),Darwin-arm64)
 NATIVE := -mcpu=native
 else
 NATIVE := -march=native
 endif
-export CGO_CFLAGS   := -O3 $(NATIVE) -DGGML_USE_CPU_REPACK
-export CGO_CXXFLAGS := -O3 $(NATIVE) -DGGML_USE_CPU_REPACK $(if $(filter Linux,$(shell uname -s)),-Wno-stringop-overflow)
+export CGO_CFLAGS   := -O3 $(NATIVE) -ffp-contract=off -DGGML_USE_CPU_REPACK
+export CGO_CXXFLAGS := -O3 $(NATIVE) -ffp-contract=off -DGGML_USE_CPU_REPACK $(if $(filter Linux,$(shell uname -s)),-Wno-stringop-overflow)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
