@@ -112,9 +112,10 @@ func (inv inventory) family() Family {
 }
 
 // layers counts the layers of a part, whatever numbers they have: a number is
-// only as large as the file claims, but names take space.
+// only as large as the file claims, but names take space. The count on which
+// most parameters agree wins.
 func (inv inventory) layers(part Part) int {
-	most := 0
+	votes := map[int]int{}
 	for _, p := range registry {
 		if p.part != part || !p.perLayer() {
 			continue
@@ -128,9 +129,23 @@ func (inv inventory) layers(part Part) int {
 				n++
 			}
 		}
-		most = max(most, n)
+		if n > 0 {
+			votes[n]++
+		}
 	}
-	return most
+	return mostFrequent(votes)
+}
+
+// mostFrequent returns the key with the largest count, the larger key on a tie,
+// and 0 if there is none.
+func mostFrequent(votes map[int]int) int {
+	best := 0
+	for _, n := range slices.Sorted(maps.Keys(votes)) {
+		if votes[n] >= votes[best] {
+			best = n
+		}
+	}
+	return best
 }
 
 // tally counts, for each axis of the patterns, how many tensors give it which
@@ -138,6 +153,7 @@ func (inv inventory) layers(part Part) int {
 // as wrong, rather than all others.
 func (inv inventory) tally(f Family) map[string]int {
 	votes := map[string]map[int]int{}
+	counted := map[string]bool{} // keys and values share an array
 	for _, p := range registry {
 		if !p.in(f) {
 			continue
@@ -145,9 +161,10 @@ func (inv inventory) tally(f Family) map[string]int {
 		name, pattern := inv.source(p, 0)
 		a, there := inv.arrays[name]
 		list := axes(pattern)
-		if !there || len(a.shape) != len(list) {
+		if !there || counted[name] || len(a.shape) != len(list) {
 			continue
 		}
+		counted[name] = true
 		for i, axis := range list {
 			if votes[axis] == nil {
 				votes[axis] = map[int]int{}
@@ -157,11 +174,7 @@ func (inv inventory) tally(f Family) map[string]int {
 	}
 	sizes := map[string]int{}
 	for axis, counts := range votes {
-		for _, n := range slices.Sorted(maps.Keys(counts)) {
-			if counts[n] > counts[sizes[axis]] {
-				sizes[axis] = n
-			}
-		}
+		sizes[axis] = mostFrequent(counts)
 	}
 	return sizes
 }

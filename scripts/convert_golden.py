@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -207,20 +208,24 @@ def small(name, shape):
     return (np.floor(weights(name, int(np.prod(shape))) * 2**21 / 1024).astype(np.int64) % 8 - 4).reshape(shape).astype(np.float32) / 8
 
 
-# Hugging Face module -> rank and alpha of the golden adapter, in the order in
-# which its patterns decide.
-ADAPTER = {
-    "language_model.model.layers.0.self_attn.q_proj": (4, 8),  # rank_pattern
-    "language_model.model.layers.1.mlp.down_proj": (2, 8),  # alpha_pattern
-    "language_model.model.layers.0.self_attn.o_proj": (2, 4),
-    "vision_tower.vision_model.encoder.layers.1.mlp.fc1": (2, 4),
-    "vision_tower.vision_model.encoder.layers.0.mlp.fc2": (2, 4),
-    "vision_tower.vision_model.encoder.layers.0.self_attn.v_proj": (2, 4),
-    "vision_tower.vision_model.embeddings.patch_embedding": (2, 4),
-    "multi_modal_projector.linear": (2, 4),
-    "language_model.model.embed_tokens": (2, 4),
-}
+# What the golden adapter changes.
+MODULES = [
+    "language_model.model.layers.0.self_attn.q_proj",
+    "language_model.model.layers.1.mlp.down_proj",
+    "language_model.model.layers.0.self_attn.o_proj",
+    "vision_tower.vision_model.encoder.layers.1.mlp.fc1",
+    "vision_tower.vision_model.encoder.layers.0.mlp.fc2",
+    "vision_tower.vision_model.encoder.layers.0.self_attn.v_proj",
+    "vision_tower.vision_model.embeddings.patch_embedding",
+    "multi_modal_projector.linear",
+    "language_model.model.embed_tokens",
+]
 ADAPTER_SCALE = 0.5
+
+
+def by_pattern(patterns, module, default):
+    """The first pattern that matches the end of the module's name, as PEFT looks it up."""
+    return next((value for key, value in patterns.items() if re.match(rf"(.*\.)?({key})$", module)), default)
 
 
 def write_adapter(directory, arrays):
@@ -234,7 +239,9 @@ def write_adapter(directory, arrays):
     }  # fmt: skip
     (directory / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")
     merged, tensors = dict(arrays), {}
-    for module, (rank, alpha) in ADAPTER.items():
+    for module in MODULES:
+        rank = by_pattern(config["rank_pattern"], module, config["r"])
+        alpha = by_pattern(config["alpha_pattern"], module, config["lora_alpha"])
         w = arrays[module + ".weight"]
         out, inner = w.shape[0], int(np.prod(w.shape[1:]))
         p = "base_model.model." + module
