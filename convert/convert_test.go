@@ -2,6 +2,7 @@ package convert_test
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"path/filepath"
 	"testing"
@@ -67,4 +68,9 @@ func compare(t *testing.T, got, want map[string]string) {
 			t.Errorf("%s is %s, want %s", name, got[name], sum)
 		}
 	}
+}
+
+// safetensorsHeader is what stands before the data of a safetensors file.
+func safetensorsHeader(text string) []byte {
+	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)
 }

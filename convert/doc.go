@@ -1,0 +1,49 @@
+// Package convert makes GGUF files of PaliGemma checkpoints.
+//
+// [Run] reads what people have, a Hugging Face folder, a big_vision .npz or a
+// GGUF file made before, and writes one file that holds everything a program
+// needs to run the model: the weights of both towers, the tokenizer, and every
+// number that is not in the shapes.
+//
+//	report, err := convert.Run(ctx, "paligemma2-3b-mix-224", "model.gguf", convert.Options{Type: "q4_k_m"})
+//	if err != nil {
+//		return err
+//	}
+//	fmt.Println(report.Bytes(), "bytes in", report.Elapsed)
+//
+// [MakePlan] says beforehand what Run would write, and [ReadConfig] afterwards
+// what a file says about its model.
+//
+// # From checkpoint to file
+//
+//	reader -> registry -> permute, pad, merge adapters -> quantize -> file
+//
+// The registry (names.go) lists every parameter of the architecture: its name
+// in each format, its shape, its role. What a checkpoint lacks, has in another
+// shape, or has beyond that list is an error that names all of it; nothing is
+// dropped silently but the rows of the embedding beyond the tokenizer's pieces,
+// and an output head that equals the embedding.
+//
+// Sizes come from the shapes of the tensors and are compared with the config.
+// What no shape tells has defaults, those of the released models, in [Options]
+// and defaults (config.go); the file itself leaves nothing out (metadata.go).
+//
+// # Types
+//
+// A type such as "q4_k_m" is a mix. In the text half it is llama.cpp's, tensor
+// by tensor. Vectors are always F32; the patch kernel, position table and
+// projector are never quantized unless asked for by name. The tower of a
+// quantized file is Q8_0, unless [Options].VisionType says another mix; that
+// has one type, which becomes one of 32-blocks in all matrices but ffn_down,
+// since 256 does not divide 1152. The MLP between them is padded from 4304 to
+// 4352 rows with zeros, which changes no result and lets ggml quantize it.
+//
+// # Promises
+//
+// Memory is bounded: some megabytes for each thread, and for an .npz twice its
+// largest layer, whatever the size of the model. No length in a file is
+// believed before it is compared with the bytes there. Weights that are not
+// finite, or too large for their type, are errors. The output appears under its
+// name when it is complete and on the disk, never before; on an error, and when
+// the context ends, an older file of that name is as it was.
+package convert
