@@ -23,6 +23,7 @@ import data
 import tokenizer
 import vqvae
 from model import Trainee
+from muon import Muon
 
 WARMUP = 200
 
@@ -32,7 +33,7 @@ def optimizers(model, lr):
     inner, outer = [], []
     for name, p in model.named_parameters():
         (inner if p.ndim == 2 and ".layers." in name else outer).append(p)
-    return [torch.optim.Muon(inner, lr=lr, weight_decay=0.02, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
+    return [Muon(inner, lr=lr),
             torch.optim.AdamW(outer, lr=lr, betas=(0.9, 0.97), weight_decay=0.0)]
 
 
@@ -110,7 +111,7 @@ def main():
     parser.add_argument("--stage", choices=["see", "speak", "settle"], required=True)
     parser.add_argument("--until", type=int, required=True, help="step to stop at")
     parser.add_argument("--since", type=int, default=0, help="settle: step at which the learning rate began to fall")
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--shards", type=int, default=0, help="shards to use; 0: all there are now")
     parser.add_argument("--init", help="exported checkpoint to start from")

@@ -1,0 +1,72 @@
+"""Held-out scenes as a data set: pictures, masks and data.jsonl.
+
+    python heldout.py --vae FILE --out DIR --count 1000
+
+A line of data.jsonl: image, kind, prompt, expected; for detect and segment also boxes
+(ymin, xmin, ymax, xmax, fractions) and labels in the order of the answer; for segment
+masks, PNGs as large as the picture.
+"""
+
+import argparse
+import json
+import pathlib
+import random
+
+import numpy as np
+import torch
+from PIL import Image
+
+import data
+import scenes
+import tasks
+import vqvae
+
+FIRST = 2**41  # seeds that training and the tokenizer's corpus never reach
+SIDE = 336
+PER_SCENE = {"caption": 1, "answer": 2, "ocr": 1, "detect": 2, "segment": 1}
+
+
+def drawn(scene, visible, vae):
+    boxes = [scenes.box(v) for v in visible]
+    masks = torch.from_numpy(np.stack([data.crop_mask(v, b) for v, b in zip(visible, boxes)]))
+    with torch.no_grad():
+        return tasks.Drawn(scene, boxes, vae.codes(masks).tolist())
+
+
+def pick(scene, what, rng):
+    """A few tasks of each kind."""
+    every = tasks.all_tasks(scene, rng, what)
+    for kind, count in PER_SCENE.items():
+        these = [t for t in every if t.kind == kind]
+        yield from rng.sample(these, min(count, len(these)))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--vae", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--count", type=int, default=1000)
+    args = parser.parse_args()
+    out, vae = pathlib.Path(args.out), vqvae.load(args.vae)
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / "data.jsonl", "w") as f:
+        for i in range(args.count):
+            scene = scenes.compose(FIRST + i)
+            image, visible = scenes.render(scene, SIDE)
+            what = drawn(scene, visible, vae)
+            name = f"{i:04d}.png"
+            Image.fromarray(image).save(out / name)
+            for k, v in enumerate(visible):
+                Image.fromarray(v.astype(np.uint8) * 255).save(out / f"{i:04d}-{k}.png")
+            for task in pick(scene, what, random.Random(i)):
+                line = dict(image=name, kind=task.kind, prompt=task.prompt, expected=task.answer)
+                if task.items:
+                    line["boxes"] = [[round(float(v), 5) for v in what.boxes[k]] for k in task.items]
+                    line["labels"] = [s.rsplit(">", 1)[1].strip() for s in task.answer.split(" ; ")]
+                if task.kind == "segment":
+                    line["masks"] = [f"{i:04d}-{k}.png" for k in task.items]
+                f.write(json.dumps(line) + "\n")
+
+
+if __name__ == "__main__":
+    main()
