@@ -14,6 +14,7 @@ import torch
 import data
 import scenes
 import tasks
+import vqvae
 
 WEIGHTS = {"caption": 1.5, "answer": 0.6, "ocr": 2.5, "detect": 0.8, "segment": 0.5}  # how often a task is picked
 TEXT_TOKENS = 112  # behind one packed image
@@ -84,8 +85,6 @@ class Batches:
 @torch.no_grad()
 def encode(vae, bits, step=256):
     """Codes uint8 [items, 16] of masks as the shards hold them."""
-    import vqvae
-
     return np.concatenate([vae.codes(vqvae.unpack(bits[i:i + step])).numpy() for i in range(0, len(bits), step)]).astype(np.uint8)
 
 

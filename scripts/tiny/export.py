@@ -68,6 +68,7 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     temporary = out / "model.safetensors.tmp"
     save_file(weights(trainee), temporary, metadata={"format": "pt"})
+    temporary.chmod(0o644)  # save_file leaves it readable by its owner only
     os.replace(temporary, out / "model.safetensors")
     write_json(out / "config.json", model.config(tok, DTYPE))
     write_json(out / "preprocessor_config.json", preprocessor())

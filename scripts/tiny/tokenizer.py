@@ -2,9 +2,13 @@
 
 pad 0, eos 1, bos 2, unk 3, then the user-defined pieces, bytes, merges and letters,
 loc and seg as big_vision appends them, and <image> last.
+
+    python tokenizer.py --out FILE
 """
 
+import argparse
 import io
+import pathlib
 import random
 
 import sentencepiece as spm
@@ -74,3 +78,16 @@ class Tokenizer:
 
     def decode(self, ids):
         return self.sp.decode(ids)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    pathlib.Path(args.out).write_bytes(train())
+    tok = Tokenizer(args.out)
+    print(f"{args.out}: {tok.sp.vocab_size()} pieces, {tok.rows} rows")
+
+
+if __name__ == "__main__":
+    main()
