@@ -6,6 +6,7 @@ each sees the image and itself, the image sees only itself. That is no form that
 model is used in, but costs a third per prompt; training mixes both and ends exact.
 """
 
+import os
 import random
 
 import numpy as np
@@ -29,14 +30,20 @@ class Batches:
         if number == self.number:
             return
         self.shard, self.number = data.load(self.folder, number), number
-        path = data.path(self.folder, number).with_suffix(".codes.npy")
-        if self.vae is None:
-            self.codes = None
-        elif path.exists() and path.stat().st_mtime > self.vae.made:
-            self.codes = np.load(path)
-        else:
-            self.codes = encode(self.vae, self.shard.masks)
-            np.save(path, self.codes)
+        if self.vae is not None:
+            self.codes = self.codes_of(number)
+
+    def codes_of(self, number):
+        """Codes of the open shard's masks; kept beside it."""
+        path = data.path(self.folder, number).with_suffix(f".codes-{self.vae.mark()}.npy")
+        if path.exists():
+            return np.load(path)
+        codes = encode(self.vae, self.shard.masks)
+        temporary = path.with_suffix(".tmp")
+        with open(temporary, "wb") as f:
+            np.save(f, codes)
+        os.replace(temporary, path)
+        return codes
 
     def batch(self, number, indices, rng, exact, text=True):
         """A dict of tensors for Trainee.loss from scenes of one shard."""

@@ -10,6 +10,7 @@ vae-oid.npz), so that either file fits the same reader: weights as PyTorch has t
 import argparse
 import os
 import time
+import zlib
 
 import numpy as np
 import torch
@@ -82,6 +83,10 @@ class MaskVAE(nn.Module):
         super().__init__()
         self.encoder, self.decoder, self._vq_vae = make_encoder(), make_decoder(), VectorQuantizer()
 
+    def mark(self):
+        """Names these weights: codes of other ones mean something else."""
+        return f"{zlib.crc32(self._vq_vae._embedding.numpy().tobytes()):08x}"
+
     def codes(self, masks):
         """bool [n, 64, 64] to codes [n, 16]."""
         return self._vq_vae.nearest(self.encoder(masks[:, None].float() * 2 - 1))
@@ -110,17 +115,17 @@ def iou(a, b):
 
 
 def save(model, path):
+    """The encoder, which only training needs, is kept in float16."""
     temporary = f"{path}.tmp"
     with open(temporary, "wb") as f:
-        np.savez(f, **{k: v.numpy() for k, v in model.state_dict().items()})
+        np.savez(f, **{k: (v.half() if k.startswith("encoder") else v).numpy() for k, v in model.state_dict().items()})
     os.replace(temporary, path)
 
 
 def load(path):
     model = MaskVAE()
     with np.load(path) as f:
-        model.load_state_dict({k: torch.from_numpy(f[k]) for k in f.files})
-    model.made = os.path.getmtime(path)  # codes kept from another one are stale
+        model.load_state_dict({k: torch.from_numpy(f[k]).float() for k in f.files})
     return model.eval()
 
 
