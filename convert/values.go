@@ -101,37 +101,49 @@ func first16(raw []byte, exponent uint16) int {
 // gather copies elements of size bytes, 2 or 4, from a slice into rows: the one
 // in row r and column c comes from index rows[r]+cols[c].
 //
-// A transposed row takes one element from each cache line. So rows are copied
-// in groups as wide as a line, each line being read once for the whole group.
+// Read one by one, a transposed row takes a single element from each cache
+// line. So a square tile goes through a buffer: lines are copied into it whole,
+// and its columns are read from there.
 func gather(dst, src []byte, rows, cols []int, size int) {
-	const group = 32
+	const side = 32
+	var tile [side * side * 4]byte
 	for len(rows) > 0 {
-		n := min(group, len(rows))
-		if size == 2 {
-			gather16(dst, src, rows[:n], cols)
-		} else {
-			gather32(dst, src, rows[:n], cols)
+		n := min(side, len(rows))
+		for n > 1 && rows[n-1]-rows[0] != n-1 { // where the rows of a head end
+			n--
+		}
+		for at := 0; at < len(cols); at += side {
+			part := cols[at:min(at+side, len(cols))]
+			for i, col := range part {
+				copy(tile[i*side*size:], src[(rows[0]+col)*size:][:n*size])
+			}
+			if size == 2 {
+				turn16(dst[at*2:], tile[:], n, len(part), len(cols), side)
+			} else {
+				turn32(dst[at*4:], tile[:], n, len(part), len(cols), side)
+			}
 		}
 		dst, rows = dst[n*len(cols)*size:], rows[n:]
 	}
 }
 
-func gather16(dst, src []byte, rows, cols []int) {
-	for c, col := range cols {
-		at := 2 * c
-		for _, row := range rows {
-			binary.LittleEndian.PutUint16(dst[at:], binary.LittleEndian.Uint16(src[2*(row+col):]))
-			at += 2 * len(cols)
+// turn16 writes the columns of a tile, whose rows are side elements apart, as
+// rows that are width elements apart.
+func turn16(dst, tile []byte, rows, cols, width, side int) {
+	for r := range rows {
+		row, from := dst[2*r*width:][:2*cols], tile[2*r:]
+		for c := range cols {
+			binary.LittleEndian.PutUint16(row[2*c:], binary.LittleEndian.Uint16(from[2*c*side:]))
 		}
 	}
 }
 
-func gather32(dst, src []byte, rows, cols []int) {
-	for c, col := range cols {
-		at := 4 * c
-		for _, row := range rows {
-			binary.LittleEndian.PutUint32(dst[at:], binary.LittleEndian.Uint32(src[4*(row+col):]))
-			at += 4 * len(cols)
+// turn32 is turn16 for elements of 4 bytes.
+func turn32(dst, tile []byte, rows, cols, width, side int) {
+	for r := range rows {
+		row, from := dst[4*r*width:][:4*cols], tile[4*r:]
+		for c := range cols {
+			binary.LittleEndian.PutUint32(row[4*c:], binary.LittleEndian.Uint32(from[4*c*side:]))
 		}
 	}
 }

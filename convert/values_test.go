@@ -64,8 +64,8 @@ func TestGather(t *testing.T) {
 				src[i] = byte(rng.Uint32())
 			}
 			rows, cols := make([]int, n), make([]int, width)
-			for i := range rows {
-				rows[i] = i
+			for i := range rows { // in two heads of 7 and the rest
+				rows[i] = (i + 7) % n
 			}
 			for i := range cols {
 				cols[i] = i * n
