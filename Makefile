@@ -58,7 +58,7 @@ engines: ## a third-party ggml in .engines, to test the shared-library door with
 .PHONY: plugins
 plugins: ## ggml's loadable backends in build/plugins: CPU levels, CUDA, Vulkan, HIP
 	cmake -S . -B build
-	cmake --build build --parallel
+	cmake --build build --parallel "$$(getconf _NPROCESSORS_ONLN)"
 
 .PHONY: bench
 bench: toolchain ## what BENCHMARKS.md reports

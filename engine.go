@@ -57,9 +57,9 @@ func LoadEngine(opts *EngineOptions) (*Engine, error) {
 			Name: d.Name(), Description: strings.TrimSpace(d.Description()),
 			Kind: d.Type().String(), Backend: d.Backend(), Free: free, Total: total,
 		})
-		if d.Type() == bindings.CPU {
-			e.Compiled, e.Unused = instructionSets(d.Features())
-		}
+	}
+	if cpu, err := lib.CPU(); err == nil {
+		e.Compiled, e.Unused = instructionSets(cpu.Features())
 	}
 	e.Advice = advice(lib.Door(), e.Unused)
 	return e, nil

@@ -2,8 +2,6 @@ package bindings
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"unsafe"
 
@@ -111,38 +109,6 @@ func (d Device) Features() map[string]string {
 // pointer makes a pointer of an address inside C memory, which the garbage
 // collector neither moves nor frees.
 func pointer[T any](addr uintptr) *T { return *(**T)(unsafe.Pointer(&addr)) }
-
-// LoadPlugins loads ggml's backends from a plug-in file or from every plug-in
-// in a folder, where ggml itself picks, of several libggml-cpu-*, the best
-// for this processor. It returns the devices that this added.
-func (l *Lib) LoadPlugins(path string) ([]Device, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return nil, fmt.Errorf("bindings: %w", err)
-	}
-	l.plugins.Lock()
-	defer l.plugins.Unlock()
-	return l.loadPlugins(path)
-}
-
-// loadPlugins is LoadPlugins for a caller that holds the lock.
-func (l *Lib) loadPlugins(path string) ([]Device, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("bindings: plug-ins: %w", err)
-	}
-	before := len(l.Devices())
-	if info.IsDir() {
-		l.fn.loadAll(path)
-	} else if l.fn.load(path) == 0 {
-		return nil, fmt.Errorf("bindings: %s is not a plug-in for %s", path, l.describe())
-	}
-	added := l.Devices()[before:]
-	if len(added) == 0 {
-		return nil, fmt.Errorf("bindings: no plug-in in %s fits %s and this machine", path, l.describe())
-	}
-	return added, nil
-}
 
 // maxThreads is GGML_MAX_N_THREADS.
 const maxThreads = 512

@@ -22,6 +22,7 @@ type Lib struct {
 
 	live    atomic.Int64 // open handles
 	logger  atomic.Pointer[slog.Logger]
+	sink    int        // in logSinks
 	plugins sync.Mutex // guards loading, which ggml does not lock
 }
 
@@ -173,6 +174,9 @@ func (l *Lib) Path() string { return l.path }
 func (l *Lib) Version() string {
 	if l.door == BuiltIn {
 		return fmt.Sprintf("llama.cpp %s (%s %s)", ggml.Commit, ggml.Module, ggml.Version)
+	}
+	if l.version == "" {
+		return "of unknown version" // as the module's own, built as a library
 	}
 	return l.version
 }

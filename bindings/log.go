@@ -24,9 +24,9 @@ func (l *Lib) captureLog() {
 	l.SetLogger(nil)
 	logSinks.Lock()
 	logSinks.sinks = append(logSinks.sinks, &logSink{lib: l})
-	id := len(logSinks.sinks) - 1
+	l.sink = len(logSinks.sinks) - 1
 	logSinks.Unlock()
-	l.fn.logSet(callback(logCallback()), address(id))
+	l.fn.logSet(callback(logCallback()), address(l.sink))
 }
 
 // logSinks and logCallback are global because purego's callbacks cannot be
