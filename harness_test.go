@@ -73,6 +73,9 @@ func anyEngine(t testing.TB) EngineOptions {
 func convertOracle(t testing.TB, name string, o convert.Options) string {
 	t.Helper()
 	dst := filepath.Join(t.TempDir(), name+".gguf")
+	if o.Engine == "" {
+		o.Engine = anyEngine(t).Library
+	}
 	_, err := convert.Run(context.Background(), filepath.Join(oracleDir, name), dst, o)
 	must(t, err)
 	return dst

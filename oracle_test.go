@@ -52,7 +52,7 @@ func TestOracle(t *testing.T) {
 					compareOracle(t, name, file, golden, tolerance, e)
 					t.Run("decoded", func(t *testing.T) {
 						decoded := filepath.Join(t.TempDir(), "decoded.gguf")
-						_, err := convert.Run(t.Context(), file, decoded, convert.Options{Type: "f32", Requantize: true})
+						_, err := convert.Run(t.Context(), file, decoded, convert.Options{Type: "f32", Requantize: true, Engine: e.Library})
 						must(t, err)
 						compareOracle(t, name, decoded, golden, 0, e)
 					})
