@@ -34,6 +34,8 @@ func readAdapterConfig(dir string) (adapterConfig, error) {
 		return c, fmt.Errorf("%s: use_dora is true; DoRA scales whole weights and is not supported, merge it with PEFT", c.path)
 	case c.Transposed:
 		return c, fmt.Errorf("%s: fan_in_fan_out is true, which no layer of PaliGemma needs", c.path)
+	case c.Alpha == 0:
+		return c, fmt.Errorf("%s: lora_alpha is missing or 0", c.path)
 	case c.Rank < 1:
 		return c, fmt.Errorf("%s: r is %d, want 1 or more", c.path, c.Rank)
 	}

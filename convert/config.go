@@ -44,7 +44,7 @@ func defaults(d Dims, f Format) Config {
 }
 
 // apply replaces defaults by what a config.json says.
-func (c *Config) apply(h hfConfig) error {
+func (c *Config) apply(h hfConfig) {
 	c.Context = h.Text.Context.or(c.Context)
 	c.QueryScale = h.Text.QueryScale.or(c.QueryScale)
 	c.RMSEps = h.Text.RMSEps.or(c.RMSEps)
@@ -54,21 +54,6 @@ func (c *Config) apply(h hfConfig) error {
 		c.AttnSoftcap = capping(h.Text.AttnSoftcap, c.AttnSoftcap)
 		c.FinalSoftcap = capping(h.Text.FinalSoftcap, c.FinalSoftcap)
 	}
-	for _, s := range []struct {
-		key   string
-		value float64
-	}{
-		{"text_config.max_position_embeddings", float64(c.Context)}, {"text_config.query_pre_attn_scalar", c.QueryScale},
-		{"text_config.rms_norm_eps", c.RMSEps}, {"text_config.rope_theta", c.RopeBase}, {"vision_config.layer_norm_eps", c.VisionEps},
-	} {
-		if !(s.value > 0) {
-			return fmt.Errorf("%s: %s is %v, want more than 0", h.path, s.key, s.value)
-		}
-	}
-	if c.AttnSoftcap < 0 || c.FinalSoftcap < 0 {
-		return fmt.Errorf("%s: soft caps are %v and %v, want 0 or more", h.path, c.AttnSoftcap, c.FinalSoftcap)
-	}
-	return nil
 }
 
 // capping reads a soft cap, which null turns off.

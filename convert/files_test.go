@@ -125,36 +125,6 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// TestReplaced takes a weight that an adapter holds as a whole.
-func TestReplaced(t *testing.T) {
-	src := write(t, hf)
-	other := hf
-	other.Seed = 8
-	donor := write(t, other)
-	want := hashes(t, run(t, src, convert.Options{Type: "f32"}))
-	const name = "mm.input_projection.weight"
-	want[name] = hashes(t, run(t, donor, convert.Options{Type: "f32"}))[name]
-	data := bytesOf(t, open(t, run(t, donor, convert.Options{Type: "f32"})), name)
-
-	dir := t.TempDir()
-	header := `{"base_model.model.multi_modal_projector.linear.weight":{"dtype":"F32","shape":[256,96],"data_offsets":[0,98304]}}`
-	file := append(safetensorsHeader(header), data...)
-	for name, data := range map[string][]byte{
-		"adapter_config.json":       []byte(`{"peft_type":"LORA","r":8,"lora_alpha":8,"modules_to_save":["linear"]}`),
-		"adapter_model.safetensors": file,
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	o := convert.Options{Type: "f32", Adapters: []convert.Adapter{{Dir: dir, Scale: 1}}}
-	compare(t, hashes(t, run(t, src, o)), want)
-	o.Adapters[0].Scale = 2
-	if _, err := convert.MakePlan(src, "x.gguf", o); err == nil || !strings.Contains(err.Error(), "whole weight") {
-		t.Errorf("a scaled whole weight gives %v", err)
-	}
-}
-
 // TestSynthetic checks what a caller can ask for wrongly.
 func TestSynthetic(t *testing.T) {
 	c := hf

@@ -115,13 +115,16 @@ func (c hfConfig) checkKind() error {
 	if t := c.Vision.ModelType.or("siglip_vision_model"); t != "siglip_vision_model" {
 		refuse("vision_config.model_type", t, "siglip_vision_model")
 	}
-	// Gemma's configs long said "gelu" where tanh was meant and computed; see
-	// reference implementations, which all compute tanh for both names.
-	for key, act := range map[string]option[string]{
-		"text_config.hidden_activation": c.Text.Activation, "text_config.hidden_act": c.Text.OldName, "vision_config.hidden_act": c.Vision.Activation,
+	// Gemma's first configs say "gelu", but the model was trained with the tanh
+	// form, and every implementation computes that for both names.
+	for _, act := range []struct {
+		key   string
+		value option[string]
+	}{
+		{"text_config.hidden_activation", c.Text.Activation}, {"text_config.hidden_act", c.Text.OldName}, {"vision_config.hidden_act", c.Vision.Activation},
 	} {
-		if a := act.or("gelu"); a != "gelu" && a != "gelu_pytorch_tanh" {
-			refuse(key, a, "gelu_pytorch_tanh")
+		if name := act.value.or("gelu"); name != "gelu" && name != "gelu_pytorch_tanh" {
+			refuse(act.key, name, "gelu_pytorch_tanh")
 		}
 	}
 	if c.Text.Bias.or(false) {
@@ -141,12 +144,15 @@ func (c hfConfig) checkKind() error {
 
 // knownAs adds what a wrong model_type stands for.
 func knownAs(modelType string) string {
-	for prefix, what := range map[string]string{
-		"gemma3": " (Gemma 3, another architecture)", "gemma": " (a text model, without a vision tower)",
-		"colpali": " (ColPali returns embeddings, not text)", "clip": " (CLIP, a vision tower alone)", "siglip": " (SigLIP, a vision tower alone)",
+	for _, known := range []struct{ prefix, what string }{
+		{"gemma3", "Gemma 3, another architecture"},
+		{"gemma", "a text model, without a vision tower"},
+		{"colpali", "ColPali returns embeddings, not text"},
+		{"clip", "CLIP, a vision tower alone"},
+		{"siglip", "SigLIP, a vision tower alone"},
 	} {
-		if strings.HasPrefix(modelType, prefix) && (prefix != "gemma" || !strings.HasPrefix(modelType, "gemma3")) {
-			return what
+		if strings.HasPrefix(modelType, known.prefix) {
+			return " (" + known.what + ")"
 		}
 	}
 	return ""

@@ -171,8 +171,12 @@ func readConfig(inv inventory, dir string, pieces int) (Config, error) {
 	if inv.format == BigVision {
 		return c, nil
 	}
-	if err := errors.Join(h.checkDims(d), c.apply(h)); err != nil {
+	if err := h.checkDims(d); err != nil {
 		return Config{}, err
+	}
+	c.apply(h)
+	if err := c.check(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", h.path, err)
 	}
 	return c, c.applyPreprocessor(dir)
 }

@@ -1,10 +1,8 @@
 package convert
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/pgcli/paligemma/gguf"
 )
@@ -84,15 +82,24 @@ func (c Config) check() error {
 	if err := c.Dims.check(); err != nil {
 		return err
 	}
-	positive := []float64{float64(c.Context), c.QueryScale, c.RMSEps, c.RopeBase, c.VisionEps}
-	if slices.ContainsFunc(positive, func(v float64) bool { return !(v > 0) || math.IsInf(v, 0) }) {
-		return fmt.Errorf("context, query scale, RMS epsilon, rope base and vision epsilon are %v, want more than 0", positive)
-	}
-	if !(c.AttnSoftcap >= 0) || !(c.FinalSoftcap >= 0) {
-		return fmt.Errorf("soft caps are %v and %v, want 0 or more", c.AttnSoftcap, c.FinalSoftcap)
+	for _, n := range []struct {
+		name    string
+		value   float64
+		zeroToo bool
+	}{
+		{"context", float64(c.Context), false}, {"query scale", c.QueryScale, false}, {"RMS epsilon", c.RMSEps, false},
+		{"rope base", c.RopeBase, false}, {"vision epsilon", c.VisionEps, false},
+		{"attention soft cap", c.AttnSoftcap, true}, {"final soft cap", c.FinalSoftcap, true},
+	} {
+		switch {
+		case math.IsNaN(n.value) || math.IsInf(n.value, 0) || n.value < 0:
+			return fmt.Errorf("%s is %v, want a number that is not negative", n.name, n.value)
+		case n.value == 0 && !n.zeroToo:
+			return fmt.Errorf("%s is 0, want more", n.name)
+		}
 	}
 	if c.Resample != "bicubic" && c.Resample != "bilinear" {
-		return errors.New("resampling is neither \"bicubic\" nor \"bilinear\"")
+		return fmt.Errorf("resampling is %q, want \"bicubic\" or \"bilinear\"", c.Resample)
 	}
 	return nil
 }

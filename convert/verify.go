@@ -15,7 +15,7 @@ import (
 // verify opens the outputs and compares them, byte by byte, with a second
 // conversion. That finds what went wrong between memory and disk, and a source
 // that changed meanwhile.
-func (j *job) verify(ctx context.Context, ggml *engine) (err error) {
+func (j *job) verify(ctx context.Context, ggml *engine) error {
 	s := &compareSink{files: map[*tensor]*gguf.File{}}
 	for _, out := range j.plan.Outputs {
 		f, err := gguf.Open(out.Path)
