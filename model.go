@@ -185,7 +185,8 @@ func specs(f *gguf.File) ([]nn.Spec, error) {
 			return nil, fmt.Errorf("tensor %s is of type %v, which cannot be computed with", t.Name, t.Type)
 		}
 		list = append(list, nn.Spec{
-			Name: t.Name, Type: typ, Shape: t.Shape, Offset: int(t.Offset),
+			Copied: func() { f.Forget(t) },
+			Name:   t.Name, Type: typ, Shape: t.Shape, Offset: int(t.Offset),
 			Product: len(t.Shape) == 2 && t.Name != "token_embd.weight" && t.Name != "v.position_embd.weight",
 		})
 	}

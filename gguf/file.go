@@ -145,6 +145,21 @@ func (f *File) Size() int64 { return f.size }
 // file. Without tensors it may lie beyond the end.
 func (f *File) DataOffset() int64 { return f.dataStart }
 
+// Forget says that a tensor's data will not be read soon: where the file is
+// mapped, its pages no longer count as the process's memory. Reading them again
+// works, and reads the file.
+func (f *File) Forget(t Tensor) {
+	m, ok := f.src.(*mapping)
+	if !ok {
+		return
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.data != nil && t.Offset >= 0 && t.Size >= 0 && t.Size <= int64(len(m.data))-t.Offset {
+		forget(m.data, t.Offset, t.Size)
+	}
+}
+
 // Contents returns the whole file: the mapping itself, as with Bytes, or, where
 // the file is not mapped, its data read into new memory.
 func (f *File) Contents() ([]byte, error) {

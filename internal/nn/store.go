@@ -30,6 +30,10 @@ type Spec struct {
 	// Product says that the tensor is only ever the weight of MulMat. It may
 	// then be kept in the layout that the device multiplies fastest.
 	Product bool
+
+	// Copied, if not nil, is called once the data is copied and its place in the
+	// file is not read again. Calls come from several goroutines.
+	Copied func()
 }
 
 // NewStore returns tensors filled with zeros in the device's memory. The
@@ -218,6 +222,9 @@ func (s *Store) copy(t bindings.BufferType, file []byte, specs []Spec) error {
 			for i := range next {
 				x := s.tensors[specs[i].Name]
 				errs[i] = bindings.Set(x.t, 0, file[specs[i].Offset:][:x.Bytes()])
+				if specs[i].Copied != nil {
+					specs[i].Copied()
+				}
 			}
 		})
 	}
