@@ -36,7 +36,7 @@ func ReadConfig(f *gguf.File) (Config, error) {
 			ImageTokens:  k.count("image_token_count"),
 		},
 		Context:      k.count("context_length"),
-		QueryScale:   1 / math.Pow(k.number("attention.scale"), 2),
+		QueryScale:   math.Pow(max(0, k.number("attention.scale")), -2), // infinite, and so refused, for a scale of 0 or less
 		RMSEps:       k.number("attention.layer_norm_rms_epsilon"),
 		RopeBase:     k.number("rope.freq_base"),
 		AttnSoftcap:  k.number("attn_logit_softcapping"),
