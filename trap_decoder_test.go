@@ -143,18 +143,18 @@ func TestTrapPadding(t *testing.T) {
 	}
 }
 
-// layer runs f on x [1, n] with weights [1, 1] of 1 and 2.
-func layer(t *testing.T, x []float32, f func(g *nn.Graph, one, two, x nn.Tensor) nn.Tensor) []float32 {
+// layer runs f on x [1, n] with weights [1, 1] of 1 and -1.
+func layer(t *testing.T, x []float32, f func(g *nn.Graph, one, minus, x nn.Tensor) nn.Tensor) []float32 {
 	t.Helper()
 	lib, err := bindings.Open(anyEngine(t).Library)
 	must(t, err)
 	dev, err := lib.CPU()
 	must(t, err)
-	file := make([]byte, 64) // 1 and 2 in float32, at offsets of 32
+	file := make([]byte, 64) // 1 and -1 in float32, at offsets of 32
 	copy(file, []byte{0, 0, 0x80, 0x3f})
-	copy(file[32:], []byte{0, 0, 0, 0x40})
+	copy(file[32:], []byte{0, 0, 0x80, 0xbf})
 	store, err := nn.MapStore(dev, "weights", file, []nn.Spec{
-		{Name: "one", Shape: []int{1, 1}}, {Name: "two", Shape: []int{1, 1}, Offset: 32}}, false)
+		{Name: "one", Shape: []int{1, 1}}, {Name: "minus", Shape: []int{1, 1}, Offset: 32}}, false)
 	must(t, err)
 	defer store.Close()
 	b, err := nn.NewBackend(dev, 1)
@@ -165,7 +165,7 @@ func layer(t *testing.T, x []float32, f func(g *nn.Graph, one, two, x nn.Tensor)
 	defer g.Close()
 	w := nn.NewWeights(store)
 	in := g.Input("x", bindings.F32, 1, len(x))
-	out := f(g, w.Get("one", 1, 1), w.Get("two", 1, 1), in)
+	out := f(g, w.Get("one", 1, 1), w.Get("minus", 1, 1), in)
 	must(t, g.Compile(out))
 	must(t, nn.Set(g, in, x))
 	must(t, g.Compute(t.Context()))
@@ -202,10 +202,10 @@ func TestTrapDecoderGELU(t *testing.T) {
 
 // TestTrapGate: the gate goes through GELU, not the other factor.
 func TestTrapGate(t *testing.T) {
-	got := layer(t, []float32{-4}, func(g *nn.Graph, one, two, x nn.Tensor) nn.Tensor {
-		return gemma.MLP{Gate: nn.Linear{W: two}, Up: nn.Linear{W: one}, Down: nn.Linear{W: one}}.Forward(g, x)
+	got := layer(t, []float32{30}, func(g *nn.Graph, one, minus, x nn.Tensor) nn.Tensor {
+		return gemma.MLP{Gate: nn.Linear{W: minus}, Up: nn.Linear{W: one}, Down: nn.Linear{W: one}}.Forward(g, x)
 	})
-	if math.Abs(float64(got[0])) > 1e-6 { // any gate closes at -8; at -4 it leaves 5e-4
-		t.Errorf("a gate at -8 lets %v through", got[0])
+	if math.Abs(float64(got[0])) > 1e-6 {
+		t.Errorf("a gate at -30 lets %v through", got[0])
 	}
 }
