@@ -1,7 +1,9 @@
 package convert
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 
 	"github.com/pgcli/paligemma/gguf"
 )
@@ -39,7 +41,7 @@ func (w *rowConverter) convert(c *chunk) error {
 		if quantized(t.typ) {
 			return w.ggml.check(t, c.out)
 		}
-		return w.reject(c, firstNotFinite(raw, t.typ), "is not finite")
+		return reject(c, firstNotFinite(raw, t.typ), "is not finite")
 	}
 	c.outBuffer = grow(c.outBuffer, int(t.bytes(c.elems)))
 	c.out = c.outBuffer
@@ -47,17 +49,35 @@ func (w *rowConverter) convert(c *chunk) error {
 		return err
 	}
 	values := w.values[:c.elems]
-	if i := firstBeyond(values, limitOf(t.typ)); i >= 0 {
-		if firstBeyond(values[i:i+1], limitOf(gguf.F32)) == 0 {
-			return w.reject(c, i, "is not finite")
+	if quantized(t.typ) { // ggml checks the values, and the scales that come out
+		if err := w.ggml.quantize(t.typ, c.out, values, t.rowLen()); err != nil {
+			return cmp.Or(unfit(c, values), err)
 		}
-		return w.reject(c, i, fmt.Sprintf("is too large for %v; give this tensor the type bf16 or f32", t.typ))
+		return nil
 	}
-	if quantized(t.typ) {
-		return w.ggml.quantize(t.typ, c.out, values, t.rowLen())
+	if firstBeyond(values, limitOf(t.typ)) >= 0 {
+		return unfit(c, values)
 	}
 	encode(c.out, values, t.typ)
 	return nil
+}
+
+// unfit says which value its type cannot hold: the first that is not finite, or
+// else the largest; nil if even that is small.
+func unfit(c *chunk, values []float32) error {
+	if i := firstBeyond(values, limitOf(gguf.F32)); i >= 0 {
+		return reject(c, i, "is not finite")
+	}
+	largest := 0
+	for i, v := range values {
+		if math.Abs(float64(v)) > math.Abs(float64(values[largest])) {
+			largest = i
+		}
+	}
+	if firstBeyond(values[largest:largest+1], limitOf(gguf.F16)) < 0 {
+		return nil
+	}
+	return reject(c, largest, fmt.Sprintf("is %v, too large for %v; give this tensor the type bf16 or f32", values[largest], c.t.typ))
 }
 
 // arrange returns the stored values of the chunk's rows, one row after another.
@@ -111,7 +131,7 @@ func (w *rowConverter) decode(c *chunk, raw []byte, width, inner int) error {
 }
 
 // reject makes an error of the value at index i of a chunk, unless i is negative.
-func (w *rowConverter) reject(c *chunk, i int, problem string) error {
+func reject(c *chunk, i int, problem string) error {
 	if i < 0 {
 		return nil
 	}

@@ -299,7 +299,7 @@ func TestValues(t *testing.T) {
 		want  string
 	}{
 		{0x7fc0, "bf16", "is not finite"}, {0x7fc0, "f32", "is not finite"}, {0xff80, "f16", "is not finite"}, {0x7f80, "q8_0", "is not finite"},
-		{0x4780, "f16", "is too large for f16"}, {0x4780, "q4_0", "is too large for q4_0"}, {0x4780, "bf16", ""}, {0x4780, "f32", ""}, {0x477f, "f16", ""},
+		{0x4780, "f16", "is 65536, too large for f16"}, {0x4a80, "q4_0", "is 4.194304e+06, too large for q4_0"}, {0x4780, "q4_0", ""}, {0x4780, "bf16", ""}, {0x4780, "f32", ""}, {0x477f, "f16", ""},
 	} {
 		if strings.HasPrefix(c.typ, "q") {
 			engine(t)

@@ -36,9 +36,7 @@ func encode(dst []byte, src []float32, t gguf.Type) {
 	}
 }
 
-// limitOf returns the bits of the largest float32 that t can hold. The blocks
-// of quantized types have a scale in half precision, so that these hold no more
-// than F16 does.
+// limitOf returns the bits of the largest float32 that F32, F16 or BF16 can hold.
 func limitOf(t gguf.Type) uint32 {
 	switch t {
 	case gguf.F32:
