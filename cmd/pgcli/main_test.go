@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"pgcli": func() { os.Exit(run(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr)) },
+		"pgcli": main,
 	})
 }
 
@@ -22,11 +21,13 @@ func TestScripts(t *testing.T) {
 	if err != nil && os.Getenv("PALIGEMMA_REQUIRE_ENGINE") != "" {
 		t.Fatal(err)
 	}
+	tiny := makeTiny(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ENGINE", engine)
+			env.Setenv("TINY", tiny)
 			checkpoint, err := filepath.Abs("../../testdata/oracle/pg1-a")
 			env.Setenv("CHECKPOINT", checkpoint)
 			return err

@@ -1,0 +1,86 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// longRun starts a command that answers for minutes, and waits for the start of
+// its answer.
+func longRun(t *testing.T, stderr io.Writer) (cmd *exec.Cmd, stdout io.ReadCloser, start []byte) {
+	t.Helper()
+	engine, _ := testEngine()
+	if !builtIn && engine == "" {
+		t.Skip("no ggml to run with: make engines")
+	}
+	tiny := makeTiny(t)
+	cmd = exec.Command("pgcli", "run", "-m", filepath.Join(tiny, "model.gguf"), "--image", filepath.Join(tiny, "picture.png"),
+		"-f", filepath.Join(tiny, "prompt.txt"), "-c", "50000", "-t", "1", "--cache-type", "f32")
+	if !builtIn {
+		cmd.Env = append(os.Environ(), "PALIGEMMA_GGML="+engine)
+	}
+	cmd.Stderr = stderr
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	t.Cleanup(func() { cmd.Process.Kill() })
+	start = make([]byte, 40)
+	_, err = io.ReadFull(stdout, start)
+	must(t, err)
+	return cmd, stdout, start
+}
+
+// TestInterrupt presses Ctrl-C during an answer: what there is of it stays,
+// with a newline, and the code is that of shells.
+func TestInterrupt(t *testing.T) {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		var stderr bytes.Buffer
+		cmd, stdout, start := longRun(t, &stderr)
+		must(t, cmd.Process.Signal(signal))
+		sent := time.Now()
+		rest, err := io.ReadAll(stdout)
+		must(t, err)
+		err = cmd.Wait()
+		if took := time.Since(sent); took > 5*time.Second {
+			t.Errorf("%v: ended after %v", signal, took)
+		}
+		if code := cmd.ProcessState.ExitCode(); code != 130 {
+			t.Errorf("%v: exit code %d, %v, want 130", signal, code, err)
+		}
+		answer := string(start) + string(rest)
+		if !strings.HasPrefix(answer, "<loc0751><loc0504>") || !strings.HasSuffix(answer, "\n") {
+			t.Errorf("%v: answer starts with %q, ends with %q", signal, start, answer[len(answer)-1:])
+		}
+		if stderr.String() != "pgcli: interrupted\n" {
+			t.Errorf("%v: stderr is %q", signal, &stderr)
+		}
+	}
+}
+
+// TestReaderLeaves closes the pipe that the answer goes to: the command ends,
+// without a word.
+func TestReaderLeaves(t *testing.T) {
+	var stderr bytes.Buffer
+	cmd, stdout, _ := longRun(t, &stderr)
+	must(t, stdout.Close())
+	var failed *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &failed) {
+		t.Fatalf("ended with %v, want a failure", err)
+	}
+	if status := failed.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGPIPE && status.ExitStatus() != 1 {
+		t.Errorf("ended with %v, want SIGPIPE or exit code 1", failed)
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("stderr is %q", &stderr)
+	}
+}
