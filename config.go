@@ -3,6 +3,7 @@ package paligemma
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/gemma"
@@ -49,11 +50,29 @@ func (k *keys) count(key string) int {
 	return int(v)
 }
 
+// blocks reads a count of blocks. There cannot be more of them than tensors.
+func (k *keys) blocks(key string) int {
+	n := k.count(key)
+	if most := len(k.f.Tensors()); k.err == nil && n > most {
+		k.err = fmt.Errorf("%s is %d, the file has %d tensors in all", key, n, most)
+	}
+	return n
+}
+
+// id reads a token's id.
+func (k *keys) id(key string) int32 {
+	v := read[uint32](k, key)
+	if k.err == nil && v > math.MaxInt32 {
+		k.err = fmt.Errorf("%s is %d, want an id of a token", key, v)
+	}
+	return int32(v)
+}
+
 // number reads a finite number of at least least.
 func (k *keys) number(key string, least float32) float32 {
 	v := read[float32](k, key)
 	if k.err == nil && !(v >= least && v <= math.MaxFloat32) {
-		k.err = fmt.Errorf("%s is %v, want %v or more", key, v, least)
+		k.err = fmt.Errorf("%s is %v, want a finite number of %v or more", key, v, least)
 	}
 	return v
 }
@@ -61,17 +80,16 @@ func (k *keys) number(key string, least float32) float32 {
 // textConfig reads the decoder's sizes under prefix, "paligemma." or llama.cpp's
 // "gemma." and "gemma2.".
 func textConfig(k *keys, family, prefix string) gemma.Config {
-	const tiny = math.SmallestNonzeroFloat32
 	return gemma.Config{
 		Width:     k.count(prefix + "embedding_length"),
-		Layers:    k.count(prefix + "block_count"),
+		Layers:    k.blocks(prefix + "block_count"),
 		MLP:       k.count(prefix + "feed_forward_length"),
 		Vocab:     k.count(prefix + "vocab_size"),
 		Heads:     k.count(prefix + "attention.head_count"),
 		KVHeads:   k.count(prefix + "attention.head_count_kv"),
 		HeadDim:   k.count(prefix + "attention.key_length"),
 		Context:   k.count(prefix + "context_length"),
-		RopeBase:  k.number(prefix+"rope.freq_base", tiny),
+		RopeBase:  k.number(prefix+"rope.freq_base", 1),
 		Eps:       k.number(prefix+"attention.layer_norm_rms_epsilon", 0),
 		PostNorms: family == gemma2,
 	}
@@ -89,17 +107,16 @@ func visionConfig(k *keys, prefix string) siglip.Config {
 		ImageSize: k.count(prefix + "image_size"),
 		PatchSize: k.count(prefix + "patch_size"),
 		Width:     k.count(prefix + "embedding_length"),
-		Layers:    k.count(prefix + "block_count"),
+		Layers:    k.blocks(prefix + "block_count"),
 		Heads:     k.count(prefix + "attention.head_count"),
 		MLP:       k.count(prefix + "feed_forward_length_padded"),
 		Out:       k.count(prefix + "projection_dim"),
 		Eps:       k.number(prefix+"attention.layer_norm_epsilon", 0),
 	}
 	for _, key := range []string{"image_mean", "image_std"} {
-		for _, v := range read[[]float32](k, prefix+key) {
-			if k.err == nil && v != 0.5 {
-				k.err = fmt.Errorf("%s%s has %v, want 0.5: pixels are scaled to -1 to 1", prefix, key, v)
-			}
+		v := read[[]float32](k, prefix+key)
+		if k.err == nil && !slices.Equal(v, []float32{0.5, 0.5, 0.5}) {
+			k.err = fmt.Errorf("%s%s is %.3v, want 0.5 three times: pixels are scaled to -1 to 1", prefix, key, v)
 		}
 	}
 	return c
@@ -113,7 +130,7 @@ func resampling(k *keys, key string) imageproc.Filter {
 	case v == "bilinear":
 		return imageproc.Bilinear
 	default:
-		k.err = fmt.Errorf("%s is %q, want bicubic or bilinear", key, v)
+		k.err = fmt.Errorf("%s is %.40q, want bicubic or bilinear", key, v)
 		return imageproc.Bicubic
 	}
 }
@@ -139,10 +156,10 @@ func newConfig(text, projector *gguf.File) (Config, error) {
 		c.Family = arch
 		c.text = splitTextConfig(t, arch)
 	default:
-		return c, fmt.Errorf("general.architecture is %q, want paligemma (or gemma, gemma2 with a projector file)", arch)
+		return c, fmt.Errorf("general.architecture is %.40q, want paligemma (or gemma, gemma2 with a projector file)", arch)
 	}
 	if t.err == nil && c.Family != gemma1 && c.Family != gemma2 {
-		t.err = fmt.Errorf("paligemma.family is %q, want gemma or gemma2", c.Family)
+		t.err = fmt.Errorf("paligemma.family is %.40q, want gemma or gemma2", c.Family)
 	}
 	if t.err != nil {
 		return c, t.err

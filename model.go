@@ -217,13 +217,13 @@ func newTokenizer(f *gguf.File, vocabulary int) (*spm.Tokenizer, error) {
 		Pieces: read[[]string](k, "tokenizer.ggml.tokens"),
 		Scores: read[[]float32](k, "tokenizer.ggml.scores"),
 		Types:  read[[]int32](k, "tokenizer.ggml.token_type"),
-		BOS:    int32(read[uint32](k, "tokenizer.ggml.bos_token_id")),
-		EOS:    int32(read[uint32](k, "tokenizer.ggml.eos_token_id")),
-		UNK:    int32(read[uint32](k, "tokenizer.ggml.unknown_token_id")),
+		BOS:    k.id("tokenizer.ggml.bos_token_id"),
+		EOS:    k.id("tokenizer.ggml.eos_token_id"),
+		UNK:    k.id("tokenizer.ggml.unknown_token_id"),
 		PAD:    -1,
 	}
 	if f.Has("tokenizer.ggml.padding_token_id") {
-		v.PAD = int32(read[uint32](k, "tokenizer.ggml.padding_token_id"))
+		v.PAD = k.id("tokenizer.ggml.padding_token_id")
 	}
 	if k.err != nil {
 		return nil, k.err
