@@ -1,0 +1,53 @@
+package paligemma
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/gguf"
+)
+
+// TestConfig reads what the checkpoints say of themselves.
+func TestConfig(t *testing.T) {
+	for name, want := range map[string]Config{
+		"pg1-b": {Family: "gemma", Width: 64, Layers: 3},
+		"pg2-a": {Family: "gemma2", Width: 96, Layers: 3},
+	} {
+		want.ImageSize, want.ImageTokens, want.Context, want.Vocabulary = 56, 16, 8192, 1713
+		got := openOracle(t, name, Options{}).Config()
+		got.vision, got.text, got.resample = want.vision, want.text, want.resample
+		if got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+}
+
+// TestSplitQueryScale: llama.cpp's text files do not say how queries are
+// scaled. It is by the head dim's root, but for the 46 layers of Gemma 2 27B,
+// where it is by that of width over heads.
+func TestSplitQueryScale(t *testing.T) {
+	p := takeApart(t, readFile(t, convertOracle(t, "pg2-a", convert.Options{Type: "f32", Split: true})))
+	for i := range 50 { // as many tensors as 46 blocks need
+		x := gguf.Tensor{Name: fmt.Sprint("more", i), Type: gguf.F32, Shape: []int{1}}
+		p.tensors, p.data[x.Name] = append(p.tensors, x), make([]byte, 4)
+	}
+	for layers, want := range map[uint32]float64{3: 32, 42: 32, 46: 96 / 4} {
+		p.values["gemma2.block_count"] = layers
+		file := p.file(t)
+		f, err := gguf.New(bytes.NewReader(file), int64(len(file)))
+		must(t, err)
+		k := &keys{f: f}
+		c := splitTextConfig(k, gemma2)
+		must(t, k.err)
+		if got := 1 / math.Pow(float64(c.QueryScale), 2); math.Abs(got-want) > 1e-3 {
+			t.Errorf("%d layers: queries are scaled by 1/sqrt(%.2f), want %v", layers, got, want)
+		}
+		if c.AttnSoftcap != 50 || c.FinalSoftcap != 30 || math.Abs(float64(c.EmbedScale)-math.Sqrt(96)) > 1e-5 {
+			t.Errorf("%d layers: %+v", layers, c)
+		}
+		must(t, f.Close())
+	}
+}
