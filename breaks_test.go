@@ -15,9 +15,8 @@ import (
 type edit struct{ file, old, new string }
 
 // breaks lists, for each trap of the reference, a change that walks into it.
-// The change makes exactly the test of that name fail, of all tests of traps;
-// TestBreaks applies them. What PaliGemma's own code calls the trap is in the
-// comment of the test.
+// Of all tests of traps the change makes exactly the one of that name fail;
+// TestBreaks applies them.
 var breaks = []struct {
 	test  string
 	edits []edit
