@@ -3,7 +3,6 @@ package paligemma
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -170,18 +169,11 @@ func (s *Session) cut(g *nn.Graph, x nn.Tensor) (cut []gemma.Batch, positions []
 			Pos:   g.Input("positions", bindings.I32, n),
 			Start: start,
 		})
-		positions = append(positions, slices.Collect(count(start, n)))
+		places := make([]int32, n)
+		for i := range places {
+			places[i] = int32(start + i)
+		}
+		positions = append(positions, places)
 	}
 	return cut, positions
-}
-
-// count yields n numbers from start on.
-func count(start, n int) func(func(int32) bool) {
-	return func(yield func(int32) bool) {
-		for i := range n {
-			if !yield(int32(start + i)) {
-				return
-			}
-		}
-	}
 }

@@ -108,6 +108,14 @@ func readImage(c *cli.Context, m *paligemma.Model, path string) (image.Image, er
 	return m.ReadImage(f)
 }
 
+// promptFlags are what readPrompts reads.
+func promptFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "prompt", Aliases: []string{"p"}, Usage: "`text` of a prompt (repeatable)"},
+		&cli.PathFlag{Name: "file", Aliases: []string{"f"}, Usage: "`file` with a prompt on each line, or - for standard input"},
+	}
+}
+
 // readPrompts returns the prompts of -p, or the lines of the file of -f.
 func readPrompts(c *cli.Context) ([]paligemma.Prompt, error) {
 	var prompts []paligemma.Prompt

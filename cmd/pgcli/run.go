@@ -58,9 +58,7 @@ Examples:
   cat photo.jpg | pgcli run -m model.gguf --image - -p "detect cat ; dog" --json`,
 		Flags: slices.Concat(modelFlags(), []cli.Flag{
 			&cli.StringSliceFlag{Name: "image", Usage: "picture `file`, or - for standard input (repeatable)"},
-			&cli.StringSliceFlag{Name: "prompt", Aliases: []string{"p"}, Usage: "`text` of a prompt (repeatable)"},
-			&cli.PathFlag{Name: "file", Aliases: []string{"f"}, Usage: "`file` with a prompt on each line, or - for standard input"},
-		}, samplingFlags(), []cli.Flag{
+		}, promptFlags(), samplingFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON object per answer"},
 			&cli.BoolFlag{Name: "timings", Usage: "print where the time went to standard error"},
 		}),

@@ -20,9 +20,7 @@ follow the picture: <bos> first, the newline that ends a prompt last.
 Examples:
   pgcli tokenize -m model.gguf -p "detect cat ; dog"
   pgcli tokenize -m model.gguf -p "<loc0512>" --raw --json`,
-		Flags: slices.Concat(modelFlags(), []cli.Flag{
-			&cli.StringSliceFlag{Name: "prompt", Aliases: []string{"p"}, Usage: "`text` to cut (repeatable)"},
-			&cli.PathFlag{Name: "file", Aliases: []string{"f"}, Usage: "`file` with a text on each line, or - for standard input"},
+		Flags: slices.Concat(modelFlags(), promptFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "raw", Usage: "only the text, without <bos> and newline"},
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON array of ids per text"},
 		}),
