@@ -80,6 +80,7 @@ class Trainee(nn.Module):
         super().__init__()
         self.tok = tok
         self.hf = PaliGemmaForConditionalGeneration(PaliGemmaConfig(**config(tok, "float32")))
+        self.hf.set_attn_implementation("eager")  # torch's fused attention takes half again as long for a step on a processor
         self.heads = PatchHeads()
         self.register_buffer("basis", fourier(tokenizer.LOCS), persistent=False)
         self.loc = nn.Parameter(torch.randn(self.basis.shape[1], WIDTH) * 0.02 / 4)
@@ -129,11 +130,13 @@ class Trainee(nn.Module):
         table = self.table()
         image = self.hf.model.multi_modal_projector(features)
         text = F.embedding(batch["tokens"], table) * WIDTH**0.5
+        hidden = torch.where(batch["mask"], 0.0, torch.finfo(torch.float32).min)
         out = self.hf.model.language_model(inputs_embeds=torch.cat([image, text], 1), position_ids=batch["positions"],
-                                           attention_mask=batch["mask"], use_cache=False).last_hidden_state
+                                           attention_mask=hidden, use_cache=False).last_hidden_state
         at = batch["labels"] >= 0
-        logp = (out[at] @ table.T).log_softmax(-1)
-        parts = self.token_losses(logp, batch["labels"][at])
+        with torch.autocast("cpu", enabled=False):  # neighbouring coordinates differ by less than bfloat16 resolves
+            logp = (out[at].float() @ table.T).log_softmax(-1)
+            parts = self.token_losses(logp, batch["labels"][at])
         # Words, coordinates and codes weigh the same per token.
         total = sum(p.sum() for p in parts.values()) / at.sum()
         return total + 0.5 * heads, {k: p.mean().item() for k, p in parts.items() if len(p)} | {"heads": heads.item()}
