@@ -13,6 +13,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/imageproc"
+	"github.com/pgcli/paligemma/internal/locseg"
 	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/internal/siglip"
 	"github.com/pgcli/paligemma/internal/spm"
@@ -27,6 +28,7 @@ type Options struct {
 	Context   int           // tokens of a session; 0 means those of a picture + 512
 	Batch     int           // tokens computed at a time in a prompt; 0 means 512. It changes speed and memory only.
 	CacheF32  bool          // keep keys and values in float32, not float16
+	LocScale  int           // coordinates in a picture's side: 1024 (0 means that), or 1023 as in big_vision's RefCOCO models
 	MaxPixels int           // larger pictures are refused; 0 means 100 million
 	Logger    *slog.Logger  // receives ggml's log; nil discards it
 	Trace     TraceFunc     // receives every named activation; nil reads nothing back
@@ -127,6 +129,9 @@ func (o *Options) check() error {
 	if o.Batch == 0 {
 		o.Batch = 512
 	}
+	if o.LocScale == 0 {
+		o.LocScale = locseg.Locs
+	}
 	if o.MaxPixels == 0 {
 		o.MaxPixels = imageproc.DefaultMaxPixels
 	}
@@ -138,6 +143,9 @@ func (o *Options) check() error {
 		if v.value < 0 || v.value > v.most {
 			return fmt.Errorf("%s is %d, want 0 to %d", v.name, v.value, v.most)
 		}
+	}
+	if o.LocScale != locseg.Locs && o.LocScale != locseg.Locs-1 {
+		return fmt.Errorf("loc scale is %d, want %d or %d", o.LocScale, locseg.Locs, locseg.Locs-1)
 	}
 	return nil
 }

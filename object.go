@@ -1,27 +1,40 @@
 package paligemma
 
-import "image"
+import (
+	"encoding/json"
+	"image"
+	"math"
+	"sort"
+	"strings"
+
+	"github.com/pgcli/paligemma/internal/locseg"
+)
 
 // An Object is a thing that an answer points at.
 type Object struct {
-	Label string `json:"label"` // "" if the answer names none
-	Box   Box    `json:"box"`
+	Label string // "" if the answer names none
+	Box   Box
 
 	// Pixels is the box in the picture that was asked about, whose corner is
-	// (0, 0); empty if the session was not told its size.
-	Pixels image.Rectangle `json:"-"`
+	// (0, 0); empty if its size is not known, or if the box is less than a pixel.
+	Pixels image.Rectangle
 
 	// Mask is the outline inside Pixels: opaque is the thing, from 128 on it is
-	// meant to count. It is nil unless the answer has one and the model has a
-	// mask decoder.
-	Mask *image.Alpha `json:"-"`
+	// meant to count. It is nil unless the answer has one, Pixels is not empty
+	// and the model has a mask decoder.
+	Mask *image.Alpha
 
-	// Score is between 0 and 1 and ranks objects; see Result.Objects.
-	Score float32 `json:"score"`
+	// Codes are the 16 numbers from 0 to 127 that a mask is spelled with; nil if
+	// the answer has none.
+	Codes []int
 
-	// Tokens are those of the answer that spell it, [First, Last).
-	First int `json:"first"`
-	Last  int `json:"last"`
+	// Score ranks the objects of answers, from 0 to 1: see Model.Objects. It is
+	// 0 for those of a text.
+	Score float32
+
+	// First and Last say where in the answer it is spelled, [First, Last): in
+	// tokens, or in bytes of a text.
+	First, Last int
 }
 
 // A Box is a rectangle in fractions of a picture's width and height, from its
@@ -31,4 +44,119 @@ type Box struct {
 	Y0 float64 `json:"y0"`
 	X1 float64 `json:"x1"`
 	Y1 float64 `json:"y1"`
+}
+
+// A Problem is a part of an answer that was meant to be an object and is none,
+// such as a box of three loc, or that is text among objects.
+type Problem struct {
+	Reason string `json:"reason"`
+	Text   string `json:"text"`
+	First  int    `json:"first"` // as in Object
+	Last   int    `json:"last"`
+}
+
+// MarshalJSON writes everything but the mask's pixels.
+func (o Object) MarshalJSON() ([]byte, error) {
+	type pixels struct {
+		X0 int `json:"x0"`
+		Y0 int `json:"y0"`
+		X1 int `json:"x1"`
+		Y1 int `json:"y1"`
+	}
+	out := struct {
+		Label  string  `json:"label"`
+		Box    Box     `json:"box"`
+		Pixels *pixels `json:"pixels,omitempty"`
+		Codes  []int   `json:"codes,omitempty"`
+		Score  float32 `json:"score"`
+		First  int     `json:"first"`
+		Last   int     `json:"last"`
+	}{o.Label, o.Box, nil, o.Codes, o.Score, o.First, o.Last}
+	if r := o.Pixels; !r.Empty() {
+		out.Pixels = &pixels{r.Min.X, r.Min.Y, r.Max.X, r.Max.Y}
+	}
+	return json.Marshal(out)
+}
+
+// Objects returns the objects of an answer about a picture of a size in pixels,
+// in the order of the answer, and what of it is none. A zero size leaves Pixels
+// and Mask empty. Result.Objects has them already.
+//
+// The score of an object is the geometric mean of the probabilities of its four
+// coordinates.
+func (m *Model) Objects(tokens []Token, size image.Point) ([]Object, []Problem) {
+	var text strings.Builder
+	ends := make([]int, len(tokens)) // of each token, in bytes
+	for i, t := range tokens {
+		text.WriteString(t.Text)
+		ends[i] = text.Len()
+	}
+	// inTokens is the tokens that spell a span of the text.
+	inTokens := func(s locseg.Span) (first, last int) {
+		return sort.SearchInts(ends, s.First+1), sort.SearchInts(ends, s.Last) + 1
+	}
+	found, wrong := locseg.Parse(text.String())
+	objects := m.objects(found, size)
+	for i, o := range found {
+		first, last := inTokens(o.Corners())
+		objects[i].Score = score(tokens[first:last])
+		objects[i].First, objects[i].Last = inTokens(o.Span)
+	}
+	problems := reported(wrong, text.String())
+	for i, p := range wrong {
+		problems[i].First, problems[i].Last = inTokens(p.Span)
+	}
+	return objects, problems
+}
+
+// ParseObjects is Objects for a text, such as an answer in a data set.
+func (m *Model) ParseObjects(text string, size image.Point) ([]Object, []Problem) {
+	found, wrong := locseg.Parse(text)
+	return m.objects(found, size), reported(wrong, text)
+}
+
+// objects places what was found in a picture.
+func (m *Model) objects(found []locseg.Object, size image.Point) []Object {
+	var list []Object
+	for _, f := range found {
+		o := Object{Label: f.Label, First: f.First, Last: f.Last}
+		o.Box = m.box(f.Loc)
+		o.Pixels = o.Box.pixels(size)
+		if f.Codes != nil {
+			o.Codes = f.Codes[:]
+		}
+		list = append(list, o)
+	}
+	return list
+}
+
+func (m *Model) box(loc [4]int) Box {
+	at := func(i int) float64 { return float64(loc[i]) / float64(m.opts.LocScale) }
+	return Box{Y0: at(0), X0: at(1), Y1: at(2), X1: at(3)}
+}
+
+// pixels rounds as big_vision's demo does, which is Python's round.
+func (b Box) pixels(size image.Point) image.Rectangle {
+	round := func(f float64, n int) int { return int(math.RoundToEven(f * float64(n))) }
+	return image.Rectangle{
+		Min: image.Pt(round(b.X0, size.X), round(b.Y0, size.Y)),
+		Max: image.Pt(round(b.X1, size.X), round(b.Y1, size.Y)),
+	}
+}
+
+func reported(wrong []locseg.Problem, text string) []Problem {
+	var list []Problem
+	for _, p := range wrong {
+		list = append(list, Problem{Reason: p.Reason, Text: text[p.First:p.Last], First: p.First, Last: p.Last})
+	}
+	return list
+}
+
+// score rates an object by the tokens of its box.
+func score(corners []Token) float32 {
+	sum := 0.0
+	for _, t := range corners {
+		sum += float64(t.LogProb)
+	}
+	return float32(math.Exp(sum / 4))
 }

@@ -33,10 +33,12 @@ const (
 
 // A Result is an answer.
 type Result struct {
-	Text    string  `json:"text"`
-	Tokens  []Token `json:"tokens"` // without <eos>
-	Stop    Stop    `json:"stop"`
-	Timings Timings `json:"timings"`
+	Text     string    `json:"text"`
+	Tokens   []Token   `json:"tokens"`             // without <eos>
+	Objects  []Object  `json:"objects,omitempty"`  // that the answer points at; Pixels and Mask need a question about one picture
+	Problems []Problem `json:"problems,omitempty"` // what is no object in an answer that has loc or seg tokens
+	Stop     Stop      `json:"stop"`
+	Timings  Timings   `json:"timings"`
 }
 
 // Timings say where the time went.
@@ -93,6 +95,11 @@ func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampli
 		text.WriteString(t.Text)
 	}
 	r.Text, r.Stop = text.String(), s.stop
+	var size image.Point // which of several pictures a box is in, nothing says
+	if len(images) == 1 {
+		size = images[0].bounds.Size()
+	}
+	r.Objects, r.Problems = s.model.Objects(r.Tokens, size)
 	r.Timings = s.Timings()
 	return &r, failed
 }
