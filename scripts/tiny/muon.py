@@ -1,7 +1,7 @@
-"""Muon (Keller Jordan, 2024) in float32.
+"""Muon (Keller Jordan, 2024), in float32 or, as torch.optim.Muon always does, bfloat16.
 
-torch.optim.Muon works in bfloat16, which processors without such instructions take
-ten times as long for. Matrices of one shape are orthogonalized together.
+Processors without bfloat16 instructions take ten times as long for it. Matrices of one
+shape are orthogonalized together.
 """
 
 import collections
@@ -25,8 +25,9 @@ def orthogonalize(g):
 class Muon(torch.optim.Optimizer):
     """Nesterov momentum, orthogonalized, scaled to the size of Adam's updates; weight decay apart from the gradient."""
 
-    def __init__(self, params, lr, momentum=0.95, weight_decay=0.02):
+    def __init__(self, params, lr, momentum=0.95, weight_decay=0.02, dtype=torch.float32):
         super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay))
+        self.dtype = dtype
 
     @torch.no_grad()
     def step(self):
@@ -42,7 +43,7 @@ class Muon(torch.optim.Optimizer):
                 update = update.mT if tall else update
                 by_shape[tuple(update.shape)].append((p, update, tall))
             for (rows, columns), members in by_shape.items():
-                updates = orthogonalize(torch.stack([u for _, u, _ in members]))
+                updates = orthogonalize(torch.stack([u for _, u, _ in members]).to(self.dtype)).float()
                 for (p, _, tall), u in zip(members, updates):
                     p.mul_(1 - group["lr"] * group["weight_decay"])
                     p.add_(u.mT if tall else u, alpha=-group["lr"] * 0.2 * columns**0.5)

@@ -28,12 +28,12 @@ from muon import Muon
 WARMUP = 200
 
 
-def optimizers(model, lr):
+def optimizers(model, lr, dtype):
     """Muon for the matrices inside blocks, Adam for embeddings, norms, biases and heads."""
     inner, outer = [], []
     for name, p in model.named_parameters():
         (inner if p.ndim == 2 and ".layers." in name else outer).append(p)
-    return [Muon(inner, lr=lr),
+    return [Muon(inner, lr=lr, dtype=dtype),
             torch.optim.AdamW(outer, lr=lr, betas=(0.9, 0.97), weight_decay=0.0)]
 
 
@@ -46,7 +46,7 @@ class Run:
         self.tok = tokenizer.Tokenizer(args.tokenizer)
         torch.manual_seed(1)
         self.model = Trainee(self.tok)
-        self.optimizers = optimizers(self.model, args.lr)
+        self.optimizers = optimizers(self.model, args.lr, torch.bfloat16 if args.bfloat16 else torch.float32)
         self.step = self.first = 0
         if self.path.exists():
             saved = torch.load(self.path, weights_only=True)

@@ -1,0 +1,5 @@
+//go:build !darwin
+
+package kernels
+
+func performanceCores() int { return 0 }
