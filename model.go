@@ -50,6 +50,7 @@ type Model struct {
 	encoder *siglip.Encoder
 	decoder *gemma.Decoder
 	tok     *spm.Tokenizer
+	locseg  func() (locseg.IDs, error) // looked up once
 
 	mu     sync.Mutex
 	users  int       // sessions and running encoders
@@ -112,6 +113,7 @@ func newModel(text *gguf.File, opts *Options) (_ *Model, err error) {
 	if m.tok, err = newTokenizer(text, m.cfg.Vocabulary); err != nil {
 		return nil, err
 	}
+	m.locseg = sync.OnceValues(func() (locseg.IDs, error) { return locseg.FindIDs(m.tok.ID) })
 	if m.opts.Context == 0 {
 		m.opts.Context = min(m.cfg.ImageTokens+512, m.cfg.Context)
 	}
@@ -256,6 +258,9 @@ func (m *Model) Piece(id int32) string {
 	piece, _ := m.tok.Piece(id)
 	return piece
 }
+
+// EOS is the id that ends an answer.
+func (m *Model) EOS() int32 { return m.tok.EOS() }
 
 // hold counts a user of the model in, release one out.
 func (m *Model) hold() error {

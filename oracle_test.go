@@ -150,7 +150,7 @@ func (c *comparison) steps(t *testing.T, s *Session, rec *recorder, want []int64
 				c.logits(fmt.Sprintf("step_logits.%d", i), tap)
 			}
 		}
-		id, _, err := newSampler(Sampling{}).next(s.logits, i)
+		id, _, err := newSampler(Sampling{}).next(s.logits, nil, i)
 		must(t, err)
 		chosen = append(chosen, id)
 		if int64(id) == want[i] {

@@ -129,7 +129,7 @@ func TestDoors(t *testing.T) {
 			s := newSession(t, m)
 			must(t, s.Prefill(t.Context(), encodeAll(t, m, q.pictures), q.prompt))
 			for i := range 64 {
-				id, _, err := newSampler(Sampling{}).next(s.logits, i)
+				id, _, err := newSampler(Sampling{}).next(s.logits, nil, i)
 				must(t, err)
 				if len(logits) == i { // the first door
 					path, logits = append(path, id), append(logits, slices.Clone(s.logits))

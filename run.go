@@ -18,7 +18,7 @@ const NoID int32 = -1
 type Token struct {
 	ID      int32   `json:"id"`
 	Text    string  `json:"text"`    // whole characters; "" while one is incomplete
-	LogProb float32 `json:"logprob"` // natural logarithm, by the model's own softmax
+	LogProb float32 `json:"logprob"` // natural logarithm, by the model's own softmax over all tokens, or those that a grammar allows
 }
 
 // A Stop says why an answer ended.
@@ -54,6 +54,9 @@ type Timings struct {
 // s means the defaults. When ctx ends it returns what was generated so far
 // together with the error.
 func (m *Model) Run(ctx context.Context, img image.Image, p Prompt, s *Sampling) (*Result, error) {
+	if err := m.checkSampling(s); err != nil {
+		return nil, err
+	}
 	var images []*Image
 	if img != nil {
 		encoded, err := m.Encode(ctx, img)
@@ -78,6 +81,9 @@ func (m *Model) Run(ctx context.Context, img image.Image, p Prompt, s *Sampling)
 // are encoded already. When ctx ends it returns what was generated so far
 // together with the error.
 func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampling) (*Result, error) {
+	if err := s.model.checkSampling(sm); err != nil {
+		return nil, err
+	}
 	if err := s.Prefill(ctx, images, p); err != nil {
 		return nil, err
 	}
@@ -106,7 +112,7 @@ func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampli
 
 // Timings returns those of the last Prefill and of what Tokens generated since.
 func (s *Session) Timings() Timings {
-	return Timings{Prefill: s.prefilled, Decode: s.decoding, PromptTokens: s.prompt, Generated: s.generated}
+	return Timings{Prefill: s.prefilled, Decode: s.decoding, PromptTokens: s.prompt, Generated: len(s.answer)}
 }
 
 // Stopped says why Tokens ended last; "" if it was left early or failed.
@@ -138,12 +144,16 @@ func (s *Session) generate(ctx context.Context, sm *sampler, yield func(Token) b
 	if err := sm.check(len(s.logits)); err != nil {
 		return err
 	}
+	state, err := s.model.start(sm.Grammar, s.answer)
+	if err != nil {
+		return err
+	}
 	for n := 0; ; n++ {
 		if sm.MaxTokens > 0 && n == sm.MaxTokens {
 			s.stop = StopLength
 			break
 		}
-		id, logProb, err := s.choose(ctx, sm)
+		id, logProb, err := s.choose(ctx, sm, state)
 		if err != nil {
 			return err
 		}
@@ -155,7 +165,12 @@ func (s *Session) generate(ctx context.Context, sm *sampler, yield func(Token) b
 			s.stop = StopContext
 			break
 		}
-		s.pending, s.generated = id, s.generated+1
+		if state != nil {
+			if state, err = advance(state, id); err != nil {
+				return fmt.Errorf("paligemma: %w", err)
+			}
+		}
+		s.pending, s.answer = id, append(s.answer, id)
 		if !yield(Token{ID: id, Text: s.text.Push(id), LogProb: logProb}) {
 			return nil
 		}
@@ -167,8 +182,9 @@ func (s *Session) generate(ctx context.Context, sm *sampler, yield func(Token) b
 }
 
 // choose computes the token that was chosen last, if it is not in the cache
-// yet, and chooses the next. When it fails it may be called again.
-func (s *Session) choose(ctx context.Context, sm *sampler) (id int32, logProb float32, err error) {
+// yet, and chooses the next, one that the grammar's state allows if there is
+// one. When it fails it may be called again.
+func (s *Session) choose(ctx context.Context, sm *sampler, state State) (id int32, logProb float32, err error) {
 	start := time.Now()
 	defer func() { s.decoding += time.Since(start) }()
 	if s.pending != NoID {
@@ -177,5 +193,19 @@ func (s *Session) choose(ctx context.Context, sm *sampler) (id int32, logProb fl
 		}
 		s.pending = NoID
 	}
-	return sm.next(s.logits, s.generated)
+	if state == nil {
+		return sm.next(s.logits, nil, len(s.answer))
+	}
+	allowed := state.Allowed()
+	if err := checkAllowed(allowed, len(s.logits)); err != nil {
+		return 0, 0, fmt.Errorf("paligemma: %w", err)
+	}
+	var ids []int32
+	var logits []float32
+	for _, r := range allowed {
+		for id := r.First; id < r.Last; id++ {
+			ids, logits = append(ids, id), append(logits, s.logits[id])
+		}
+	}
+	return sm.next(logits, ids, len(s.answer))
 }

@@ -2,6 +2,7 @@ package paligemma
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -18,6 +19,7 @@ type Sampling struct {
 	Seed        uint64  // same seed, model and device: same tokens
 	MaxTokens   int     // 0 for no limit but the context
 	Forbidden   []int32 // ids that are never chosen
+	Grammar     Grammar // the answers that are possible, such as Prompt.Grammar; nil for all
 }
 
 // Check reports the first value that is out of range.
@@ -51,6 +53,19 @@ func (s *Sampling) check(vocabulary int) error {
 	return nil
 }
 
+// checkSampling is check for a model, which must be able to give the answers of
+// the grammar.
+func (m *Model) checkSampling(s *Sampling) error {
+	if s == nil {
+		return nil
+	}
+	if err := s.check(m.cfg.Vocabulary); err != nil {
+		return err
+	}
+	_, err := m.start(s.Grammar, nil)
+	return err
+}
+
 // A sampler chooses tokens from logits.
 type sampler struct {
 	Sampling
@@ -58,7 +73,7 @@ type sampler struct {
 }
 
 type candidate struct {
-	id    int32
+	i     int // of its logit
 	logit float32
 	p     float64
 }
@@ -67,41 +82,50 @@ func newSampler(s Sampling) *sampler {
 	return &sampler{Sampling: s}
 }
 
-// next chooses token number n of an answer. Its log-probability is that of the
-// model's own softmax: before the temperature, and with forbidden ids in the
+// next chooses token number n of an answer by logits, of all ids or of the ids
+// that a grammar allows, ascending. The log-probability is that of the model's
+// own softmax over them: before the temperature, and with forbidden ids in the
 // sum (big_vision's predict_fns.py).
-func (s *sampler) next(logits []float32, n int) (id int32, logProb float32, err error) {
-	forbidden := func(id int32) bool { return slices.Contains(s.Forbidden, id) }
-	top := int32(-1)
+func (s *sampler) next(logits []float32, ids []int32, n int) (id int32, logProb float32, err error) {
+	at := func(i int) int32 {
+		if ids == nil {
+			return int32(i)
+		}
+		return ids[i]
+	}
+	top := -1
 	for i, v := range logits {
 		if v-v != 0 { // so it is for NaN and infinities only
-			return 0, 0, fmt.Errorf("paligemma: logit of token %d is %v", i, v)
+			return 0, 0, fmt.Errorf("paligemma: logit of token %d is %v", at(i), v)
 		}
-		if (top < 0 || v > logits[top]) && !forbidden(int32(i)) {
-			top = int32(i)
+		if (top < 0 || v > logits[top]) && !slices.Contains(s.Forbidden, at(i)) {
+			top = i
 		}
 	}
-	if top < 0 {
-		return 0, 0, fmt.Errorf("paligemma: every token is forbidden")
+	switch {
+	case top < 0 && ids == nil:
+		return 0, 0, errors.New("paligemma: every token is forbidden")
+	case top < 0:
+		return 0, 0, fmt.Errorf("paligemma: every token that the grammar allows here is forbidden, such as %d", ids[0])
+	case s.Temperature > 0:
+		top = s.draw(logits, logits[top], n, at)
 	}
-	id = top
-	if s.Temperature > 0 {
-		id = s.draw(logits, logits[top], n, forbidden)
-	}
-	return id, logits[id] - logSumExp(logits), nil
+	return at(top), logits[top] - logSumExp(logits), nil
 }
 
-// draw samples from softmax(logits/temperature), cut by top-k, then top-p,
-// then min-p. Ties at a cut stay, as in big_vision's nucleus sampling.
-func (s *sampler) draw(logits []float32, top float32, n int, forbidden func(int32) bool) int32 {
+// draw samples an index of softmax(logits/temperature), cut by top-k, then
+// top-p, then min-p. Ties at a cut stay, as in big_vision's nucleus sampling.
+func (s *sampler) draw(logits []float32, top float32, n int, at func(int) int32) int {
 	all := s.candidate[:0]
 	for i, v := range logits {
-		if !forbidden(int32(i)) {
-			all = append(all, candidate{int32(i), v, math.Exp(float64(v-top) / float64(s.Temperature))})
+		if !slices.Contains(s.Forbidden, at(i)) {
+			all = append(all, candidate{i, v, math.Exp(float64(v-top) / float64(s.Temperature))})
 		}
 	}
 	s.candidate = all
-	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(b.logit, a.logit) })
+	if s.TopK > 0 || s.TopP > 0 || s.MinP > 0 { // the order matters to cuts only
+		slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(b.logit, a.logit) })
+	}
 	if s.TopK > 0 && s.TopK < len(all) {
 		all = all[:tied(all, s.TopK)]
 	}
@@ -119,10 +143,10 @@ func (s *sampler) draw(logits []float32, top float32, n int, forbidden func(int3
 	left := rand.New(rand.NewPCG(s.Seed, uint64(n))).Float64() * total(all)
 	for _, c := range all {
 		if left -= c.p; left < 0 {
-			return c.id
+			return c.i
 		}
 	}
-	return all[len(all)-1].id
+	return all[len(all)-1].i
 }
 
 // tied extends the first n candidates by those as likely as the last of them.

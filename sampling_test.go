@@ -97,7 +97,7 @@ func TestSampling(t *testing.T) {
 		count := make([]int, len(logits))
 		for n := range draws {
 			s.Seed = uint64(n) / 100 // many seeds, many tokens of each
-			id, _, err := newSampler(s).next(logits, n%100)
+			id, _, err := newSampler(s).next(logits, nil, n%100)
 			must(t, err)
 			count[id]++
 		}
@@ -123,7 +123,7 @@ func TestGreedy(t *testing.T) {
 		{Sampling{Forbidden: []int32{1}}, 3},
 		{Sampling{Forbidden: []int32{3, 1}}, 2},
 	} {
-		if got, _, err := newSampler(test.s).next(logits, 0); err != nil || got != test.want {
+		if got, _, err := newSampler(test.s).next(logits, nil, 0); err != nil || got != test.want {
 			t.Errorf("%+v takes %d, %v, want %d", test.s, got, err, test.want)
 		}
 	}
@@ -135,7 +135,7 @@ func TestLogProb(t *testing.T) {
 	logits := []float32{1, 3, 2, -1000, 300, 299} // exp overflows
 	all := softmax([]float64{1, 3, 2, -1000, 300, 299})
 	for _, s := range []Sampling{{}, {Forbidden: []int32{4}}, {Temperature: 9, TopK: 2}} {
-		id, got, err := newSampler(s).next(logits, 0)
+		id, got, err := newSampler(s).next(logits, nil, 0)
 		must(t, err)
 		if want := math.Log(all[id]); math.Abs(float64(got)-want) > 1e-4 {
 			t.Errorf("%+v: log-probability of %d is %v, want %v", s, id, got, want)
@@ -168,7 +168,7 @@ func TestSamplingRefuses(t *testing.T) {
 		"every token is forbidden": {0},
 	} {
 		s := newSampler(Sampling{Forbidden: []int32{0}})
-		if _, _, err := s.next(logits, 0); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := s.next(logits, nil, 0); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("logits %v: error %v, want one with %q", logits, err, want)
 		}
 	}

@@ -20,14 +20,14 @@ type Session struct {
 	cache   *gemma.Cache
 	step    *step // graph of one generated token; nil until needed
 
-	length    int         // tokens in the cache
-	logits    []float32   // for the next token; nil before Prefill
-	pending   int32       // chosen, but not in the cache yet; NoID for none
-	generated int         // tokens chosen since Prefill
-	text      *spm.Stream // of the tokens chosen since Prefill
-	stop      Stop
-	busy      sync.WaitGroup // prompts, until freed
-	closed    bool
+	length  int         // tokens in the cache
+	logits  []float32   // for the next token; nil before Prefill
+	pending int32       // chosen, but not in the cache yet; NoID for none
+	answer  []int32     // chosen since Prefill
+	text    *spm.Stream // of the answer
+	stop    Stop
+	busy    sync.WaitGroup // prompts, until freed
+	closed  bool
 
 	prompt              int // tokens of the prompt
 	prefilled, decoding time.Duration
@@ -90,7 +90,7 @@ func (s *Session) Prefill(ctx context.Context, images []*Image, p Prompt) error 
 		}
 		soft = append(soft, img.tokens...)
 	}
-	s.logits, s.length, s.pending, s.generated = nil, 0, NoID, 0
+	s.logits, s.length, s.pending, s.answer = nil, 0, NoID, nil
 	logits, err := s.prefill(ctx, soft, ids)
 	if err != nil {
 		return fmt.Errorf("paligemma: prompt: %w", err)
