@@ -1,0 +1,54 @@
+package locseg
+
+import "fmt"
+
+// WidthKey is the metadata key of a GGUF file that has a mask decoder: the width
+// of the codebook, uint32.
+const WidthKey = "paligemma.mask.embedding_length"
+
+// A Weight is an array of the mask decoder.
+type Weight struct {
+	Name   string // in a GGUF file
+	Source string // in big_vision's vae-oid.npz
+	Shape  []int  // row-major: [out, in, y, x] of a kernel, [in, out, y, x] of a transposed one
+}
+
+// prefix starts the names of the mask decoder's tensors in a GGUF file.
+const prefix = "mask."
+
+// codebook is the array that has a row for each code.
+const codebook = prefix + "codebook"
+
+// channels is the width of the residual blocks. Each transposed convolution
+// then doubles the side, from one of the widths in ups to the next.
+const channels = 128
+
+var ups = [...]int{channels, 128, 64, 32, 16}
+
+// Weights lists the arrays of a mask decoder whose codebook has a width.
+func Weights(width int) []Weight {
+	list := []Weight{{codebook, "_vq_vae._embedding", []int{Segs, width}}}
+	add := func(name string, outputs int, kernel ...int) {
+		list = append(list,
+			Weight{prefix + name + ".weight", name + ".weight", kernel},
+			Weight{prefix + name + ".bias", name + ".bias", []int{outputs}})
+	}
+	add("decoder.0", channels, channels, width, 1, 1)
+	for i, block := range blocks {
+		for j, side := range block {
+			add(blockName(i, j), channels, channels, channels, side, side)
+		}
+	}
+	for i, in := range ups[:len(ups)-1] {
+		add(upName(i), ups[i+1], in, ups[i+1], 4, 4)
+	}
+	add("decoder.12", 1, 1, ups[len(ups)-1], 1, 1)
+	return list
+}
+
+// blocks are the sides of the kernels in each residual block.
+var blocks = [2][3]int{{3, 3, 1}, {3, 3, 1}}
+
+// Names of layers, by their places in a torch.nn.Sequential; ReLU takes one too.
+func blockName(block, conv int) string { return fmt.Sprintf("decoder.%d.net.%d", 2+block, 2*conv) }
+func upName(i int) string              { return fmt.Sprintf("decoder.%d", 4+2*i) }
