@@ -22,7 +22,7 @@ var layers = map[string][]string{
 	"cmd/pgcli": {"", "convert", "gguf"},
 	"": {"internal/siglip", "internal/gemma", "internal/nn", "internal/imageproc",
 		"internal/locseg", "internal/spm", "gguf", "bindings"},
-	"convert":         {"gguf", "bindings", "internal/spm"},
+	"convert":         {"gguf", "bindings", "internal/spm", "internal/locseg"},
 	"internal/siglip": {"internal/nn", "bindings", "kernels"},
 	"internal/gemma":  {"internal/nn", "bindings", "kernels"},
 	"internal/nn":     {"bindings", "kernels"},

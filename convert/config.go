@@ -18,6 +18,7 @@ type Config struct {
 	ImageMean    [3]float32 // of the channels, from 0 to 1
 	ImageStd     [3]float32
 	Resample     string // filter for images: "bicubic" or "bilinear"
+	MaskWidth    int    // of the mask decoder's codebook; 0 for none
 }
 
 // defaults returns the config of a released model of these sizes.

@@ -16,7 +16,8 @@ type KV struct {
 
 // metadata lists the entries of the file that holds a whole model. A reader
 // needs no default: every key below is always written, and a file without one
-// of them is not complete.
+// of them is not complete. Only paligemma.mask.* are left out where there is no
+// mask decoder.
 //
 //	general.architecture     "paligemma"
 //	general.type             "model"
@@ -57,6 +58,8 @@ type KV struct {
 //	paligemma.vision.resampling              "bicubic" (Pillow, antialiased, on bytes) or
 //	                                         "bilinear" (antialiased, in float)
 //
+//	paligemma.mask.embedding_length          width of the mask decoder's codebook
+//
 //	tokenizer.ggml.*                     as llama.cpp reads them, see tokenizerMetadata
 //
 // Counts are uint32, other numbers float32.
@@ -74,6 +77,7 @@ func metadata(c Config, m mix, name string, v spm.Vocabulary) []KV {
 	)
 	list = append(list, textMetadata("paligemma.", c)...)
 	list = append(list, visionMetadata("paligemma.vision.", c)...)
+	list = append(list, maskMetadata(c)...)
 	return append(list, tokenizerMetadata(v)...)
 }
 

@@ -274,7 +274,7 @@ func (t typing) choose(x *tensor, d Dims) gguf.Type {
 	switch x.role {
 	case vector, rmsNorm:
 		return gguf.F32
-	case small:
+	case small, plain:
 		if m.base == gguf.F32 || m.base == gguf.BF16 { // BF16 has no place in ggml's convolutions; F32 holds it exactly
 			return gguf.F32
 		}

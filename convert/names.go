@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A Part is one of the three pieces of a model.
+// A Part is one of the pieces of a model.
 type Part string
 
 // The parts.
@@ -13,6 +13,7 @@ const (
 	Text      Part = "text"
 	Vision    Part = "vision"
 	Projector Part = "projector"
+	Mask      Part = "mask" // decoder of masks; a file may do without
 )
 
 // PartOf returns the part that a tensor of a GGUF file belongs to, by its name.
@@ -22,6 +23,8 @@ func PartOf(name string) Part {
 		return Vision
 	case strings.HasPrefix(name, "mm."):
 		return Projector
+	case strings.HasPrefix(name, "mask."):
+		return Mask
 	}
 	return Text
 }
@@ -34,6 +37,7 @@ const (
 	small               // at least 16 bits: few values, or rows that no block divides
 	vector              // F32: ggml adds and multiplies these as such
 	rmsNorm             // F32, and 1+w: checkpoints have w, which is centred on zero
+	plain               // F32 or F16, nothing else: ggml does not compute with it
 )
 
 // A param is one parameter of the architecture, or the same one of every layer,

@@ -16,6 +16,10 @@ type Options struct {
 	Name      string    // general.name; "" for the name of the source
 	Resample  string    // "bicubic" or "bilinear"; "" for what the source was trained with
 
+	// MaskDecoder is big_vision's vae-oid.npz, or a file with its names; "" for
+	// none, or what a GGUF source has. Without one, masks stay numbers.
+	MaskDecoder string
+
 	Split  bool // llama.cpp's two files: the text half, and mmproj-NAME beside it
 	Force  bool // replace an existing output
 	Verify bool // read the output again and compare

@@ -72,7 +72,8 @@ func MakePlan(src, dst string, o Options) (*Plan, error) {
 type job struct {
 	options Options
 	ck      checkpoint
-	head    *array // an output head that should equal the embedding, or nil
+	masks   checkpoint // of the mask decoder, or nil
+	head    *array     // an output head that should equal the embedding, or nil
 	tensors []*tensor
 	loras   []*lora
 	plan    *Plan
@@ -82,6 +83,9 @@ func (j *job) close() error {
 	errs := []error{j.ck.Close()}
 	for _, l := range j.loras {
 		errs = append(errs, l.ck.Close())
+	}
+	if j.masks != nil {
+		errs = append(errs, j.masks.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -133,6 +137,9 @@ func (j *job) planCheckpoint(src, dst string, types typing) error {
 	}
 	if j.tensors, err = inv.resolve(c.Dims); err != nil {
 		return fmt.Errorf("%s: %w", src, err)
+	}
+	if err := j.addMasks(&c); err != nil {
+		return err
 	}
 	if err := types.assign(j.tensors, c.Dims); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/locseg"
 )
 
 // ReadConfig reads what a converted file says about its model. It fails if a
@@ -43,6 +44,9 @@ func ReadConfig(f *gguf.File) (Config, error) {
 		FinalSoftcap: k.number("final_logit_softcapping"),
 		VisionEps:    k.number("vision.attention.layer_norm_epsilon"),
 		Resample:     get[string](k, "vision.resampling"),
+	}
+	if f.Has(locseg.WidthKey) {
+		c.MaskWidth = k.count("mask.embedding_length")
 	}
 	k.triple("vision.image_mean", &c.ImageMean)
 	k.triple("vision.image_std", &c.ImageStd)
@@ -97,6 +101,9 @@ func (c Config) check() error {
 		case n.value == 0 && !n.zeroToo:
 			return fmt.Errorf("%s is 0, want more", n.name)
 		}
+	}
+	if c.MaskWidth < 0 || c.MaskWidth > maxMaskWidth {
+		return fmt.Errorf("mask width is %d, want at most %d", c.MaskWidth, maxMaskWidth)
 	}
 	if c.Resample != "bicubic" && c.Resample != "bilinear" {
 		return fmt.Errorf("resampling is %q, want \"bicubic\" or \"bilinear\"", c.Resample)

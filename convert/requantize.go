@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/locseg"
 )
 
 // planGGUF plans to change the types of a file that this package has written.
@@ -26,7 +27,10 @@ func (j *job) planGGUF(g *ggufFile, src, dst string, types typing) error {
 	if o.Resample != "" {
 		c.Resample = o.Resample
 	}
-	if j.tensors, err = resolveGGUF(j.ck, c.Dims); err != nil {
+	if j.tensors, err = resolveGGUF(j.ck, c); err != nil {
+		return fmt.Errorf("%s: %w", src, err)
+	}
+	if err := j.addMasks(&c); err != nil {
 		return fmt.Errorf("%s: %w", src, err)
 	}
 	if err := types.assign(j.tensors, c.Dims); err != nil {
@@ -40,6 +44,9 @@ func (j *job) planGGUF(g *ggufFile, src, dst string, types typing) error {
 	keys, err := copyMetadata(g.File, c, types.text, o.Name)
 	if err != nil {
 		return fmt.Errorf("%s: %w", src, err)
+	}
+	if !g.Has(locseg.WidthKey) {
+		keys = append(keys, maskMetadata(c)...)
 	}
 	j.plan = &Plan{
 		Source: src, Format: GGUF, Config: c,
@@ -69,34 +76,41 @@ func copyMetadata(f *gguf.File, c Config, m mix, name string) ([]KV, error) {
 	return list, nil
 }
 
-// resolveGGUF finds every tensor of the registry under its own name.
-func resolveGGUF(ck checkpoint, d Dims) ([]*tensor, error) {
+// resolveGGUF finds every tensor of the registry, and of a mask decoder if the
+// file says that it has one, under its own name.
+func resolveGGUF(ck checkpoint, c Config) ([]*tensor, error) {
+	d := c.Dims
 	var list []*tensor
 	var bad MismatchError
 	arrays := map[string]array{}
 	for _, a := range ck.arrays() {
 		arrays[a.name] = a
 	}
-	for _, p := range registry {
-		if !p.in(d.Family) {
-			continue
-		}
-		for layer := range p.count(d) {
-			name, shape := p.name(p.gguf, layer), d.stored(p.shape)
-			a, there := arrays[name]
-			delete(arrays, name)
-			switch problem := misfitStored(a, p.role, shape); {
-			case !there:
-				bad.Missing = append(bad.Missing, fmt.Sprintf("%s %v", name, shape))
-			case problem != "":
-				bad.Misshaped = append(bad.Misshaped, problem)
-			default:
-				role := p.role
-				if role == rmsNorm { // 1 was added when the file was made
-					role = vector
-				}
-				list = append(list, &tensor{name: name, part: p.part, role: role, shape: shape, ck: ck, from: a, inner: shape})
+	find := func(name string, part Part, role role, shape []int) {
+		a, there := arrays[name]
+		delete(arrays, name)
+		switch problem := misfitStored(a, role, shape); {
+		case !there:
+			bad.Missing = append(bad.Missing, fmt.Sprintf("%s %v", name, shape))
+		case problem != "":
+			bad.Misshaped = append(bad.Misshaped, problem)
+		default:
+			if role == rmsNorm { // 1 was added when the file was made
+				role = vector
 			}
+			list = append(list, &tensor{name: name, part: part, role: role, shape: shape, ck: ck, from: a, inner: shape})
+		}
+	}
+	for _, p := range registry {
+		if p.in(d.Family) {
+			for layer := range p.count(d) {
+				find(p.name(p.gguf, layer), p.part, p.role, d.stored(p.shape))
+			}
+		}
+	}
+	if c.MaskWidth > 0 {
+		for _, w := range locseg.Weights(c.MaskWidth) {
+			find(w.Name, Mask, plain, w.Shape)
 		}
 	}
 	for _, a := range ck.arrays() {

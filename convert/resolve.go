@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,11 +53,13 @@ type MismatchError struct {
 	Missing    []string
 	Unexpected []string
 	Misshaped  []string // with their shapes, and those expected
+
+	of string // whose tensors; "" for a PaliGemma's
 }
 
 func (e *MismatchError) Error() string {
 	var b strings.Builder
-	b.WriteString("the tensors are not those of a PaliGemma:")
+	fmt.Fprintf(&b, "the tensors are not those of %s:", cmp.Or(e.of, "a PaliGemma"))
 	for _, group := range []struct {
 		title string
 		list  []string
@@ -152,6 +155,8 @@ func misfitStored(a array, r role, want []int) string {
 		return fmt.Sprintf("%s %v, want %v", a.name, a.shape, want)
 	case isVector && a.typ != gguf.F32:
 		return fmt.Sprintf("%s is %v, want f32", a.name, a.typ)
+	case r == plain && a.typ != gguf.F32 && a.typ != gguf.F16:
+		return fmt.Sprintf("%s is %v, want f32 or f16", a.name, a.typ)
 	case !slices.Contains(tensorTypes, a.typ):
 		return fmt.Sprintf("%s is %v, want one of %v", a.name, a.typ, tensorTypes)
 	}

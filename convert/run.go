@@ -89,6 +89,9 @@ func (j *job) checkOutputs() error {
 // inputs lists the files that a conversion reads.
 func (j *job) inputs() []string {
 	paths := append(j.ck.paths(), j.options.Tokenizer)
+	if j.masks != nil {
+		paths = append(paths, j.masks.paths()...)
+	}
 	dirs := []string{j.plan.Source, filepath.Dir(j.plan.Source)}
 	for _, l := range j.loras {
 		paths = append(paths, append(l.ck.paths(), l.config.path)...)

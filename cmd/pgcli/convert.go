@@ -61,10 +61,12 @@ The file appears under its name only when it is complete.
 Examples:
   pgcli convert paligemma-3b-mix-224 -o mix-224.gguf --type q4_k_m
   pgcli convert pt_224.npz --tokenizer tokenizer.model -o pt-224.gguf --type q8_0
+  pgcli convert mix -o mix.gguf --type q8_0 --mask-decoder vae-oid.npz
   pgcli convert base --lora my-adapter:0.8 -o mine.gguf --type q4_k_m --verify
   pgcli convert base -o text.gguf --type q4_0 --split-mmproj   # llama.cpp's two files`,
 		Flags: slices.Concat(outputFlags("`type` of the language model"), []cli.Flag{
 			&cli.PathFlag{Name: "tokenizer", Usage: "tokenizer.model or tokenizer.json (`file`; default: beside the weights)"},
+			&cli.PathFlag{Name: "mask-decoder", Usage: "add the decoder of masks in vae-oid.npz (`file`), for pgcli segment"},
 			&cli.StringSliceFlag{Name: "lora", Usage: "merge a PEFT adapter: `DIR[:SCALE]` (repeatable)"},
 			&cli.BoolFlag{Name: "split-mmproj", Usage: "write llama.cpp's two files: the language model, and mmproj-NAME beside it"},
 		}),
@@ -72,6 +74,7 @@ Examples:
 		Action: func(c *cli.Context) error {
 			o := outputOptions(c)
 			o.Tokenizer, o.Split = c.Path("tokenizer"), c.Bool("split-mmproj")
+			o.MaskDecoder = c.Path("mask-decoder")
 			for _, l := range c.StringSlice("lora") {
 				a, err := adapter(l)
 				if err != nil {
