@@ -19,14 +19,16 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/pgcli": {"", "convert", "gguf"},
+	"cmd/pgcli": {"", "convert", "gguf", "models", "internal/overlay", "internal/newfile"},
 	"": {"internal/siglip", "internal/gemma", "internal/nn", "internal/imageproc",
 		"internal/locseg", "internal/spm", "gguf", "bindings"},
-	"convert":         {"gguf", "bindings", "internal/spm", "internal/locseg"},
-	"internal/siglip": {"internal/nn", "bindings", "kernels"},
-	"internal/gemma":  {"internal/nn", "bindings", "kernels"},
-	"internal/nn":     {"bindings", "kernels"},
-	"bindings":        {"ggml"},
+	"convert":          {"gguf", "bindings", "internal/spm", "internal/locseg"},
+	"internal/siglip":  {"internal/nn", "bindings", "kernels"},
+	"internal/gemma":   {"internal/nn", "bindings", "kernels"},
+	"internal/nn":      {"bindings", "kernels"},
+	"bindings":         {"ggml"},
+	"gguf":             {"internal/newfile"},
+	"internal/overlay": {"internal/imageproc"},
 
 	// Tools of this repository, which nothing above imports.
 	"bindings/internal/cbench": {"ggml"},
@@ -35,9 +37,10 @@ var layers = map[string][]string{
 	"kernels":                  nil,
 	"ggml":                     nil,
 	"ggml/internal/gensymbols": nil,
-	"gguf":                     nil,
+	"models":                   nil,
 	"internal/imageproc":       nil,
 	"internal/locseg":          nil,
+	"internal/newfile":         nil,
 	"internal/spm":             nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests

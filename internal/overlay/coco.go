@@ -1,0 +1,77 @@
+package overlay
+
+import "image"
+
+// A Detection is an object in COCO's results format, of which a file has an
+// array (https://cocodataset.org/#format-results).
+type Detection struct {
+	ImageID      any        `json:"image_id"` // a number or a name
+	CategoryID   int        `json:"category_id"`
+	CategoryName string     `json:"category_name"` // not in the format, which has a file of names apart
+	BBox         [4]float64 `json:"bbox"`          // x, y, width, height in pixels
+	Score        float32    `json:"score"`
+	Segmentation *RLE       `json:"segmentation,omitempty"`
+}
+
+// An RLE is a mask of a picture's size in COCO's compressed form.
+type RLE struct {
+	Size   [2]int `json:"size"` // height, width
+	Counts string `json:"counts"`
+}
+
+// EncodeMask spells a mask as cocoapi's maskApi.c does; a nil mask gives nil.
+// What lies outside the picture is cut off.
+func EncodeMask(mask *image.Alpha, size image.Point) *RLE {
+	if mask == nil {
+		return nil
+	}
+	return &RLE{[2]int{size.Y, size.X}, compress(runs(mask, size))}
+}
+
+// runs are the lengths of what is clear and what is opaque in turn, clear first,
+// down the columns from the left.
+func runs(mask *image.Alpha, size image.Point) []int {
+	r := mask.Rect.Intersect(image.Rectangle{Max: size})
+	var all []int
+	covered, from := false, 0
+	for x := r.Min.X; x < r.Max.X; x++ {
+		for y := 0; y < size.Y; y++ {
+			if now := y >= r.Min.Y && y < r.Max.Y && mask.AlphaAt(x, y).A >= opaque; now != covered {
+				at := x*size.Y + y
+				all = append(all, at-from)
+				covered, from = now, at
+			}
+		}
+	}
+	if covered && r.Max.X < size.X { // down to the last row of the mask
+		all = append(all, r.Max.X*size.Y-from)
+		from = r.Max.X * size.Y
+	}
+	return append(all, size.X*size.Y-from)
+}
+
+// compress writes each run, from the fourth on its difference from the last but
+// one, in groups of five bits, the lowest first. Bit 5 says that more follow, bit
+// 4 of the last is the sign; 48 makes letters of them.
+func compress(runs []int) string {
+	var s []byte
+	for i, v := range runs {
+		if i > 2 {
+			v -= runs[i-2]
+		}
+		for more := true; more; {
+			c := v & 0x1f
+			v >>= 5
+			if c&0x10 != 0 {
+				more = v != -1
+			} else {
+				more = v != 0
+			}
+			if more {
+				c |= 0x20
+			}
+			s = append(s, byte(c+48))
+		}
+	}
+	return string(s)
+}

@@ -1,0 +1,92 @@
+package overlay
+
+import "image"
+
+// opaque is the least alpha that counts as the thing, as in Object.Mask.
+const opaque = 128
+
+// A point is a place in a picture, in pixels from its upper left corner.
+type point struct{ x, y float32 }
+
+// contours returns the outlines of what a mask covers, as closed polygons with
+// holes running the other way round. Alpha is taken at the pixels' centres and
+// runs linearly between them (marching squares); outside the mask it is 0, so
+// that no outline leaves it.
+func contours(mask *image.Alpha) [][]point {
+	if mask == nil || mask.Rect.Empty() {
+		return nil
+	}
+	next, order := edges(mask)
+	var all [][]point
+	for _, start := range order {
+		var polygon []point
+		for e := start; ; {
+			following, ok := next[e]
+			if !ok { // back at the start, or the polygon was found before
+				break
+			}
+			polygon = append(polygon, e.crossing(mask))
+			delete(next, e)
+			e = following
+		}
+		if polygon != nil {
+			all = append(all, polygon)
+		}
+	}
+	return all
+}
+
+// An edge joins the centre of a pixel to that of its right neighbour, or to that
+// of the one below.
+type edge struct {
+	x, y int
+	down bool
+}
+
+// crossing is where alpha crosses the threshold on an edge.
+func (e edge) crossing(mask *image.Alpha) point {
+	p := point{float32(e.x) + 0.5, float32(e.y) + 0.5}
+	a := float32(mask.AlphaAt(e.x, e.y).A)
+	if e.down {
+		p.y += (opaque - 0.5 - a) / (float32(mask.AlphaAt(e.x, e.y+1).A) - a)
+	} else {
+		p.x += (opaque - 0.5 - a) / (float32(mask.AlphaAt(e.x+1, e.y).A) - a)
+	}
+	return p
+}
+
+// edges returns, for each edge that an outline crosses, the one it crosses next,
+// and all of them from the top. A cell is the square between four centres; where
+// only two of them that lie across are opaque, they are kept apart.
+func edges(mask *image.Alpha) (next map[edge]edge, order []edge) {
+	next = map[edge]edge{}
+	r := mask.Rect
+	for y := r.Min.Y - 1; y < r.Max.Y; y++ {
+		a, c := false, false // the cell's left side: above, below
+		for x := r.Min.X - 1; x < r.Max.X; x++ {
+			b, d := mask.AlphaAt(x+1, y).A >= opaque, mask.AlphaAt(x+1, y+1).A >= opaque
+			top, left := edge{x, y, false}, edge{x, y, true}
+			bottom, right := edge{x, y + 1, false}, edge{x + 1, y, true}
+			// Once around the cell, clockwise. An outline enters it where opaque
+			// turns clear and leaves it at the turn before.
+			turns := [4]struct {
+				edge
+				from, to bool
+			}{{top, a, b}, {right, b, d}, {bottom, d, c}, {left, c, a}}
+			for i, enter := range turns {
+				if !enter.from || enter.to {
+					continue
+				}
+				for j := i + 3; ; j-- {
+					if leave := turns[j%4]; !leave.from && leave.to {
+						next[enter.edge] = leave.edge
+						order = append(order, enter.edge)
+						break
+					}
+				}
+			}
+			a, c = b, d
+		}
+	}
+	return next, order
+}

@@ -1,0 +1,164 @@
+// Package overlay shows objects on the picture they were found in: drawn on a
+// copy of it, as SVG, or as COCO results.
+//
+// Line widths and letters follow the picture's size, so that both a thumbnail
+// and a 64 megapixel photo can be read. A label stands above its box where there
+// is room, always inside the picture, and where it covers the least of the labels
+// before it.
+package overlay
+
+import (
+	"image"
+	"image/color"
+	"image/draw"
+	"math"
+	"slices"
+
+	"golang.org/x/image/font/sfnt"
+
+	"github.com/pgcli/paligemma/internal/imageproc"
+)
+
+// An Object is what is shown. Its places are pixels of a picture whose corner is
+// (0, 0); what lies outside is cut off.
+type Object struct {
+	Label string
+	Score float32 // shown with two decimals; 0 is not shown
+	Box   image.Rectangle
+	Mask  *image.Alpha // from 128 on it counts; nil if there is none
+}
+
+// A Style says how objects look. The zero value is useful.
+type Style struct {
+	// Palette gives the colours; nil stands for an empty one. Pictures that share
+	// a palette give a label the same colour.
+	Palette *Palette
+
+	// Font is that of the labels; nil stands for Go Medium, which knows Latin,
+	// Greek and Cyrillic letters. Others are drawn as boxes: see Missing.
+	Font *sfnt.Font
+}
+
+// A mark is an object with everything that was decided about how it looks.
+type mark struct {
+	Object
+	color color.RGBA
+	chip  chip
+}
+
+// A sheet is a picture's size and what follows from it, in pixels.
+type sheet struct {
+	bounds image.Rectangle // from (0, 0)
+	line   int             // width of a box's line
+	em     float64         // size of the letters
+}
+
+func newSheet(size image.Point) sheet {
+	side := math.Sqrt(float64(size.X) * float64(size.Y))
+	return sheet{
+		bounds: image.Rectangle{Max: size},
+		line:   int(1.3 + side/320),
+		em:     math.Min(7.2+side/55, float64(min(size.X, size.Y))/chipHeight),
+	}
+}
+
+// layout decides how objects look, the largest first: what is drawn later lies
+// on top.
+func (s sheet) layout(objects []Object, style Style) ([]mark, error) {
+	palette := style.Palette
+	if palette == nil {
+		palette = &Palette{}
+	}
+	marks := make([]mark, len(objects))
+	for i, o := range objects {
+		marks[i] = mark{Object: o, color: palette.Color(o.Label)}
+		marks[i].Box = o.Box.Canon().Intersect(s.bounds)
+	}
+	slices.SortStableFunc(marks, func(a, b mark) int { return area(b.Box) - area(a.Box) })
+	return marks, s.placeLabels(marks, style.Font)
+}
+
+func area(r image.Rectangle) int { return r.Dx() * r.Dy() }
+
+// Draw returns a copy of a picture with objects drawn on it. Its corner is
+// (0, 0), and it is opaque: of what is transparent the colour is taken.
+func Draw(img image.Image, objects []Object, style Style) (*image.RGBA, error) {
+	dst, err := rgba(img)
+	if err != nil {
+		return nil, err
+	}
+	s := newSheet(dst.Rect.Size())
+	marks, err := s.layout(objects, style)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range marks {
+		tint(dst, m.Mask, m.color)
+	}
+	for _, m := range marks {
+		if m.Mask != nil { // nothing but labels leaves the box
+			stroke(dst.SubImage(m.Mask.Rect).(draw.Image), contours(m.Mask), float32(s.line), m.color)
+		}
+		frame(dst, m.Box, s.line, m.color)
+	}
+	for _, m := range marks {
+		m.chip.draw(dst)
+	}
+	return dst, nil
+}
+
+// rgba copies a picture.
+func rgba(img image.Image) (*image.RGBA, error) {
+	rgb, err := imageproc.FromImage(img, math.MaxInt)
+	if err != nil {
+		return nil, err
+	}
+	m := image.NewRGBA(rgb.Bounds())
+	for i := range rgb.Width * rgb.Height {
+		copy(m.Pix[4*i:4*i+3], rgb.Pix[3*i:3*i+3])
+		m.Pix[4*i+3] = 0xff
+	}
+	return m, nil
+}
+
+// maskOpacity is how much of a mask's colour covers the picture.
+const maskOpacity = 0.4
+
+// tint colours what a mask covers.
+func tint(dst *image.RGBA, mask *image.Alpha, c color.RGBA) {
+	if mask == nil {
+		return
+	}
+	mix := func(from, to uint8) uint8 {
+		return uint8(math.Round(float64(from) + maskOpacity*(float64(to)-float64(from))))
+	}
+	r := mask.Rect.Intersect(dst.Rect)
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			if mask.AlphaAt(x, y).A >= opaque {
+				p := dst.Pix[dst.PixOffset(x, y):]
+				p[0], p[1], p[2] = mix(p[0], c.R), mix(p[1], c.G), mix(p[2], c.B)
+			}
+		}
+	}
+}
+
+// frame draws a box's outline, inside of it. A thin darker line within sets it
+// off from a picture of its own colour.
+func frame(dst draw.Image, box image.Rectangle, line int, c color.RGBA) {
+	ring := func(r image.Rectangle, width int, c color.Color) image.Rectangle {
+		inner := r.Inset(width)
+		for _, side := range []image.Rectangle{
+			image.Rect(r.Min.X, r.Min.Y, r.Max.X, min(r.Min.Y+width, r.Max.Y)),
+			image.Rect(r.Min.X, max(r.Max.Y-width, r.Min.Y), r.Max.X, r.Max.Y),
+			image.Rect(r.Min.X, r.Min.Y, min(r.Min.X+width, r.Max.X), r.Max.Y),
+			image.Rect(max(r.Max.X-width, r.Min.X), r.Min.Y, r.Max.X, r.Max.Y),
+		} {
+			draw.Draw(dst, side, image.NewUniform(c), image.Point{}, draw.Over)
+		}
+		return inner
+	}
+	if inner := ring(box, line, c); !inner.Empty() && line > 1 {
+		ring(inner, (line+2)/4, color.RGBA{A: 0x50})
+	}
+}
