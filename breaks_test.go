@@ -103,7 +103,7 @@ import "github.com/pgcli/paligemma/bindings"`}}},
 	return g.Add(x, g.Mul(x, l.W))`}}},
 	{"TestTrapDecoderGELU", []edit{{"internal/nn/ops_math.go", `g.Mul(g.GELU(gate), up)`, `g.Mul(g.SiLU(gate), up)`}}},
 	{"TestTrapGate", []edit{{"internal/gemma/decoder.go", `g.GeGLU(m.Gate.Forward(g, x), m.Up.Forward(g, x))`, `g.GeGLU(m.Up.Forward(g, x), m.Gate.Forward(g, x))`}}},
-	{"TestTrapHead", []edit{{"internal/gemma/decoder.go", `g.MulMat(d.Embedding, x))`, `g.MulMat(d.Embedding, g.Scale(x, d.EmbedScale)))`}}},
+	{"TestTrapHead", []edit{{"internal/gemma/decoder.go", `d.Width, r.Len), x)`, `d.Width, r.Len), g.Scale(x, d.EmbedScale))`}}},
 	{"TestTrapFinalSoftcap", []edit{{"internal/gemma/decoder.go", `, d.FinalSoftcap)`, `, 0)`}}},
 	{"TestTrapRows", []edit{{"model.go", `if len(v.Pieces) != vocabulary {`, `if len(v.Pieces) > vocabulary {`}}},
 }

@@ -190,6 +190,14 @@ func ids(tokens []Token) []int32 {
 	return list
 }
 
+// logitsOf returns the logits [vocabulary] of a session's next token.
+func logitsOf(t testing.TB, s *Session) []float32 {
+	t.Helper()
+	logits, err := s.logits(t.Context(), s.model.everything())
+	must(t, err)
+	return slices.Clone(logits)
+}
+
 // must stops the test at an error that it does not expect.
 func must(t testing.TB, err error) {
 	t.Helper()

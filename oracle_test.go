@@ -87,6 +87,7 @@ func compareOracle(t *testing.T, name, file, goldenFile string, tolerance float6
 	s := newSession(t, m)
 	must(t, s.Prefill(t.Context(), images, q.prompt))
 	checkIDs(t, m, q)
+	logitsOf(t, s)
 	for _, tap := range rec.take() {
 		switch tap.name {
 		case "output_norm": // computed for the last token only
@@ -145,12 +146,13 @@ func (c *comparison) steps(t *testing.T, s *Session, rec *recorder, want []int64
 	var chosen []int32
 	equal := 0
 	for i := range want {
+		logits := logitsOf(t, s)
 		for _, tap := range rec.take() {
 			if tap.name == "logits" && (i == 1 || i == 7 || i == 63) {
 				c.logits(fmt.Sprintf("step_logits.%d", i), tap)
 			}
 		}
-		id, _, err := newSampler(Sampling{}).next(s.logits, nil, i)
+		id, _, err := newSampler(Sampling{}).next(logits, idsOf(logits), i)
 		must(t, err)
 		chosen = append(chosen, id)
 		if int64(id) == want[i] {

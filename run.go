@@ -138,10 +138,10 @@ func (s *Session) generate(ctx context.Context, sm *sampler, yield func(Token) b
 	switch {
 	case s.closed:
 		return fmt.Errorf("paligemma: session: %w", ErrClosed)
-	case s.logits == nil:
+	case s.hidden == nil:
 		return errors.New("paligemma: Tokens before a Prefill that succeeded")
 	}
-	if err := sm.check(len(s.logits)); err != nil {
+	if err := sm.check(s.model.cfg.Vocabulary); err != nil {
 		return err
 	}
 	state, err := s.model.start(sm.Grammar, s.answer)
@@ -193,19 +193,16 @@ func (s *Session) choose(ctx context.Context, sm *sampler, state State) (id int3
 		}
 		s.pending = NoID
 	}
-	if state == nil {
-		return sm.next(s.logits, nil, len(s.answer))
-	}
-	allowed := state.Allowed()
-	if err := checkAllowed(allowed, len(s.logits)); err != nil {
-		return 0, 0, fmt.Errorf("paligemma: %w", err)
-	}
-	var ids []int32
-	var logits []float32
-	for _, r := range allowed {
-		for id := r.First; id < r.Last; id++ {
-			ids, logits = append(ids, id), append(logits, s.logits[id])
+	among := s.model.everything()
+	if state != nil {
+		among = state.Allowed()
+		if err := checkAllowed(among, s.model.cfg.Vocabulary); err != nil {
+			return 0, 0, fmt.Errorf("paligemma: %w", err)
 		}
 	}
-	return sm.next(logits, ids, len(s.answer))
+	logits, err := s.logits(ctx, among)
+	if err != nil {
+		return 0, 0, fmt.Errorf("paligemma: generate: %w", err)
+	}
+	return sm.next(logits, among, len(s.answer))
 }

@@ -74,6 +74,7 @@ type sampler struct {
 
 type candidate struct {
 	i     int // of its logit
+	id    int32
 	logit float32
 	p     float64
 }
@@ -82,44 +83,36 @@ func newSampler(s Sampling) *sampler {
 	return &sampler{Sampling: s}
 }
 
-// next chooses token number n of an answer by logits, of all ids or of the ids
-// that a grammar allows, ascending. The log-probability is that of the model's
-// own softmax over them: before the temperature, and with forbidden ids in the
-// sum (big_vision's predict_fns.py).
-func (s *sampler) next(logits []float32, ids []int32, n int) (id int32, logProb float32, err error) {
-	at := func(i int) int32 {
-		if ids == nil {
-			return int32(i)
-		}
-		return ids[i]
-	}
+// next chooses token number n of an answer among ids, by the logit of each.
+// The log-probability is that of the model's own softmax over them: before the
+// temperature, and with forbidden ids in the sum (big_vision's predict_fns.py).
+func (s *sampler) next(logits []float32, among []Range, n int) (id int32, logProb float32, err error) {
 	top := -1
-	for i, v := range logits {
+	for i, candidate := range each(among) {
+		v := logits[i]
 		if v-v != 0 { // so it is for NaN and infinities only
-			return 0, 0, fmt.Errorf("paligemma: logit of token %d is %v", at(i), v)
+			return 0, 0, fmt.Errorf("paligemma: logit of token %d is %v", candidate, v)
 		}
-		if (top < 0 || v > logits[top]) && !slices.Contains(s.Forbidden, at(i)) {
-			top = i
+		if (top < 0 || v > logits[top]) && !slices.Contains(s.Forbidden, candidate) {
+			top, id = i, candidate
 		}
 	}
-	switch {
-	case top < 0 && ids == nil:
-		return 0, 0, errors.New("paligemma: every token is forbidden")
-	case top < 0:
-		return 0, 0, fmt.Errorf("paligemma: every token that the grammar allows here is forbidden, such as %d", ids[0])
-	case s.Temperature > 0:
-		top = s.draw(logits, logits[top], n, at)
+	if top < 0 {
+		return 0, 0, errors.New("paligemma: every token that may come next is forbidden")
 	}
-	return at(top), logits[top] - logSumExp(logits), nil
+	if s.Temperature > 0 {
+		top, id = s.draw(logits, logits[top], among, n)
+	}
+	return id, logits[top] - logSumExp(logits), nil
 }
 
-// draw samples an index of softmax(logits/temperature), cut by top-k, then
-// top-p, then min-p. Ties at a cut stay, as in big_vision's nucleus sampling.
-func (s *sampler) draw(logits []float32, top float32, n int, at func(int) int32) int {
+// draw samples from softmax(logits/temperature), cut by top-k, then top-p,
+// then min-p. Ties at a cut stay, as in big_vision's nucleus sampling.
+func (s *sampler) draw(logits []float32, top float32, among []Range, n int) (i int, id int32) {
 	all := s.candidate[:0]
-	for i, v := range logits {
-		if !slices.Contains(s.Forbidden, at(i)) {
-			all = append(all, candidate{i, v, math.Exp(float64(v-top) / float64(s.Temperature))})
+	for i, id := range each(among) {
+		if v := logits[i]; !slices.Contains(s.Forbidden, id) {
+			all = append(all, candidate{i, id, v, math.Exp(float64(v-top) / float64(s.Temperature))})
 		}
 	}
 	s.candidate = all
@@ -143,10 +136,11 @@ func (s *sampler) draw(logits []float32, top float32, n int, at func(int) int32)
 	left := rand.New(rand.NewPCG(s.Seed, uint64(n))).Float64() * total(all)
 	for _, c := range all {
 		if left -= c.p; left < 0 {
-			return c.i
+			return c.i, c.id
 		}
 	}
-	return all[len(all)-1].i
+	c := all[len(all)-1]
+	return c.i, c.id
 }
 
 // tied extends the first n candidates by those as likely as the last of them.

@@ -52,6 +52,9 @@ func plain(logits []float64, s Sampling) []float64 {
 	return softmax(x)
 }
 
+// idsOf gives each logit the id of its place.
+func idsOf(logits []float32) []Range { return []Range{{0, int32(len(logits))}} }
+
 func softmax(x []float64) []float64 {
 	p, sum := make([]float64, len(x)), 0.0
 	for i := range x {
@@ -97,7 +100,7 @@ func TestSampling(t *testing.T) {
 		count := make([]int, len(logits))
 		for n := range draws {
 			s.Seed = uint64(n) / 100 // many seeds, many tokens of each
-			id, _, err := newSampler(s).next(logits, nil, n%100)
+			id, _, err := newSampler(s).next(logits, idsOf(logits), n%100)
 			must(t, err)
 			count[id]++
 		}
@@ -123,7 +126,7 @@ func TestGreedy(t *testing.T) {
 		{Sampling{Forbidden: []int32{1}}, 3},
 		{Sampling{Forbidden: []int32{3, 1}}, 2},
 	} {
-		if got, _, err := newSampler(test.s).next(logits, nil, 0); err != nil || got != test.want {
+		if got, _, err := newSampler(test.s).next(logits, idsOf(logits), 0); err != nil || got != test.want {
 			t.Errorf("%+v takes %d, %v, want %d", test.s, got, err, test.want)
 		}
 	}
@@ -135,7 +138,7 @@ func TestLogProb(t *testing.T) {
 	logits := []float32{1, 3, 2, -1000, 300, 299} // exp overflows
 	all := softmax([]float64{1, 3, 2, -1000, 300, 299})
 	for _, s := range []Sampling{{}, {Forbidden: []int32{4}}, {Temperature: 9, TopK: 2}} {
-		id, got, err := newSampler(s).next(logits, nil, 0)
+		id, got, err := newSampler(s).next(logits, idsOf(logits), 0)
 		must(t, err)
 		if want := math.Log(all[id]); math.Abs(float64(got)-want) > 1e-4 {
 			t.Errorf("%+v: log-probability of %d is %v, want %v", s, id, got, want)
@@ -163,12 +166,12 @@ func TestSamplingRefuses(t *testing.T) {
 		}
 	}
 	for want, logits := range map[string][]float32{
-		"logit of token 1 is NaN":  {0, nan},
-		"logit of token 0 is +Inf": {float32(math.Inf(1)), 0},
-		"every token is forbidden": {0},
+		"logit of token 1 is NaN":                     {0, nan},
+		"logit of token 0 is +Inf":                    {float32(math.Inf(1)), 0},
+		"every token that may come next is forbidden": {0},
 	} {
 		s := newSampler(Sampling{Forbidden: []int32{0}})
-		if _, _, err := s.next(logits, nil, 0); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := s.next(logits, idsOf(logits), 0); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("logits %v: error %v, want one with %q", logits, err, want)
 		}
 	}

@@ -18,10 +18,11 @@ type Session struct {
 	model   *Model
 	backend *nn.Backend
 	cache   *gemma.Cache
-	step    *step // graph of one generated token; nil until needed
+	step    *step   // graph of one generated token; nil until needed
+	heads   []*head // graphs of logits, made when needed
 
 	length  int         // tokens in the cache
-	logits  []float32   // for the next token; nil before Prefill
+	hidden  []float32   // [d] of the last token, which the head reads; nil before Prefill
 	pending int32       // chosen, but not in the cache yet; NoID for none
 	answer  []int32     // chosen since Prefill
 	text    *spm.Stream // of the answer
@@ -61,7 +62,8 @@ func (s *Session) Close() error {
 		return nil
 	}
 	s.closed = true
-	s.step.close() // this and the next wait for a computation that was abandoned
+	s.step.close() // this and the next two wait for a computation that was abandoned
+	s.closeHeads()
 	s.busy.Wait()
 	s.backend.Close()
 	if s.cache != nil {
@@ -90,12 +92,12 @@ func (s *Session) Prefill(ctx context.Context, images []*Image, p Prompt) error 
 		}
 		soft = append(soft, img.tokens...)
 	}
-	s.logits, s.length, s.pending, s.answer = nil, 0, NoID, nil
-	logits, err := s.prefill(ctx, soft, ids)
+	s.hidden, s.length, s.pending, s.answer = nil, 0, NoID, nil
+	hidden, err := s.prefill(ctx, soft, ids)
 	if err != nil {
 		return fmt.Errorf("paligemma: prompt: %w", err)
 	}
-	s.logits, s.length, s.prompt, s.text = logits, n, n, s.model.tok.Stream()
+	s.hidden, s.length, s.prompt, s.text = hidden, n, n, s.model.tok.Stream()
 	s.prefilled, s.decoding = time.Since(start), 0
 	return nil
 }
@@ -107,8 +109,8 @@ func (m *Model) PromptIDs(p Prompt) []int32 {
 	return append(ids, m.tok.Encode("\n")...)
 }
 
-// prefill computes the prefix of soft tokens [d, n] and ids, and returns the
-// logits of the token that follows.
+// prefill computes the prefix of soft tokens [d, n] and ids, and returns what
+// the head reads of its last token [d].
 func (s *Session) prefill(ctx context.Context, soft []float32, ids []int32) ([]float32, error) {
 	c := s.model.cfg.text
 	nSoft := len(soft) / c.Width
@@ -135,7 +137,7 @@ func (s *Session) prefill(ctx context.Context, soft []float32, ids []int32) ([]f
 	cut, positions := s.cut(g, x)
 	xs := s.model.decoder.Forward(g, cut, s.cache, gemma.Keys{Len: n})
 	last := xs[len(xs)-1]
-	out := s.model.decoder.Logits(g, g.View(last, []int{0, max(0, last.Dim(1)-1)}, c.Width, 1)) // [V]
+	out := s.model.decoder.Final(g, g.View(last, []int{0, max(0, last.Dim(1)-1)}, c.Width, 1)) // [d]
 	if err := g.Compile(out); err != nil {
 		return nil, err
 	}
@@ -155,8 +157,8 @@ func (s *Session) prefill(ctx context.Context, soft []float32, ids []int32) ([]f
 	if err := g.Compute(ctx); err != nil {
 		return nil, err
 	}
-	logits := make([]float32, c.Vocab)
-	return logits, nn.Get(g, out, logits)
+	hidden := make([]float32, c.Width)
+	return hidden, nn.Get(g, out, hidden)
 }
 
 // cut splits the prefix x [d, n] into batches, with their positions.

@@ -35,7 +35,7 @@ func (s *Session) newStep(keys int) (*step, error) {
 	t.mask = g.Input("mask", bindings.F32, keys, 1)
 	batch := gemma.Batch{X: s.model.decoder.Embed(g, t.id), Pos: t.pos, Rows: t.row, Cells: t.cells}
 	xs := s.model.decoder.Forward(g, []gemma.Batch{batch}, s.cache, gemma.Keys{Len: keys, Mask: t.mask})
-	t.out = s.model.decoder.Logits(g, xs[0])
+	t.out = s.model.decoder.Final(g, xs[0])
 	if err := g.Compile(t.out); err != nil {
 		g.Close()
 		return nil, err
@@ -50,7 +50,7 @@ func (t *step) close() {
 	}
 }
 
-// extend appends a token to the cache and computes the logits of the next.
+// extend appends a token to the cache and computes its hidden state.
 func (s *Session) extend(ctx context.Context, id int32) error {
 	if s.length >= s.cache.Len {
 		return ErrContextFull
@@ -71,7 +71,7 @@ func (s *Session) extend(ctx context.Context, id int32) error {
 	if err := t.g.Compute(ctx); err != nil {
 		return err
 	}
-	if err := nn.Get(t.g, t.out, s.logits); err != nil {
+	if err := nn.Get(t.g, t.out, s.hidden); err != nil {
 		return err
 	}
 	s.length++

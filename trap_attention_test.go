@@ -67,7 +67,7 @@ func after(t *testing.T, p *parts, name string) (together, apart *Session, taps 
 		must(t, err)
 		if i == 1 {
 			rec.take()
-			s.logits, s.length = make([]float32, m.cfg.Vocabulary), n
+			s.hidden, s.length = make([]float32, m.cfg.Width), n
 			must(t, s.extend(t.Context(), list[n]))
 			apart = s
 		} else {

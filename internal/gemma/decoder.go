@@ -112,11 +112,32 @@ func (b Block) after(g *nn.Graph, norm *nn.RMSNorm, y nn.Tensor) nn.Tensor {
 	return norm.Forward(g, y)
 }
 
-// Logits maps the last block's x [d, n] to scores of all tokens [V, n].
-func (d *Decoder) Logits(g *nn.Graph, x nn.Tensor) nn.Tensor {
-	x = g.Tap("output_norm", d.Norm.Forward(g, x))
-	return g.Softcap(g.Tap("logits", g.MulMat(d.Embedding, x)), d.FinalSoftcap)
+// Final maps the last block's x [d, n] to what Logits reads [d, n].
+func (d *Decoder) Final(g *nn.Graph, x nn.Tensor) nn.Tensor {
+	return g.Tap("output_norm", d.Norm.Forward(g, x))
 }
+
+// Rows are consecutive rows of the embedding: ids of tokens.
+type Rows struct{ First, Len int }
+
+// Logits maps x [d, n] to the scores of the tokens of rows, one run after
+// another. A row's score is the same whichever others are computed.
+func (d *Decoder) Logits(g *nn.Graph, x nn.Tensor, rows []Rows) nn.Tensor {
+	var y nn.Tensor
+	for i, r := range rows {
+		part := g.MulMat(g.View(d.Embedding, []int{0, r.First}, d.Width, r.Len), x) // [r.Len, n]
+		if i == 0 {
+			y = part
+		} else {
+			y = g.Concat(y, part, 0)
+		}
+	}
+	return g.Softcap(g.Tap("logits", y), d.FinalSoftcap)
+}
+
+// LogitsNodes is an upper bound of the nodes that Logits adds for so many runs
+// of rows.
+func LogitsNodes(runs int) int { return 3*runs + 8 }
 
 // Attention is grouped-query attention with rotary positions, without biases.
 type Attention struct {
