@@ -8,6 +8,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/imageproc"
+	"github.com/pgcli/paligemma/internal/locseg"
 	"github.com/pgcli/paligemma/internal/siglip"
 )
 
@@ -20,6 +21,7 @@ type Config struct {
 	Vocabulary  int    // pieces of the tokenizer
 	Width       int    // of the decoder
 	Layers      int    // of the decoder
+	Masks       bool   // whether it has a mask decoder
 
 	vision   siglip.Config
 	text     gemma.Config
@@ -169,6 +171,7 @@ func newConfig(text, projector *gguf.File) (Config, error) {
 	if v.err != nil {
 		return c, v.err
 	}
+	c.Masks = text.Has(locseg.WidthKey)
 	c.ImageSize, c.ImageTokens = c.vision.ImageSize, c.vision.Tokens()
 	c.Context, c.Vocabulary, c.Width, c.Layers = c.text.Context, c.text.Vocab, c.text.Width, c.text.Layers
 	return c, c.check()

@@ -49,6 +49,7 @@ type Model struct {
 	stores  []*nn.Store
 	encoder *siglip.Encoder
 	decoder *gemma.Decoder
+	masks   *locseg.Decoder // nil if the file has none
 	tok     *spm.Tokenizer
 	locseg  func() (locseg.IDs, error) // looked up once
 
@@ -114,6 +115,9 @@ func newModel(text *gguf.File, opts *Options) (_ *Model, err error) {
 		return nil, err
 	}
 	m.locseg = sync.OnceValues(func() (locseg.IDs, error) { return locseg.FindIDs(m.tok.ID) })
+	if m.masks, err = maskDecoder(&keys{f: text}); err != nil {
+		return nil, err
+	}
 	if m.opts.Context == 0 {
 		m.opts.Context = min(m.cfg.ImageTokens+512, m.cfg.Context)
 	}
@@ -186,10 +190,13 @@ func (m *Model) place() (err error) {
 	return nil
 }
 
-// specs describes a file's tensors to the engine.
+// specs describes the tensors that the engine computes with.
 func specs(f *gguf.File) ([]nn.Spec, error) {
 	var list []nn.Spec
 	for _, t := range f.Tensors() {
+		if isMask(t.Name) {
+			continue
+		}
 		typ := bindings.Type(t.Type)
 		if !typ.Known() {
 			return nil, fmt.Errorf("tensor %s is of type %v, which cannot be computed with", t.Name, t.Type)

@@ -20,8 +20,8 @@ type Object struct {
 	Pixels image.Rectangle
 
 	// Mask is the outline inside Pixels: opaque is the thing, from 128 on it is
-	// meant to count. It is nil unless the answer has one, Pixels is not empty
-	// and the model has a mask decoder.
+	// meant to count. It is nil unless the answer has one, the model has a mask
+	// decoder, and Pixels has at least one pixel and at most Options.MaxPixels.
 	Mask *image.Alpha
 
 	// Codes are the 16 numbers from 0 to 127 that a mask is spelled with; nil if
@@ -127,6 +127,7 @@ func (m *Model) objects(found []locseg.Object, size image.Point) []Object {
 		}
 		list = append(list, o)
 	}
+	m.addMasks(list)
 	return list
 }
 

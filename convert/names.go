@@ -3,6 +3,8 @@ package convert
 import (
 	"strconv"
 	"strings"
+
+	"github.com/pgcli/paligemma/internal/locseg"
 )
 
 // A Part is one of the pieces of a model.
@@ -23,7 +25,7 @@ func PartOf(name string) Part {
 		return Vision
 	case strings.HasPrefix(name, "mm."):
 		return Projector
-	case strings.HasPrefix(name, "mask."):
+	case strings.HasPrefix(name, locseg.Prefix):
 		return Mask
 	}
 	return Text

@@ -22,7 +22,7 @@ type Decoder struct {
 // values of each of its Weights by name; they are not kept.
 func NewDecoder(width int, weight func(name string) []float32) *Decoder {
 	read := func(name string, in int, taps []tap) conv {
-		return newConv(weight(prefix+name+".weight"), weight(prefix+name+".bias"), in, taps, false)
+		return newConv(weight(Prefix+name+".weight"), weight(Prefix+name+".bias"), in, taps, false)
 	}
 	d := &Decoder{}
 	d.first = relu(read("decoder.0", width, square(1)).forward(weight(codebook), Segs, 1))
@@ -32,7 +32,7 @@ func NewDecoder(width int, weight func(name string) []float32) *Decoder {
 		}
 	}
 	for i := range d.ups {
-		kernel, bias := weight(prefix+upName(i)+".weight"), weight(prefix+upName(i)+".bias")
+		kernel, bias := weight(Prefix+upName(i)+".weight"), weight(Prefix+upName(i)+".bias")
 		for quarter := range d.ups[i] {
 			d.ups[i][quarter] = newConv(kernel, bias, ups[i], corner(quarter/2, quarter%2), true)
 		}

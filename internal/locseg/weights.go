@@ -13,11 +13,11 @@ type Weight struct {
 	Shape  []int  // row-major: [out, in, y, x] of a kernel, [in, out, y, x] of a transposed one
 }
 
-// prefix starts the names of the mask decoder's tensors in a GGUF file.
-const prefix = "mask."
+// Prefix starts the names of the mask decoder's tensors in a GGUF file.
+const Prefix = "mask."
 
 // codebook is the array that has a row for each code.
-const codebook = prefix + "codebook"
+const codebook = Prefix + "codebook"
 
 // channels is the width of the residual blocks. Each transposed convolution
 // then doubles the side, from one of the widths in ups to the next.
@@ -30,8 +30,8 @@ func Weights(width int) []Weight {
 	list := []Weight{{codebook, "_vq_vae._embedding", []int{Segs, width}}}
 	add := func(name string, outputs int, kernel ...int) {
 		list = append(list,
-			Weight{prefix + name + ".weight", name + ".weight", kernel},
-			Weight{prefix + name + ".bias", name + ".bias", []int{outputs}})
+			Weight{Prefix + name + ".weight", name + ".weight", kernel},
+			Weight{Prefix + name + ".bias", name + ".bias", []int{outputs}})
 	}
 	add("decoder.0", channels, channels, width, 1, 1)
 	for i, block := range blocks {

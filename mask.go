@@ -1,0 +1,117 @@
+package paligemma
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/imageproc"
+	"github.com/pgcli/paligemma/internal/locseg"
+)
+
+// isMask reports whether a tensor is the mask decoder's, which ggml does not
+// compute: it is read into Go's memory.
+func isMask(tensor string) bool { return strings.HasPrefix(tensor, locseg.Prefix) }
+
+// maskDecoder reads the mask decoder of a file; nil if it has none. The error
+// names every tensor that is missing or wrong.
+func maskDecoder(k *keys) (*locseg.Decoder, error) {
+	if !k.f.Has(locseg.WidthKey) {
+		for _, t := range k.f.Tensors() {
+			if isMask(t.Name) {
+				return nil, fmt.Errorf("tensor %s without the key %s", t.Name, locseg.WidthKey)
+			}
+		}
+		return nil, nil
+	}
+	width := k.count(locseg.WidthKey)
+	if k.err != nil {
+		return nil, k.err
+	}
+	values := map[string][]float32{}
+	var errs []error
+	for _, w := range locseg.Weights(width) {
+		v, err := maskWeight(k.f, w)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		values[w.Name] = v
+	}
+	if errs != nil {
+		return nil, errors.Join(errs...)
+	}
+	return locseg.NewDecoder(width, func(name string) []float32 { return values[name] }), nil
+}
+
+func maskWeight(f *gguf.File, w locseg.Weight) ([]float32, error) {
+	shape := slices.Clone(w.Shape)
+	slices.Reverse(shape)
+	t, err := f.Tensor(w.Name)
+	switch {
+	case errors.Is(err, gguf.ErrNotFound):
+		return nil, &TensorError{Name: w.Name, Want: shape}
+	case err != nil:
+		return nil, err
+	case !slices.Equal(t.Shape, shape):
+		return nil, &TensorError{Name: w.Name, Want: shape, Got: t.Shape}
+	}
+	data, err := f.Bytes(w.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Forget(t)
+	values := make([]float32, t.Elements())
+	switch t.Type {
+	case gguf.F32:
+		gguf.DecodeF32(values, data)
+	case gguf.F16:
+		gguf.DecodeF16(values, data)
+	default:
+		return nil, fmt.Errorf("tensor %s is of type %v, want f32 or f16", w.Name, t.Type)
+	}
+	return values, nil
+}
+
+// addMasks decodes the masks of objects that are somewhere in the picture,
+// several at a time.
+func (m *Model) addMasks(objects []Object) {
+	if m.masks == nil {
+		return
+	}
+	next := make(chan *Object)
+	var workers sync.WaitGroup
+	for range min(m.opts.Threads, len(objects)) {
+		workers.Go(func() {
+			for o := range next {
+				o.Mask = paste(m.masks.Decode((*[locseg.Codes]int)(o.Codes)), o.Pixels, m.opts.MaxPixels)
+			}
+		})
+	}
+	for i := range objects {
+		if o := &objects[i]; o.Codes != nil && !o.Pixels.Empty() {
+			next <- o
+		}
+	}
+	close(next)
+	workers.Wait()
+}
+
+// paste stretches the values of a mask to a box as big_vision's demo does:
+// bytes first, then Pillow's default filter, so that 128 stands for 0. (Its
+// evaluator stretches the values, bilinearly, and keeps those above 0; the demo's
+// has soft edges to draw.) It returns nil for a box of more than maxPixels.
+func paste(values []float32, box image.Rectangle, maxPixels int) *image.Alpha {
+	m := image.NewGray(image.Rect(0, 0, locseg.MaskSide, locseg.MaskSide))
+	for i, v := range values {
+		m.Pix[i] = uint8(min(max(v*0.5+0.5, 0), 1) * 255) // rounds down
+	}
+	out, err := imageproc.ResizeGrey(m, box.Dx(), box.Dy(), maxPixels)
+	if err != nil {
+		return nil
+	}
+	return &image.Alpha{Pix: out.Pix, Stride: out.Stride, Rect: box}
+}

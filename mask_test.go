@@ -1,0 +1,147 @@
+package paligemma
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"strings"
+	"testing"
+
+	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/golden"
+	"github.com/pgcli/paligemma/internal/locseg"
+)
+
+// TestPaste compares with what Pillow makes of the same values.
+func TestPaste(t *testing.T) {
+	set, err := golden.Load("testdata/locseg/masks.safetensors")
+	must(t, err)
+	_, values := set.Get("torch")
+	const pixels = locseg.MaskSide * locseg.MaskSide
+	var cases []struct {
+		Mask, Width, Height int
+		Alpha               []byte
+	}
+	must(t, json.Unmarshal(readFile(t, "testdata/locseg/paste.json"), &cases))
+	for _, c := range cases {
+		box := image.Rect(7, 5, 7+c.Width, 5+c.Height)
+		got := paste(values[c.Mask*pixels:][:pixels], box, 1<<20)
+		if got == nil || got.Rect != box || !bytes.Equal(got.Pix, c.Alpha) {
+			t.Errorf("mask %d in %d x %d pixels differs from Pillow's", c.Mask, c.Width, c.Height)
+		}
+	}
+	if len(cases) < 8 {
+		t.Errorf("%d cases", len(cases))
+	}
+	if paste(values[:pixels], image.Rect(0, 0, 1000, 1001), 1000*1000) != nil {
+		t.Error("a mask of more than the limit of pixels")
+	}
+}
+
+// maskParts is a tiny model in float32 with the decoder of models/tiny.
+func maskParts(t testing.TB) *parts {
+	t.Helper()
+	return takeApart(t, readFile(t, convertOracle(t, "pg1-a", convert.Options{Type: "f32", MaskDecoder: "models/tiny/vae.npz"})))
+}
+
+// segmented spells a golden mask in a box of the picture's middle.
+func segmented(t testing.TB, mask int) string {
+	t.Helper()
+	set, err := golden.Load("testdata/locseg/masks.safetensors")
+	must(t, err)
+	var b strings.Builder
+	b.WriteString("<loc0256><loc0256><loc0768><loc0768>")
+	for _, c := range set.Ints("codes")[16*mask:][:16] {
+		fmt.Fprintf(&b, "<seg%03d>", c)
+	}
+	return b.String() + " thing"
+}
+
+// TestMasks reads masks in a whole model: right, in their places, and none where
+// there is nothing to show.
+func TestMasks(t *testing.T) {
+	m := maskParts(t).model(t, Options{Threads: 3})
+	if !m.Config().Masks {
+		t.Error("the config has no mask decoder")
+	}
+	set, err := golden.Load("testdata/locseg/masks.safetensors")
+	must(t, err)
+	_, values := set.Get("torch")
+	var all []string
+	for i := range 4 {
+		all = append(all, segmented(t, i))
+	}
+	objects, problems := m.ParseObjects(strings.Join(all, " ; ")+" ; <loc0000><loc0000><loc0001><loc0001>", image.Pt(128, 128))
+	if len(objects) != 5 || len(problems) != 0 {
+		t.Fatalf("%d objects and %d problems, want 5 and none", len(objects), len(problems))
+	}
+	for i, o := range objects[:4] {
+		if o.Mask == nil || o.Mask.Rect != image.Rect(32, 32, 96, 96) {
+			t.Fatalf("mask %d is %v", i, o.Mask)
+		}
+		for j, v := range values[4096*i:][:4096] { // 64 x 64 pixels: nothing is stretched
+			if a := o.Mask.Pix[j]; a < 127 && v > 0.01 || a > 128 && v < -0.01 {
+				t.Fatalf("mask %d, pixel %d: alpha %d for %v", i, j, a, v)
+			}
+		}
+	}
+	if o := objects[4]; o.Mask != nil || o.Codes != nil || !o.Pixels.Empty() {
+		t.Errorf("box without mask is %+v", o)
+	}
+	for _, size := range []image.Point{{}, {0, 9}, {1 << 30, 1 << 30}} {
+		if o, _ := m.ParseObjects(all[0], size); o[0].Mask != nil || len(o[0].Codes) != 16 {
+			t.Errorf("mask in a picture of %v is %v", size, o[0].Mask.Rect)
+		}
+	}
+	plain := oracleParts(t, "pg1-a").model(t, Options{})
+	if o, _ := plain.ParseObjects(all[0], image.Pt(128, 128)); o[0].Mask != nil || len(o[0].Codes) != 16 || plain.Config().Masks {
+		t.Errorf("without a decoder the object is %+v", o[0])
+	}
+}
+
+// TestBadMaskDecoder opens files whose mask decoder is not whole.
+func TestBadMaskDecoder(t *testing.T) {
+	change := func(p *parts, name string, f func(x *gguf.Tensor)) {
+		for i := range p.tensors {
+			if p.tensors[i].Name == name {
+				f(&p.tensors[i])
+			}
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(p *parts)
+		want   []string
+	}{
+		{"missing", func(p *parts) { delete(p.data, "mask.decoder.4.bias"); delete(p.data, "mask.codebook") },
+			[]string{"tensor mask.codebook of shape [512 128] is missing", "tensor mask.decoder.4.bias of shape [128] is missing"}},
+		{"shape", func(p *parts) {
+			change(p, "mask.decoder.6.weight", func(x *gguf.Tensor) { x.Shape = []int{4, 4, 128, 64} })
+		},
+			[]string{"tensor mask.decoder.6.weight has shape [4 4 128 64], want [4 4 64 128]"}},
+		{"type", func(p *parts) {
+			change(p, "mask.codebook", func(x *gguf.Tensor) { x.Type = gguf.BF16 })
+			p.data["mask.codebook"] = p.data["mask.codebook"][:2*128*512]
+		}, []string{"tensor mask.codebook is of type bf16, want f32 or f16"}},
+		{"width", func(p *parts) { p.values[locseg.WidthKey] = uint32(256) }, []string{"tensor mask.codebook has shape [512 128], want [256 128]"}},
+		{"no width", func(p *parts) { p.values[locseg.WidthKey] = uint32(0) }, []string{locseg.WidthKey + " is 0, want 1 to"}},
+		{"kind of width", func(p *parts) { p.values[locseg.WidthKey] = "512" }, []string{locseg.WidthKey}},
+		{"no key", func(p *parts) { delete(p.values, locseg.WidthKey) }, []string{"tensor mask.codebook without the key " + locseg.WidthKey}},
+	} {
+		p := maskParts(t)
+		c.change(p)
+		_, err := New(p.file(t), &Options{Engine: anyEngine(t)})
+		for _, want := range c.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: error is %v, want %q", c.name, err, want)
+			}
+		}
+		var bad *TensorError
+		if (c.name == "missing" || c.name == "shape") && !errors.As(err, &bad) {
+			t.Errorf("%s: error is %v, want a TensorError", c.name, err)
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package paligemma
+
+import (
+	"encoding/json"
+	"image"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// TestObjectsGolden compares boxes with scripts/locseg/golden.py: pixels by both
+// rules, from text and from tokens.
+func TestObjectsGolden(t *testing.T) {
+	var cases []struct {
+		Text          string
+		Width, Height int
+		Objects       []struct {
+			Label      string
+			Loc        [4]int
+			Codes      []int
+			Pixels     [4]int
+			Pixels1023 [4]int
+		}
+	}
+	must(t, json.Unmarshal(readFile(t, "testdata/locseg/parse.json"), &cases))
+	n := 0
+	for _, scale := range []int{1024, 1023} {
+		m := &Model{opts: Options{LocScale: scale}}
+		for _, c := range cases {
+			size := image.Pt(c.Width, c.Height)
+			objects, problems := m.ParseObjects(c.Text, size)
+			if len(objects) != len(c.Objects) {
+				t.Fatalf("%q has %d objects, want %d", c.Text, len(objects), len(c.Objects))
+			}
+			for i, want := range c.Objects {
+				got, px := objects[i], want.Pixels
+				if scale == 1023 {
+					px = want.Pixels1023
+				}
+				if got.Label != want.Label || !slices.Equal(got.Codes, want.Codes) || got.Pixels != image.Rect(px[0], px[1], px[2], px[3]) {
+					t.Errorf("%q: object %d is %+v, want %+v", c.Text, i, got, want)
+				}
+				if f := float64(want.Loc[2]) / float64(scale); got.Box.Y1 != f {
+					t.Errorf("box ends at %v of the height, want %v", got.Box.Y1, f)
+				}
+				n++
+			}
+			byTokens, otherProblems := m.Objects(spell(c.Text), size)
+			if len(byTokens) != len(objects) || len(otherProblems) != len(problems) {
+				t.Fatalf("%q has %d objects and %d problems as text, %d and %d as tokens", c.Text, len(objects), len(problems), len(byTokens), len(otherProblems))
+			}
+			for i := range objects {
+				got := byTokens[i]
+				got.First, got.Last, got.Score = objects[i].First, objects[i].Last, 0
+				if !reflect.DeepEqual(got, objects[i]) {
+					t.Errorf("%q: object %d is %+v as text, %+v as tokens", c.Text, i, objects[i], got)
+				}
+			}
+		}
+	}
+	if n < 400 {
+		t.Errorf("%d objects: too few to tell", n)
+	}
+}
+
+// spell cuts a text into a token for each loc, seg, and character.
+func spell(text string) []Token {
+	var list []Token
+	for text != "" {
+		_, n := utf8.DecodeRuneInString(text)
+		for _, piece := range []string{"<loc0000>", "<seg000>"} {
+			if strings.HasPrefix(text, piece[:4]) && len(text) >= len(piece) && text[len(piece)-1] == '>' {
+				n = len(piece)
+			}
+		}
+		list = append(list, Token{Text: text[:n]})
+		text = text[n:]
+	}
+	return list
+}
+
+// TestObjectTokens checks which tokens an object is made of.
+func TestObjectTokens(t *testing.T) {
+	m := &Model{opts: Options{LocScale: 1024}}
+	var tokens []Token
+	for i, text := range []string{"oh ", "<loc0001>", "<loc0002>", "<loc0512>", "<loc1023>", " gro", "", "ße Katze ;", " ", "<loc0001>", "<loc0002>", " x"} {
+		tokens = append(tokens, Token{ID: int32(i), Text: text, LogProb: -float32(i)})
+	}
+	objects, problems := m.Objects(tokens, image.Pt(100, 200))
+	want := []Object{{
+		Label: "große Katze", Box: Box{2. / 1024, 1. / 1024, 1023. / 1024, 0.5}, Pixels: image.Rect(0, 0, 100, 100),
+		Score: float32(math.Exp(-2.5)), First: 1, Last: 8,
+	}}
+	if !reflect.DeepEqual(objects, want) {
+		t.Errorf("objects are %+v, want %+v", objects, want)
+	}
+	wrong := []Problem{{"text outside of objects", "oh", 0, 1}, {"2 loc, want 4", "<loc0001><loc0002> x", 9, 12}}
+	if !reflect.DeepEqual(problems, wrong) {
+		t.Errorf("problems are %+v, want %+v", problems, wrong)
+	}
+	for _, size := range []image.Point{{}, {0, 5}, {-3, -4}, {1, 1}} {
+		if objects, _ = m.Objects(tokens, size); size != image.Pt(1, 1) && !objects[0].Pixels.Empty() {
+			t.Errorf("box in a picture of %v is %v, want an empty one", size, objects[0].Pixels)
+		}
+	}
+}
+
+func TestObjectJSON(t *testing.T) {
+	o := Object{Label: "cat", Box: Box{0.25, 0, 0.5, 1}, Pixels: image.Rect(1, 2, 3, 4), Mask: image.NewAlpha(image.Rect(1, 2, 3, 4)), Codes: []int{1, 2}, Score: 0.5, First: 1, Last: 7}
+	for _, c := range []struct {
+		o    Object
+		want string
+	}{
+		{o, `{"label":"cat","box":{"x0":0.25,"y0":0,"x1":0.5,"y1":1},"pixels":{"x0":1,"y0":2,"x1":3,"y1":4},"codes":[1,2],"score":0.5,"first":1,"last":7}`},
+		{Object{}, `{"label":"","box":{"x0":0,"y0":0,"x1":0,"y1":0},"score":0,"first":0,"last":0}`},
+	} {
+		if got, err := json.Marshal(c.o); err != nil || string(got) != c.want {
+			t.Errorf("object is %s, %v\nwant %s", got, err, c.want)
+		}
+	}
+}
+
+// FuzzObjects cuts a text into tokens at will: the objects are those of the
+// text, and their tokens spell them.
+func FuzzObjects(f *testing.F) {
+	f.Add("a <loc0001><loc0002><loc0003><loc0004> große Katze ; <loc0001> x", uint64(0x1234567))
+	f.Add("<loc0001><loc0002><loc0003><loc0004>"+strings.Repeat("<seg127>", 16)+" c", uint64(1)<<63)
+	f.Fuzz(func(t *testing.T, text string, cuts uint64) {
+		m := &Model{opts: Options{LocScale: 1024}}
+		var tokens []Token
+		start := 0
+		for i := range text {
+			if cuts>>(i%64)&1 == 1 {
+				tokens = append(tokens, Token{Text: text[start:i], LogProb: -1})
+				start = i
+			}
+		}
+		tokens = append(tokens, Token{Text: text[start:], LogProb: -1})
+		spelled := func(first, last int) string {
+			var b strings.Builder
+			for _, x := range tokens[first:last] {
+				b.WriteString(x.Text)
+			}
+			return b.String()
+		}
+		size := image.Pt(640, 480)
+		objects, problems := m.ParseObjects(text, size)
+		byTokens, otherProblems := m.Objects(tokens, size)
+		if len(byTokens) != len(objects) || len(otherProblems) != len(problems) {
+			t.Fatalf("%d objects and %d problems as text, %d and %d as tokens", len(objects), len(problems), len(byTokens), len(otherProblems))
+		}
+		for i, o := range objects {
+			got := byTokens[i]
+			if got.Label != o.Label || got.Pixels != o.Pixels || !strings.Contains(spelled(got.First, got.Last), text[o.First:o.Last]) {
+				t.Errorf("object %+v as text, %+v as tokens", o, got)
+			}
+			if !(got.Score > 0 && got.Score < 1) || !got.Pixels.In(image.Rect(0, 0, 640, 480)) {
+				t.Errorf("object %+v", got)
+			}
+		}
+		for i, p := range problems {
+			if got := otherProblems[i]; got.Text != p.Text || !strings.Contains(spelled(got.First, got.Last), p.Text) {
+				t.Errorf("problem %+v as text, %+v as tokens", p, got)
+			}
+		}
+	})
+}
