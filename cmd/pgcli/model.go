@@ -12,12 +12,13 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/models"
 )
 
 // modelFlags choose a model and how it runs, under llama.cpp's names.
 func modelFlags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
-		&cli.PathFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `file` of the model"},
+		&cli.PathFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `file` of the model (default: the embedded tiny model)"},
 		&cli.PathFlag{Name: "mmproj", Usage: "GGUF `file` of the vision tower, when it is apart"},
 		&cli.IntFlag{Name: "ctx-size", Aliases: []string{"c"}, Usage: "`tokens` of picture, prompt and answer (0: those of a picture + 512)"},
 		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Value: 512, Usage: "prompt `tokens` computed at a time"},
@@ -25,15 +26,16 @@ func modelFlags() []cli.Flag {
 		&cli.StringFlag{Name: "device", Usage: "`device` to run on, a name from pgcli devices (default: the CPU)"},
 		&cli.IntFlag{Name: "gpu-layers", Aliases: []string{"ngl"}, Usage: "0 keeps the model on the CPU; any other `number` takes the first GPU, whole"},
 		&cli.StringFlag{Name: "cache-type", Value: "f16", Usage: "`type` of the key-value cache: f16 or f32"},
+		&cli.IntFlag{Name: "loc-scale", Value: 1024, Usage: "`coordinates` along a picture's side: 1024, or 1023 for big_vision's RefCOCO models"},
 		&cli.IntFlag{Name: "max-pixels", Usage: "refuse pictures of more `pixels` (0: 100 million)"},
 	}, engineFlags())
 }
 
-// openModel opens the model that the flags name.
+// openModel opens the model that the flags name, or the embedded one.
 func openModel(c *cli.Context) (*paligemma.Model, error) {
 	path := c.Path("model")
-	if path == "" {
-		return nil, usagef("no model: give one with -m FILE.gguf")
+	if path == "" && c.Path("mmproj") != "" {
+		return nil, usagef("--mmproj goes with -m, the file of the language model")
 	}
 	opts := &paligemma.Options{
 		Engine:    *engineOptions(c),
@@ -42,7 +44,11 @@ func openModel(c *cli.Context) (*paligemma.Model, error) {
 		Threads:   c.Int("threads"),
 		Context:   c.Int("ctx-size"),
 		Batch:     c.Int("batch-size"),
+		LocScale:  c.Int("loc-scale"),
 		MaxPixels: c.Int("max-pixels"),
+	}
+	if s := opts.LocScale; s != 1023 && s != 1024 {
+		return nil, usagef("--loc-scale is %d, want 1024 or 1023", s)
 	}
 	switch t := c.String("cache-type"); t {
 	case "f16":
@@ -63,7 +69,24 @@ func openModel(c *cli.Context) (*paligemma.Model, error) {
 		}
 		opts.Device = gpu
 	}
+	if path == "" {
+		return openEmbedded(c, opts)
+	}
 	return paligemma.Open(path, opts)
+}
+
+// openEmbedded opens the model that comes with the program, and says so once.
+func openEmbedded(c *cli.Context, opts *paligemma.Options) (*paligemma.Model, error) {
+	file, err := models.Tiny()
+	if err != nil {
+		return nil, fmt.Errorf("no -m: %w", err)
+	}
+	const said = "embedded model named"
+	if c.App.Metadata[said] == nil {
+		c.App.Metadata[said] = true
+		fmt.Fprintln(c.App.ErrWriter, "pgcli: no -m: using the embedded tiny model, which knows drawn shapes and short words")
+	}
+	return paligemma.New(file, opts)
 }
 
 // firstGPU names the first device that is not the CPU.

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -50,18 +47,18 @@ func runCommand() *cli.Command {
 		Name:  "run",
 		Usage: "answer prompts about pictures",
 		Description: `Prints the answer to each prompt. All pictures come before the prompt, in the
-order given; with several prompts each is asked about the same pictures.
+order given; with several prompts each is asked about the same pictures. On a
+terminal a table follows an answer that holds objects; -o draws those of all
+answers on the picture.
 
 Examples:
   pgcli run -m model.gguf --image photo.jpg -p "caption en"
   pgcli run -m model.gguf --image page.png -p ocr -p "answer en what is the total?"
-  cat photo.jpg | pgcli run -m model.gguf --image - -p "detect cat ; dog" --json`,
+  cat photo.jpg | pgcli run -m model.gguf --image - -p "detect cat ; dog" --json
+  pgcli run -m model.gguf --image photo.jpg -p "segment cat" -o found.png`,
 		Flags: slices.Concat(modelFlags(), []cli.Flag{
 			&cli.StringSliceFlag{Name: "image", Usage: "picture `file`, or - for standard input (repeatable)"},
-		}, promptFlags(), samplingFlags(), []cli.Flag{
-			&cli.BoolFlag{Name: "json", Usage: "print a JSON object per answer"},
-			&cli.BoolFlag{Name: "timings", Usage: "print where the time went to standard error"},
-		}),
+		}, promptFlags(), drawingFlags(), objectFlags(), []cli.Flag{grammarFlag("off"), timingsFlag()}, samplingFlags()),
 		OnUsageError: wrongFlag,
 		Action:       runAction,
 	}
@@ -78,7 +75,7 @@ func runAction(c *cli.Context) error {
 	if len(prompts) == 0 {
 		return usagef("no prompt: give one with -p TEXT, for example -p \"caption en\"")
 	}
-	sm, err := sampling(c)
+	asked, err := newAsking(c)
 	if err != nil {
 		return err
 	}
@@ -97,75 +94,31 @@ func runAction(c *cli.Context) error {
 		fmt.Fprintln(c.App.ErrWriter, "pgcli: no --image: PaliGemma was not trained to answer without one")
 	}
 	start = time.Now()
-	var images []*paligemma.Image
 	for i, p := range pictures {
 		img, err := model.Encode(c.Context, p)
 		if err != nil {
 			return fmt.Errorf("picture %s: %w", c.StringSlice("image")[i], err)
 		}
-		images = append(images, img)
+		asked.images = append(asked.images, img)
 	}
 	if c.Bool("timings") {
-		fmt.Fprintf(c.App.ErrWriter, "load    %8.1f ms\nencode  %8.1f ms, %d pictures\n", ms(load), ms(time.Since(start)), len(images))
+		fmt.Fprintf(c.App.ErrWriter, "load    %8.1f ms\nencode  %8.1f ms, %d pictures\n", ms(load), ms(time.Since(start)), len(pictures))
 	}
 	session, err := model.NewSession()
 	if err != nil {
 		return err
 	}
 	defer session.Close()
+	asked.model, asked.session = model, session
 	for _, p := range prompts {
-		if err := answer(c, session, images, p, sm); err != nil {
+		if err := asked.answer(c, p); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// answer asks one prompt and prints the answer: as it comes, or as JSON.
-func answer(c *cli.Context, s *paligemma.Session, images []*paligemma.Image, p paligemma.Prompt, sm *paligemma.Sampling) error {
-	var err error
-	if c.Bool("json") {
-		err = answerJSON(c.Context, c.App.Writer, s, images, p, sm)
-	} else {
-		err = answerText(c.Context, c.App.Writer, s, images, p, sm)
-	}
-	if c.Bool("timings") {
-		printTimings(c.App.ErrWriter, s.Timings())
-	}
-	return err
-}
-
-// answerText streams the answer and ends it with a newline, also when it is
-// cut short by Ctrl-C.
-func answerText(ctx context.Context, w io.Writer, s *paligemma.Session, images []*paligemma.Image, p paligemma.Prompt, sm *paligemma.Sampling) error {
-	if err := s.Prefill(ctx, images, p); err != nil {
+	if err := asked.out.close(); err != nil || len(pictures) != 1 {
 		return err
 	}
-	for t, err := range s.Tokens(ctx, sm) {
-		if err == nil {
-			_, err = io.WriteString(w, t.Text)
-		}
-		if err != nil {
-			fmt.Fprintln(w)
-			return err
-		}
-	}
-	_, err := fmt.Fprintln(w)
-	return err
-}
-
-// answerJSON prints the whole answer, with its prompt, on a line.
-func answerJSON(ctx context.Context, w io.Writer, s *paligemma.Session, images []*paligemma.Image, p paligemma.Prompt, sm *paligemma.Sampling) error {
-	r, err := s.Run(ctx, images, p, sm)
-	if r == nil {
-		return err
-	}
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false) // tokens such as <loc0512> stay readable
-	return errors.Join(err, out.Encode(struct {
-		Prompt paligemma.Prompt `json:"prompt"`
-		*paligemma.Result
-	}{p, r}))
+	return asked.drawing.save(c, 0, pictures[0], asked.objects)
 }
 
 func printTimings(w io.Writer, t paligemma.Timings) {

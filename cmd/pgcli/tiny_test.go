@@ -21,6 +21,7 @@ import (
 // what it was asked and answers, and files that are no such model.
 //
 //	model.gguf  picture.png  prompt.txt  answer.txt (64 tokens)
+//	masks.gguf: the same with the decoder of masks
 //	truncated.gguf  missing.gguf  llama.gguf
 func makeTiny(t *testing.T) string {
 	t.Helper()
@@ -28,6 +29,9 @@ func makeTiny(t *testing.T) string {
 	checkpoint := filepath.Join("..", "..", "testdata", "oracle", "pg1-a")
 	model := filepath.Join(dir, "model.gguf")
 	_, err := convert.Run(t.Context(), checkpoint, model, convert.Options{Type: "f32"})
+	must(t, err)
+	_, err = convert.Run(t.Context(), checkpoint, filepath.Join(dir, "masks.gguf"), convert.Options{
+		Type: "f32", MaskDecoder: filepath.Join("..", "..", "models", "tiny", "vae.npz")})
 	must(t, err)
 	set, err := golden.Load(filepath.Join(checkpoint, "golden.safetensors"))
 	must(t, err)

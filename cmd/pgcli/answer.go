@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma"
+)
+
+// An asking is what pgcli run asks with, and the objects of all answers.
+type asking struct {
+	model    *paligemma.Model
+	session  *paligemma.Session
+	images   []*paligemma.Image
+	sampling *paligemma.Sampling
+	out      *printer
+	drawing  *drawing
+	objects  []paligemma.Object
+}
+
+// newAsking reads the flags. Nothing says which of several pictures an object is
+// in, so that only one can be drawn on, or named in COCO's results.
+func newAsking(c *cli.Context) (*asking, error) {
+	var a asking
+	var err error
+	paths := c.StringSlice("image")
+	for _, flag := range []string{"output", "svg", "coco"} {
+		if c.IsSet(flag) && len(paths) != 1 {
+			return nil, usagef("--%s goes with one --image, got %d: the objects of an answer about several have no picture of their own", flag, len(paths))
+		}
+	}
+	if a.sampling, err = sampling(c); err != nil {
+		return nil, err
+	}
+	if _, err = grammar(c, ""); err != nil {
+		return nil, err
+	}
+	if a.out, err = newPrinter(c, 1); err != nil {
+		return nil, err
+	}
+	a.drawing, err = newDrawing(c, paths)
+	return &a, err
+}
+
+// answer asks one prompt and prints the answer.
+func (a *asking) answer(c *cli.Context, p paligemma.Prompt) error {
+	f := finding{Prompt: p}
+	if len(a.images) == 1 {
+		f.Path, f.size = c.StringSlice("image")[0], a.images[0].Bounds().Size()
+	}
+	sm := *a.sampling
+	var err error
+	if sm.Grammar, err = grammar(c, p); err != nil {
+		return err
+	}
+	if a.out.form == "json" || a.out.form == "coco" {
+		f.Result, err = a.session.Run(c.Context, a.images, p, &sm)
+	} else {
+		f.Result, err = a.stream(c, p, &sm, f.size)
+	}
+	if c.Bool("timings") {
+		printTimings(c.App.ErrWriter, a.session.Timings())
+	}
+	if f.Result == nil {
+		return err
+	}
+	a.objects = append(a.objects, f.Objects...)
+	if a.out.form == "lines" && !a.drawing.used() { // the text says it all
+		return err
+	}
+	if a.out.form != "json" {
+		warnObjects(c.App.ErrWriter, fmt.Sprintf("prompt %q", p), f.Result)
+	}
+	if a.out.form != "lines" {
+		err = errors.Join(err, a.out.print(f))
+	}
+	return err
+}
+
+// stream prints the answer as it comes and ends it with a newline, also when it
+// is cut short by Ctrl-C.
+func (a *asking) stream(c *cli.Context, p paligemma.Prompt, sm *paligemma.Sampling, size image.Point) (*paligemma.Result, error) {
+	if err := a.session.Prefill(c.Context, a.images, p); err != nil {
+		return nil, err
+	}
+	var r paligemma.Result
+	var text strings.Builder
+	for t, err := range a.session.Tokens(c.Context, sm) {
+		if err == nil {
+			_, err = io.WriteString(c.App.Writer, t.Text)
+		}
+		if err != nil {
+			fmt.Fprintln(c.App.Writer)
+			return nil, err
+		}
+		if t.ID != paligemma.NoID {
+			r.Tokens = append(r.Tokens, t)
+		}
+		text.WriteString(t.Text)
+	}
+	r.Text, r.Stop, r.Timings = text.String(), a.session.Stopped(), a.session.Timings()
+	r.Objects, r.Problems = a.model.Objects(r.Tokens, size)
+	_, err := fmt.Fprintln(c.App.Writer)
+	return &r, err
+}

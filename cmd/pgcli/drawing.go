@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/image/font/sfnt"
+
+	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/newfile"
+	"github.com/pgcli/paligemma/internal/overlay"
+)
+
+// drawingFlags are those of every command that draws objects.
+func drawingFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "draw the objects on the picture: a .png or .jpg `file` to write, or a folder for several pictures"},
+		&cli.PathFlag{Name: "svg", Usage: "the same as an .svg `file`, with the picture inside"},
+		&cli.PathFlag{Name: "font", Usage: "TrueType or OpenType `file` for the labels (default: Go Medium)"},
+		&cli.BoolFlag{Name: "force", Usage: "replace files that exist"},
+	}
+}
+
+// A drawing is where objects are drawn to: nowhere, or a file or two for each
+// picture.
+type drawing struct {
+	style  overlay.Style
+	raster []string // of -o, one for each picture; nil without
+	vector []string // of --svg
+}
+
+// newDrawing checks all that is wrong with the files that the flags name, before
+// there is anything to lose.
+func newDrawing(c *cli.Context, pictures []string) (*drawing, error) {
+	d := &drawing{style: overlay.Style{Palette: &overlay.Palette{}}}
+	var err error
+	if d.raster, err = outputNames(c, "output", pictures, ".png", ".jpg", ".jpeg"); err != nil {
+		return nil, err
+	}
+	if d.vector, err = outputNames(c, "svg", pictures, ".svg"); err != nil {
+		return nil, err
+	}
+	if path := c.Path("font"); path != "" {
+		if d.style.Font, err = readFont(path); err != nil {
+			return nil, fmt.Errorf("font %s: %w", path, err)
+		}
+	}
+	return d, nil
+}
+
+func (d *drawing) used() bool { return d.raster != nil || d.vector != nil }
+
+// outputNames returns the file to write for each picture: the one that a flag
+// names, or in the folder that it names if there are several. The first extension
+// is that of files in a folder.
+func outputNames(c *cli.Context, flag string, pictures []string, extensions ...string) ([]string, error) {
+	out := c.Path(flag)
+	if out == "" {
+		return nil, nil
+	}
+	names := []string{out}
+	switch ext := strings.ToLower(filepath.Ext(out)); {
+	case len(pictures) == 0:
+		return nil, usagef("--%s %s: no picture to draw on", flag, out)
+	case len(pictures) > 1:
+		names = nil
+		for _, p := range pictures {
+			base := strings.TrimSuffix(filepath.Base(p), filepath.Ext(p))
+			if p == "-" {
+				base = "stdin"
+			}
+			names = append(names, filepath.Join(out, base+extensions[0]))
+		}
+	case !slices.Contains(extensions, ext):
+		return nil, usagef("--%s is %q, want a name that ends in %s", flag, out, strings.Join(extensions, " or "))
+	}
+	seen := map[string]string{}
+	for i, name := range names {
+		if other, ok := seen[name]; ok {
+			return nil, usagef("%s and %s would both be drawn to %s", other, pictures[i], name)
+		}
+		seen[name] = pictures[i]
+		if err := mayWrite(name, c.Bool("force"), pictures); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+// mayWrite refuses a file that exists, unless it is to be replaced, and always
+// one that is read.
+func mayWrite(path string, force bool, inputs []string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, in := range inputs {
+		if other, err := os.Stat(in); err == nil && os.SameFile(info, other) {
+			return usagef("%s is the picture that is read; write to another file", path)
+		}
+	}
+	if !force {
+		return fmt.Errorf("%s exists already; --force replaces it", path)
+	}
+	return nil
+}
+
+func readFont(path string) (*sfnt.Font, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, errors.Unwrap(err) // the caller names the file
+	}
+	all, err := sfnt.ParseCollection(data) // one font is a collection too
+	if err != nil {
+		return nil, err
+	}
+	return all.Font(0)
+}
+
+// save draws objects on picture number i and writes what was asked for.
+func (d *drawing) save(c *cli.Context, i int, img image.Image, objects []paligemma.Object) error {
+	shown := overlayObjects(objects)
+	if d.raster != nil {
+		path := d.raster[i]
+		if err := d.warn(c.App.ErrWriter, path, shown); err != nil {
+			return err
+		}
+		err := save(path, func(w io.Writer) error {
+			out, err := overlay.Draw(img, shown, d.style)
+			if err != nil {
+				return err
+			}
+			if strings.EqualFold(filepath.Ext(path), ".png") {
+				return png.Encode(w, out)
+			}
+			return jpeg.Encode(w, out, &jpeg.Options{Quality: 92})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if d.vector == nil {
+		return nil
+	}
+	return save(d.vector[i], func(w io.Writer) error {
+		uri, err := overlay.DataURI(img)
+		if err != nil {
+			return err
+		}
+		return overlay.SVG(w, img.Bounds().Size(), shown, d.style, uri)
+	})
+}
+
+// warn names the characters of labels that cannot be drawn.
+func (d *drawing) warn(w io.Writer, path string, objects []overlay.Object) error {
+	var labels strings.Builder
+	for _, o := range objects {
+		labels.WriteString(o.Label)
+	}
+	missing, err := overlay.Missing(d.style.Font, labels.String())
+	if len(missing) > 0 {
+		fmt.Fprintf(w, "pgcli: %s: the font has no glyphs for %q, which are drawn as boxes; --font names another\n", path, string(missing))
+	}
+	return err
+}
+
+// overlayObjects are objects as they are drawn.
+func overlayObjects(objects []paligemma.Object) []overlay.Object {
+	var list []overlay.Object
+	for _, o := range objects {
+		list = append(list, overlay.Object{Label: o.Label, Score: o.Score, Box: o.Pixels, Mask: o.Mask})
+	}
+	return list
+}
+
+// save writes a file that appears under its name, in a folder made for it if
+// need be, only when it is complete.
+func save(path string, write func(io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	f, err := newfile.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := bufio.NewWriter(f)
+	if err := write(w); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return f.Commit()
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"image"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/overlay"
+)
+
+// objectFlags choose how objects are printed.
+func objectFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "json", Usage: "print a JSON object per answer"},
+		&cli.BoolFlag{Name: "coco", Usage: "print the objects as a JSON array in COCO's results format, masks as RLE"},
+	}
+}
+
+// A finding is an answer about a picture.
+type finding struct {
+	Prompt paligemma.Prompt `json:"prompt"`
+	Path   string           `json:"image,omitempty"`
+	*paligemma.Result
+	size image.Point
+}
+
+// A printer prints the objects of findings, in the form that the flags choose:
+// a table on a terminal, elsewhere lines of fields with tabs between.
+type printer struct {
+	w       io.Writer
+	form    string // table, lines, json or coco
+	several bool   // pictures: each line names its own
+	labels  []string
+	results []overlay.Detection
+}
+
+// newPrinter numbers COCO's categories from 1 in the order of labels; others
+// follow as they come.
+func newPrinter(c *cli.Context, pictures int, labels ...string) (*printer, error) {
+	p := &printer{w: c.App.Writer, form: "lines", several: pictures > 1, labels: labels, results: []overlay.Detection{}}
+	switch {
+	case c.Bool("json") && c.Bool("coco"):
+		return nil, usagef("--json and --coco are two forms of the same; give one")
+	case c.Bool("json"):
+		p.form = "json"
+	case c.Bool("coco"):
+		p.form = "coco"
+	case isTerminal(p.w):
+		p.form = "table"
+	}
+	return p, nil
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// print prints a finding, or keeps it for close.
+func (p *printer) print(f finding) error {
+	switch p.form {
+	case "json":
+		out := json.NewEncoder(p.w)
+		out.SetEscapeHTML(false) // tokens such as <loc0512> stay readable
+		return out.Encode(f)
+	case "coco":
+		for _, o := range f.Objects {
+			p.results = append(p.results, p.detection(f, o))
+		}
+		return nil
+	case "table":
+		return p.table(f)
+	}
+	for _, o := range f.Objects {
+		if _, err := fmt.Fprintln(p.w, strings.Join(p.fields(f, o), "\t")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close prints what can only be printed as a whole.
+func (p *printer) close() error {
+	if p.form != "coco" {
+		return nil
+	}
+	out := json.NewEncoder(p.w)
+	out.SetEscapeHTML(false)
+	return out.Encode(p.results)
+}
+
+func (p *printer) table(f finding) error {
+	if len(f.Objects) == 0 {
+		return nil
+	}
+	if p.several {
+		if _, err := fmt.Fprintln(p.w, oneLine(f.Path)); err != nil {
+			return err
+		}
+	}
+	w := tabwriter.NewWriter(p.w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "LABEL\tSCORE\tLEFT\tTOP\tRIGHT\tBOTTOM")
+	for _, o := range f.Objects {
+		fmt.Fprintln(w, strings.Join((&printer{}).fields(f, o), "\t"))
+	}
+	return w.Flush()
+}
+
+// fields are the picture if there are several, label, score, and the box in
+// pixels: left, top, right, bottom. Of several pictures in one prompt a box is
+// in fractions, since nothing says which it is in.
+func (p *printer) fields(f finding, o paligemma.Object) []string {
+	var all []string
+	if p.several {
+		all = append(all, oneLine(f.Path))
+	}
+	all = append(all, oneLine(o.Label), fmt.Sprintf("%.2f", o.Score))
+	if f.size == (image.Point{}) {
+		for _, v := range []float64{o.Box.X0, o.Box.Y0, o.Box.X1, o.Box.Y1} {
+			all = append(all, fmt.Sprintf("%.4f", v))
+		}
+		return all
+	}
+	for _, v := range []int{o.Pixels.Min.X, o.Pixels.Min.Y, o.Pixels.Max.X, o.Pixels.Max.Y} {
+		all = append(all, strconv.Itoa(v))
+	}
+	return all
+}
+
+// oneLine keeps a text within its field.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+func (p *printer) detection(f finding, o paligemma.Object) overlay.Detection {
+	round := func(v float64) float64 { return math.Round(v*100) / 100 }
+	w, h := float64(f.size.X), float64(f.size.Y)
+	return overlay.Detection{
+		ImageID: imageID(f.Path), CategoryID: p.category(o.Label), CategoryName: o.Label,
+		BBox:  [4]float64{round(o.Box.X0 * w), round(o.Box.Y0 * h), round((o.Box.X1 - o.Box.X0) * w), round((o.Box.Y1 - o.Box.Y0) * h)},
+		Score: o.Score, Segmentation: overlay.EncodeMask(o.Mask, f.size),
+	}
+}
+
+func (p *printer) category(label string) int {
+	for i, l := range p.labels {
+		if l == label {
+			return i + 1
+		}
+	}
+	p.labels = append(p.labels, label)
+	return len(p.labels)
+}
+
+// imageID is the number that a picture of COCO has for a name, such as
+// 000000397133.jpg; of other pictures the name.
+func imageID(path string) any {
+	base := filepath.Base(path)
+	if n, err := strconv.ParseUint(strings.TrimSuffix(base, filepath.Ext(base)), 10, 53); err == nil {
+		return n
+	}
+	return base
+}
+
+// warnObjects says what is wrong with an answer's objects.
+func warnObjects(w io.Writer, name string, r *paligemma.Result) {
+	for _, p := range r.Problems {
+		fmt.Fprintf(w, "pgcli: %s: %q is no object: %s\n", name, p.Text, p.Reason)
+	}
+	for _, o := range r.Objects {
+		if o.Codes != nil && o.Mask == nil && !o.Pixels.Empty() {
+			fmt.Fprintf(w, "pgcli: %s: no masks, only boxes: the model has no mask decoder; see pgcli convert --mask-decoder\n", name)
+			return
+		}
+	}
+}
