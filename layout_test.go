@@ -19,7 +19,8 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/pgcli": {"", "convert", "gguf", "models", "internal/overlay", "internal/newfile"},
+	"cmd/pgcli": {"", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile"},
+	"eval":      {"", "internal/metrics", "internal/locseg"},
 	"": {"internal/siglip", "internal/gemma", "internal/nn", "internal/imageproc",
 		"internal/locseg", "internal/spm", "gguf", "bindings"},
 	"convert":          {"gguf", "bindings", "internal/spm", "internal/locseg"},
@@ -40,6 +41,7 @@ var layers = map[string][]string{
 	"models":                   nil,
 	"internal/imageproc":       nil,
 	"internal/locseg":          nil,
+	"internal/metrics":         nil,
 	"internal/newfile":         nil,
 	"internal/spm":             nil,
 	"internal/golden":          nil, // for tests

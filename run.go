@@ -187,11 +187,8 @@ func (s *Session) generate(ctx context.Context, sm *sampler, yield func(Token) b
 func (s *Session) choose(ctx context.Context, sm *sampler, state State) (id int32, logProb float32, err error) {
 	start := time.Now()
 	defer func() { s.decoding += time.Since(start) }()
-	if s.pending != NoID {
-		if err := s.extend(ctx, s.pending); err != nil {
-			return 0, 0, fmt.Errorf("paligemma: generate: %w", err)
-		}
-		s.pending = NoID
+	if err := s.settle(ctx); err != nil {
+		return 0, 0, fmt.Errorf("paligemma: generate: %w", err)
 	}
 	among := s.model.everything()
 	if state != nil {

@@ -1,0 +1,125 @@
+package eval
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/pgcli/paligemma"
+)
+
+const loc = "<loc0010><loc0020><loc0030><loc0040>"
+
+// TestBadLines: each error says in which line what is wrong.
+func TestBadLines(t *testing.T) {
+	good := `{"image": "a.png", "prompt": "ocr", "expected": "x"}`
+	detect := func(rest string) string {
+		return `{"image": "a", "prompt": "detect cat", "expected": "` + loc + ` cat"` + rest + `}`
+	}
+	for _, c := range []struct{ line, want string }{
+		{`nonsense`, "no example: invalid character"},
+		{`[1]`, "no example: "},
+		{`{"image": "a.png"`, "no example: unexpected end of JSON input"},
+		{`{"prompt": "ocr", "expected": "x"}`, "image is missing, want the path of a picture"},
+		{`{"image": "a", "expected": "x"}`, "prompt is missing, want a text"},
+		{`{"image": "a", "prompt": "ocr"}`, "expected is missing, want an answer or a list of them"},
+		{`{"image": "a", "prompt": "ocr", "expected": null}`, "expected is missing"},
+		{`{"image": "a", "prompt": "ocr", "expected": []}`, "expected is missing"},
+		{`{"image": "a", "prompt": "ocr", "expected": 5}`, "no example: expected is 5, want a string or a list of strings"},
+		{`{"image": 5, "prompt": "ocr", "expected": "x"}`, "image is of type number, want string"},
+		{`{"image": "a", "prompt": "ocr", "expected": "x", "task": "read"}`, `task is "read", want one of ["caption" "answer" "ocr" "detect" "segment"]`},
+		{`{"image": "a", "prompt": "ocr", "expected": "x", "labels": ["x"]}`, "task ocr has boxes, labels or masks"},
+		{`{"image": "a", "prompt": "detect cat", "expected": "a cat"}`, `expected answer is "a cat", want objects`},
+		{`{"image": "a", "prompt": "detect cat", "expected": "<loc0010> cat"}`, `expected answer has no object at "<loc0010> cat": 1 loc, want 4`},
+		{detect(`, "boxes": [[0, 0, 1, 1]]`), "0 labels for 1 boxes"},
+		{detect(`, "labels": ["cat"]`), "1 labels for 0 boxes"},
+		{detect(`, "boxes": [[0, 0, 1]], "labels": ["cat"]`), "box 1 is [0 0 1 0], want ymin, xmin, ymax, xmax from 0 to 1"},
+		{detect(`, "boxes": [[0, 0, 1, 1.5]], "labels": ["cat"]`), "box 1 is [0 0 1 1.5]"},
+		{detect(`, "boxes": [["x", 0, 1, 1]], "labels": ["cat"]`), "boxes is of type string, want float64"},
+		{detect(`, "masks": ["a", "b"]`), "2 masks for 1 objects"},
+		{`{"image": "` + strings.Repeat("x", maxLine) + `"}`, "longer than 1048576 bytes"},
+	} {
+		path := folder(t, good, "", c.line, good)
+		_, err := Open(path, 0)
+		if want := path + ":3: " + c.want; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.80s: error %v, want %q", c.line, err, want)
+		}
+		if _, err := Open(path, 1); err != nil {
+			t.Errorf("%.80s: a bad line beyond the limit: %v", c.line, err)
+		}
+	}
+}
+
+func TestBadFiles(t *testing.T) {
+	empty := folder(t)
+	for _, c := range []struct {
+		path  string
+		limit int
+		want  string
+	}{
+		{empty, 0, "data.jsonl has no examples"},
+		{filepath.Join(filepath.Dir(empty), "none.jsonl"), 0, "none.jsonl: no such file"},
+		{filepath.Dir(empty), 0, "is a directory"},
+		{empty, -1, "limit is -1, want 0 or more"},
+	} {
+		if _, err := Open(c.path, c.limit); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", c.path, err, c.want)
+		}
+	}
+}
+
+// TestExamples reads what the documentation shows.
+func TestExamples(t *testing.T) {
+	path := folder(t,
+		`{"image": "1.png", "prompt": "caption en", "expected": "a cat", "id": 7}`,
+		``,
+		`{"image": "1.png", "prompt": "", "expected": ["1", "one"]}`,
+		`{"image": "1.png", "prompt": "detect cat", "expected": ""}`,
+		`{"image": "1.png", "prompt": "cat", "expected": "", "task": "segment", "boxes": [[0.1, 0.2, 0.3, 0.4]], "labels": ["cat"], "masks": ["m.png"]}`)
+	set, err := Open(path, 0)
+	must(t, err)
+	want := []Example{
+		{Line: 1, Image: "1.png", Prompt: "caption en", Expected: Texts{"a cat"}, Task: Caption},
+		{Line: 3, Image: "1.png", Expected: Texts{"1", "one"}, Task: Answer},
+		{Line: 4, Image: "1.png", Prompt: "detect cat", Expected: Texts{""}, Task: Detect},
+		{Line: 5, Image: "1.png", Prompt: "cat", Expected: Texts{""}, Task: Segment,
+			Boxes: [][4]float64{{0.1, 0.2, 0.3, 0.4}}, Labels: []string{"cat"}, Masks: []string{"m.png"}},
+	}
+	if set.Len() != len(want) {
+		t.Errorf("%d examples, want %d", set.Len(), len(want))
+	}
+	i := 0
+	for e, err := range set.Examples() {
+		must(t, err)
+		if !reflect.DeepEqual(*e, want[i]) {
+			t.Errorf("example %d is %+v, want %+v", i, *e, want[i])
+		}
+		back, err := json.Marshal(e.Expected)
+		must(t, err)
+		var again Texts
+		if must(t, json.Unmarshal(back, &again)); !reflect.DeepEqual(again, want[i].Expected) {
+			t.Errorf("%s is %q again", back, again)
+		}
+		i++
+	}
+	must(t, os.Remove(path))
+	for _, err := range set.Examples() {
+		if err == nil {
+			t.Error("a data set that is gone has examples")
+		}
+	}
+}
+
+func TestGuess(t *testing.T) {
+	for prompt, want := range map[string]Task{
+		"caption en": Caption, "cap de": Caption, "describe en": Caption, "ocr": OCR, "answer en ocr?": Answer,
+		"what is this?": Answer, "": Answer, "detect cat ; dog": Detect, "segment cat": Segment, "segments": Answer,
+	} {
+		if got := guess(paligemma.Prompt(prompt)); got != want {
+			t.Errorf("%q is %s, want %s", prompt, got, want)
+		}
+	}
+}

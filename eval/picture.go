@@ -1,0 +1,89 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"os"
+	"time"
+
+	"github.com/pgcli/paligemma"
+)
+
+// minInside is the brightness from which on a pixel of a mask is inside.
+const minInside = 128
+
+// A viewer encodes pictures, and keeps the last one: examples about one
+// picture usually follow each other.
+type viewer struct {
+	model *paligemma.Model
+	set   *DataSet
+
+	name  string
+	last  *paligemma.Image
+	err   error // of the last, if it failed
+	count int   // pictures encoded
+	took  time.Duration
+}
+
+// encode returns the picture of an example.
+func (v *viewer) encode(ctx context.Context, e *Example) (*paligemma.Image, error) {
+	if e.Image == v.name {
+		return v.last, v.err
+	}
+	start := time.Now()
+	v.last, v.err = v.read(ctx, e.Image)
+	if ctx.Err() != nil {
+		v.name = "" // it did not fail
+		return nil, v.err
+	}
+	v.name = e.Image
+	if v.err == nil {
+		v.count++
+		v.took += time.Since(start)
+	}
+	return v.last, v.err
+}
+
+func (v *viewer) read(ctx context.Context, name string) (*paligemma.Image, error) {
+	img, err := v.open(name)
+	if err == nil {
+		var encoded *paligemma.Image
+		if encoded, err = v.model.Encode(ctx, img); err == nil {
+			return encoded, nil
+		}
+	}
+	return nil, fmt.Errorf("picture %s: %w", name, err)
+}
+
+func (v *viewer) open(name string) (image.Image, error) {
+	f, err := os.Open(v.set.file(name))
+	if err != nil {
+		return nil, errors.Unwrap(err) // the caller names the file
+	}
+	defer f.Close()
+	return v.model.ReadImage(f)
+}
+
+// mask reads a true mask of a picture of a size.
+func (v *viewer) mask(name string, size image.Point) (*image.Alpha, error) {
+	img, err := v.open(name)
+	if err != nil {
+		return nil, fmt.Errorf("mask %s: %w", name, err)
+	}
+	b := img.Bounds()
+	if b.Size() != size {
+		return nil, fmt.Errorf("mask %s is %d x %d pixels, want %d x %d as the picture", name, b.Dx(), b.Dy(), size.X, size.Y)
+	}
+	m := image.NewAlpha(image.Rectangle{Max: size})
+	for y := range size.Y {
+		for x := range size.X {
+			if color.GrayModel.Convert(img.At(b.Min.X+x, b.Min.Y+y)).(color.Gray).Y >= minInside {
+				m.Pix[y*m.Stride+x] = 255
+			}
+		}
+	}
+	return m, nil
+}

@@ -1,0 +1,167 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pgcli/paligemma"
+)
+
+// DefaultMaxTokens is how long answers may be unless Options say otherwise.
+const DefaultMaxTokens = 128
+
+// Options say how a data set is run. The zero value, and nil, is useful.
+type Options struct {
+	MaxTokens int // of an answer; 0 means DefaultMaxTokens
+
+	// Failed receives what is wrong with an example that cannot be asked, such
+	// as a picture that is missing; then it is left out. If nil, the first such
+	// error ends the run.
+	Failed func(error)
+
+	// Answered receives each answer, in order. An error ends the run.
+	Answered func(*Answered) error
+
+	// Progress is told how many examples are done.
+	Progress func(done int)
+}
+
+// Answered is an example with its answer.
+type Answered struct {
+	*Example
+	Text     string             `json:"answer"`
+	Stop     paligemma.Stop     `json:"stop"`
+	Exact    bool               `json:"exact"`
+	VQA      *float64           `json:"vqa,omitempty"`
+	ANLS     *float64           `json:"anls,omitempty"`
+	CIDEr    *float64           `json:"cider,omitempty"`
+	Objects  []paligemma.Object `json:"objects,omitempty"`
+	BoxIoUs  []float64          `json:"box_ious,omitempty"`  // of each thing that is there
+	MaskIoUs []float64          `json:"mask_ious,omitempty"` // the same
+	Time     time.Duration      `json:"answer_ns"`
+}
+
+// Run asks a model the questions of a data set, one after another, and takes
+// the likeliest token each time. A nil opts means the defaults. When ctx ends,
+// or an error ends the run, it returns what was measured so far together with
+// the error.
+func Run(ctx context.Context, m *paligemma.Model, set *DataSet, opts *Options) (*Report, error) {
+	r := &runner{viewer: viewer{model: m, set: set}, tallies: map[Task]*tally{}}
+	var err error
+	if r.opts, err = opts.complete(); err != nil {
+		return nil, err
+	}
+	if r.session, err = m.NewSession(); err != nil {
+		return nil, fmt.Errorf("eval: %w", err)
+	}
+	defer r.session.Close()
+	failed, err := set.each(ctx, r.opts, func(e *Example) error { return r.ask(ctx, e) })
+	report := r.report()
+	report.Failed, report.Partial = failed, err != nil
+	return report, err
+}
+
+// complete fills in defaults.
+func (o *Options) complete() (Options, error) {
+	var c Options
+	if o != nil {
+		c = *o
+	}
+	if c.MaxTokens < 0 {
+		return c, fmt.Errorf("eval: max tokens is %d, want 0 or more", c.MaxTokens)
+	}
+	if c.MaxTokens == 0 {
+		c.MaxTokens = DefaultMaxTokens
+	}
+	if c.Answered == nil {
+		c.Answered = func(*Answered) error { return nil }
+	}
+	if c.Progress == nil {
+		c.Progress = func(int) {}
+	}
+	return c, nil
+}
+
+// A fatalError ends a run whatever Options.Failed is.
+type fatalError struct{ error }
+
+func (e fatalError) Unwrap() error { return e.error }
+
+// each asks the examples in order, and counts those that fail.
+func (d *DataSet) each(ctx context.Context, o Options, ask func(*Example) error) (failed int, err error) {
+	done := 0
+	for e, err := range d.Examples() {
+		if err != nil {
+			return failed, err
+		}
+		if err := ask(e); err != nil {
+			err = fmt.Errorf("eval: %s:%d: %w", d.path, e.Line, err)
+			if ctx.Err() != nil || o.Failed == nil || errors.As(err, new(fatalError)) {
+				return failed, err
+			}
+			failed++
+			o.Failed(err)
+		}
+		done++
+		o.Progress(done)
+	}
+	return failed, nil
+}
+
+// A runner asks one model.
+type runner struct {
+	viewer
+	opts    Options
+	session *paligemma.Session
+	tallies map[Task]*tally
+}
+
+// ask asks one example and measures the answer.
+func (r *runner) ask(ctx context.Context, e *Example) error {
+	img, err := r.encode(ctx, e)
+	if err != nil {
+		return err
+	}
+	var there truth
+	if e.Task.objects() {
+		if there, err = r.truth(e, img.Bounds().Size()); err != nil {
+			return err
+		}
+	}
+	res, err := r.session.Run(ctx, []*paligemma.Image{img}, e.Prompt, &paligemma.Sampling{MaxTokens: r.opts.MaxTokens})
+	if err != nil {
+		return fmt.Errorf("picture %s: %w", e.Image, err)
+	}
+	a := &Answered{Example: e, Text: res.Text, Stop: res.Stop, Objects: res.Objects, Time: res.Timings.Prefill + res.Timings.Decode}
+	t := r.tallies[e.Task]
+	if t == nil {
+		t = &tally{}
+		r.tallies[e.Task] = t
+	}
+	t.text(a, &r.set.captions)
+	if e.Task.objects() {
+		t.objects(a, res.Problems, there)
+	}
+	if err := r.opts.Answered(a); err != nil {
+		return fatalError{err}
+	}
+	return nil
+}
+
+func (r *runner) report() *Report {
+	report := &Report{Examples: r.set.Len(), Pictures: r.count}
+	whole := r.took
+	for _, task := range tasks {
+		if t := r.tallies[task]; t != nil {
+			report.Answered += t.count
+			report.Tasks = append(report.Tasks, t.report(task))
+			whole += t.took
+		}
+	}
+	if r.count > 0 {
+		report.Encode, report.Picture = r.took/time.Duration(r.count), whole/time.Duration(r.count)
+	}
+	return report
+}

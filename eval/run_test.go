@@ -1,0 +1,159 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"image"
+	"image/color"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pgcli/paligemma"
+)
+
+// TestRun: the oracle's answer is exactly right when it is what is expected;
+// pictures are encoded once for lines in a row.
+func TestRun(t *testing.T) {
+	m := open(t, "f32")
+	prompt, answer := reference(t, m)
+	path := folder(t, line(t, prompt, answer, ""), line(t, prompt, "no", ""), line(t, prompt, answer, `, "task": "ocr"`))
+	other := strings.Replace(line(t, prompt, answer, `, "task": "caption"`), "picture", "other", 1)
+	must(t, os.Link(filepath.Join(filepath.Dir(path), "picture.png"), filepath.Join(filepath.Dir(path), "other.png")))
+	data, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(path, append(data, other...), 0o644))
+
+	set, err := Open(path, 0)
+	must(t, err)
+	var answers []Answered
+	var progress []int
+	r, err := Run(t.Context(), m, set, &Options{MaxTokens: 64,
+		Answered: func(a *Answered) error { answers = append(answers, *a); return nil },
+		Progress: func(done int) { progress = append(progress, done) }})
+	must(t, err)
+	if r.Examples != 4 || r.Answered != 4 || r.Failed != 0 || r.Partial || r.Pictures != 2 || len(progress) != 4 || progress[3] != 4 {
+		t.Errorf("report %+v, progress %v", r, progress)
+	}
+	if r.Encode <= 0 || r.Picture <= r.Encode {
+		t.Errorf("a picture takes %v to encode, %v in all", r.Encode, r.Picture)
+	}
+	if len(r.Tasks) != 3 || r.Tasks[0].Task != Caption || r.Tasks[1].Task != Answer || r.Tasks[2].Task != OCR {
+		t.Fatalf("tasks %+v", r.Tasks)
+	}
+	caption, ask, ocr := r.Tasks[0], r.Tasks[1], r.Tasks[2]
+	if ask.Count != 2 || ask.Exact != 0.5 || *ask.VQA != 0.5 || *ask.ANLS != 0.5 || ask.CIDEr != nil || ask.Objects != nil || ask.Cut != 2 || ask.Time <= 0 {
+		t.Errorf("answers: %+v", ask)
+	}
+	if ocr.Count != 1 || ocr.Exact != 1 || *ocr.ANLS != 1 || ocr.VQA != nil {
+		t.Errorf("ocr: %+v", ocr)
+	}
+	if caption.Exact != 1 || caption.CIDEr == nil || *caption.CIDEr != 0 { // a corpus of one knows no rare words
+		t.Errorf("caption: %+v", caption)
+	}
+	for i, a := range answers {
+		if a.Text != answer || a.Exact != (i != 1) || a.Stop != paligemma.StopLength {
+			t.Errorf("answer %d is %+v", i, a)
+		}
+	}
+}
+
+// TestFailures: an example that cannot be asked ends the run, or is left out.
+func TestFailures(t *testing.T) {
+	m := open(t, "f32")
+	good := line(t, "ocr", "x", "")
+	long := line(t, strings.Repeat("word ", 4000), "x", "")
+	missing := strings.Replace(good, "picture", "none", 1)
+	for _, c := range []struct {
+		bad  string
+		want string
+	}{
+		{missing, "data.jsonl:2: picture none.png: no such file or directory"},
+		{strings.Replace(good, "picture.png", "data.jsonl", 1), "data.jsonl:2: picture data.jsonl: "},
+		{strings.Replace(good, "picture.png", ".", 1), "data.jsonl:2: picture .: "},
+		{long, "data.jsonl:2: picture picture.png: "},
+		{line(t, "segment cat", loc+" cat", `, "masks": ["none.png"]`), "data.jsonl:2: mask none.png: no such file"},
+		{line(t, "segment cat", loc+" cat", `, "masks": ["small.png"]`), "data.jsonl:2: mask small.png is 5 x 4 pixels, want 56 x 56 as the picture"},
+	} {
+		path := folder(t, good, c.bad, c.bad, good)
+		save(t, filepath.Join(filepath.Dir(path), "small.png"), image.NewGray(image.Rect(0, 0, 5, 4)))
+		set, err := Open(path, 0)
+		must(t, err)
+		r, err := Run(t.Context(), m, set, &Options{MaxTokens: 1})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want %q", err, c.want)
+		}
+		if !r.Partial || r.Answered != 1 || r.Failed != 0 {
+			t.Errorf("%s: report %+v", c.want, r)
+		}
+		var failures []error
+		r, err = Run(t.Context(), m, set, &Options{MaxTokens: 1, Failed: func(err error) { failures = append(failures, err) }})
+		must(t, err)
+		if r.Partial || r.Answered != 2 || r.Failed != 2 || len(failures) != 2 || !strings.Contains(failures[0].Error(), c.want) {
+			t.Errorf("%s: report %+v, failures %v", c.want, r, failures)
+		}
+	}
+
+	set, err := Open(folder(t, good), 0)
+	must(t, err)
+	full := errors.New("disk is full")
+	_, err = Run(t.Context(), m, set, &Options{Answered: func(*Answered) error { return full }, Failed: func(error) { t.Error("counted as a failure of the example") }})
+	if !errors.Is(err, full) {
+		t.Errorf("error %v, want that of Answered", err)
+	}
+	if _, err := Run(t.Context(), m, set, &Options{MaxTokens: -1}); err == nil || !strings.Contains(err.Error(), "max tokens is -1, want 0 or more") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestStopped: a run that is stopped says so, and counts what it has.
+func TestStopped(t *testing.T) {
+	m := open(t, "f32")
+	good := line(t, "ocr", "x", "")
+	set, err := Open(folder(t, good, good, good), 0)
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := Run(ctx, m, set, &Options{MaxTokens: 1, Progress: func(int) { cancel() }, Failed: func(err error) { t.Errorf("counted as failed: %v", err) }})
+	if !errors.Is(err, context.Canceled) || !r.Partial || r.Answered != 1 || r.Examples != 3 || r.Failed != 0 {
+		t.Errorf("report %+v, error %v", r, err)
+	}
+}
+
+// TestTruth: what a line gives of boxes and masks, or spells.
+func TestTruth(t *testing.T) {
+	m := open(t, "f32")
+	path := folder(t,
+		line(t, "segment cat", "", `, "boxes": [[0.25, 0.125, 0.5, 1]], "labels": ["cat"], "masks": ["mask.png"]`),
+		line(t, "detect cat", "<loc0256><loc0128><loc0512><loc1023> cat", ""))
+	mask := image.NewGray(image.Rect(0, 0, 56, 56))
+	mask.SetGray(3, 5, color.Gray{255})
+	mask.SetGray(4, 5, color.Gray{128})
+	mask.SetGray(5, 5, color.Gray{127})
+	save(t, filepath.Join(filepath.Dir(path), "mask.png"), mask)
+	set, err := Open(path, 0)
+	must(t, err)
+	v := viewer{model: m, set: set}
+	var all []truth
+	for e, err := range set.Examples() {
+		must(t, err)
+		there, err := v.truth(e, image.Pt(56, 56))
+		must(t, err)
+		all = append(all, there)
+	}
+	for i, right := range []float64{1, 1023.0 / 1024} {
+		if got := all[i].things; len(got) != 1 || got[0].Label != "cat" || got[0].Box != [4]float64{0.125, 0.25, right, 0.5} {
+			t.Errorf("things %d: %+v", i, got)
+		}
+	}
+	inside := 0
+	for _, v := range all[0].masks[0].Pix {
+		inside += int(v) / 255
+	}
+	if a := all[0].masks[0]; inside != 2 || a.AlphaAt(3, 5).A != 255 || a.AlphaAt(4, 5).A != 255 {
+		t.Errorf("%d pixels of the mask inside", inside)
+	}
+	if all[1].masks != nil {
+		t.Error("a detected thing has a mask")
+	}
+}

@@ -1,0 +1,121 @@
+package eval
+
+import (
+	"time"
+
+	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/metrics"
+)
+
+// A tally adds up what becomes a TaskReport.
+type tally struct {
+	count, exact, cut  int
+	vqa, anls, cider   float64 // sums
+	took               time.Duration
+	truth, found, hits int // things there, things found, those of IoU 0.5
+	boxIoU             float64
+	maskIoU            float64
+	masks              int  // that are there
+	undecoded          bool // an answer spelled a mask that was not drawn
+	malformed          int
+	ranking            metrics.Ranking
+}
+
+// text measures what an answer says.
+func (t *tally) text(a *Answered, captions *metrics.Corpus) {
+	t.count++
+	t.took += a.Time
+	if a.Stop != paligemma.StopEOS {
+		t.cut++
+	}
+	if a.Exact = metrics.Exact(a.Text, a.Expected); a.Exact {
+		t.exact++
+	}
+	add := func(sum *float64, v float64) *float64 {
+		*sum += v
+		return &v
+	}
+	switch a.Task {
+	case Caption:
+		a.CIDEr = add(&t.cider, captions.CIDErD(a.Text, a.Expected))
+	case Answer:
+		a.VQA = add(&t.vqa, metrics.VQA(a.Text, a.Expected))
+		a.ANLS = add(&t.anls, metrics.ANLS(a.Text, a.Expected))
+	case OCR:
+		a.ANLS = add(&t.anls, metrics.ANLS(a.Text, a.Expected))
+	}
+}
+
+// objects measures what an answer points at.
+func (t *tally) objects(a *Answered, problems []paligemma.Problem, there truth) {
+	if malformed(a, problems) {
+		t.malformed++
+	}
+	ious, partner := metrics.Match(things(a.Objects), there.things)
+	right := make([]bool, len(a.Objects))
+	for j, iou := range ious {
+		t.boxIoU += iou
+		if iou >= metrics.Found {
+			t.hits++
+			right[partner[j]] = true
+		}
+	}
+	t.truth, t.found = t.truth+len(ious), t.found+len(right)
+	for i, o := range a.Objects {
+		t.ranking.Add(float64(o.Score), right[i])
+		t.undecoded = t.undecoded || o.Codes != nil && o.Mask == nil && !o.Pixels.Empty()
+	}
+	a.BoxIoUs = ious
+	if a.Task != Segment {
+		return
+	}
+	for j, mask := range there.masks {
+		iou := 0.0
+		if i := partner[j]; i >= 0 && a.Objects[i].Mask != nil {
+			iou = metrics.MaskIoU(a.Objects[i].Mask, mask)
+		}
+		a.MaskIoUs = append(a.MaskIoUs, iou)
+		t.maskIoU += iou
+	}
+	t.masks += len(there.masks)
+}
+
+// malformed reports whether an answer has something else than the objects
+// asked for.
+func malformed(a *Answered, problems []paligemma.Problem) bool {
+	if len(problems) > 0 || len(a.Objects) == 0 && a.Text != "" {
+		return true
+	}
+	for _, o := range a.Objects {
+		if a.Task == Segment && o.Codes == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *tally) report(task Task) TaskReport {
+	mean := func(sum float64, n int) *float64 {
+		sum /= float64(max(1, n))
+		return &sum
+	}
+	r := TaskReport{Task: task, Count: t.count, Exact: *mean(float64(t.exact), t.count), Cut: t.cut, Time: t.took / time.Duration(max(1, t.count))}
+	switch task {
+	case Caption:
+		r.CIDEr = mean(t.cider, t.count)
+	case Answer:
+		r.VQA, r.ANLS = mean(t.vqa, t.count), mean(t.anls, t.count)
+	case OCR:
+		r.ANLS = mean(t.anls, t.count)
+	case Detect, Segment:
+		o := &ObjectReport{Truth: t.truth, Found: t.found, Malformed: t.malformed,
+			BoxIoU: *mean(t.boxIoU, t.truth), F1: metrics.F1(t.hits, t.found, t.truth),
+			AveragePrecision: t.ranking.AveragePrecision(t.truth)}
+		o.UpperPrecision, o.LowerPrecision = t.ranking.Halves()
+		if t.masks > 0 && !t.undecoded {
+			o.MaskIoU = mean(t.maskIoU, t.masks)
+		}
+		r.Objects = o
+	}
+	return r
+}
