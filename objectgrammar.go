@@ -60,7 +60,7 @@ func (o objectGrammar) Start(m *Model) (State, error) {
 	if len(o.labels) == 0 {
 		form.add(m, "")
 	}
-	return objectState{form: form, first: true}, nil
+	return objectState{form: form}, nil
 }
 
 // checkLabel refuses what an answer cannot hold as a label.
@@ -93,10 +93,9 @@ func (f *objectForm) add(m *Model, label string) {
 // corners is the number of loc tokens of an object.
 const corners = 4
 
-// An objectState is a place within an object, or before one.
+// An objectState is a place within an object, or before the first.
 type objectState struct {
 	form   *objectForm
-	first  bool    // no object is complete
 	n      int     // loc and seg tokens of the object so far
 	min    [2]int  // ymin and xmin
 	phrase *phrase // within the label; nil before
@@ -114,7 +113,7 @@ func (s objectState) Allowed() []Range {
 			all = append(all, minimum)
 		}
 		return ranges(all...)
-	case s.n == 0 && s.first:
+	case s.n == 0: // before all objects: the first loc of others ends a label
 		return ranges(minimum, one(s.form.eos))
 	case s.n < 2:
 		return ranges(minimum)
