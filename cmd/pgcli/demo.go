@@ -1,0 +1,156 @@
+package main
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma"
+)
+
+// The pictures, and what to ask about them, are scripts/tiny/demo.py's.
+//
+//go:embed demo
+var demoFiles embed.FS
+
+func demoCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "demo",
+		Usage:     "make a gallery: a page of pictures, questions, answers, boxes and masks",
+		ArgsUsage: "[IMAGE...]",
+		Description: `Asks a model about a few pictures and writes DIR/index.html, one file that any
+browser shows, offline. Without an IMAGE the pictures are drawn scenes that come
+with the program, which the embedded model was not trained on.
+
+Examples:
+  pgcli demo -o gallery
+  pgcli demo -o gallery -m mix-224.gguf photo.jpg -p "caption en" -p "segment cat"`,
+		Flags: slices.Concat([]cli.Flag{
+			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "`folder` to write index.html to"},
+			&cli.BoolFlag{Name: "force", Usage: "replace index.html if it exists"},
+		}, promptFlags(), []cli.Flag{grammarFlag("on")}, modelFlags(), samplingFlags()),
+		OnUsageError: wrongFlag,
+		Action:       demoAction,
+	}
+}
+
+// An exhibit is a picture of the gallery and what is asked about it.
+type exhibit struct {
+	name string
+	file []byte
+	asks []ask
+}
+
+// An ask is a prompt, with the answer that would be right if that is known.
+type ask struct {
+	Prompt   paligemma.Prompt `json:"prompt"`
+	Expected string           `json:"expected"`
+}
+
+func demoAction(c *cli.Context) error {
+	dir := c.Path("output")
+	if dir == "" {
+		return usagef("no output: give a folder with -o DIR")
+	}
+	exhibits, err := exhibits(c)
+	if err != nil {
+		return err
+	}
+	sm, err := sampling(c)
+	if err != nil {
+		return err
+	}
+	if _, err := grammar(c, ""); err != nil {
+		return err
+	}
+	page := filepath.Join(dir, "index.html")
+	if err := mayWrite(page, c.Bool("force"), c.Args().Slice()); err != nil {
+		return err
+	}
+	model, err := openModel(c)
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	session, err := model.NewSession()
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	g := newGallery(c, model)
+	for _, e := range exhibits {
+		if err := g.add(c, model, session, e, *sm); err != nil {
+			return fmt.Errorf("picture %s: %w", e.name, err)
+		}
+	}
+	if err := save(page, g.write); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.App.ErrWriter, "pgcli: wrote %s: %d pictures, %d answers in %s\n", page, len(g.Cards), g.Answers, g.Took())
+	return nil
+}
+
+// exhibits are the pictures named, or those that come with the program.
+func exhibits(c *cli.Context) ([]exhibit, error) {
+	prompts, err := readPrompts(c)
+	if err != nil {
+		return nil, err
+	}
+	var asks []ask
+	for _, p := range prompts {
+		asks = append(asks, ask{Prompt: p})
+	}
+	if !c.Args().Present() {
+		return scenes(asks)
+	}
+	if asks == nil {
+		asks = []ask{{Prompt: paligemma.Caption("en")}, {Prompt: paligemma.OCR()}}
+	}
+	var all []exhibit
+	for _, path := range c.Args().Slice() {
+		file, err := os.ReadFile(path)
+		if path == "-" {
+			file, err = io.ReadAll(c.App.Reader)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("picture: %w", err)
+		}
+		all = append(all, exhibit{filepath.Base(path), file, asks})
+	}
+	return all, nil
+}
+
+// scenes are the pictures inside the program, with their own asks if none are
+// given.
+func scenes(asks []ask) ([]exhibit, error) {
+	data, err := demoFiles.ReadFile("demo/scenes.json")
+	if err != nil {
+		return nil, err
+	}
+	var list []struct {
+		Image string `json:"image"`
+		Asks  []ask  `json:"asks"`
+	}
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, fmt.Errorf("demo/scenes.json: %w", err)
+	}
+	var all []exhibit
+	for _, s := range list {
+		file, err := demoFiles.ReadFile(path.Join("demo", s.Image))
+		if err != nil {
+			return nil, err
+		}
+		if asks != nil {
+			s.Asks = asks
+		}
+		all = append(all, exhibit{s.Image, file, s.Asks})
+	}
+	return all, nil
+}

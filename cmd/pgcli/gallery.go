@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"image"
+	"io"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/overlay"
+)
+
+// A gallery is the data of demo/page.html.
+type gallery struct {
+	Model   string
+	Size    int // side of the model's square, pixels
+	Tokens  int // of a picture
+	Version string
+	Cards   []card
+	Answers int
+
+	took time.Duration
+	unit int // of the ids on the page
+}
+
+// A card is a picture with its answers.
+type card struct {
+	ID            string
+	Name          string
+	Picture       template.URL
+	Width, Height int
+	Encode        string
+	Answers       []answered
+}
+
+// An answered prompt. Overlay is an SVG of its objects, "" if it has none.
+type answered struct {
+	ID       string
+	Task     string // first word of the prompt
+	Rest     string
+	Text     string
+	Expected string // what would have been right, if that is known and another
+	Objects  []paligemma.Object
+	Colors   []string // of the objects
+	Overlay  template.HTML
+	Shown    bool // at first
+	Took     string
+}
+
+func newGallery(c *cli.Context, m *paligemma.Model) *gallery {
+	cfg := m.Config()
+	g := &gallery{Model: filepath.Base(c.Path("model")), Size: cfg.ImageSize, Tokens: cfg.ImageTokens, Version: version()}
+	if c.Path("model") == "" {
+		g.Model = "the embedded tiny model"
+	}
+	return g
+}
+
+// Took is the time that the model needed for everything.
+func (g *gallery) Took() string { return duration(g.took) }
+
+func duration(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%.0f ms", ms(d))
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+func (g *gallery) id() string {
+	g.unit++
+	return fmt.Sprintf("u%d", g.unit)
+}
+
+// add asks about a picture.
+func (g *gallery) add(c *cli.Context, m *paligemma.Model, s *paligemma.Session, e exhibit, sm paligemma.Sampling) error {
+	img, err := m.ReadImage(bytes.NewReader(e.file))
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	encoded, err := m.Encode(c.Context, img)
+	if err != nil {
+		return err
+	}
+	took := time.Since(start)
+	g.took += took
+	size := shownAt(img.Bounds().Size())
+	k := card{ID: g.id(), Name: e.name, Width: size.X, Height: size.Y, Encode: duration(took)}
+	if k.Picture, err = pictureURL(e.file, img); err != nil {
+		return err
+	}
+	style := overlay.Style{Palette: &overlay.Palette{}}
+	for _, q := range e.asks {
+		if sm.Grammar, err = grammar(c, q.Prompt); err != nil {
+			return err
+		}
+		r, err := s.Run(c.Context, []*paligemma.Image{encoded}, q.Prompt, &sm)
+		if err != nil {
+			return err
+		}
+		a := answered{ID: g.id(), Text: r.Text, Took: duration(r.Timings.Prefill + r.Timings.Decode)}
+		a.Task, a.Rest, _ = strings.Cut(string(q.Prompt), " ")
+		if q.Expected != r.Text {
+			a.Expected = q.Expected
+		}
+		// Once more at the page's size: masks that are drawn for it look smooth.
+		a.Objects, _ = m.Objects(r.Tokens, size)
+		if len(a.Objects) > 0 {
+			if a.Overlay, err = svg(size, overlayObjects(a.Objects), style); err != nil {
+				return err
+			}
+		}
+		for _, o := range a.Objects {
+			c := style.Palette.Color(o.Label)
+			a.Colors = append(a.Colors, fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B))
+		}
+		k.Answers = append(k.Answers, a)
+		g.Answers++
+		g.took += r.Timings.Prefill + r.Timings.Decode
+	}
+	show(k.Answers)
+	g.Cards = append(g.Cards, k)
+	return nil
+}
+
+// show picks the overlay that is seen at first: that with the most masks, or
+// else the most boxes.
+func show(all []answered) {
+	score := func(a answered) int {
+		n := len(a.Objects)
+		for _, o := range a.Objects {
+			if o.Mask != nil {
+				n += 1000
+			}
+		}
+		return n
+	}
+	if len(all) == 0 {
+		return
+	}
+	best := slices.MaxFunc(all, func(a, b answered) int { return score(a) - score(b) })
+	for i := range all {
+		all[i].Shown = all[i].ID == best.ID && all[i].Overlay != ""
+	}
+}
+
+// shownAt is the size of overlays: what is seen on a page, whatever the
+// picture's.
+func shownAt(size image.Point) image.Point {
+	const side = 480
+	scale := side / float64(max(size.X, size.Y))
+	return image.Pt(max(1, int(scale*float64(size.X)+0.5)), max(1, int(scale*float64(size.Y)+0.5)))
+}
+
+func svg(size image.Point, objects []overlay.Object, style overlay.Style) (template.HTML, error) {
+	var b bytes.Buffer
+	err := overlay.SVG(&b, size, objects, style, "")
+	return template.HTML(b.String()), err // package overlay escapes labels
+}
+
+// pictureURL is a picture inside the page: the file itself if browsers know it.
+func pictureURL(file []byte, img image.Image) (template.URL, error) {
+	switch t := http.DetectContentType(file); t {
+	case "image/png", "image/jpeg", "image/gif", "image/webp":
+		return template.URL("data:" + t + ";base64," + base64.StdEncoding.EncodeToString(file)), nil
+	}
+	uri, err := overlay.DataURI(img)
+	return template.URL(uri), err
+}
+
+func (g *gallery) write(w io.Writer) error {
+	page, err := template.New("page.html").ParseFS(demoFiles, "demo/page.html")
+	if err != nil {
+		return err
+	}
+	return page.Execute(w, g)
+}
