@@ -13,7 +13,9 @@ import (
 // CompareOptions say how two models are compared. The zero value, and nil, is
 // useful.
 type CompareOptions struct {
-	Options
+	MaxTokens int         // as in Options
+	Failed    func(error) // as in Options
+	Progress  func(int)   // as in Options
 
 	// Expected reads the models at the places of the first expected answer, and
 	// not at those of A's own.
@@ -63,7 +65,7 @@ func Compare(ctx context.Context, a, b *paligemma.Model, set *DataSet, opts *Com
 	if opts == nil {
 		opts = &CompareOptions{}
 	}
-	o, err := opts.complete()
+	o, err := (&Options{MaxTokens: opts.MaxTokens, Failed: opts.Failed, Progress: opts.Progress}).complete()
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +268,7 @@ func (c *comparer) point(ctx context.Context, e *Example, images [2][]*paligemma
 			own[i], _ = s.model.ParseObjects(s.model.Detokenize(said), images[i][0].Bounds().Size())
 			continue
 		}
-		r, err := s.session.Run(ctx, images[i], e.Prompt, &paligemma.Sampling{MaxTokens: c.opts.MaxTokens})
+		r, err := s.session.Run(ctx, images[i], e.Prompt, c.opts.sampling(e))
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ func TestCompareSame(t *testing.T) {
 	set, err := Open(folder(t, line(t, prompt, "x", ""), line(t, "detect cat", loc+" cat", "")), 0)
 	must(t, err)
 	for _, expected := range []bool{false, true} {
-		c, err := Compare(t.Context(), a, b, set, &CompareOptions{Options: Options{MaxTokens: 24}, Expected: expected})
+		c, err := Compare(t.Context(), a, b, set, &CompareOptions{MaxTokens: 24, Expected: expected})
 		must(t, err)
 		if c.Examples != 2 || c.Compared != 2 || c.Partial || c.Same != 1 || c.BoxesA != c.BoxesB || c.BoxesA > 0 && c.BoxIoU != 1 || c.F1 != 1 {
 			t.Errorf("%+v", c)
@@ -81,7 +81,7 @@ func TestCompare(t *testing.T) {
 				same++
 			}
 		}
-		c, err := Compare(t.Context(), a, b, set, &CompareOptions{Options: Options{MaxTokens: most}, Expected: expected})
+		c, err := Compare(t.Context(), a, b, set, &CompareOptions{MaxTokens: most, Expected: expected})
 		must(t, err)
 		slices.Sort(all)
 		for _, f := range []struct {
@@ -164,7 +164,7 @@ func TestCompareFullContext(t *testing.T) {
 	a := open(t, "f32")
 	set, err := Open(folder(t, line(t, "ocr", "x", "")), 0)
 	must(t, err)
-	c, err := Compare(t.Context(), a, a, set, &CompareOptions{Options: Options{MaxTokens: 1 << 20}})
+	c, err := Compare(t.Context(), a, a, set, &CompareOptions{MaxTokens: 1 << 20})
 	must(t, err)
 	if c.Compared != 1 || c.All.Places < 100 || c.All.Max != 0 {
 		t.Errorf("%+v", c)
@@ -176,12 +176,12 @@ func TestCompareRefuses(t *testing.T) {
 	set, err := Open(folder(t, line(t, "ocr", "x", ""), strings.Replace(line(t, "ocr", "x", ""), "picture", "none", 1)), 0)
 	must(t, err)
 
-	c, err := Compare(t.Context(), a, a, set, &CompareOptions{Options: Options{MaxTokens: 2}})
+	c, err := Compare(t.Context(), a, a, set, &CompareOptions{MaxTokens: 2})
 	if err == nil || !strings.Contains(err.Error(), "data.jsonl:2: picture none.png: no such file") || !c.Partial || c.Compared != 1 {
 		t.Errorf("%+v, error %v", c, err)
 	}
 	failures := 0
-	c, err = Compare(t.Context(), a, a, set, &CompareOptions{Options: Options{MaxTokens: 2, Failed: func(error) { failures++ }}})
+	c, err = Compare(t.Context(), a, a, set, &CompareOptions{MaxTokens: 2, Failed: func(error) { failures++ }})
 	if must(t, err); c.Partial || c.Failed != 1 || failures != 1 {
 		t.Errorf("%+v, %d failures", c, failures)
 	}

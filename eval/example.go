@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,10 +63,15 @@ func (t *Texts) UnmarshalJSON(data []byte) error {
 
 // MarshalJSON writes what UnmarshalJSON reads.
 func (t Texts) MarshalJSON() ([]byte, error) {
+	var v any = []string(t)
 	if len(t) == 1 {
-		return json.Marshal(t[0])
+		v = t[0]
 	}
-	return json.Marshal([]string(t))
+	var b bytes.Buffer
+	out := json.NewEncoder(&b)
+	out.SetEscapeHTML(false) // tokens such as <loc0512> stay readable
+	err := out.Encode(v)
+	return b.Bytes(), err
 }
 
 // parseExample reads and checks a line.

@@ -35,12 +35,13 @@ func engine(t testing.TB) paligemma.EngineOptions {
 	return paligemma.EngineOptions{Library: path}
 }
 
-// open converts a tiny checkpoint with random weights to a type, and opens it.
+// open converts a tiny checkpoint with random weights to a type, with the mask
+// decoder of the tiny model, and opens it.
 func open(t testing.TB, typ string) *paligemma.Model {
 	t.Helper()
 	e := engine(t)
 	path := filepath.Join(t.TempDir(), typ+".gguf")
-	_, err := convert.Run(t.Context(), oracle, path, convert.Options{Type: typ, Engine: e.Library})
+	_, err := convert.Run(t.Context(), oracle, path, convert.Options{Type: typ, Engine: e.Library, MaskDecoder: "../models/tiny/vae.npz"})
 	must(t, err)
 	m, err := paligemma.Open(path, &paligemma.Options{Engine: e, Threads: 1, CacheF32: true})
 	must(t, err)

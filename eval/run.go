@@ -14,7 +14,8 @@ const DefaultMaxTokens = 128
 
 // Options say how a data set is run. The zero value, and nil, is useful.
 type Options struct {
-	MaxTokens int // of an answer; 0 means DefaultMaxTokens
+	MaxTokens int  // of an answer; 0 means DefaultMaxTokens
+	Grammar   bool // answers to detect and segment can only be objects
 
 	// Failed receives what is wrong with an example that cannot be asked, such
 	// as a picture that is missing; then it is left out. If nil, the first such
@@ -84,6 +85,15 @@ func (o *Options) complete() (Options, error) {
 	return c, nil
 }
 
+// sampling is how an example's answer is chosen.
+func (o *Options) sampling(e *Example) *paligemma.Sampling {
+	s := &paligemma.Sampling{MaxTokens: o.MaxTokens}
+	if o.Grammar {
+		s.Grammar = e.Prompt.Grammar()
+	}
+	return s
+}
+
 // A fatalError ends a run whatever Options.Failed is.
 type fatalError struct{ error }
 
@@ -130,7 +140,7 @@ func (r *runner) ask(ctx context.Context, e *Example) error {
 			return err
 		}
 	}
-	res, err := r.session.Run(ctx, []*paligemma.Image{img}, e.Prompt, &paligemma.Sampling{MaxTokens: r.opts.MaxTokens})
+	res, err := r.session.Run(ctx, []*paligemma.Image{img}, e.Prompt, r.opts.sampling(e))
 	if err != nil {
 		return fmt.Errorf("picture %s: %w", e.Image, err)
 	}

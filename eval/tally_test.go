@@ -1,8 +1,10 @@
 package eval
 
 import (
+	"encoding/json"
 	"image"
 	"math"
+	"os"
 	"testing"
 
 	"github.com/pgcli/paligemma"
@@ -98,5 +100,60 @@ func TestMalformed(t *testing.T) {
 		if got := malformed(&c.a, nil); got != c.want {
 			t.Errorf("%s: malformed is %v", c.name, got)
 		}
+	}
+}
+
+// TestAsEvaluate: answers with and without faults to held-out scenes have the
+// figures of scripts/tiny/evaluate.py, which is about the same model in
+// transformers. scripts/metrics/heldout.py wrote them.
+func TestAsEvaluate(t *testing.T) {
+	const dir = "../testdata/metrics/heldout/"
+	data, err := os.ReadFile(dir + "golden.json")
+	must(t, err)
+	var golden struct {
+		Side    int
+		Answers []string
+		Figures map[string]float64 // to four digits
+	}
+	must(t, json.Unmarshal(data, &golden))
+	set, err := Open(dir+"data.jsonl", 0)
+	must(t, err)
+	if set.Len() != len(golden.Answers) {
+		t.Fatalf("%d answers for %d examples", len(golden.Answers), set.Len())
+	}
+	m := open(t, "f32")
+	v, size := viewer{model: m, set: set}, image.Pt(golden.Side, golden.Side)
+	sums := map[Task]*tally{}
+	i := 0
+	for e, err := range set.Examples() {
+		must(t, err)
+		if sums[e.Task] == nil {
+			sums[e.Task] = &tally{}
+		}
+		a := &Answered{Example: e, Text: golden.Answers[i]}
+		i++
+		sums[e.Task].text(a, &set.captions)
+		if e.Task.objects() {
+			there, err := v.truth(e, size)
+			must(t, err)
+			var problems []paligemma.Problem
+			a.Objects, problems = m.ParseObjects(a.Text, size)
+			sums[e.Task].objects(a, problems, there)
+		}
+	}
+	detect, segment := sums[Detect].report(Detect).Objects, sums[Segment].report(Segment).Objects
+	for name, f := range map[string]struct{ got, tolerance float64 }{
+		"caption": {sums[Caption].report(Caption).Exact, 1e-4}, "answer": {sums[Answer].report(Answer).Exact, 1e-4},
+		"ocr": {sums[OCR].report(OCR).Exact, 1e-4}, "detect F1": {detect.F1, 1e-4}, "detect IoU": {detect.BoxIoU, 1e-4},
+		"segment IoU": {*segment.MaskIoU, 2e-3}, // masks here are of 8 bits before they are stretched, there of 32
+	} {
+		want, ok := golden.Figures[name]
+		if !ok || !(math.Abs(f.got-want) <= f.tolerance) {
+			t.Errorf("%s is %.5f, want %.4f", name, f.got, want)
+		}
+		delete(golden.Figures, name)
+	}
+	if len(golden.Figures) > 0 || detect.Malformed == 0 || segment.Malformed == 0 {
+		t.Errorf("figures left: %v; malformed: %d and %d", golden.Figures, detect.Malformed, segment.Malformed)
 	}
 }

@@ -37,6 +37,11 @@ func openModel(c *cli.Context) (*paligemma.Model, error) {
 	if path == "" && c.Path("mmproj") != "" {
 		return nil, usagef("--mmproj goes with -m, the file of the language model")
 	}
+	return openModelFile(c, path)
+}
+
+// openModelFile is openModel for a path, which "" makes the embedded model.
+func openModelFile(c *cli.Context, path string) (*paligemma.Model, error) {
 	opts := &paligemma.Options{
 		Engine:    *engineOptions(c),
 		Projector: c.Path("mmproj"),

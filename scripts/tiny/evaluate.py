@@ -23,7 +23,8 @@ import model
 import tokenizer
 import vqvae
 
-OBJECT = re.compile(r"((?:<loc\d{4}>){4})((?:<seg\d{3}>){16})? ?([^<>;]*)")
+# Four loc, not more, and 16 seg or none.
+OBJECT = re.compile(r"(?<!>)((?:<loc\d{4}>){4})((?:<seg\d{3}>){16})?(?!<(?:loc|seg)) ?([^<>;]*)")
 MAX_NEW = 128
 
 
@@ -45,8 +46,9 @@ def box_iou(a, b):
 
 
 def match(found, truth):
-    """IoU of each true (label, box) with the found object that it gets, best pairs first; and which that is, or None."""
-    pairs = sorted(((box_iou(f[1], t[1]), i, j) for i, f in enumerate(found) for j, t in enumerate(truth) if f[0] == t[0]), reverse=True)
+    """IoU of each true (label, box) with the found object that it gets, best pairs first, then earlier ones; and which that is, or None."""
+    pairs = [(box_iou(f[1], t[1]), i, j) for i, f in enumerate(found) for j, t in enumerate(truth) if f[0] == t[0]]
+    pairs.sort(key=lambda p: -p[0])
     ious, partner, used = [0.0] * len(truth), [None] * len(truth), set()
     for value, i, j in pairs:
         if value > 0 and i not in used and partner[j] is None:
@@ -88,12 +90,12 @@ def score(lines, texts, vae, folder):
     exact, boxes, masks = collections.defaultdict(list), [], []
     right = found_count = true_count = 0
     for line, text in zip(lines, texts):
-        if line["kind"] not in ("detect", "segment"):
-            exact[line["kind"]].append(text == line["expected"])
+        if line["task"] not in ("detect", "segment"):
+            exact[line["task"]].append(text == line["expected"])
             continue
         found, truth = parse(text), list(zip(line["labels"], line["boxes"]))
         ious, partner = match(found, truth)
-        if line["kind"] == "detect":
+        if line["task"] == "detect":
             boxes += ious
             right += sum(v >= 0.5 for v in ious)
             found_count, true_count = found_count + len(found), true_count + len(truth)

@@ -2,9 +2,9 @@
 
     python heldout.py --vae FILE --out DIR --count 1000
 
-A line of data.jsonl: image, kind, prompt, expected; for detect and segment also boxes
-(ymin, xmin, ymax, xmax, fractions) and labels in the order of the answer; for segment
-masks, PNGs as large as the picture.
+data.jsonl is what `pgcli eval` reads: image, task, prompt, expected; for detect and
+segment also boxes (ymin, xmin, ymax, xmax, fractions) and labels in the order of the
+answer; for segment masks, PNGs as large as the picture.
 """
 
 import argparse
@@ -41,6 +41,17 @@ def pick(scene, what, rng):
         yield from rng.sample(these, min(count, len(these)))
 
 
+def line(task, what, name):
+    """What data.jsonl says of a task about picture `name`.png and its masks `name`-k.png."""
+    out = dict(image=f"{name}.png", task=task.kind, prompt=task.prompt, expected=task.answer)
+    if task.items:
+        out["boxes"] = [[round(float(v), 5) for v in what.boxes[k]] for k in task.items]
+        out["labels"] = [s.rsplit(">", 1)[1].strip() for s in task.answer.split(" ; ")]
+    if task.kind == "segment":
+        out["masks"] = [f"{name}-{k}.png" for k in task.items]
+    return out
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--vae", required=True)
@@ -54,18 +65,12 @@ def main():
             scene = scenes.compose(FIRST + i)
             image, visible = scenes.render(scene, SIDE)
             what = drawn(scene, visible, vae)
-            name = f"{i:04d}.png"
-            Image.fromarray(image).save(out / name)
+            name = f"{i:04d}"
+            Image.fromarray(image).save(out / f"{name}.png")
             for k, v in enumerate(visible):
-                Image.fromarray(v.astype(np.uint8) * 255).save(out / f"{i:04d}-{k}.png")
+                Image.fromarray(v.astype(np.uint8) * 255).save(out / f"{name}-{k}.png")
             for task in pick(scene, what, random.Random(i)):
-                line = dict(image=name, kind=task.kind, prompt=task.prompt, expected=task.answer)
-                if task.items:
-                    line["boxes"] = [[round(float(v), 5) for v in what.boxes[k]] for k in task.items]
-                    line["labels"] = [s.rsplit(">", 1)[1].strip() for s in task.answer.split(" ; ")]
-                if task.kind == "segment":
-                    line["masks"] = [f"{i:04d}-{k}.png" for k in task.items]
-                f.write(json.dumps(line) + "\n")
+                f.write(json.dumps(line(task, what, name)) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma/eval"
+)
+
+func compareCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "compare",
+		Usage:     "measure how far a model's file is from another, such as the one it was quantized from",
+		ArgsUsage: "A.gguf B.gguf DATA.jsonl",
+		Description: `Both models read the same answers, A's own likeliest ones, token by token, and
+are asked at each place what comes next. Prints the Kullback-Leibler divergence
+D(A||B) of B's distribution over all tokens from A's, in nats, and how often B's
+likeliest token is A's: over all places, those of words (and ends), of <loc> and
+of <seg> tokens. For detect and segment each also answers by itself: the boxes of
+B are compared with A's.
+
+DATA.jsonl is that of pgcli eval. Expected answers only matter with --expected.
+
+Examples:
+  pgcli compare model-f32.gguf model-q4_k_m.gguf data.jsonl --limit 500`,
+		Flags: slices.Concat(slices.DeleteFunc(modelFlags(), func(f cli.Flag) bool {
+			return slices.ContainsFunc(f.Names(), func(n string) bool { return n == "model" || n == "mmproj" })
+		}), dataFlags(), []cli.Flag{
+			&cli.BoolFlag{Name: "expected", Usage: "read the expected answers, the first of each, instead of A's own"},
+		}),
+		OnUsageError: wrongFlag,
+		Action:       compareAction,
+	}
+}
+
+func compareAction(c *cli.Context) error {
+	args := c.Args().Slice()
+	set, opts, err := dataSet(c, args, "A.gguf", "B.gguf", "DATA.jsonl")
+	if err != nil {
+		return err
+	}
+	a, err := openModelFile(c, args[0])
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	b, err := openModelFile(c, args[1])
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	done := opts.show(c, "comparing", set.Len())
+	report, err := eval.Compare(c.Context, a, b, set, &eval.CompareOptions{
+		MaxTokens: opts.MaxTokens, Failed: opts.Failed, Progress: opts.Progress, Expected: c.Bool("expected")})
+	done()
+	if report == nil {
+		return err
+	}
+	if c.Bool("json") {
+		return errors.Join(err, printJSON(c.App.Writer, report))
+	}
+	return errors.Join(err, printComparison(c.App.Writer, report))
+}
+
+func printComparison(w io.Writer, r *eval.Comparison) error {
+	if r.Partial {
+		fmt.Fprintf(w, "PARTIAL: stopped after %d of %d\n", r.Compared+r.Failed, r.Examples)
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "PLACES\tCOUNT\tKL MEAN\tMEDIAN\t99 %\tMAX\tSAME TOKEN")
+	for _, row := range []struct {
+		name string
+		d    eval.Divergence
+	}{{"all", r.All}, {"words", r.Words}, {"loc", r.Loc}, {"seg", r.Seg}} {
+		if d := row.d; d.Places > 0 {
+			fmt.Fprintf(table, "%s\t%d\t%.3g\t%.3g\t%.3g\t%.3g\t%.4f\n", row.name, d.Places, d.Mean, d.Median, d.P99, d.Max, d.Agreement)
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%d answers, %d left out; %.3f the same throughout; boxes: %d and %d, mean IoU %.3f, F1 %.3f\n",
+		r.Compared, r.Failed, r.Same, r.BoxesA, r.BoxesB, r.BoxIoU, r.F1)
+	return err
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma/eval"
+)
+
+// dataFlags are those of the commands that run models over a data set.
+func dataFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "limit", Usage: "stop after the first `lines` of the data set (0: all)"},
+		&cli.IntFlag{Name: "predict", Aliases: []string{"n"}, Value: eval.DefaultMaxTokens, Usage: "`tokens` of an answer at most"},
+		&cli.BoolFlag{Name: "keep-going", Usage: "leave out and count what fails, such as a picture that is missing"},
+		&cli.BoolFlag{Name: "json", Usage: "print a JSON object"},
+	}
+}
+
+func evalCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "eval",
+		Usage:     "measure a model on a data set",
+		ArgsUsage: "DATA.jsonl",
+		Description: `Asks the questions of a file with a JSON object on each line:
+  image     path of the picture, from the file's folder
+  prompt    as the model is asked
+  expected  the answer, or a list of answers that are right
+  task      caption, answer, ocr, detect or segment (default: by the prompt)
+  boxes, labels, masks
+            of detect and segment: [[ymin, xmin, ymax, xmax], ...] as fractions,
+            names, and pictures as large as the one asked about, bright inside
+            (default: what expected spells)
+
+Prints for each task, from 0 to 1: EXACT, answers that are as expected to the
+letter; VQA, accuracy by the rules of the VQA challenge; ANLS; CIDEr, which is
+CIDEr-D from 0 to 10, words cut at spaces; BOX and MASK, mean intersection over
+union of what is there; F1 of finding it with 0.5 or more; BAD, answers to detect
+and segment that hold something else; CUT, answers that reached -n; and the mean
+time of an answer, without that of its picture.
+
+Examples:
+  pgcli eval data.jsonl -m model.gguf
+  pgcli eval data.jsonl -m model.gguf --limit 200 --out answers.jsonl --json >report.json`,
+		Flags: slices.Concat(modelFlags(), dataFlags(), []cli.Flag{
+			&cli.PathFlag{Name: "out", Usage: "`file` to write each answer to, with its scores, as JSON lines"},
+			&cli.BoolFlag{Name: "force", Usage: "replace the file of --out if it exists"},
+			grammarFlag("off"),
+		}),
+		OnUsageError: wrongFlag,
+		Action:       evalAction,
+	}
+}
+
+func evalAction(c *cli.Context) error {
+	set, opts, err := dataSet(c, c.Args().Slice(), "DATA.jsonl")
+	if err != nil {
+		return err
+	}
+	g, err := grammar(c, "detect x")
+	if err != nil {
+		return err
+	}
+	opts.Grammar = g != nil
+	model, err := openModel(c)
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	var answers *answerFile
+	if path := c.Path("out"); path != "" {
+		if answers, err = createAnswers(path, c.Bool("force")); err != nil {
+			return err
+		}
+		opts.Answered = answers.write
+	}
+	done := opts.show(c, "asking", set.Len())
+	report, err := eval.Run(c.Context, model, set, &opts.Options)
+	done()
+	if answers != nil {
+		err = errors.Join(err, answers.close(c.App.ErrWriter, report != nil && !report.Partial))
+	}
+	if report == nil {
+		return err
+	}
+	if c.Bool("json") {
+		return errors.Join(err, printJSON(c.App.Writer, report))
+	}
+	return errors.Join(err, printReport(c.App.Writer, report))
+}
+
+// dataOptions are an evaluation's, and whether to go on after failures.
+type dataOptions struct {
+	eval.Options
+	keepGoing bool
+}
+
+// dataSet reads the data set that is the last of the arguments named.
+func dataSet(c *cli.Context, args []string, names ...string) (*eval.DataSet, dataOptions, error) {
+	var o dataOptions
+	switch n := c.Int("predict"); {
+	case len(args) < len(names):
+		return nil, o, usagef("no %s to read; see pgcli %s --help", names[len(args)], c.Command.Name)
+	case len(args) > len(names):
+		return nil, o, usagef("%q follow %s", args[len(names):], args[len(names)-1])
+	case n < 1:
+		return nil, o, usagef("--predict is %d, want 1 or more", n)
+	case c.Int("limit") < 0:
+		return nil, o, usagef("--limit is %d, want 0 or more", c.Int("limit"))
+	}
+	o.MaxTokens, o.keepGoing = c.Int("predict"), c.Bool("keep-going")
+	set, err := eval.Open(args[len(args)-1], c.Int("limit"))
+	return set, o, err
+}
+
+// show reports progress and failures on standard error.
+func (o *dataOptions) show(c *cli.Context, what string, total int) (done func()) {
+	report, log, done := counting(c.App.ErrWriter, what, total)
+	o.Progress = report
+	if o.keepGoing {
+		o.Failed = func(err error) { fmt.Fprintf(log, "pgcli: left out: %v\n", err) }
+	}
+	return done
+}
+
+func printJSON(w io.Writer, v any) error {
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	return out.Encode(v)
+}
+
+func printReport(w io.Writer, r *eval.Report) error {
+	if r.Partial {
+		fmt.Fprintf(w, "PARTIAL: stopped after %d of %d\n", r.Answered+r.Failed, r.Examples)
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TASK\tCOUNT\tEXACT\tVQA\tANLS\tCIDEr\tBOX\tF1\tMASK\tBAD\tCUT\tTIME")
+	for _, t := range r.Tasks {
+		var box, f1, mask, bad = "-", "-", "-", "-"
+		if o := t.Objects; o != nil {
+			box, f1, mask, bad = number(&o.BoxIoU), number(&o.F1), number(o.MaskIoU), fmt.Sprint(o.Malformed)
+		}
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%.1f ms\n", t.Task, t.Count, number(&t.Exact),
+			number(t.VQA), number(t.ANLS), number(t.CIDEr), box, f1, mask, bad, t.Cut, ms(t.Time))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, t := range r.Tasks {
+		if o := t.Objects; o != nil && o.Found > 0 {
+			fmt.Fprintf(w, "%s: %d things, %d found; precision %.3f in the upper half of scores, %.3f in the lower; average precision %.3f\n",
+				t.Task, o.Truth, o.Found, o.UpperPrecision, o.LowerPrecision, o.AveragePrecision)
+		}
+	}
+	_, err := fmt.Fprintf(w, "%d answered, %d left out; %d pictures, mean %.1f ms to encode, %.1f ms with all questions\n",
+		r.Answered, r.Failed, r.Pictures, ms(r.Encode), ms(r.Picture))
+	return err
+}
+
+// number prints a measure, if there is one.
+func number(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.3f", *v)
+}
+
+// An answerFile is written as FILE.partial, and gets its name when it is whole.
+type answerFile struct {
+	path string
+	file *os.File
+	out  *json.Encoder
+}
+
+func createAnswers(path string, replace bool) (*answerFile, error) {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) && !replace {
+		return nil, errors.Join(err, fmt.Errorf("%s exists already; --force replaces it", path))
+	}
+	f, err := os.Create(path + ".partial")
+	if err != nil {
+		return nil, fmt.Errorf("answers: %w", err)
+	}
+	a := &answerFile{path: path, file: f, out: json.NewEncoder(f)}
+	a.out.SetEscapeHTML(false) // tokens such as <loc0512> stay readable
+	return a, nil
+}
+
+func (a *answerFile) write(v *eval.Answered) error { return a.out.Encode(v) }
+
+// close names the file, if it is whole.
+func (a *answerFile) close(w io.Writer, whole bool) error {
+	if !whole {
+		fmt.Fprintf(w, "pgcli: answers so far are in %s\n", a.file.Name())
+		return a.file.Close()
+	}
+	err := errors.Join(a.file.Sync(), a.file.Close())
+	if err == nil {
+		err = os.Rename(a.file.Name(), a.path)
+	}
+	if err != nil {
+		return fmt.Errorf("answers: %w", err)
+	}
+	return nil
+}
