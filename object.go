@@ -82,8 +82,10 @@ func (o Object) MarshalJSON() ([]byte, error) {
 // in the order of the answer, and what of it is none. A zero size leaves Pixels
 // and Mask empty. Result.Objects has them already.
 //
-// The score of an object is the geometric mean of the probabilities of its four
-// coordinates.
+// The score of an object estimates how well its box fits: the intersection over
+// union with the thing, if each edge is as far off as the model's own
+// distribution has it on average. With that distance e, Token.Spread, it is
+// exp(-(e(y0)+e(y1))/height - (e(x0)+e(x1))/width), all in steps of loc tokens.
 func (m *Model) Objects(tokens []Token, size image.Point) ([]Object, []Problem) {
 	var text strings.Builder
 	ends := make([]int, len(tokens)) // of each token, in bytes
@@ -99,7 +101,7 @@ func (m *Model) Objects(tokens []Token, size image.Point) ([]Object, []Problem) 
 	objects := m.objects(found, size)
 	for i, o := range found {
 		first, last := inTokens(o.Corners())
-		objects[i].Score = score(tokens[first:last])
+		objects[i].Score = score(tokens[first:last], o.Loc)
 		objects[i].First, objects[i].Last = inTokens(o.Span)
 	}
 	problems := reported(wrong, text.String())
@@ -151,13 +153,4 @@ func reported(wrong []locseg.Problem, text string) []Problem {
 		list = append(list, Problem{Reason: p.Reason, Text: text[p.First:p.Last], First: p.First, Last: p.Last})
 	}
 	return list
-}
-
-// score rates an object by the tokens of its box.
-func score(corners []Token) float32 {
-	sum := 0.0
-	for _, t := range corners {
-		sum += float64(t.LogProb)
-	}
-	return float32(math.Exp(sum / 4))
 }

@@ -87,12 +87,12 @@ func TestObjectTokens(t *testing.T) {
 	m := &Model{opts: Options{LocScale: 1024}}
 	var tokens []Token
 	for i, text := range []string{"oh ", "<loc0001>", "<loc0002>", "<loc0512>", "<loc1023>", " gro", "", "ße Katze ;", " ", "<loc0001>", "<loc0002>", " x"} {
-		tokens = append(tokens, Token{ID: int32(i), Text: text, LogProb: -float32(i)})
+		tokens = append(tokens, Token{ID: int32(i), Text: text, Spread: float32(i)})
 	}
 	objects, problems := m.Objects(tokens, image.Pt(100, 200))
 	want := []Object{{
 		Label: "große Katze", Box: Box{2. / 1024, 1. / 1024, 1023. / 1024, 0.5}, Pixels: image.Rect(0, 0, 100, 100),
-		Score: float32(math.Exp(-2.5)), First: 1, Last: 8,
+		Score: float32(math.Exp(-(1.+3)/511 - (2.+4)/1021)), First: 1, Last: 8,
 	}}
 	if !reflect.DeepEqual(objects, want) {
 		t.Errorf("objects are %+v, want %+v", objects, want)
@@ -134,11 +134,11 @@ func FuzzObjects(f *testing.F) {
 		start := 0
 		for i := range text {
 			if cuts>>(i%64)&1 == 1 {
-				tokens = append(tokens, Token{Text: text[start:i], LogProb: -1})
+				tokens = append(tokens, Token{Text: text[start:i], Spread: 1})
 				start = i
 			}
 		}
-		tokens = append(tokens, Token{Text: text[start:], LogProb: -1})
+		tokens = append(tokens, Token{Text: text[start:], Spread: 1})
 		spelled := func(first, last int) string {
 			var b strings.Builder
 			for _, x := range tokens[first:last] {
@@ -157,7 +157,7 @@ func FuzzObjects(f *testing.F) {
 			if got.Label != o.Label || got.Pixels != o.Pixels || !strings.Contains(spelled(got.First, got.Last), text[o.First:o.Last]) {
 				t.Errorf("object %+v as text, %+v as tokens", o, got)
 			}
-			if !(got.Score > 0 && got.Score < 1) || !got.Pixels.In(image.Rect(0, 0, 640, 480)) {
+			if !(got.Score >= 0 && got.Score < 1) || !got.Pixels.In(image.Rect(0, 0, 640, 480)) {
 				t.Errorf("object %+v", got)
 			}
 		}

@@ -19,6 +19,10 @@ type Token struct {
 	ID      int32   `json:"id"`
 	Text    string  `json:"text"`    // whole characters; "" while one is incomplete
 	LogProb float32 `json:"logprob"` // natural logarithm, by the model's own softmax over all tokens, or those that a grammar allows
+
+	// Spread is, of a loc token, how far a loc token drawn by the same softmax is
+	// from it on average: less than 1024. It is 0 for others.
+	Spread float32 `json:"spread,omitempty"`
 }
 
 // A Stop says why an answer ended.
@@ -153,11 +157,11 @@ func (s *Session) generate(ctx context.Context, sm *sampler, yield func(Token) b
 			s.stop = StopLength
 			break
 		}
-		id, logProb, err := s.choose(ctx, sm, state)
+		t, err := s.choose(ctx, sm, state)
 		if err != nil {
 			return err
 		}
-		if id == s.model.tok.EOS() {
+		if t.ID == s.model.tok.EOS() {
 			s.stop = StopEOS
 			break
 		}
@@ -166,12 +170,13 @@ func (s *Session) generate(ctx context.Context, sm *sampler, yield func(Token) b
 			break
 		}
 		if state != nil {
-			if state, err = advance(state, id); err != nil {
+			if state, err = advance(state, t.ID); err != nil {
 				return fmt.Errorf("paligemma: %w", err)
 			}
 		}
-		s.pending, s.answer = id, append(s.answer, id)
-		if !yield(Token{ID: id, Text: s.text.Push(id), LogProb: logProb}) {
+		s.pending, s.answer = t.ID, append(s.answer, t.ID)
+		t.Text = s.text.Push(t.ID)
+		if !yield(t) {
 			return nil
 		}
 	}
@@ -183,23 +188,27 @@ func (s *Session) generate(ctx context.Context, sm *sampler, yield func(Token) b
 
 // choose computes the token that was chosen last, if it is not in the cache
 // yet, and chooses the next, one that the grammar's state allows if there is
-// one. When it fails it may be called again.
-func (s *Session) choose(ctx context.Context, sm *sampler, state State) (id int32, logProb float32, err error) {
+// one. Text is left out. When it fails it may be called again.
+func (s *Session) choose(ctx context.Context, sm *sampler, state State) (Token, error) {
 	start := time.Now()
 	defer func() { s.decoding += time.Since(start) }()
 	if err := s.settle(ctx); err != nil {
-		return 0, 0, fmt.Errorf("paligemma: generate: %w", err)
+		return Token{}, fmt.Errorf("paligemma: generate: %w", err)
 	}
 	among := s.model.everything()
 	if state != nil {
 		among = state.Allowed()
 		if err := checkAllowed(among, s.model.cfg.Vocabulary); err != nil {
-			return 0, 0, fmt.Errorf("paligemma: %w", err)
+			return Token{}, fmt.Errorf("paligemma: %w", err)
 		}
 	}
 	logits, err := s.logits(ctx, among)
 	if err != nil {
-		return 0, 0, fmt.Errorf("paligemma: generate: %w", err)
+		return Token{}, fmt.Errorf("paligemma: generate: %w", err)
 	}
-	return sm.next(logits, among, len(s.answer))
+	id, logProb, err := sm.next(logits, among, len(s.answer))
+	if err != nil {
+		return Token{}, err
+	}
+	return Token{ID: id, LogProb: logProb, Spread: s.model.spread(logits, among, id)}, nil
 }
