@@ -38,6 +38,19 @@
 // [OCR], [Detect] and [Segment] spell them. Pretrained ("pt") checkpoints are
 // made to be fine-tuned; "mix" checkpoints answer as they are.
 //
+// # Boxes and masks
+//
+// What an answer points at is in [Result].Objects: labels, boxes in fractions
+// and pixels, masks as alpha if the file has a mask decoder, and scores to rank
+// them by. What looks like an object and is none is in [Result].Problems; with
+// [Sampling].Grammar there is nothing of that kind.
+//
+//	p := paligemma.Segment("cat")
+//	r, err := m.Run(ctx, img, p, &paligemma.Sampling{Grammar: p.Grammar()})
+//	for _, o := range r.Objects {
+//		draw.DrawMask(dst, o.Pixels, red, image.Point{}, o.Mask, o.Pixels.Min, draw.Over)
+//	}
+//
 // # Memory, threads, devices
 //
 // The file is mapped, and its tensors are used in place on the CPU, except

@@ -163,6 +163,27 @@ func ExampleSession_Tokens() {
 	// length
 }
 
+func ExampleModel_ParseObjects() {
+	dir, path := tinyModel()
+	defer os.RemoveAll(dir)
+	model, err := paligemma.Open(path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	answer := "<loc0256><loc0128><loc0768><loc0512> cat ; <loc0100><loc0200> dog"
+	objects, problems := model.ParseObjects(answer, image.Pt(640, 480))
+	for _, o := range objects {
+		fmt.Println(o.Label, o.Box, o.Pixels)
+	}
+	for _, p := range problems {
+		fmt.Printf("%s: %q\n", p.Reason, p.Text)
+	}
+	// Output:
+	// cat {0.125 0.25 0.5 0.75} (80,120)-(320,360)
+	// 2 loc, want 4: "<loc0100><loc0200> dog"
+}
+
 func ExampleModel_PromptIDs() {
 	dir, path := tinyModel()
 	defer os.RemoveAll(dir)
