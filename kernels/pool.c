@@ -128,8 +128,9 @@ void pg_pool_run(pg_pool *p, pg_kernel kernel, const void *op) {
 		atomic_store_explicit(&p->team.counter[i].next, 0, memory_order_relaxed);
 	begin(p, kernel, op);
 	kernel(op, 0, &p->team);
-	while (atomic_load_explicit(&p->left, memory_order_acquire) > 0)
-		until_changes(&p->left, atomic_load_explicit(&p->left, memory_order_relaxed));
+	int left;
+	while ((left = atomic_load_explicit(&p->left, memory_order_acquire)) > 0)
+		until_changes(&p->left, left);
 }
 
 void pg_pool_free(pg_pool *p) {
