@@ -3,7 +3,7 @@
 
 GO      ?= go
 BIN     := bin/pgcli
-SOURCES := $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h' | grep -v '^./\.')
+SOURCES := $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h' | grep -v '^./\.') $(wildcard models/*.gguf cmd/pgcli/demo/*)
 
 # ggml compiled for this processor, with the weight layouts its fastest
 # products need. Without these it is compiled for the oldest x86-64. Products

@@ -30,9 +30,9 @@ func TestEncodeMask(t *testing.T) {
 	for _, c := range cases {
 		mask := image.NewAlpha(image.Rect(c.Box[0], c.Box[1], c.Box[2], c.Box[3]))
 		for i := range mask.Pix {
-			mask.Pix[i] = opaque - 1
+			mask.Pix[i] = 127
 			if c.Bits[i/8]<<(i%8)&0x80 != 0 {
-				mask.Pix[i] = opaque
+				mask.Pix[i] = 128
 			}
 		}
 		got := EncodeMask(mask, image.Pt(c.Width, c.Height))

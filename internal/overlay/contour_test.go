@@ -23,7 +23,7 @@ func TestContours(t *testing.T) {
 		all := contours(mask)
 		for y := mask.Rect.Min.Y - 1; y <= mask.Rect.Max.Y; y++ {
 			for x := mask.Rect.Min.X - 1; x <= mask.Rect.Max.X; x++ {
-				want := mask.AlphaAt(x, y).A >= opaque
+				want := mask.AlphaAt(x, y).A >= 128
 				if got := within(all, float32(x)+0.5, float32(y)+0.5); got != want {
 					t.Fatalf("mask %d, %v: pixel (%d, %d) of alpha %d: inside is %v", n, mask.Rect, x, y, mask.AlphaAt(x, y).A, got)
 				}
@@ -67,6 +67,17 @@ func TestContoursKnown(t *testing.T) {
 	ring.SetAlpha(1, 1, color.Alpha{})
 	if got := contours(ring); len(got) != 2 || signedArea(got[0])*signedArea(got[1]) >= 0 {
 		t.Errorf("a ring has outlines %v, want one and a hole the other way round", got)
+	}
+}
+
+// TestContoursApart checks that things that touch at a corner are two.
+func TestContoursApart(t *testing.T) {
+	for _, pix := range [][]uint8{{255, 0, 0, 255}, {0, 255, 255, 0}} {
+		mask := image.NewAlpha(image.Rect(0, 0, 2, 2))
+		copy(mask.Pix, pix)
+		if got := contours(mask); len(got) != 2 {
+			t.Errorf("mask %v has outlines %v, want two", pix, got)
+		}
 	}
 }
 

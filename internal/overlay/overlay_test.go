@@ -118,7 +118,7 @@ func TestDrawMask(t *testing.T) {
 	mask := disc(box)
 	for y := 190; y < 210; y++ {
 		for x := 190; x < 210; x++ {
-			mask.SetAlpha(x, y, color.Alpha{A: opaque - 1})
+			mask.SetAlpha(x, y, color.Alpha{A: 127})
 		}
 	}
 	out := draws(t, canvas(400, 400), Object{Box: box, Mask: mask})
@@ -138,6 +138,20 @@ func TestDrawMask(t *testing.T) {
 	} {
 		if got := out.RGBAAt(want.x, want.y); got != want.c {
 			t.Errorf("%s at (%d, %d) is %v, want %v", want.what, want.x, want.y, got, want.c)
+		}
+	}
+}
+
+// TestDrawTallMask looks for gaps in an outline that is drawn in several bands.
+func TestDrawTallMask(t *testing.T) {
+	mask := image.NewAlpha(image.Rect(40, 3, 60, 1990))
+	for i := range mask.Pix {
+		mask.Pix[i] = 128
+	}
+	out := draws(t, canvas(100, 2000), Object{Mask: mask})
+	for y := mask.Rect.Min.Y + 1; y < mask.Rect.Max.Y-1; y++ {
+		if got := out.RGBAAt(40, y); got != colors[0] {
+			t.Fatalf("outline at row %d is %v, want %v", y, got, colors[0])
 		}
 	}
 }
