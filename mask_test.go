@@ -102,6 +102,26 @@ func TestMasks(t *testing.T) {
 	}
 }
 
+// TestMaskTensorsStayOut checks that the engine is not given what it does not
+// compute with.
+func TestMaskTensorsStayOut(t *testing.T) {
+	p := maskParts(t)
+	file := p.file(t)
+	f, err := gguf.New(bytes.NewReader(file), int64(len(file)))
+	must(t, err)
+	defer f.Close()
+	list, err := specs(f)
+	must(t, err)
+	for _, s := range list {
+		if isMask(s.Name) {
+			t.Errorf("the engine gets %s", s.Name)
+		}
+	}
+	if want := len(p.tensors) - len(locseg.Weights(512)); len(list) != want {
+		t.Errorf("the engine gets %d tensors, want %d", len(list), want)
+	}
+}
+
 // TestBadMaskDecoder opens files whose mask decoder is not whole.
 func TestBadMaskDecoder(t *testing.T) {
 	change := func(p *parts, name string, f func(x *gguf.Tensor)) {
