@@ -68,6 +68,18 @@ bench: toolchain ## what BENCHMARKS.md reports
 bench-full: ## the 3B at full size with random weights: needs 12 GB and half an hour
 	scripts/fullsize.sh build/full
 
+HELD       := build/heldout
+CHECKPOINT ?= models/tiny
+LIMIT      ?= 0
+PYTHON     ?= python3
+
+.PHONY: tiny-table
+tiny-table: toolchain $(HELD)/data.jsonl ## quality of the tiny model in every type: LIMIT=1300 takes 20 minutes, all two hours
+	$(GO) run ./scripts/tinytable -checkpoint $(CHECKPOINT) -mask-decoder models/tiny/vae.npz -data $(HELD)/data.jsonl -limit $(LIMIT)
+
+$(HELD)/data.jsonl: # scripts/tiny/README.md says what Python needs
+	$(PYTHON) scripts/tiny/heldout.py --vae models/tiny/vae.npz --out $(HELD)
+
 .PHONY: clean
 clean: ## removes what was built
 	rm -rf bin build

@@ -159,6 +159,17 @@ func mean(v []float64) float64 {
 	return sum / float64(max(1, len(v)))
 }
 
+// TestComparePairs: A's boxes are those that are there.
+func TestComparePairs(t *testing.T) {
+	var c comparer
+	cat, dog := object("cat", 0, 0, 0, 1, 1), object("dog", 0, 0, 0, 1, 1)
+	c.pair([]paligemma.Object{cat, dog, dog}, []paligemma.Object{cat})
+	c.pair(nil, []paligemma.Object{object("cow", 0, 0, 0, 1, 1)})
+	if r := c.report(); r.BoxesA != 3 || r.BoxesB != 2 || math.Abs(r.BoxIoU-1.0/3) > 1e-9 || math.Abs(r.F1-0.4) > 1e-9 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestCompareFullContext: an answer ends where a session has no more room.
 func TestCompareFullContext(t *testing.T) {
 	a := open(t, "f32")

@@ -35,14 +35,14 @@ func TestObjects(t *testing.T) {
 		object("cat", 0.9, 0, 0, 0.5, 0.5), object("cow", 0.8, 0.5, 0.5, 1, 1)}}
 	sum.text(first, nil)
 	sum.objects(first, nil, truth{things: []metrics.Thing{cat, dog}})
-	// One found with an IoU of a quarter, low score; the answer has a problem.
-	second := &Answered{Example: &Example{Task: Detect}, Text: "x", Objects: []paligemma.Object{object("dog", 0.1, 0.5, 0.5, 0.75, 0.75)}}
+	// One that is there, but with an IoU below a half; the answer has a problem.
+	second := &Answered{Example: &Example{Task: Detect}, Text: "x", Objects: []paligemma.Object{object("dog", 0.1, 0.5, 0.5, 0.875, 0.75)}}
 	sum.text(second, nil)
 	sum.objects(second, []paligemma.Problem{{}}, truth{things: []metrics.Thing{dog}})
 
 	r := sum.report(Detect)
 	o := *r.Objects
-	want := ObjectReport{Truth: 3, Found: 3, BoxIoU: 1.25 / 3, F1: 1.0 / 3, Malformed: 1, UpperPrecision: 1, AveragePrecision: 1.0 / 3}
+	want := ObjectReport{Truth: 3, Found: 3, BoxIoU: 1.375 / 3, F1: 1.0 / 3, Malformed: 1, UpperPrecision: 1, AveragePrecision: 1.0 / 3}
 	if r.Count != 2 || math.Abs(o.BoxIoU-want.BoxIoU) > 1e-9 || math.Abs(o.F1-want.F1) > 1e-9 {
 		t.Errorf("%+v, want %+v", o, want)
 	}
@@ -50,7 +50,7 @@ func TestObjects(t *testing.T) {
 	if o != want {
 		t.Errorf("%+v, want %+v", o, want)
 	}
-	if first.BoxIoUs[0] != 1 || first.BoxIoUs[1] != 0 || second.BoxIoUs[0] != 0.25 {
+	if first.BoxIoUs[0] != 1 || first.BoxIoUs[1] != 0 || second.BoxIoUs[0] != 0.375 {
 		t.Errorf("IoUs %v, %v", first.BoxIoUs, second.BoxIoUs)
 	}
 }

@@ -9,6 +9,7 @@ answer; for segment masks, PNGs as large as the picture.
 
 import argparse
 import json
+import os
 import pathlib
 import random
 
@@ -60,7 +61,8 @@ def main():
     args = parser.parse_args()
     out, vae = pathlib.Path(args.out), vqvae.load(args.vae)
     out.mkdir(parents=True, exist_ok=True)
-    with open(out / "data.jsonl", "w") as f:
+    temporary = out / "data.jsonl.tmp"
+    with open(temporary, "w") as f:
         for i in range(args.count):
             scene = scenes.compose(FIRST + i)
             image, visible = scenes.render(scene, SIDE)
@@ -71,6 +73,7 @@ def main():
                 Image.fromarray(v.astype(np.uint8) * 255).save(out / f"{name}-{k}.png")
             for task in pick(scene, what, random.Random(i)):
                 f.write(json.dumps(line(task, what, name)) + "\n")
+    os.replace(temporary, out / "data.jsonl")
 
 
 if __name__ == "__main__":
