@@ -19,7 +19,7 @@ type Object struct {
 	// (0, 0); empty if its size is not known, or if the box is less than a pixel.
 	Pixels image.Rectangle
 
-	// Mask is the outline inside Pixels: opaque is the thing, from 128 on it is
+	// Mask covers Pixels, a byte each: opaque is the thing, from 128 on it is
 	// meant to count. It is nil unless the answer has one, the model has a mask
 	// decoder, and Pixels has at least one pixel and at most Options.MaxPixels.
 	Mask *image.Alpha
@@ -28,7 +28,7 @@ type Object struct {
 	// the answer has none.
 	Codes []int
 
-	// Score ranks the objects of answers, from 0 to 1: see Model.Objects. It is
+	// Score estimates how well the box fits, from 0 to 1: see Model.Objects. It is
 	// 0 for those of a text.
 	Score float32
 
