@@ -97,7 +97,11 @@ func Draw(img image.Image, objects []Object, style Style) (*image.RGBA, error) {
 	}
 	for _, m := range marks {
 		if m.Mask != nil { // nothing but labels leaves the box
-			stroke(dst.SubImage(m.Mask.Rect).(draw.Image), contours(m.Mask), float32(s.line), m.color)
+			within, outlines := dst.SubImage(m.Mask.Rect).(draw.Image), contours(m.Mask)
+			if s.line > 1 {
+				stroke(within, outlines, 1.8*float32(s.line), shade)
+			}
+			stroke(within, outlines, float32(s.line), m.color)
 		}
 		frame(dst, m.Box, s.line, m.color)
 	}
@@ -143,8 +147,10 @@ func tint(dst *image.RGBA, mask *image.Alpha, c color.RGBA) {
 	}
 }
 
-// frame draws a box's outline, inside of it. A thin darker line within sets it
-// off from a picture of its own colour.
+// shade is beside lines, to set them off from a picture of their own colour.
+var shade = color.RGBA{A: 0x50}
+
+// frame draws a box's outline, inside of it, and a thin shade within.
 func frame(dst draw.Image, box image.Rectangle, line int, c color.RGBA) {
 	ring := func(r image.Rectangle, width int, c color.Color) image.Rectangle {
 		inner := r.Inset(width)
@@ -159,6 +165,6 @@ func frame(dst draw.Image, box image.Rectangle, line int, c color.RGBA) {
 		return inner
 	}
 	if inner := ring(box, line, c); !inner.Empty() && line > 1 {
-		ring(inner, (line+2)/4, color.RGBA{A: 0x50})
+		ring(inner, (line+2)/4, shade)
 	}
 }
