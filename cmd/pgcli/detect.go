@@ -13,8 +13,8 @@ import (
 func detectCommand() *cli.Command {
 	return findCommand("detect", "find things in a picture: a box around each", paligemma.Detect, `
 Prints label, score and box in pixels (left, top, right, bottom) of each thing
-found, the columns apart by tabs unless standard output is a terminal. Scores
-rank what was found, from 0 to 1.
+found: a table on a terminal, elsewhere lines with tabs between the fields. A
+score estimates how well the box fits, from 0 to 1.
 
 Examples:
   pgcli detect photo.jpg cat dog
