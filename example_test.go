@@ -212,3 +212,45 @@ func ExamplePrompt() {
 	// detect cat ; dog
 	// segment left cat
 }
+
+// Any answer of this model is an object of the prompt's, although its weights
+// are random.
+func ExamplePrompt_Grammar() {
+	dir, path := tinyModel()
+	defer os.RemoveAll(dir)
+	model, err := paligemma.Open(path, &paligemma.Options{Threads: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+
+	prompt := paligemma.Detect("cat", "dog")
+	result, err := model.Run(context.Background(), photo(), prompt, &paligemma.Sampling{Grammar: prompt.Grammar(), MaxTokens: 6})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, o := range result.Objects {
+		fmt.Printf("%s at %v\n", o.Label, o.Pixels)
+	}
+	// Output:
+	// cat at (56,50)-(75,58)
+}
+
+func ExampleOneOf() {
+	dir, path := tinyModel()
+	defer os.RemoveAll(dir)
+	model, err := paligemma.Open(path, &paligemma.Options{Threads: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+
+	result, err := model.Run(context.Background(), photo(), paligemma.Answer("en", "is it day?"),
+		&paligemma.Sampling{Grammar: paligemma.OneOf("yes", "no")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Text, result.Stop)
+	// Output:
+	// yes eos
+}
