@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/internal/gemma"
+	"github.com/pgcli/paligemma/models"
 )
 
 // TestHeadRows: ranges are whole in one run each, long ones aligned, close ones
@@ -221,6 +224,54 @@ func TestSamples(t *testing.T) {
 	if objects < count {
 		t.Errorf("%d answers have only %d objects", count, objects)
 	}
+}
+
+// TestGrammarKeepsAnswers asks the embedded model, which is trained, with and
+// without a grammar: an answer that was well-formed stays as it was.
+func TestGrammarKeepsAnswers(t *testing.T) {
+	file, err := models.Tiny()
+	if err != nil {
+		t.Skip(err)
+	}
+	e := anyEngine(t)
+	m, err := New(file, &Options{Engine: e, Threads: 1})
+	must(t, err)
+	t.Cleanup(func() { must(t, m.Close()) })
+	s := newSession(t, m)
+	kept := 0
+	for _, name := range []string{"scene-05.jpg", "scene-21.jpg", "scene-44.jpg"} {
+		f, err := os.Open(filepath.Join("cmd/pgcli/demo", name))
+		must(t, err)
+		img, err := m.ReadImage(f)
+		must(t, errors.Join(err, f.Close()))
+		images := encodeAll(t, m, []image.Image{img})
+		for _, form := range []form{
+			{[]string{"circle"}, false}, {[]string{"star", "heart"}, false}, {[]string{"moon"}, false},
+			{[]string{"square"}, true}, {[]string{"heart"}, true}, {[]string{"red circle"}, true},
+		} {
+			p := Detect(form.labels...)
+			if form.masks {
+				p = Segment(form.labels...)
+			}
+			free, err := s.Run(t.Context(), images, p, &Sampling{MaxTokens: 100})
+			must(t, err)
+			bound, err := s.Run(t.Context(), images, p, &Sampling{MaxTokens: 100, Grammar: p.Grammar()})
+			must(t, err)
+			if free.Stop == StopEOS && form.check(free.Text) == nil {
+				kept++
+				if bound.Text != free.Text || bound.Stop != StopEOS {
+					t.Errorf("%s: %s: %q without the grammar, %q with it", name, p, free.Text, bound.Text)
+				}
+			}
+			if err := form.check(bound.Text); err != nil && bound.Stop == StopEOS {
+				t.Errorf("%s: %s: %v", name, p, err)
+			}
+		}
+	}
+	if kept < 9 {
+		t.Errorf("only %d of 18 answers are well-formed without the grammar", kept)
+	}
+	t.Logf("%d of 18 answers are well-formed without the grammar", kept)
 }
 
 // TestGrammarInParts leaves the loop after every few tokens, within boxes and

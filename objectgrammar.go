@@ -14,7 +14,9 @@ import (
 // one of the labels. Labels are cut into tokens as in training. Without any,
 // objects have none.
 //
-// MaxTokens or a full context can end an answer within an object.
+// That makes answers well-formed, not right: a model that would name something
+// else is made to choose a label. MaxTokens or a full context can still end an
+// answer within an object.
 func Boxes(labels ...string) Grammar { return objectGrammar{labels, 0} }
 
 // Masks allows what models were trained to answer to [Segment]: as Boxes, with
