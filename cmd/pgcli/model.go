@@ -22,7 +22,7 @@ func modelFlags() []cli.Flag {
 		&cli.PathFlag{Name: "mmproj", Usage: "GGUF `file` of the vision tower, when it is apart"},
 		&cli.IntFlag{Name: "ctx-size", Aliases: []string{"c"}, Usage: "`tokens` of picture, prompt and answer (0: those of a picture + 512)"},
 		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Value: 512, Usage: "prompt `tokens` computed at a time"},
-		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU `threads` (0: one per processor)"},
+		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU `threads` (0: one per processor, 1 for the embedded model)"},
 		&cli.StringFlag{Name: "device", Usage: "`device` to run on, a name from pgcli devices (default: the CPU)"},
 		&cli.IntFlag{Name: "gpu-layers", Aliases: []string{"ngl"}, Usage: "0 keeps the model on the CPU; any other `number` takes the first GPU, whole"},
 		&cli.StringFlag{Name: "cache-type", Value: "f16", Usage: "`type` of the key-value cache: f16 or f32"},
@@ -90,6 +90,9 @@ func openEmbedded(c *cli.Context, opts *paligemma.Options) (*paligemma.Model, er
 	if c.App.Metadata[said] == nil {
 		c.App.Metadata[said] = true
 		fmt.Fprintln(c.App.ErrWriter, "pgcli: no -m: using the embedded tiny model, which knows drawn shapes and short words")
+	}
+	if opts.Threads == 0 {
+		opts.Threads = 1 // ggml's threads spin while they wait, which on a busy machine costs more than all the work
 	}
 	return paligemma.New(file, opts)
 }
