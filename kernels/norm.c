@@ -1,0 +1,12 @@
+#include "vector.h"
+
+enum { COLUMNS = 4 }; // that a thread takes at a time
+
+void pg_norm_run(const void *p, int ith, pg_team *team) {
+	(void)ith;
+	const pg_norm *op = p;
+	const pg_vectors *v = pg_vectors_of(op->level);
+	for (int64_t first; (first = pg_take(team, 0, COLUMNS)) < op->n;)
+		for (int64_t i = first; i < op->n && i < first + COLUMNS; i++)
+			v->norm(op, i);
+}

@@ -1,0 +1,23 @@
+//go:build cgo
+
+package kernels
+
+// #include "norm.h"
+import "C"
+
+import "unsafe"
+
+func (n *Norm) native(uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
+	op := &C.pg_norm{
+		d: C.int64_t(n.Size), n: C.int64_t(n.Columns),
+		x: floats(n.X), x_step: C.int64_t(n.XStep), add: floats(n.Add), add_step: C.int64_t(n.AddStep),
+		residual: floats(n.Residual), residual_step: C.int64_t(n.ResidualStep),
+		w: floats(n.W), b: floats(n.B), eps: C.float(n.Eps),
+		sum: floats(n.Sum), sum_step: C.int64_t(n.SumStep), out: floats(n.Out), out_step: C.int64_t(n.OutStep),
+		level: C.int(n.Level),
+	}
+	if n.Centered {
+		op.centered = 1
+	}
+	return C.pg_kernel(C.pg_norm_run), unsafe.Pointer(op), C.sizeof_pg_norm
+}
