@@ -8,6 +8,7 @@ import (
 	"github.com/klauspost/cpuid/v2"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/kernels"
 )
 
 // EngineOptions choose the ggml that computes. The zero value takes the
@@ -23,6 +24,10 @@ type Engine struct {
 	Path    string   `json:"path,omitempty"` // of the shared library
 	Version string   `json:"version"`        // of ggml
 	Devices []Device `json:"devices"`        // in ggml's order
+
+	// Kernels lists the levels of our own kernels that the processor can run,
+	// slowest first; models use the last on the CPU.
+	Kernels []string `json:"kernels"`
 
 	// Compiled lists the instruction sets that the CPU code uses, Unused those
 	// that the processor has besides. Sorted.
@@ -51,6 +56,9 @@ func LoadEngine(opts *EngineOptions) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{Door: string(lib.Door()), Path: lib.Path(), Version: lib.Version()}
+	for _, l := range kernels.Levels() {
+		e.Kernels = append(e.Kernels, l.String())
+	}
 	for _, d := range lib.Devices() {
 		free, total := d.Memory()
 		e.Devices = append(e.Devices, Device{

@@ -56,7 +56,7 @@ func (m *Model) encode(ctx context.Context, px []float32) ([]float32, error) {
 	if err := m.hold(); err != nil {
 		return nil, err
 	}
-	b, err := nn.NewBackend(m.device, m.opts.Threads)
+	b, err := m.newBackend()
 	if err != nil {
 		m.release()
 		return nil, err

@@ -22,7 +22,7 @@ var layers = map[string][]string{
 	"cmd/pgcli": {"", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile"},
 	"eval":      {"", "internal/metrics", "internal/locseg"},
 	"": {"internal/siglip", "internal/gemma", "internal/nn", "internal/imageproc",
-		"internal/locseg", "internal/spm", "gguf", "bindings"},
+		"internal/locseg", "internal/spm", "gguf", "bindings", "kernels"},
 	"convert":          {"gguf", "bindings", "internal/spm", "internal/locseg"},
 	"internal/siglip":  {"internal/nn", "bindings", "kernels"},
 	"internal/gemma":   {"internal/nn", "bindings", "kernels"},
@@ -57,8 +57,9 @@ var guarded = map[string][]string{
 	"github.com/ebitengine/purego": {"bindings"},
 	"github.com/ollama/ollama":     {"ggml"},
 	// gguf maps files into memory, bindings opens Windows libraries, pgcli
-	// answers signals, a test of convert mounts a full disk. None needs unsafe.
-	"syscall":          {"gguf", "bindings", "cmd/pgcli", "convert"},
+	// answers signals, a test of convert mounts a full disk, kernels asks for the
+	// number of cores. None of them needs unsafe for it.
+	"syscall":          {"gguf", "bindings", "cmd/pgcli", "convert", "kernels"},
 	"golang.org/x/sys": {"gguf", "bindings"},
 }
 

@@ -89,7 +89,7 @@ func TestPictureOfAnotherModel(t *testing.T) {
 }
 
 // longPrompt takes a tiny model seconds to read.
-const longPrompt = 6000 // tokens
+const longPrompt = 16000 // tokens
 
 // TestCancel ends contexts at several moments of a prompt and of an answer. The
 // call returns within 100 ms, and the session answers as ever.

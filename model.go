@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/pgcli/paligemma/bindings"
@@ -17,6 +17,7 @@ import (
 	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/internal/siglip"
 	"github.com/pgcli/paligemma/internal/spm"
+	"github.com/pgcli/paligemma/kernels"
 )
 
 // Options choose how a model runs. The zero value is useful.
@@ -24,7 +25,8 @@ type Options struct {
 	Engine    EngineOptions // which ggml
 	Projector string        // file of the tower, when it is apart from the decoder (llama.cpp's two-file form)
 	Device    string        // a name from LoadEngine; "" picks the CPU
-	Threads   int           // CPU threads; 0 means one per processor
+	Threads   int           // CPU threads; 0 means one per fast physical core
+	Kernels   string        // "" and "on" for package kernels' where they serve, "off" for ggml's alone, or one of kernels.Levels
 	Context   int           // tokens of a session; 0 means those of a picture + 512
 	Batch     int           // tokens computed at a time in a prompt; 0 means 512. It changes speed and memory only.
 	CacheF32  bool          // keep keys and values in float32, not float16
@@ -47,6 +49,8 @@ type Model struct {
 	device  bindings.Device
 	files   []*gguf.File
 	stores  []*nn.Store
+	kernels bool // compute with package kernels
+	level   kernels.Level
 	encoder *siglip.Encoder
 	decoder *gemma.Decoder
 	masks   *locseg.Decoder // nil if the file has none
@@ -130,7 +134,7 @@ func newModel(text *gguf.File, opts *Options) (_ *Model, err error) {
 // check refuses options out of range and fills in defaults.
 func (o *Options) check() error {
 	if o.Threads == 0 {
-		o.Threads = runtime.GOMAXPROCS(0)
+		o.Threads = kernels.DefaultThreads()
 	}
 	if o.Batch == 0 {
 		o.Batch = 512
@@ -172,16 +176,26 @@ func (m *Model) place() (err error) {
 	if err != nil {
 		return err
 	}
-	for _, f := range m.files {
+	lists := make([][]nn.Spec, len(m.files))
+	for i, f := range m.files {
+		if lists[i], err = specs(f); err != nil {
+			return err
+		}
+	}
+	if m.kernels, err = m.useKernels(slices.Concat(lists...)); err != nil {
+		return err
+	}
+	for i, f := range m.files {
 		data, err := f.Contents()
 		if err != nil {
 			return err
 		}
-		specs, err := specs(f)
-		if err != nil {
-			return err
+		var s *nn.Store
+		if m.kernels {
+			s, err = nn.PackStore(m.device, "model", data, lists[i], m.opts.Threads)
+		} else {
+			s, err = nn.MapStore(m.device, "model", data, lists[i], true)
 		}
-		s, err := nn.MapStore(m.device, "model", data, specs, true)
 		if err != nil {
 			return err
 		}

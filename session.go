@@ -46,8 +46,8 @@ func (m *Model) NewSession() (*Session, error) {
 		typ = bindings.F32
 	}
 	var err error
-	if s.backend, err = nn.NewBackend(m.device, m.opts.Threads); err == nil {
-		s.cache, err = gemma.NewCache(m.device, m.cfg.text, m.opts.Context, typ)
+	if s.backend, err = m.newBackend(); err == nil {
+		s.cache, err = gemma.NewCache(s.backend, m.cfg.text, m.opts.Context, typ)
 	}
 	if err != nil {
 		s.Close()

@@ -31,7 +31,9 @@ func (s *Session) newStep(keys int) (*step, error) {
 	t.id = g.Input("id", bindings.I32, 1)
 	t.pos = g.Input("position", bindings.I32, 1)
 	t.row = g.Input("row", bindings.I64, 1)
-	t.cells = g.Input("cells", bindings.I64, c.KVHeads*c.HeadDim)
+	if !s.backend.Kernels() {
+		t.cells = g.Input("cells", bindings.I64, c.KVHeads*c.HeadDim)
+	}
 	t.mask = g.Input("mask", bindings.F32, keys, 1)
 	batch := gemma.Batch{X: s.model.decoder.Embed(g, t.id), Pos: t.pos, Rows: t.row, Cells: t.cells}
 	xs := s.model.decoder.Forward(g, []gemma.Batch{batch}, s.cache, gemma.Keys{Len: keys, Mask: t.mask})
@@ -85,13 +87,16 @@ func (t *step) set(cache *gemma.Cache, id int32, place int) error {
 		mask[i] = gemma.Masked
 	}
 	rows := []int64{int64(place)}
-	for _, err := range []error{
+	errs := []error{
 		nn.Set(t.g, t.id, []int32{id}),
 		nn.Set(t.g, t.pos, []int32{int32(place)}),
 		nn.Set(t.g, t.row, rows),
-		nn.Set(t.g, t.cells, cache.Cells(rows)),
 		nn.Set(t.g, t.mask, mask),
-	} {
+	}
+	if t.cells.Valid() {
+		errs = append(errs, nn.Set(t.g, t.cells, cache.Cells(rows)))
+	}
+	for _, err := range errs {
 		if err != nil {
 			return fmt.Errorf("token %d at %d: %w", id, place, err)
 		}

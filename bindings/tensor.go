@@ -107,6 +107,15 @@ func (x Tensor) Op() string {
 // Placed reports whether x has memory.
 func (x Tensor) Placed() bool { return x.Valid() && x.fn().getData(x.ptr) != 0 }
 
+// Address returns where x's data lies, for kernels of our own; 0 if it has no
+// memory. Only data of a CPU buffer may be touched there.
+func (x Tensor) Address() uintptr {
+	if !x.Valid() {
+		return 0
+	}
+	return uintptr(x.fn().getData(x.ptr))
+}
+
 var errNoTensor = fmt.Errorf("bindings: no tensor, or its context: %w", ErrClosed)
 
 // Set copies data into x, offset bytes from its start.

@@ -6,7 +6,6 @@ package kernels
 #cgo CFLAGS: -O3 -Wall -Wextra
 #cgo LDFLAGS: -lm -lpthread
 #include <stdlib.h>
-#include <string.h>
 #include "op.h"
 */
 import "C"
@@ -80,16 +79,23 @@ func Callback() uintptr { return uintptr(C.pg_node_run) }
 // UserData is the address to pass to Callback.
 func (n *Node) UserData() uintptr { return uintptr(unsafe.Pointer(n.node)) }
 
-// Set gives the node its description.
-func (n *Node) Set(op Op, scratch uintptr) {
-	kernel, p, size := op.native(scratch)
+// Set gives the node its description and what op.Scratch asked for.
+func (n *Node) Set(op Op, scratch Memory) {
+	kernel, p, size := op.native(scratch.address())
 	if size > n.size {
 		C.free(n.op)
 		n.op, n.size = C.malloc(size), size
 	}
-	C.memcpy(n.op, p, size)
+	// Not by C.memcpy: an address may be that of Go memory, such as a file that a
+	// program brings along, which the caller keeps alive and Go does not move.
+	copy(unsafe.Slice((*byte)(n.op), size), unsafe.Slice((*byte)(p), size))
 	n.node.kernel, n.node.op = kernel, n.op
 }
+
+// pointer is an address of C memory as C wants it.
+func pointer(address uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&address)) }
+
+func floats(address uintptr) *C.float { return (*C.float)(pointer(address)) }
 
 // Free frees the node. It is safe on nil.
 func (n *Node) Free() {

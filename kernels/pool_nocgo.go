@@ -2,7 +2,40 @@
 
 package kernels
 
-import "errors"
+// Without cgo every function that would compute says that it cannot, and
+// nothing can be packed; so the others are never reached.
 
-// ErrNone says that the program was built without cgo, and so without kernels.
-var ErrNone = errors.New("kernels: built without cgo")
+type Pool struct{}
+
+func NewPool(int) (*Pool, error) { return nil, ErrNone }
+func (*Pool) Threads() int       { return 0 }
+func (*Pool) Close()             {}
+func (*Pool) NewNode() *Node     { return nil }
+
+type Node struct{}
+
+func (*Node) UserData() uintptr { return 0 }
+func (*Node) Set(Op, Memory)    {}
+func (*Node) Free()             {}
+
+func Callback() uintptr { return 0 }
+
+// An Op describes what a kernel does.
+type Op interface{ Scratch() int }
+
+func (*Linear) Scratch() int { return 0 }
+
+type Memory []byte
+
+func Alloc(int) (Memory, error) { return nil, ErrNone }
+func (Memory) Bytes() int       { return 0 }
+func (Memory) Free()            {}
+
+func (*Rows) Scratch() int { return 0 }
+
+func Packable(typ, k, m int) bool     { return false }
+func PackedBytes(typ, k, m int) int   { return 0 }
+func Panels(m int) int                { return 0 }
+func (*Matrix) Pack([]byte, int, int) {}
+func RowsSupported(typ, k int) bool   { return false }
+func supported(Level) bool            { return false }

@@ -44,12 +44,12 @@ func compareAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := openModelFile(c, args[0])
+	a, err := openModelFile(c, args[0], c.String("kernels"))
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	b, err := openModelFile(c, args[1])
+	b, err := openModelFile(c, args[1], c.String("kernels"))
 	if err != nil {
 		return err
 	}

@@ -69,6 +69,7 @@ Examples:
 func printEngine(w io.Writer, e *paligemma.Engine) error {
 	fmt.Fprintf(w, "engine    ggml %s\n", e.Version)
 	fmt.Fprintf(w, "door      %s\n", whereFrom(e))
+	fmt.Fprintf(w, "kernels   %s\n", orNone(e.Kernels))
 	fmt.Fprintf(w, "compiled  %s\n", orNone(e.Compiled))
 	fmt.Fprintf(w, "unused    %s\n", orNone(e.Unused))
 	if e.Advice != "" {

@@ -71,7 +71,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		Writer:                    stdout,
 		ErrWriter:                 stderr,
 		Flags:                     append([]cli.Flag{&cli.BoolFlag{Name: "version", Usage: "print the versions of pgcli and of its engine"}}, engineFlags()...),
-		Commands:                  []*cli.Command{runCommand(), detectCommand(), segmentCommand(), demoCommand(), evalCommand(), compareCommand(), convertCommand(), quantizeCommand(), infoCommand(), tokenizeCommand(), devicesCommand()},
+		Commands:                  []*cli.Command{benchCommand(), runCommand(), detectCommand(), segmentCommand(), demoCommand(), evalCommand(), compareCommand(), convertCommand(), quantizeCommand(), infoCommand(), tokenizeCommand(), devicesCommand()},
 		Action:                    root,
 		OnUsageError:              wrongFlag,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run reports errors

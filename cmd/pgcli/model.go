@@ -22,7 +22,8 @@ func modelFlags() []cli.Flag {
 		&cli.PathFlag{Name: "mmproj", Usage: "GGUF `file` of the vision tower, when it is apart"},
 		&cli.IntFlag{Name: "ctx-size", Aliases: []string{"c"}, Usage: "`tokens` of picture, prompt and answer (0: those of a picture + 512)"},
 		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Value: 512, Usage: "prompt `tokens` computed at a time"},
-		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU `threads` (0: one per processor, 1 for the embedded model)"},
+		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU `threads` (0: one per fast physical core, 1 for the embedded model)"},
+		&cli.StringFlag{Name: "kernels", Value: "on", Usage: "`kernels` for the CPU: on, off (ggml's alone), or a level such as avx2"},
 		&cli.StringFlag{Name: "device", Usage: "`device` to run on, a name from pgcli devices (default: the CPU)"},
 		&cli.IntFlag{Name: "gpu-layers", Aliases: []string{"ngl"}, Usage: "0 keeps the model on the CPU; any other `number` takes the first GPU, whole"},
 		&cli.StringFlag{Name: "cache-type", Value: "f16", Usage: "`type` of the key-value cache: f16 or f32"},
@@ -37,16 +38,18 @@ func openModel(c *cli.Context) (*paligemma.Model, error) {
 	if path == "" && c.Path("mmproj") != "" {
 		return nil, usagef("--mmproj goes with -m, the file of the language model")
 	}
-	return openModelFile(c, path)
+	return openModelFile(c, path, c.String("kernels"))
 }
 
-// openModelFile is openModel for a path, which "" makes the embedded model.
-func openModelFile(c *cli.Context, path string) (*paligemma.Model, error) {
+// openModelFile is openModel for a path, which "" makes the embedded model, and
+// kernels.
+func openModelFile(c *cli.Context, path, kernels string) (*paligemma.Model, error) {
 	opts := &paligemma.Options{
 		Engine:    *engineOptions(c),
 		Projector: c.Path("mmproj"),
 		Device:    c.String("device"),
 		Threads:   c.Int("threads"),
+		Kernels:   kernels,
 		Context:   c.Int("ctx-size"),
 		Batch:     c.Int("batch-size"),
 		LocScale:  c.Int("loc-scale"),
@@ -92,7 +95,7 @@ func openEmbedded(c *cli.Context, opts *paligemma.Options) (*paligemma.Model, er
 		fmt.Fprintln(c.App.ErrWriter, "pgcli: no -m: using the embedded tiny model, which knows drawn shapes and short words")
 	}
 	if opts.Threads == 0 {
-		opts.Threads = 1 // ggml's threads spin while they wait, which on a busy machine costs more than all the work
+		opts.Threads = 1 // more gain nothing for a model as small
 	}
 	return paligemma.New(file, opts)
 }

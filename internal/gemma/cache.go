@@ -29,8 +29,9 @@ type Keys struct {
 // A Cache holds the keys and values of up to Len tokens, per layer. One
 // session owns it; Close frees it.
 //
-// Keys are [hk*e, Len], a row per token. Values are [Len, hk*e], a row per
-// channel, as the product with the attention's weights wants them.
+// Keys are [hk*e, Len], a row per token. For ggml values are [Len, hk*e], a row
+// per channel, as its product with the attention's weights wants them; our
+// kernels have them like the keys.
 type Cache struct {
 	*nn.Store
 	Len    int
@@ -40,27 +41,32 @@ type Cache struct {
 
 type layer struct {
 	k, v nn.Tensor
+	rows bool // of v per token
 	cfg  Config
 }
 
-// NewCache returns an empty cache for size tokens in the device's memory, of
-// type F32 or F16.
-func NewCache(dev bindings.Device, c Config, size int, t bindings.Type) (*Cache, error) {
+// NewCache returns an empty cache for size tokens, of type F32 or F16, for
+// graphs on b.
+func NewCache(b *nn.Backend, c Config, size int, t bindings.Type) (*Cache, error) {
 	var specs []nn.Spec
 	kv := c.KVHeads * c.HeadDim
+	keys, values := []int{kv, size}, []int{size, kv}
+	if b.Kernels() {
+		values = keys
+	}
 	for i := range c.Layers {
 		specs = append(specs,
-			nn.Spec{Name: name(i, "k"), Type: t, Shape: []int{kv, size}},
-			nn.Spec{Name: name(i, "v"), Type: t, Shape: []int{size, kv}})
+			nn.Spec{Name: name(i, "k"), Type: t, Shape: keys},
+			nn.Spec{Name: name(i, "v"), Type: t, Shape: values})
 	}
-	store, err := nn.NewStore(dev, "key-value cache", specs)
+	store, err := nn.NewStore(b.Device(), "key-value cache", specs)
 	if err != nil {
 		return nil, err
 	}
 	cache := &Cache{Store: store, Len: size, cfg: c}
 	w := nn.NewWeights(store)
 	for i := range c.Layers {
-		cache.layers = append(cache.layers, layer{w.Get(name(i, "k"), kv, size), w.Get(name(i, "v"), size, kv), c})
+		cache.layers = append(cache.layers, layer{w.Get(name(i, "k"), keys...), w.Get(name(i, "v"), values...), b.Kernels(), c})
 	}
 	return cache, w.Err()
 }
@@ -83,23 +89,39 @@ func (c *Cache) Cells(places []int64) []int64 {
 	return cells
 }
 
-// write puts k and v, both [hk*e, n], in their place.
+// write puts k and v, both [e, hk, n], in their place.
 func (l layer) write(g *nn.Graph, k, v nn.Tensor, b Batch) {
-	kv, n := k.Dim(0), k.Dim(1)
-	if b.Rows.Valid() {
-		g.Run(g.SetRows(l.k, k, b.Rows))
-		column := g.Reshape(l.v, 1, l.v.Len())
-		g.Run(g.SetRows(column, g.Reshape(v, 1, n*kv), b.Cells))
-		return
+	e, hk, n := k.Dim(0), k.Dim(1), k.Dim(2)
+	tokens := func(x nn.Tensor) nn.Tensor {
+		if !x.Contiguous() {
+			x = g.Cont(x)
+		}
+		return g.Reshape(x, e*hk, n)
 	}
-	g.Run(g.Copy(k, g.View(l.k, []int{0, b.Start}, kv, n)))
-	g.Run(g.Copy(g.Transpose(v), g.View(l.v, []int{b.Start, 0}, n, kv)))
+	switch {
+	case l.rows && b.Rows.Valid():
+		g.Run(g.SetRows(l.k, tokens(k), b.Rows))
+		g.Run(g.SetRows(l.v, tokens(v), b.Rows))
+	case l.rows:
+		g.Run(g.Copy(k, g.View(g.Reshape(l.k, e, hk, l.k.Dim(1)), []int{0, 0, b.Start}, e, hk, n)))
+		g.Run(g.Copy(v, g.View(g.Reshape(l.v, e, hk, l.v.Dim(1)), []int{0, 0, b.Start}, e, hk, n)))
+	case b.Rows.Valid():
+		g.Run(g.SetRows(l.k, tokens(k), b.Rows))
+		column := g.Reshape(l.v, 1, l.v.Len())
+		g.Run(g.SetRows(column, g.Reshape(v, 1, n*hk*e), b.Cells))
+	default:
+		g.Run(g.Copy(tokens(k), g.View(l.k, []int{0, b.Start}, e*hk, n)))
+		g.Run(g.Copy(g.Transpose(tokens(v)), g.View(l.v, []int{b.Start, 0}, n, e*hk)))
+	}
 }
 
 // read returns the first m tokens: keys [e, m, hk] and values [m, e, hk].
-func (l layer) read(g *nn.Graph, m int) (k, v nn.Tensor) {
+func (l layer) read(g *nn.Graph, m int) (k, vT nn.Tensor) {
 	e, hk := l.cfg.HeadDim, l.cfg.KVHeads
-	k = g.Permute(g.View(g.Reshape(l.k, e, hk, l.k.Dim(1)), []int{0, 0, 0}, e, hk, m), 0, 2, 1, 3)
-	v = g.View(g.Reshape(l.v, l.v.Dim(0), e, hk), []int{0, 0, 0}, m, e, hk)
-	return k, v
+	first := func(x nn.Tensor) nn.Tensor { return g.View(g.Reshape(x, e, hk, x.Dim(1)), []int{0, 0, 0}, e, hk, m) }
+	k = g.Permute(first(l.k), 0, 2, 1, 3)
+	if l.rows {
+		return k, g.Permute(first(l.v), 1, 2, 0, 3)
+	}
+	return k, g.View(g.Reshape(l.v, l.v.Dim(0), e, hk), []int{0, 0, 0}, m, e, hk)
 }

@@ -90,13 +90,12 @@ func (d *Decoder) Forward(g *nn.Graph, batches []Batch, cache *Cache, keys Keys)
 	}
 	for i, b := range d.Blocks {
 		g, l := g.Scope("blk", i), cache.layer(i)
-		hs := make([]nn.Tensor, len(xs))
+		qs := make([]nn.Tensor, len(xs))
 		for c, x := range xs {
-			hs[c] = b.AttnNorm.Forward(g, x)
-			b.Attn.remember(g, hs[c], l, batches[c])
+			qs[c] = b.Attn.remember(g, b.AttnNorm.Forward(g, x), l, batches[c])
 		}
 		for c, x := range xs {
-			x = g.Add(x, b.after(g, b.PostAttnNorm, g.Tap("attn_out", b.Attn.Forward(g, hs[c], l, batches[c], keys))))
+			x = g.Add(x, b.after(g, b.PostAttnNorm, g.Tap("attn_out", b.Attn.Forward(g, qs[c], l, keys))))
 			y := g.Tap("ffn_out", b.MLP.Forward(g, b.MLPNorm.Forward(g, x)))
 			xs[c] = g.Tap("out", g.Add(x, b.after(g, b.PostMLPNorm, y)))
 		}
@@ -156,20 +155,19 @@ func newAttention(w nn.Weights, c Config) Attention {
 	}
 }
 
-// remember writes the keys and values of x [d, n] to the cache.
-func (a Attention) remember(g *nn.Graph, x nn.Tensor, l layer, b Batch) {
-	n := x.Dim(1)
-	k := g.Reshape(a.K.Forward(g, x), a.c.HeadDim, a.c.KVHeads, n) // [e, hk, n]
-	k = g.Reshape(g.RoPE(k, b.Pos, a.c.RopeBase), a.c.HeadDim*a.c.KVHeads, n)
-	l.write(g, k, a.V.Forward(g, x), b)
+// remember writes the keys and values of x [d, n] to the cache and returns the
+// queries [e, n, h].
+func (a Attention) remember(g *nn.Graph, x nn.Tensor, l layer, b Batch) nn.Tensor {
+	heads := nn.Heads(g, a.c.HeadDim, x, a.Q, a.K, a.V) // [e, h, n], [e, hk, n], [e, hk, n]
+	q, k := g.RoPE(heads[0], b.Pos, a.c.RopeBase), g.RoPE(heads[1], b.Pos, a.c.RopeBase)
+	l.write(g, k, heads[2], b)
+	return g.Permute(q, 0, 2, 1, 3)
 }
 
-// Forward maps x [d, n] to [d, n], attending to keys of the cache.
-func (a Attention) Forward(g *nn.Graph, x nn.Tensor, l layer, b Batch, keys Keys) nn.Tensor {
-	q := g.Reshape(a.Q.Forward(g, x), a.c.HeadDim, a.c.Heads, x.Dim(1)) // [e, h, n]
-	q = g.Permute(g.RoPE(q, b.Pos, a.c.RopeBase), 0, 2, 1, 3)           // [e, n, h]
-	k, v := l.read(g, keys.Len)
-	return a.Out.Forward(g, g.Attention(q, k, v, keys.Mask, a.c.QueryScale, a.c.AttnSoftcap))
+// Forward maps queries [e, n, h] to [d, n], attending to keys of the cache.
+func (a Attention) Forward(g *nn.Graph, q nn.Tensor, l layer, keys Keys) nn.Tensor {
+	k, vT := l.read(g, keys.Len)
+	return a.Out.Forward(g, g.Attention(q, k, vT, keys.Mask, a.c.QueryScale, a.c.AttnSoftcap))
 }
 
 // MLP is Down(gelu(Gate x) * Up x).
@@ -177,7 +175,7 @@ type MLP struct{ Gate, Up, Down nn.Linear }
 
 // Forward maps x [d, n] to [d, n].
 func (m MLP) Forward(g *nn.Graph, x nn.Tensor) nn.Tensor {
-	return m.Down.Forward(g, g.GeGLU(m.Gate.Forward(g, x), m.Up.Forward(g, x)))
+	return m.Down.Forward(g, nn.GeGLU(g, m.Gate, m.Up, x))
 }
 
 // Nodes returns an upper bound of the nodes of a graph that runs batches

@@ -1,5 +1,10 @@
 package nn
 
+import (
+	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/kernels"
+)
+
 // maxScores bounds the scores of attention held at a time, in elements: 64 MiB.
 const maxScores = 64 << 20 / 4
 
@@ -9,12 +14,18 @@ const maxScores = 64 << 20 / 4
 //
 //	q  [e, n, h]
 //	k  [e, m, hk]  h a multiple of hk; h/hk consecutive query heads share one
-//	vT [m, e, hk]  values, transposed: rows run over keys
+//	vT [m, e, hk]  values, transposed: rows run over keys, best side by side
 //	mask [m, n]    added to the scores of every head; zero for none
 //
 // The result is [e*h, n]. A softcap of 0 is none. Queries are taken in groups,
 // so that no more than 64 MiB of scores exist at a time.
 func (g *Graph) Attention(q, k, vT, mask Tensor, scale, softcap float32) Tensor {
+	if g.backend.pool != nil {
+		return g.kernelAttention(q, k, vT, mask, scale, softcap)
+	}
+	if g.err == nil && !vT.rowsContiguous() {
+		vT = g.Cont(vT)
+	}
 	n, m, h := q.ne[1], k.ne[1], q.ne[2]
 	group := n
 	if m > 0 && h > 0 {
@@ -52,4 +63,38 @@ func (g *Graph) attend(q, k, vT, mask Tensor, scale, softcap float32) Tensor {
 	y := g.MulMat(vT, p)                 // [e, n, h]
 	y = g.Cont(g.Permute(y, 0, 2, 1, 3)) // [e, h, n]
 	return g.Reshape(y, e*h, n)          // [e*h, n]
+}
+
+// kernelAttention is Attention by package kernels, without a matrix of scores.
+func (g *Graph) kernelAttention(q, k, vT, mask Tensor, scale, softcap float32) Tensor {
+	const name = "attention"
+	if !g.begin(name, withMask(mask, q, k, vT)...) {
+		return Tensor{}
+	}
+	size := k.typ.BlockBytes()
+	half := k.typ == bindings.F16
+	e, n, h, m, hk := q.ne[0], q.ne[1], q.ne[2], k.ne[1], k.ne[2]
+	switch {
+	case q.typ != bindings.F32 || !q.rowsContiguous() || !k.rowsContiguous() || k.typ != vT.typ || !half && k.typ != bindings.F32:
+		return g.fail(name, "q %v, k %v, v %v: want f32 queries, f32 or f16 keys and values, in contiguous rows", q, k, vT)
+	case k.ne[0] != e || vT.ne[0] != m || vT.ne[1] != e || vT.ne[2] != hk || h%hk != 0 || e%8 != 0 || q.ne[3]*k.ne[3]*vT.ne[3] != 1:
+		return g.fail(name, "q %v, k %v, v %v: want [e n h], [e m hk], [m e hk], e a multiple of 8", q, k, vT)
+	case vT.nb[0] != size && vT.nb[1] != size:
+		return g.fail(name, "values %v are contiguous neither by token nor by channel", vT)
+	case mask.home != nil && (mask.typ != bindings.F32 || mask.ne != [4]int{m, n, 1, 1} || !mask.rowsContiguous()):
+		return g.fail(name, "mask %v, want f32 [%d %d]", mask, m, n)
+	case !finite(scale) || !finite(softcap) || softcap < 0:
+		return g.fail(name, "scale %v, softcap %v: want finite numbers, softcap 0 or more", scale, softcap)
+	}
+	return g.kernel(name, [4]int{e * h, n, 1, 1}, func(dst Tensor) kernels.Op {
+		return &kernels.Attention{
+			Queries: n, Keys: m, Heads: h, KeyHeads: hk, HeadDim: e, Scale: scale, Softcap: softcap,
+			Q: q.address(), QHead: q.nb[2] / 4, QToken: q.nb[1] / 4,
+			K: k.address(), V: vT.address(), Half: half,
+			KHead: k.nb[2] / size, KToken: k.nb[1] / size,
+			VHead: vT.nb[2] / size, VToken: vT.nb[0] / size, VChannel: vT.nb[1] / size,
+			Mask: mask.address(), MaskQuery: mask.nb[1] / 4,
+			Out: dst.address(), OutToken: e * h, Threads: g.backend.pool.Threads(), Level: g.backend.level,
+		}
+	}, withMask(mask, q, k, vT)...)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/kernels"
 )
 
 // A Backend computes graphs on one device, one at a time. Operations that the
@@ -14,6 +15,8 @@ type Backend struct {
 	main  *bindings.Backend
 	cpu   *bindings.Backend // for what main lacks; nil when main is the CPU
 	abort *bindings.AbortFlag
+	pool  *kernels.Pool // computes our kernels; nil if ggml's are used
+	level kernels.Level
 
 	turn  chan struct{} // full while a graph is computed, even an abandoned one
 	arena arena         // counts the open graphs
@@ -44,6 +47,31 @@ func NewBackend(dev bindings.Device, threads int) (*Backend, error) {
 	return b, nil
 }
 
+// NewKernelBackend starts the CPU device dev with package kernels' code, which
+// runs on threads threads at a level, Auto for the fastest. ggml has one
+// thread, for what the kernels leave to it. The caller must Close the backend,
+// after the graphs built on it.
+func NewKernelBackend(dev bindings.Device, threads int, level kernels.Level) (*Backend, error) {
+	pool, err := kernels.NewPool(threads)
+	if err != nil {
+		return nil, fmt.Errorf("nn: %w", err)
+	}
+	b, err := NewBackend(dev, 1)
+	if err == nil && b.cpu != nil {
+		b.Close()
+		err = fmt.Errorf("nn: kernels run on the CPU, not on %s", dev.Name())
+	}
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	b.pool, b.level = pool, level
+	return b, nil
+}
+
+// Kernels reports whether package kernels computes what it can.
+func (b *Backend) Kernels() bool { return b.pool != nil }
+
 // Device returns the device.
 func (b *Backend) Device() bindings.Device { return b.main.Device() }
 
@@ -58,6 +86,7 @@ func (b *Backend) Close() error {
 	}
 	b.main.Close()
 	b.cpu.Close()
+	b.pool.Close()
 	return b.abort.Close()
 }
 

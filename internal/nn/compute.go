@@ -42,7 +42,7 @@ func Get[T float32 | uint16 | int32](g *Graph, x Tensor, data []T) error {
 	case err != nil:
 	case !g.outputs[x.t]:
 		err = fmt.Errorf("%v is not an output", x)
-	case !x.contiguous():
+	case !x.Contiguous():
 		err = fmt.Errorf("%v is not contiguous", x)
 	case !g.computed:
 		err = errors.New("nothing is computed yet, or it did not end well")

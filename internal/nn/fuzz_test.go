@@ -139,8 +139,8 @@ func (p *pool) agree(seed uint64, t *testing.T, name string, y entry) {
 	case x.t.Len() != x.Len(), x.t.Bytes() != x.Bytes(), x.t.Dims() != len(x.Shape()):
 		t.Fatalf("seed %d: %s: %v has %d elements, %d bytes; ggml has %d, %d in %d axes", seed, name, x, x.Len(), x.Bytes(),
 			x.t.Len(), x.t.Bytes(), x.t.Dims())
-	case x.t.Contiguous() != x.contiguous():
-		t.Fatalf("seed %d: %s: %v %v contiguous %t, ggml says %t", seed, name, x, x.nb, x.contiguous(), x.t.Contiguous())
+	case x.t.Contiguous() != x.Contiguous():
+		t.Fatalf("seed %d: %s: %v %v contiguous %t, ggml says %t", seed, name, x, x.nb, x.Contiguous(), x.t.Contiguous())
 	case x.rowsContiguous() && !x.t.ContiguousRows():
 		t.Fatalf("seed %d: %s: %v %v has contiguous rows, ggml says not", seed, name, x, x.nb)
 	case y.known != nil && y.known.ne != x.ne:
@@ -152,7 +152,7 @@ func (p *pool) agree(seed uint64, t *testing.T, name string, y entry) {
 // tolerance is for bfloat16 and chains of operations: what it must catch are
 // elements taken from the wrong place.
 func (p *pool) compare(seed uint64, t *testing.T, y entry) int {
-	if !y.contiguous() || y.typ != bindings.F32 {
+	if !y.Contiguous() || y.typ != bindings.F32 {
 		return 0
 	}
 	got := get(t, p.Graph, y.Tensor)

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/kernels"
 )
 
 // A Graph is a computation: built once by calling operations, compiled, then
@@ -31,6 +32,8 @@ type builder struct {
 	outputs map[bindings.Tensor]bool
 
 	graph     *bindings.Graph
+	kernels   []kernelNode
+	scratch   kernels.Memory      // that kernels share, one after the other
 	alloc     *bindings.Allocator // memory when the device is the CPU
 	sched     *bindings.Scheduler // memory and plan otherwise
 	ready     bool                // compiled
@@ -242,6 +245,10 @@ func (g *Graph) Compile(outputs ...Tensor) error {
 		g.fail("compile", "no memory on %s for the intermediate results", g.backend.Device().Name())
 		return g.err
 	}
+	if err := g.bind(); err != nil {
+		g.fail("compile", "%w", err)
+		return g.err
+	}
 	g.ready = true
 	return nil
 }
@@ -269,7 +276,7 @@ func (g *Graph) Nodes() int { return g.graph.Len() }
 func (g *Graph) Bytes() int {
 	switch {
 	case g.alloc != nil:
-		return g.alloc.Bytes()
+		return g.alloc.Bytes() + g.scratch.Bytes()
 	case g.sched != nil:
 		return g.sched.Bytes(g.backend.main) + g.sched.Bytes(g.backend.cpu)
 	}
@@ -293,6 +300,7 @@ func (g *Graph) Close() error {
 	}
 	g.alloc.Close()
 	g.home.ctx.Close()
+	g.unbind()
 	for a := range g.stores {
 		a.release()
 	}

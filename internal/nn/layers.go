@@ -1,5 +1,11 @@
 package nn
 
+import (
+	"slices"
+
+	"github.com/pgcli/paligemma/kernels"
+)
+
 // The layers that both towers are made of. Axis letters: d width, n tokens.
 
 // Linear is Wx + B.
@@ -16,11 +22,52 @@ func (w Weights) Linear(name string, in, out int, bias bool) Linear {
 
 // Forward maps x [in, n] to [out, n].
 func (l Linear) Forward(g *Graph, x Tensor) Tensor {
+	if l.W.packed != nil {
+		return g.linear(kernels.Plain, x, l)
+	}
 	x = g.MulMat(l.W, x)
 	if l.B.home != nil {
 		x = g.Add(x, l.B)
 	}
 	return x
+}
+
+// GELU is GELU of Forward.
+func (l Linear) GELU(g *Graph, x Tensor) Tensor {
+	if l.W.packed != nil {
+		return g.linear(kernels.GELU, x, l)
+	}
+	return g.GELU(l.Forward(g, x))
+}
+
+// GeGLU maps x to GELU(gate x) * up x, where gate and up are of one shape.
+// (arXiv:2002.05202)
+func GeGLU(g *Graph, gate, up Linear, x Tensor) Tensor {
+	if gate.W.packed != nil && up.W.packed != nil {
+		return g.linear(kernels.GeGLU, x, gate, up)
+	}
+	return g.GeGLU(gate.Forward(g, x), up.Forward(g, x))
+}
+
+// Heads applies up to three layers to the same x [in, n] and cuts what they
+// give into heads: of layer i, f32 [e, out/e, n], rows contiguous.
+func Heads(g *Graph, e int, x Tensor, layers ...Linear) []Tensor {
+	heads := make([]Tensor, len(layers))
+	if all := layers; !slices.ContainsFunc(all, func(l Linear) bool { return l.W.packed == nil }) {
+		y, at := g.linear(kernels.Plain, x, layers...), 0 // outputs side by side
+		y = g.Reshape(y, e, y.ne[0]/e, y.ne[1])
+		for i, l := range layers {
+			h := l.W.ne[1] / e
+			heads[i] = g.View(y, []int{0, at, 0}, e, h, y.ne[2])
+			at += h
+		}
+		return heads
+	}
+	for i, l := range layers {
+		y := l.Forward(g, x)
+		heads[i] = g.Reshape(y, e, y.ne[0]/e, y.ne[1])
+	}
+	return heads
 }
 
 // LayerNorm is (x - mean)/sqrt(variance + Eps)·W + B over each token.
@@ -37,6 +84,9 @@ func (w Weights) LayerNorm(name string, d int, eps float32) LayerNorm {
 
 // Forward maps x [d, n] to [d, n].
 func (l LayerNorm) Forward(g *Graph, x Tensor) Tensor {
+	if g.backend.pool != nil {
+		return g.kernelNorm(x, l.W, l.B, l.Eps, true)
+	}
 	return g.Add(g.Mul(g.Norm(x, l.Eps), l.W), l.B)
 }
 
@@ -53,4 +103,9 @@ func (w Weights) RMSNorm(name string, d int, eps float32) RMSNorm {
 }
 
 // Forward maps x [d, n] to [d, n].
-func (l RMSNorm) Forward(g *Graph, x Tensor) Tensor { return g.Mul(g.RMSNorm(x, l.Eps), l.W) }
+func (l RMSNorm) Forward(g *Graph, x Tensor) Tensor {
+	if g.backend.pool != nil {
+		return g.kernelNorm(x, l.W, Tensor{}, l.Eps, false)
+	}
+	return g.Mul(g.RMSNorm(x, l.Eps), l.W)
+}

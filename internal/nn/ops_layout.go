@@ -17,7 +17,7 @@ func (g *Graph) Reshape(a Tensor, shape ...int) Tensor {
 	switch {
 	case err != nil:
 		return g.fail("reshape", "%w", err)
-	case !a.contiguous():
+	case !a.Contiguous():
 		return g.fail("reshape", "%v is not contiguous", a)
 	case ne[0]*ne[1]*ne[2]*ne[3] != a.Len():
 		return g.fail("reshape", "%v to %v: %d elements to %d", a, shape, a.Len(), ne[0]*ne[1]*ne[2]*ne[3])

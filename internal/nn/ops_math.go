@@ -30,7 +30,12 @@ func (g *Graph) arithmetic(op string, f func(a, b bindings.Tensor) bindings.Tens
 }
 
 // Add is a + b; b is repeated to a's shape.
-func (g *Graph) Add(a, b Tensor) Tensor { return g.arithmetic("add", g.home.ctx.Add, a, b) }
+func (g *Graph) Add(a, b Tensor) Tensor {
+	if g.backend.pool != nil && a.typ == bindings.F32 && b.typ == bindings.F32 && a.ne == b.ne && a.Contiguous() && b.Contiguous() {
+		return g.kernelSum(a, b)
+	}
+	return g.arithmetic("add", g.home.ctx.Add, a, b)
+}
 
 // Sub is a - b; b is repeated to a's shape.
 func (g *Graph) Sub(a, b Tensor) Tensor { return g.arithmetic("sub", g.home.ctx.Sub, a, b) }
@@ -88,7 +93,7 @@ func (g *Graph) Affine(a Tensor, s, b float32) Tensor {
 	if !g.f32Rows("scale", a) {
 		return Tensor{}
 	}
-	if !finite(s) || !finite(b) || !a.contiguous() || !a.plain() {
+	if !finite(s) || !finite(b) || !a.Contiguous() || !a.plain() {
 		return g.fail("scale", "%v by %v plus %v: want a contiguous tensor and finite numbers", a, s, b)
 	}
 	return g.node("scale", g.home.ctx.Scale(a.t, s, b), bindings.F32, a.ne)
@@ -140,7 +145,7 @@ func (g *Graph) Argmax(a Tensor) Tensor {
 	if !g.f32Rows("argmax", a) {
 		return Tensor{}
 	}
-	if a.ne[2] != 1 || a.ne[3] != 1 || !a.contiguous() {
+	if a.ne[2] != 1 || a.ne[3] != 1 || !a.Contiguous() {
 		return g.fail("argmax", "%v: want a contiguous matrix", a)
 	}
 	return g.node("argmax", g.home.ctx.Argmax(a.t), bindings.I32, [4]int{a.ne[1], 1, 1, 1})
@@ -151,7 +156,7 @@ func (g *Graph) Argsort(a Tensor, descending bool) Tensor {
 	if !g.f32Rows("argsort", a) {
 		return Tensor{}
 	}
-	if !a.contiguous() || !a.rowsPacked() {
+	if !a.Contiguous() || !a.rowsPacked() {
 		return g.fail("argsort", "%v is not contiguous", a)
 	}
 	return g.node("argsort", g.home.ctx.Argsort(a.t, descending), bindings.I32, a.ne)

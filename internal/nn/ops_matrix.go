@@ -1,6 +1,9 @@
 package nn
 
-import "github.com/pgcli/paligemma/bindings"
+import (
+	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/kernels"
+)
 
 // Matrix products and what is built of them.
 
@@ -22,6 +25,9 @@ func (g *Graph) MulMat(w, x Tensor) Tensor {
 		return g.fail("mul_mat", "%v by %v: rows of %d and %d", w, x, w.ne[0], x.ne[0])
 	case x.ne[2]%w.ne[2] != 0 || x.ne[3]%w.ne[3] != 0:
 		return g.fail("mul_mat", "%v does not repeat to %v", w, x)
+	}
+	if g.backend.pool != nil && w.fixed && x.Len() == x.ne[0] && w.ne[2]*w.ne[3] == 1 && kernels.RowsSupported(int(w.typ), w.ne[0]) {
+		return g.kernelRows(w, x)
 	}
 	t := g.home.ctx.MulMat(w.t, x.t)
 	if w.tiled && (x.ne[3] != 1 || !g.backend.Device().SupportsOp(t)) {
@@ -49,7 +55,7 @@ func (g *Graph) SoftMax(a, mask Tensor, scale float32) Tensor {
 		return g.fail("soft_max", "%v: want f32", a)
 	case mask.home != nil && !g.maskFits("soft_max", mask):
 		return Tensor{}
-	case !a.contiguous() || !finite(scale):
+	case !a.Contiguous() || !finite(scale):
 		return g.fail("soft_max", "%v by %v: want a contiguous tensor and a finite scale", a, scale)
 	case mask.home != nil && (mask.ne[0] != a.ne[0] || mask.ne[1] != a.ne[1] || a.ne[2]%mask.ne[2] != 0 || a.ne[3]%mask.ne[3] != 0):
 		return g.fail("soft_max", "mask %v over scores %v", mask, a)
@@ -58,7 +64,7 @@ func (g *Graph) SoftMax(a, mask Tensor, scale float32) Tensor {
 }
 
 func (g *Graph) maskFits(op string, mask Tensor) bool {
-	if mask.typ != bindings.F32 && mask.typ != bindings.F16 || !mask.contiguous() {
+	if mask.typ != bindings.F32 && mask.typ != bindings.F16 || !mask.Contiguous() {
 		g.fail(op, "mask is %v, want contiguous f32 or f16", mask)
 		return false
 	}
@@ -105,10 +111,13 @@ func (g *Graph) RoPE(a, pos Tensor, base float32) Tensor {
 	switch {
 	case a.typ != bindings.F32 || !a.rowsContiguous() || a.ne[0]%2 != 0:
 		return g.fail("rope", "%v (rows contiguous: %t): want f32 in contiguous rows of even length", a, a.rowsContiguous())
-	case pos.typ != bindings.I32 || pos.ne != [4]int{a.ne[2], 1, 1, 1} || !pos.contiguous():
-		return g.fail("rope", "positions %v (contiguous: %t) for %v, want i32 [%d], contiguous", pos, pos.contiguous(), a, a.ne[2])
+	case pos.typ != bindings.I32 || pos.ne != [4]int{a.ne[2], 1, 1, 1} || !pos.Contiguous():
+		return g.fail("rope", "positions %v (contiguous: %t) for %v, want i32 [%d], contiguous", pos, pos.Contiguous(), a, a.ne[2])
 	case !finite(base) || base <= 0:
 		return g.fail("rope", "base %v, want more than 0", base)
+	}
+	if g.backend.pool != nil && a.ne[3] == 1 {
+		return g.kernelRoPE(a, pos, base)
 	}
 	return g.node("rope", g.home.ctx.RoPE(a.t, pos.t, a.ne[0], base), bindings.F32, a.ne)
 }
@@ -123,8 +132,8 @@ func (g *Graph) Patches(image Tensor, p int) Tensor {
 	switch {
 	case p < 1 || w%p != 0 || h%p != 0 || image.ne[3] != 1:
 		return g.fail("patches", "%v in squares of side %d, want [w h c] in whole squares", image, p)
-	case !image.contiguous() || image.Bytes() > maxAxis:
-		return g.fail("patches", "%v (contiguous: %t): want a contiguous image of up to %d bytes", image, image.contiguous(), maxAxis)
+	case !image.Contiguous() || image.Bytes() > maxAxis:
+		return g.fail("patches", "%v (contiguous: %t): want a contiguous image of up to %d bytes", image, image.Contiguous(), maxAxis)
 	case !g.begin("patches"): // room for the kernel below, of which ggml reads only the shape
 		return Tensor{}
 	}

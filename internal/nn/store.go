@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/kernels"
 )
 
 // A Store owns tensors by name that outlive graphs: a model's weights, or a
@@ -16,6 +17,7 @@ type Store struct {
 	arena
 	tensors map[string]Tensor
 	buffers []*bindings.Buffer
+	packed  kernels.Memory // of the weights that our kernels read
 }
 
 // A Spec describes a tensor of a store.
@@ -62,6 +64,17 @@ func NewStore(dev bindings.Device, name string, specs []Spec) (*Store, error) {
 // layout for them; elsewhere all of it is. The caller must Close the store,
 // after the graphs that use it.
 func MapStore(dev bindings.Device, name string, file []byte, specs []Spec, repack bool) (*Store, error) {
+	return mapStore(dev, name, file, specs, func(s *Store) error { return s.fill(dev, file, specs, repack) })
+}
+
+// PackStore is MapStore for the CPU, with the product weights copied into the
+// layout of package kernels. Those must satisfy Packable. Only backends with
+// kernels multiply them.
+func PackStore(dev bindings.Device, name string, file []byte, specs []Spec, threads int) (*Store, error) {
+	return mapStore(dev, name, file, specs, func(s *Store) error { return s.pack(dev, file, specs, threads) })
+}
+
+func mapStore(dev bindings.Device, name string, file []byte, specs []Spec, fill func(*Store) error) (*Store, error) {
 	s, err := describe(dev.Lib(), name, specs, true)
 	if err != nil {
 		return nil, err
@@ -72,7 +85,7 @@ func MapStore(dev bindings.Device, name string, file []byte, specs []Spec, repac
 			return nil, fmt.Errorf("nn: %s: tensor %s: %d bytes at %d of a file of %d", name, spec.Name, n, spec.Offset, len(file))
 		}
 	}
-	if err := s.fill(dev, file, specs, repack); err != nil {
+	if err := fill(s); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("nn: %s: %w", name, err)
 	}
@@ -106,7 +119,7 @@ func describe(lib *bindings.Lib, name string, specs []Spec, fixed bool) (*Store,
 
 // fill gives each tensor the best memory for it.
 func (s *Store) fill(dev bindings.Device, file []byte, specs []Spec, repack bool) error {
-	var copied, placed []Spec
+	var placed []Spec
 	memory := map[bindings.BufferType][]Spec{}
 	for _, spec := range specs {
 		if t, ok := s.fastest(dev, spec, repack); ok {
@@ -119,11 +132,13 @@ func (s *Store) fill(dev bindings.Device, file []byte, specs []Spec, repack bool
 		}
 	}
 	if err := s.borrow(dev, file, placed); err != nil {
-		copied = placed
+		memory[dev.BufferType()] = placed
 	}
-	if len(copied) > 0 {
-		memory[dev.BufferType()] = copied
-	}
+	return s.copyAll(file, memory)
+}
+
+// copyAll places tensors in new memory of each type.
+func (s *Store) copyAll(file []byte, memory map[bindings.BufferType][]Spec) error {
 	for t, group := range memory {
 		if err := s.copy(t, file, group); err != nil {
 			return err
@@ -252,7 +267,7 @@ func (s *Store) Bytes() int {
 	for _, b := range s.buffers {
 		n += b.Bytes()
 	}
-	return n
+	return n + s.packed.Bytes()
 }
 
 // Close frees the memory. It fails while graphs use the store. It is safe on
@@ -267,5 +282,6 @@ func (s *Store) Close() error {
 	for _, b := range s.buffers {
 		b.Close()
 	}
+	s.packed.Free()
 	return s.ctx.Close()
 }

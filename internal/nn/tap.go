@@ -26,7 +26,7 @@ func (g *Graph) Tap(name string, x Tensor) Tensor {
 	switch {
 	case x.typ != bindings.F32 && x.typ != bindings.I32:
 		seen = g.Cast(x, bindings.F32)
-	case !x.contiguous() || x.home != g.home:
+	case !x.Contiguous() || x.home != g.home:
 		seen = g.Cont(x)
 	}
 	if g.err != nil {

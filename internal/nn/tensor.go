@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/kernels"
 )
 
 // A Tensor is a node of a graph or an entry of a store. The zero Tensor is
@@ -21,7 +22,12 @@ type Tensor struct {
 	base  bindings.Tensor // whose memory of this graph x lies in; none for a store's
 	fixed bool            // in a mapped store: reads only
 	tiled bool            // in a layout that only MulMat reads
+
+	packed *kernels.Matrix // in a layout that only our kernels read; t has no data then
 }
+
+// address is where the data lies, once it has memory; 0 for the zero Tensor.
+func (x Tensor) address() uintptr { return x.t.Address() }
 
 // Valid reports whether x is a tensor at all.
 func (x Tensor) Valid() bool { return x.t.Valid() }
@@ -62,8 +68,8 @@ func (x Tensor) String() string { return fmt.Sprintf("%v %v", x.typ, x.Shape()) 
 // rowsContiguous reports whether the elements of each row lie side by side.
 func (x Tensor) rowsContiguous() bool { return x.nb[0] == x.typ.BlockBytes() }
 
-// contiguous reports whether all elements lie side by side, in order.
-func (x Tensor) contiguous() bool {
+// Contiguous reports whether all elements lie side by side, in order.
+func (x Tensor) Contiguous() bool {
 	want := strides(x.typ, x.ne)
 	for i, n := range x.ne {
 		if n != 1 && x.nb[i] != want[i] {

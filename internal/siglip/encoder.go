@@ -108,13 +108,11 @@ func newAttention(w nn.Weights, c Config) Attention {
 
 // Forward maps x [d, n] to [d, n].
 func (a Attention) Forward(g *nn.Graph, x nn.Tensor) nn.Tensor {
-	d, n := x.Dim(0), x.Dim(1)
-	e := d / a.heads
-	heads := func(x nn.Tensor) nn.Tensor { return g.Reshape(x, e, a.heads, n) }
-	q := g.Permute(heads(a.Q.Forward(g, x)), 0, 2, 1, 3)         // [e, n, h]
-	k := g.Permute(heads(a.K.Forward(g, x)), 0, 2, 1, 3)         // [e, n, h]
-	v := g.Cont(g.Permute(heads(a.V.Forward(g, x)), 1, 2, 0, 3)) // [n, e, h]
-	y := g.Attention(q, k, v, nn.Tensor{}, float32(1/math.Sqrt(float64(e))), 0)
+	e := x.Dim(0) / a.heads
+	heads := nn.Heads(g, e, x, a.Q, a.K, a.V) // [e, h, n] each
+	q, k := g.Permute(heads[0], 0, 2, 1, 3), g.Permute(heads[1], 0, 2, 1, 3)
+	vT := g.Permute(heads[2], 1, 2, 0, 3) // [n, e, h]
+	y := g.Attention(q, k, vT, nn.Tensor{}, float32(1/math.Sqrt(float64(e))), 0)
 	return a.Out.Forward(g, y) // [d, n]
 }
 
@@ -123,5 +121,5 @@ type MLP struct{ Up, Down nn.Linear }
 
 // Forward maps x [d, n] to [d, n].
 func (m MLP) Forward(g *nn.Graph, x nn.Tensor) nn.Tensor {
-	return m.Down.Forward(g, g.GELU(m.Up.Forward(g, x)))
+	return m.Down.Forward(g, m.Up.GELU(g, x))
 }

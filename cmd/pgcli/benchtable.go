@@ -1,0 +1,150 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"time"
+)
+
+// A benchResult is a row as it is written. Of the deviations each is that of
+// a sample.
+type benchResult struct {
+	Test      string  `json:"test"`
+	Tokens    int     `json:"tokens,omitempty"`
+	Runs      int     `json:"runs"`
+	Mean      float64 `json:"mean_ms"`
+	Deviation float64 `json:"deviation_ms"`
+	Median    float64 `json:"median_ms"`
+	Rate      float64 `json:"tokens_per_second,omitempty"` // mean
+
+	// With --compare-ggml.
+	GGML  float64 `json:"ggml_median_ms,omitempty"`
+	Ratio float64 `json:"ratio,omitempty"` // how many times faster ours are: the median of neighbours'
+}
+
+func (r benchRow) result() benchResult {
+	own := r.times[0]
+	out := benchResult{Test: r.name, Tokens: r.tokens, Runs: len(own), Median: median(own)}
+	var rates float64
+	for _, t := range own {
+		out.Mean += ms(t) / float64(len(own))
+		rates += rate(r.tokens, t)
+	}
+	out.Rate = rates / float64(len(own))
+	for _, t := range own {
+		out.Deviation += (ms(t) - out.Mean) * (ms(t) - out.Mean)
+	}
+	out.Deviation = math.Sqrt(out.Deviation / float64(max(1, len(own)-1)))
+	if len(r.times) > 1 {
+		out.GGML = median(r.times[1])
+		ratios := make([]float64, len(own))
+		for i := range own {
+			ratios[i] = float64(r.times[1][i]) / float64(own[i])
+		}
+		out.Ratio = middle(ratios)
+	}
+	return out
+}
+
+func median(times []time.Duration) float64 {
+	v := make([]float64, len(times))
+	for i, t := range times {
+		v[i] = ms(t)
+	}
+	return middle(v)
+}
+
+// middle is the median; it sorts v.
+func middle(v []float64) float64 {
+	slices.Sort(v)
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
+
+var benchColumns = []string{"test", "tokens", "ms", "± ms", "median ms", "tokens/s"}
+
+// cells are a result's columns, those of a comparison last.
+func (r benchResult) cells() []string {
+	number := func(v float64) string {
+		if v == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%.2f", v)
+	}
+	tokens := ""
+	if r.Tokens > 0 {
+		tokens = fmt.Sprint(r.Tokens)
+	}
+	row := []string{r.Test, tokens, number(r.Mean), number(r.Deviation), number(r.Median), number(r.Rate)}
+	if r.Ratio > 0 {
+		row = append(row, number(r.GGML), number(r.Ratio))
+	}
+	return row
+}
+
+// benchTable is the header and the rows.
+func benchTable(rows []benchRow) [][]string {
+	header := benchColumns
+	if len(rows) > 0 && len(rows[0].times) > 1 {
+		header = append(slices.Clone(header), "ggml median ms", "times faster")
+	}
+	table := [][]string{header}
+	for _, r := range rows {
+		table = append(table, r.result().cells())
+	}
+	return table
+}
+
+func benchMarkdown(w io.Writer, rows []benchRow) error {
+	table := benchTable(rows)
+	widths := make([]int, len(table[0]))
+	for _, row := range table {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len([]rune(cell)))
+		}
+	}
+	line := func(row []string) string {
+		s := "|"
+		for i, cell := range row {
+			if i == 0 {
+				s += fmt.Sprintf(" %-*s |", widths[i], cell)
+			} else {
+				s += fmt.Sprintf(" %*s |", widths[i], cell)
+			}
+		}
+		return s + "\n"
+	}
+	text := line(table[0]) + "|"
+	for i, n := range widths {
+		rule := make([]byte, n+1)
+		for k := range rule {
+			rule[k] = '-'
+		}
+		end := ":"
+		if i == 0 {
+			end = "-"
+		}
+		text += string(rule) + end + "|"
+	}
+	text += "\n"
+	for _, row := range table[1:] {
+		text += line(row)
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+func benchCSV(w io.Writer, rows []benchRow) error {
+	return csv.NewWriter(w).WriteAll(benchTable(rows))
+}
+
+func benchJSON(w io.Writer, rows []benchRow) error {
+	results := make([]benchResult, len(rows))
+	for i, r := range rows {
+		results[i] = r.result()
+	}
+	return json.NewEncoder(w).Encode(results)
+}

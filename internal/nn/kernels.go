@@ -1,0 +1,150 @@
+package nn
+
+import (
+	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/kernels"
+)
+
+// Nodes that package kernels computes. They replace ggml's on the CPU when the
+// weights are packed for them, which MapStore decides.
+
+// A kernelNode is such a node. What it works on has an address only once the
+// graph has memory.
+type kernelNode struct {
+	node *kernels.Node
+	op   func() kernels.Op
+}
+
+// kernel appends a node of type f32 and shape ne that reads operands, which
+// the caller has passed to begin. op is called once they have memory.
+func (g *Graph) kernel(name string, ne [4]int, op func(dst Tensor) kernels.Op, operands ...Tensor) Tensor {
+	node := g.backend.pool.NewNode()
+	args := make([]bindings.Tensor, len(operands))
+	for i, x := range operands {
+		args[i] = x.t
+	}
+	call := bindings.CustomFromC(kernels.Callback(), node.UserData())
+	dst := g.node(name, g.home.ctx.Custom(call, bindings.F32, native(ne), 1, args...), bindings.F32, ne)
+	g.kernels = append(g.kernels, kernelNode{node, func() kernels.Op { return op(dst) }})
+	return dst
+}
+
+// bind tells the kernels where their operands are.
+func (g *Graph) bind() error {
+	ops, size := make([]kernels.Op, len(g.kernels)), 0
+	for i, k := range g.kernels {
+		ops[i] = k.op()
+		size = max(size, ops[i].Scratch())
+	}
+	var err error
+	if size > 0 {
+		if g.scratch, err = kernels.Alloc(size); err != nil {
+			return err
+		}
+	}
+	for i, k := range g.kernels {
+		k.node.Set(ops[i], g.scratch)
+	}
+	return nil
+}
+
+// unbind frees what the kernels needed, when the graph is gone.
+func (g *Graph) unbind() {
+	for _, k := range g.kernels {
+		k.node.Free()
+	}
+	g.scratch.Free()
+}
+
+// linear is the product of packed weights and x [in, n], with their biases:
+// outputs side by side [out..., n], or one if the epilogue joins them.
+func (g *Graph) linear(epilogue kernels.Epilogue, x Tensor, layers ...Linear) Tensor {
+	const name = "linear"
+	if !g.f32Rows(name, x) {
+		return Tensor{}
+	}
+	rows, operands := 0, []Tensor{x}
+	for _, l := range layers {
+		w := l.W
+		switch {
+		case w.ne[0] != x.ne[0] || x.ne[2] != 1 || x.ne[3] != 1:
+			return g.fail(name, "%v by %v: rows of %d and %d", w, x, w.ne[0], x.ne[0])
+		case l.B.home != nil && (l.B.typ != bindings.F32 || l.B.ne != [4]int{w.ne[1], 1, 1, 1}):
+			return g.fail(name, "bias %v of weights %v", l.B, w)
+		}
+		if err := g.use(w); err != nil {
+			return g.fail(name, "weights: %w", err)
+		}
+		if l.B.home != nil {
+			operands = append(operands, l.B)
+		}
+		rows += w.ne[1]
+	}
+	if epilogue == kernels.GeGLU {
+		rows = layers[0].W.ne[1]
+	}
+	return g.kernel(name, [4]int{rows, x.ne[1], 1, 1}, func(dst Tensor) kernels.Op {
+		op := &kernels.Linear{X: x.address(), N: x.ne[1], Stride: x.nb[1] / 4, Epilogue: epilogue,
+			Level: g.backend.level, Threads: g.backend.pool.Threads()}
+		at := dst.address()
+		for _, l := range layers {
+			op.Out = append(op.Out, kernels.Output{W: *l.W.packed, Bias: l.B.address(), Y: at, Stride: rows})
+			if epilogue != kernels.GeGLU {
+				at += uintptr(4 * l.W.ne[1])
+			}
+		}
+		return op
+	}, operands...)
+}
+
+// kernelRows is the product of weights in ggml's layout and one column.
+func (g *Graph) kernelRows(w, x Tensor) Tensor {
+	return g.kernel(opMulMat, [4]int{w.ne[1], 1, 1, 1}, func(dst Tensor) kernels.Op {
+		return &kernels.Rows{Type: int(w.typ), K: w.ne[0], Last: w.ne[1], Data: w.address(), RowBytes: w.nb[1],
+			X: x.address(), Y: dst.address(), Level: g.backend.level}
+	}, w, x)
+}
+
+// kernelNorm norms the columns of x [d, n], about their mean if centered,
+// and applies w and, unless it is zero, b.
+func (g *Graph) kernelNorm(x, w, b Tensor, eps float32, centered bool) Tensor {
+	const name = "norm"
+	operands := []Tensor{x, w}
+	if b.home != nil {
+		operands = append(operands, b)
+	}
+	if !g.f32Rows(name, operands...) {
+		return Tensor{}
+	}
+	column := [4]int{x.ne[0], 1, 1, 1}
+	switch {
+	case !finite(eps) || eps < 0:
+		return g.fail(name, "epsilon is %v, want 0 or more", eps)
+	case w.ne != column || b.home != nil && b.ne != column || x.ne[2]*x.ne[3] != 1:
+		return g.fail(name, "%v by %v: want a matrix and as many weights as it has rows", x, w)
+	}
+	return g.kernel(name, x.ne, func(dst Tensor) kernels.Op {
+		return &kernels.Norm{Size: x.ne[0], Columns: x.ne[1], X: x.address(), XStep: x.nb[1] / 4, W: w.address(), B: b.address(),
+			Centered: centered, Eps: eps, Out: dst.address(), OutStep: dst.nb[1] / 4, Level: g.backend.level}
+	}, operands...)
+}
+
+// kernelSum is a + b, of one shape and contiguous.
+func (g *Graph) kernelSum(a, b Tensor) Tensor {
+	if !g.f32Rows("add", a, b) {
+		return Tensor{}
+	}
+	return g.kernel("add", a.ne, func(dst Tensor) kernels.Op {
+		return &kernels.Sum{Len: a.Len(), A: a.address(), B: b.address(), S: 1, Out: dst.address(), Level: g.backend.level}
+	}, a, b)
+}
+
+// kernelRoPE is RoPE, of which it has checked the operands.
+func (g *Graph) kernelRoPE(a, pos Tensor, base float32) Tensor {
+	e, h, n := a.ne[0], a.ne[1], a.ne[2]
+	return g.kernel("rope", a.ne, func(dst Tensor) kernels.Op {
+		return &kernels.RoPE{HeadDim: e, Heads: h, Tokens: n, X: a.address(), XHead: a.nb[1] / 4, XToken: a.nb[2] / 4,
+			Positions: pos.address(), Base: base, OutHead: e,
+			Out: kernels.Places{To: dst.address(), Row: e * h, Channel: 1, Size: n}, Level: g.backend.level}
+	}, a, pos)
+}

@@ -1,0 +1,72 @@
+// Integer operations of AVX2 for product_tile.h, which the levels with and
+// without VNNI share.
+typedef uint16_t v16 __attribute__((vector_size(32)));
+
+PG_DOT static inline vi izero(void) { return _mm256_setzero_si256(); }
+PG_DOT static inline vi iload(const void *p) { return _mm256_loadu_si256((const vi *)p); }
+PG_DOT static inline void istore(void *p, vi a) { _mm256_storeu_si256((vi *)p, a); }
+PG_DOT static inline vi iset(const void *p) {
+	int32_t i;
+	memcpy(&i, p, sizeof i);
+	return _mm256_set1_epi32(i);
+}
+PG_DOT static inline vi ibytes(int8_t a) { return _mm256_set1_epi8(a); }
+PG_DOT static inline vi iwords(int16_t a) { return _mm256_set1_epi16(a); }
+PG_DOT static inline vi iand(vi a, vi b) { return _mm256_and_si256(a, b); }
+PG_DOT static inline vi ior(vi a, vi b) { return _mm256_or_si256(a, b); }
+PG_DOT static inline vi iadd8(vi a, vi b) { return _mm256_add_epi8(a, b); }
+PG_DOT static inline vi iadd32(vi a, vi b) { return _mm256_add_epi32(a, b); }
+PG_DOT static inline vi isub16(vi a, vi b) { return _mm256_sub_epi16(a, b); }
+PG_DOT static inline vi imax(vi a, vi b) { return _mm256_max_epi32(a, b); }
+PG_DOT static inline int32_t itop(vi a) {
+	__m128i m = _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+	m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+	return _mm_cvtsi128_si32(_mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1)));
+}
+PG_DOT static inline int32_t isum(vi a) {
+	__m128i s = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+	s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+	return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
+}
+PG_DOT static inline vi iabs_bits(vf a) { return _mm256_and_si256(_mm256_castps_si256(a), _mm256_set1_epi32(0x7fffffff)); }
+PG_DOT static inline vi inearest(vf a) { return _mm256_cvtps_epi32(a); }
+PG_DOT static inline vf ifloat(vi a) { return _mm256_castsi256_ps(a); }
+PG_DOT static inline vf iconvert(vi a) { return _mm256_cvtepi32_ps(a); }
+
+// 16-bit elements by n bits to the left, or -n to the right.
+PG_DOT static inline vi ishift(vi a, const int n) {
+	if (n == 0)
+		return a;
+	return n > 0 ? (vi)((v16)a << n) : (vi)((v16)a >> -n);
+}
+
+// The codebook's values around 128.
+PG_DOT static inline vi ilookup(vi i) {
+	__m128i book = _mm_xor_si128(_mm_loadu_si128((const __m128i *)pg_codebook), _mm_set1_epi8(-128));
+	return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(book), i);
+}
+
+// Bytes 2 pair and 2 pair + 1 of every four, zero-extended.
+PG_DOT static inline vi iwiden(vi a, const int pair) {
+	const vi from = _mm256_setr_epi32((int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c,
+	                                  (int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c);
+	return _mm256_shuffle_epi8(a, _mm256_add_epi8(from, _mm256_set1_epi32(pair * 0x00020002)));
+}
+
+PG_DOT static inline void istore8(int8_t *p, vi a) {
+	__m128i w = _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+	_mm_storel_epi64((__m128i *)p, _mm_packs_epi16(w, w));
+}
+PG_DOT static inline void istore16(int16_t *p, vi a) {
+	_mm_storeu_si128((__m128i *)p, _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1)));
+}
+PG_DOT static inline vf iint8(const uint8_t *p) {
+	return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+PG_DOT static inline vf inibble(const uint8_t *p, const int from) {
+	vi a = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+	return _mm256_cvtepi32_ps(_mm256_and_si256(_mm256_srli_epi32(a, from), _mm256_set1_epi32(15)));
+}
+PG_DOT static inline vf ibfloat(const uint16_t *p) {
+	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
+}

@@ -1,0 +1,56 @@
+#include "level.h"
+
+#ifdef __x86_64__
+#include <cpuid.h>
+
+// avx_vnni asks the processor itself, as not every compiler's built-in does.
+static int avx_vnni(void) {
+	unsigned a, b, c, d;
+	return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 4 & 1;
+}
+
+static int f16c(void) {
+	unsigned a, b, c, d;
+	return __get_cpuid(1, &a, &b, &c, &d) && c >> 29 & 1;
+}
+
+static int runs(int level) {
+	__builtin_cpu_init();
+	int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && f16c();
+	switch (level) {
+	case PG_AVX2: return avx2;
+	case PG_AVX_VNNI: return avx2 && avx_vnni();
+	case PG_AVX512_VNNI:
+		return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+			__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+			__builtin_cpu_supports("avx512vnni");
+	}
+	return 0;
+}
+
+static const pg_level *const levels[PG_LEVELS] = {
+	[PG_AVX2] = &pg_avx2,
+	[PG_AVX_VNNI] = &pg_avx_vnni,
+	[PG_AVX512_VNNI] = &pg_avx512_vnni,
+};
+#else
+static int runs(int level) { (void)level; return 0; }
+static const pg_level *const levels[PG_LEVELS];
+#endif
+
+int pg_level_supported(int level) {
+	return level > PG_AUTO && level < PG_LEVELS && levels[level] && runs(level);
+}
+
+int pg_best_level(void) {
+	int level = PG_LEVELS - 1;
+	while (level > PG_AUTO && !pg_level_supported(level))
+		level--;
+	return level;
+}
+
+const pg_level *pg_level_of(int level) {
+	if (level == PG_AUTO)
+		level = pg_best_level();
+	return level > PG_AUTO && level < PG_LEVELS ? levels[level] : NULL;
+}

@@ -1,0 +1,49 @@
+package kernels
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Level is a set of instructions that kernels are written for.
+type Level int
+
+// The levels, slowest first; Auto is the fastest that the processor has.
+const (
+	Auto Level = iota
+	AVX2
+	AVXVNNI
+	AVX512VNNI
+	NEON
+)
+
+var levelNames = map[Level]string{AVX2: "avx2", AVXVNNI: "avx-vnni", AVX512VNNI: "avx512-vnni", NEON: "neon"}
+
+// String returns the level's name.
+func (l Level) String() string { return levelNames[l] }
+
+// Levels returns those that this processor can run, slowest first; none
+// without cgo.
+func Levels() (levels []Level) {
+	for l := AVX2; l <= NEON; l++ {
+		if supported(l) {
+			levels = append(levels, l)
+		}
+	}
+	return levels
+}
+
+// ParseLevel returns the level of a name, which must be one of Levels.
+func ParseLevel(name string) (Level, error) {
+	var names []string
+	for _, l := range Levels() {
+		if l.String() == name {
+			return l, nil
+		}
+		names = append(names, l.String())
+	}
+	if names == nil {
+		return Auto, ErrNone
+	}
+	return Auto, fmt.Errorf("kernels: no level %q; this processor has %s", name, strings.Join(names, ", "))
+}

@@ -1,0 +1,8 @@
+//go:build cgo
+
+package kernels
+
+// #include "product.h"
+import "C"
+
+func supported(l Level) bool { return C.pg_level_supported(C.int(l)) != 0 }

@@ -1,0 +1,49 @@
+//go:build cgo
+
+package kernels
+
+// #include "limits.h"
+import "C"
+
+import (
+	"time"
+	"unsafe"
+)
+
+type limit struct {
+	kernel C.pg_kernel
+	c      C.pg_limit
+}
+
+func (l *limit) Scratch() int { return 0 }
+
+func (l *limit) native(uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
+	return l.kernel, unsafe.Pointer(&l.c), C.sizeof_pg_limit
+}
+
+// Limits measures what the pool can do at a level, in about half a second, with
+// 1 GiB of memory.
+func (p *Pool) Limits(level Level) (Limits, error) {
+	const bytes, rounds, tries = 1 << 30, 4 << 20, 5
+	memory, err := Alloc(bytes)
+	if err != nil {
+		return Limits{}, err
+	}
+	defer memory.Free()
+	clear(memory)
+	best := func(kernel C.pg_kernel, work float64) (most float64) {
+		op := &limit{kernel, C.pg_limit{level: C.int(level), rounds: rounds, memory: (*C.char)(pointer(memory.address())), bytes: bytes}}
+		for range tries {
+			start := time.Now()
+			p.run(op, nil)
+			most = max(most, work/time.Since(start).Seconds())
+		}
+		return most
+	}
+	steps := 2 * float64(rounds*C.PG_LIMIT_STEPS*p.threads)
+	return Limits{
+		Int8:  best(C.pg_kernel(C.pg_limit_int8), steps*float64(C.pg_limit_int8_width(C.int(level)))),
+		Float: best(C.pg_kernel(C.pg_limit_float), steps*float64(C.pg_limit_float_width(C.int(level)))),
+		Read:  best(C.pg_kernel(C.pg_limit_read), bytes),
+	}, nil
+}

@@ -1,0 +1,47 @@
+package kernels
+
+// An Epilogue is what a product does to its result before it is stored.
+type Epilogue int
+
+const (
+	Plain Epilogue = iota // Wx + b
+	GELU                  // gelu(Wx + b), by tanh
+	GeGLU                 // gelu(Wx) * Vx, of two matrices
+)
+
+// A Matrix is a packed weight of M rows of K, of a ggml type.
+type Matrix struct {
+	Type, K, M int
+	Packed     Memory
+}
+
+// A Linear is Y = Wx + b for the N columns x of X, for up to three W.
+// Addresses are of float32.
+type Linear struct {
+	X         uintptr
+	N, Stride int // columns, and floats from one to the next
+	Out       []Output
+	Epilogue  Epilogue
+	Precise   bool // round x to 16 bits, not 8
+	Level     Level
+	Threads   int // that may take part
+}
+
+// A Rows is y[i] = x·(row First+i) for rows [First, Last) of a matrix in ggml's
+// own layout.
+type Rows struct {
+	Type, K     int
+	First, Last int
+	Data        uintptr // row 0
+	RowBytes    int
+	X, Y        uintptr // float32
+	Level       Level
+}
+
+// An Output is one of a Linear's products.
+type Output struct {
+	W      Matrix
+	Bias   uintptr // 0 for none
+	Y      uintptr
+	Stride int // floats from a column to the next
+}

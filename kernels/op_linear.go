@@ -1,0 +1,58 @@
+//go:build cgo
+
+package kernels
+
+// #include "product.h"
+import "C"
+
+import "unsafe"
+
+func (l *Linear) c(scratch uintptr) *C.pg_linear {
+	op := &C.pg_linear{
+		x: floats(l.X), k: C.int64_t(l.Out[0].W.K), n: C.int64_t(l.N), x_stride: C.int64_t(l.Stride),
+		weights: C.int(len(l.Out)), epilogue: C.int(l.Epilogue), level: C.int(l.Level), scratch: pointer(scratch),
+	}
+	if l.Precise {
+		op.precise = 1
+	}
+	for i, out := range l.Out {
+		op.out[i].w = C.pg_matrix{C.int(out.W.Type), C.int64_t(out.W.K), C.int64_t(out.W.M), pointer(out.W.Packed.address())}
+		op.out[i].bias = floats(out.Bias)
+		op.out[i].y = floats(out.Y)
+		op.out[i].y_stride = C.int64_t(out.Stride)
+	}
+	return op
+}
+
+// Scratch implements Op.
+func (l *Linear) Scratch() int {
+	op := l.c(0)
+	op.x = nil // cgo refuses what may point to Go memory
+	for i := range op.out {
+		op.out[i].bias, op.out[i].y = nil, nil
+	}
+	return int(C.pg_linear_scratch(op, C.int(l.Threads)))
+}
+
+func (l *Linear) native(scratch uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
+	return C.pg_kernel(C.pg_linear_run), unsafe.Pointer(l.c(scratch)), C.sizeof_pg_linear
+}
+
+func (r *Rows) c(scratch uintptr) *C.pg_rows {
+	return &C.pg_rows{
+		_type: C.int(r.Type), k: C.int64_t(r.K), first: C.int64_t(r.First), last: C.int64_t(r.Last),
+		rows: pointer(r.Data), row_bytes: C.size_t(r.RowBytes), x: floats(r.X), y: floats(r.Y),
+		level: C.int(r.Level), scratch: pointer(scratch),
+	}
+}
+
+// Scratch implements Op.
+func (r *Rows) Scratch() int {
+	op := r.c(0)
+	op.rows, op.x, op.y = nil, nil, nil // as above
+	return int(C.pg_rows_scratch(op))
+}
+
+func (r *Rows) native(scratch uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
+	return C.pg_kernel(C.pg_rows_dot), unsafe.Pointer(r.c(scratch)), C.sizeof_pg_rows
+}

@@ -1,0 +1,75 @@
+// Products for processors with AVX2, FMA and F16C.
+//
+// vpmaddubsw adds two products of bytes in 16 bits. As it saturates, only
+// quants of up to 6 bits are multiplied as bytes, in their own range; those of
+// 8 bits are multiplied as 16-bit numbers, and so are their activations.
+#ifdef __x86_64__
+#include "vector_avx2.h"
+
+#include "level.h"
+#include <string.h>
+
+#define PG_KERNEL __attribute__((target("avx2,fma,f16c")))
+#define PG_DOT PG_KERNEL __attribute__((always_inline, unused))
+#define SUMS 0
+#define NARROW 1
+#define STREAM_FORM(plane) ((plane) == PG_P8 || (plane) == PG_P4C ? PG_INT16 : PG_INT8)
+
+#include "integers_avx2.h"
+
+PG_DOT static inline vi idot16(vi s, vi w, vi x) { return _mm256_add_epi32(s, _mm256_madd_epi16(w, x)); }
+
+// istart makes PG_BIAS_BITS - less S of PG_BIAS_BITS - 128 S.
+PG_DOT static inline vi istart(const float *start, const pg_format *f) {
+	static const int8_t shifts[PG_PLANES] = {[PG_P4] = 4, [PG_P5] = 3, [PG_P6] = 2, [PG_P3] = 5};
+	const vi bias = _mm256_set1_epi32(PG_BIAS_BITS);
+	int shift = shifts[f->planes];
+	vi sum = _mm256_and_si256(_mm256_sub_epi32(bias, iset(start)), _mm256_set1_epi32(-(shift > 0)));
+	return _mm256_sub_epi32(bias, _mm256_sra_epi32(sum, _mm_cvtsi32_si128(shift)));
+}
+
+// Sums of 16 bits hold two groups of quants of 6 bits, as 2 2 63 127 < 2^15,
+// and four of 5 bits. The compiler, left alone, delays the additions until it
+// runs out of registers.
+#define INTEGERS8 \
+	const int fit = groups / 2; \
+	UNROLL for (int part = g0; part < g0 + groups; part += fit) { \
+		vi p[2][PG_MAX_COLUMNS]; \
+		UNROLL for (int g = part; g < part + fit; g++) { \
+			vi w0 = bytes(plane, w, g, v), w1 = bytes(plane, w, g, v + 1); \
+			UNROLL for (int c = 0; c < columns; c++) { \
+				vi x = iset(act + c * 32 + g * 4); \
+				vi p0 = _mm256_maddubs_epi16(w0, x), p1 = _mm256_maddubs_epi16(w1, x); \
+				p[0][c] = g == part ? p0 : _mm256_add_epi16(p[0][c], p0); \
+				p[1][c] = g == part ? p1 : _mm256_add_epi16(p[1][c], p1); \
+				__asm__("" : "+x"(p[0][c]), "+x"(p[1][c])); \
+			} \
+		} \
+		UNROLL for (int c = 0; c < columns; c++) { \
+			s[0][c] = iadd32(s[0][c], _mm256_madd_epi16(p[0][c], iwords(1))); \
+			s[1][c] = iadd32(s[1][c], _mm256_madd_epi16(p[1][c], iwords(1))); \
+		} \
+	}
+
+#include "product_tile.h"
+
+#define ROW_BYTES(u, s) _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), iwords(1))
+#include "rows_tile.h"
+
+static int form(const pg_format *f, int precise) {
+	if (f->planes < 0)
+		return PG_FLOAT;
+	return precise ? PG_INT16 : STREAM_FORM(f->planes);
+}
+
+const pg_level pg_avx2 = {
+	.columns = {4, 6, 6},
+	.form = form,
+	.quantize = quantize,
+	.unpack = unpack,
+	.tile = {tile, tile, float_tile},
+	.stream = {stream, stream, float_stream},
+	.finish = finish_column,
+	.rows = rows,
+};
+#endif

@@ -1,0 +1,51 @@
+// Products for processors with AVX-VNNI: 256 bits.
+#ifdef __x86_64__
+#include "vector_avx2.h"
+
+#include "level.h"
+#include <string.h>
+
+#define PG_KERNEL __attribute__((target("avx2,fma,f16c,avxvnni")))
+#define PG_DOT PG_KERNEL __attribute__((always_inline, unused))
+#define SUMS 0
+#define NARROW 0
+#define STREAM_FORM(plane) PG_INT8
+
+#include "integers_avx2.h"
+
+PG_DOT static inline vi idot16(vi s, vi w, vi x) { return _mm256_dpwssd_avx_epi32(s, w, x); }
+PG_DOT static inline vi istart(const float *start, const pg_format *f) {
+	(void)f;
+	return iset(start);
+}
+
+#define INTEGERS8 \
+	UNROLL for (int g = g0; g < g0 + groups; g++) { \
+		vi w0 = bytes(plane, w, g, v), w1 = bytes(plane, w, g, v + 1); \
+		UNROLL for (int c = 0; c < columns; c++) { \
+			vi x = iset(act + c * 32 + g * 4); \
+			s[0][c] = _mm256_dpbusd_avx_epi32(s[0][c], w0, x); \
+			s[1][c] = _mm256_dpbusd_avx_epi32(s[1][c], w1, x); \
+		} \
+	}
+
+#include "product_tile.h"
+
+#define ROW_BYTES(u, s) _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), u, s)
+#include "rows_tile.h"
+
+static int form(const pg_format *f, int precise) {
+	return f->planes < 0 ? PG_FLOAT : precise ? PG_INT16 : PG_INT8;
+}
+
+const pg_level pg_avx_vnni = {
+	.columns = {6, 6, 6},
+	.form = form,
+	.quantize = quantize,
+	.unpack = unpack,
+	.tile = {tile, tile, float_tile},
+	.stream = {stream, stream, float_stream},
+	.finish = finish_column,
+	.rows = rows,
+};
+#endif

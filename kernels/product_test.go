@@ -1,0 +1,387 @@
+//go:build cgo
+
+package kernels
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// typeNames are the types that are packed.
+var typeNames = map[int]string{
+	typeF32: "f32", typeF16: "f16", typeBF16: "bf16", typeQ8_0: "q8_0", typeQ4_0: "q4_0", typeQ4_1: "q4_1",
+	typeQ5_0: "q5_0", typeQ5_1: "q5_1", typeQ2_K: "q2_K", typeQ3_K: "q3_K", typeQ4_K: "q4_K", typeQ5_K: "q5_K",
+	typeQ6_K: "q6_K", typeIQ4NL: "iq4_nl", typeIQ4XS: "iq4_xs",
+}
+
+func eachType(t *testing.T, f func(t *testing.T, typ int)) {
+	for typ, name := range typeNames {
+		t.Run(name, func(t *testing.T) { f(t, typ) })
+	}
+}
+
+// scalesAt says where a block has its float16 scales.
+var scalesAt = map[int][]int{
+	typeQ8_0: {0}, typeQ4_0: {0}, typeQ4_1: {0, 2}, typeQ5_0: {0}, typeQ5_1: {0, 2}, typeQ2_K: {80, 82},
+	typeQ3_K: {108}, typeQ4_K: {0, 2}, typeQ5_K: {0, 2}, typeQ6_K: {208}, typeIQ4NL: {0}, typeIQ4XS: {0},
+}
+
+// randomRows returns m rows of k random weights of a type: all bits of quants
+// are random, scales and floats are between 2^-7 and 2^-5.
+func randomRows(t testing.TB, r *rand.Rand, typ, k, m int) []byte {
+	b := blocks[typ]
+	rows := fenced[byte](t, k/b.columns*b.bytes*m)
+	for i := range rows {
+		rows[i] = byte(r.Uint32())
+	}
+	for i := 0; i < len(rows); i += b.bytes {
+		for _, at := range scalesAt[typ] {
+			binary.LittleEndian.PutUint16(rows[i+at:], uint16(0x2000+r.IntN(0x800)))
+		}
+		sign := uint16(r.IntN(2) << 15)
+		switch typ {
+		case typeF16:
+			binary.LittleEndian.PutUint16(rows[i:], sign|uint16(0x2000+r.IntN(0x800)))
+		case typeBF16:
+			binary.LittleEndian.PutUint16(rows[i:], sign|uint16(0x3c00+r.IntN(0x100)))
+		case typeF32:
+			binary.LittleEndian.PutUint32(rows[i:], uint32(sign)<<16|uint32(0x3c000000+r.IntN(0x1000000)))
+		}
+	}
+	return rows
+}
+
+// steps is what activations are rounded to for a type of weights; 0 for not at
+// all.
+func steps(level Level, typ int, precise bool) float32 {
+	switch {
+	case blocks[typ].columns == 1:
+		return 0
+	case precise, level == AVX2 && (typ == typeQ8_0 || typ == typeIQ4NL || typ == typeIQ4XS):
+		return 32767
+	}
+	return 127
+}
+
+func exact(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
+
+// acts returns what a level makes of activations.
+func acts(level Level, typ int, precise bool, x []float32) []float64 {
+	if most := steps(level, typ, precise); most > 0 {
+		return rounded(x, most)
+	}
+	return exact(x)
+}
+
+func pack(t testing.TB, typ, k, m int, rows []byte) Matrix {
+	t.Helper()
+	if !Packable(typ, k, m) {
+		t.Fatalf("%s of %d columns cannot be packed", typeNames[typ], k)
+	}
+	w := Matrix{Type: typ, K: k, M: m, Packed: Memory(fenced[byte](t, PackedBytes(typ, k, m)))}
+	for i := range Panels(m) { // one after the other, as threads may
+		w.Pack(rows, i, i+1)
+	}
+	return w
+}
+
+// run computes op with memory whose end is guarded.
+func compute(t testing.TB, p *Pool, op Op) {
+	t.Helper()
+	p.run(op, Memory(fenced[byte](t, op.Scratch())))
+}
+
+// within fails unless got is want to the rounding of float32: 2^-20 of the sum
+// of the terms' sizes.
+func within(t testing.TB, got []float32, want, size []float64) {
+	t.Helper()
+	for i, w := range want {
+		g := float64(got[i])
+		if w-w != 0 && g-g != 0 {
+			continue // neither is finite
+		}
+		if !(math.Abs(g-w) <= size[i]*0x1p-20) {
+			t.Fatalf("value %d of %d is %v, want %v to %.2g", i, len(want), g, w, size[i]*0x1p-20)
+		}
+	}
+}
+
+// columns returns m of the all rows of the first n columns.
+func columns(y []float64, all, m, n int) []float64 {
+	var part []float64
+	for j := range n {
+		part = append(part, y[j*all:][:m]...)
+	}
+	return part
+}
+
+func TestProductSizes(t *testing.T) {
+	const mostM, mostN = 66, 26
+	ps := pools(t)
+	eachLevel(t, func(t *testing.T, level Level) {
+		eachType(t, func(t *testing.T, typ int) {
+			r := rand.New(rand.NewPCG(1, uint64(typ)))
+			k := max(96, blocks[typ].columns)
+			if blocks[typ].columns == 1 {
+				k = 37
+			}
+			rows := randomRows(t, r, typ, k, mostM)
+			x := fill(r, fenced[float32](t, k*mostN))
+			for _, precise := range []bool{false, true} {
+				want, size := linear(mostM, mostN, weights(typ, rows), acts(level, typ, precise, x))
+				for m := 1; m <= mostM; m++ {
+					w := pack(t, typ, k, m, rows[:len(rows)/mostM*m])
+					for n := 1; n <= mostN; n++ {
+						if m%32 > 2 && n%5 != m%5 { // each m with some n, each n with some m
+							continue
+						}
+						y := newGuarded(t, n, m, m+n%3, m%4)
+						op := Linear{X: addr(x), N: n, Stride: k, Precise: precise, Level: level, Threads: 3,
+							Out: []Output{{W: w, Y: y.addr(), Stride: y.step}}}
+						compute(t, ps[(m+n)%3], &op)
+						within(t, y.read(t), columns(want, mostM, m, n), columns(size, mostM, m, n))
+						if t.Failed() {
+							t.Fatalf("m=%d n=%d precise=%t", m, n, precise)
+						}
+					}
+				}
+			}
+		})
+	})
+}
+
+// TestProductLong has several chunks of columns, the last one partial, and
+// enough columns of x for several spans.
+func TestProductLong(t *testing.T) {
+	ps := pools(t)
+	eachLevel(t, func(t *testing.T, level Level) {
+		eachType(t, func(t *testing.T, typ int) {
+			r := rand.New(rand.NewPCG(2, uint64(typ)))
+			for _, s := range []struct{ m, n, k int }{{40, 1, 1536 + 256}, {40, 5, 1024 + 256}, {33, 301, 512 + 256}} {
+				k := s.k
+				if blocks[typ].columns == 32 {
+					k += 32
+				}
+				rows := randomRows(t, r, typ, k, s.m)
+				x := fill(r, fenced[float32](t, k*s.n))
+				w := pack(t, typ, k, s.m, rows)
+				want, size := linear(s.m, s.n, weights(typ, rows), acts(level, typ, false, x))
+				var first []float32
+				for _, p := range ps {
+					y := newGuarded(t, s.n, s.m, s.m, 0)
+					op := Linear{X: addr(x), N: s.n, Stride: k, Level: level, Threads: p.Threads(),
+						Out: []Output{{W: w, Y: y.addr(), Stride: y.step}}}
+					compute(t, p, &op)
+					got := y.read(t)
+					within(t, got, want, size)
+					if first == nil {
+						first = got
+					}
+					same(t, first, got)
+				}
+			}
+		})
+	})
+}
+
+// TestProductTogether computes three matrices of different types on one x,
+// with biases.
+func TestProductTogether(t *testing.T) {
+	ps := pools(t)
+	eachLevel(t, func(t *testing.T, level Level) {
+		for _, types := range [][]int{{typeQ4_K, typeQ4_K, typeQ6_K}, {typeQ8_0, typeQ4_0, typeF16}, {typeQ2_K, typeIQ4XS, typeQ5_K}} {
+			for _, n := range []int{1, 3, 9, 100} {
+				r := rand.New(rand.NewPCG(3, uint64(n)))
+				const k = 512
+				x := fill(r, fenced[float32](t, (k+5)*n))
+				op := Linear{X: addr(x), N: n, Stride: k + 5, Level: level, Threads: 3}
+				var ys []*guardedRows
+				var want, size [][]float64
+				for i, typ := range types {
+					m := []int{70, 32, 5}[i]
+					rows := randomRows(t, r, typ, k, m)
+					bias := fill(r, fenced[float32](t, m))
+					y := newGuarded(t, n, m, m+1, 1)
+					op.Out = append(op.Out, Output{W: pack(t, typ, k, m, rows), Bias: addr(bias), Y: y.addr(), Stride: y.step})
+					var in []float32
+					for j := range n {
+						in = append(in, x[j*(k+5):][:k]...)
+					}
+					w, s := linear(m, n, weights(typ, rows), acts(level, typ, false, in))
+					for l := range w {
+						w[l] += float64(bias[l%m])
+						s[l] += math.Abs(float64(bias[l%m]))
+					}
+					ys, want, size = append(ys, y), append(want, w), append(size, s)
+				}
+				compute(t, ps[n%3], &op)
+				for i, y := range ys {
+					within(t, y.read(t), want[i], size[i])
+				}
+			}
+		}
+	})
+}
+
+// TestProductEpilogues compares GELU and GeGLU with the definition of what the
+// plain product gives, so that only their own error counts: some units in the
+// last place, relative to the result.
+func TestProductEpilogues(t *testing.T) {
+	ps := pools(t)
+	eachLevel(t, func(t *testing.T, level Level) {
+		r := rand.New(rand.NewPCG(4, 4))
+		const k, m, n = 64, 45, 60
+		rows := [2][]byte{randomRows(t, r, typeF32, k, m), randomRows(t, r, typeF32, k, m)}
+		x := fill(r, fenced[float32](t, k*n))
+		for i := range x {
+			x[i] *= float32(math.Ldexp(1, 10-i/k%24)) // tiny to large results
+		}
+		bias := fill(r, fenced[float32](t, 2*m))
+		product := func(epilogue Epilogue, which ...int) []float32 {
+			op := Linear{X: addr(x), N: n, Stride: k, Level: level, Threads: 3, Epilogue: epilogue}
+			y := newGuarded(t, n, m, m, 2)
+			for _, i := range which {
+				op.Out = append(op.Out, Output{W: pack(t, typeF32, k, m, rows[i]), Bias: addr(bias[i*m:]), Y: y.addr(), Stride: m})
+			}
+			compute(t, ps[1], &op)
+			return y.read(t)
+		}
+		plain, other := product(Plain, 0), product(Plain, 1)
+		for _, c := range []struct {
+			name string
+			got  []float32
+			want func(i int) float64
+		}{
+			{"gelu", product(GELU, 0), func(i int) float64 { return gelu(float64(plain[i])) }},
+			{"geglu", product(GeGLU, 0, 1), func(i int) float64 { return gelu(float64(plain[i])) * float64(other[i]) }},
+		} {
+			worst := 0.0
+			for i, g := range c.got {
+				w := c.want(i)
+				if math.Abs(w) < 1e-34 {
+					if !(math.Abs(float64(g)) < 1e-30) {
+						t.Fatalf("%s of %v, %v is %v, want %v", c.name, plain[i], other[i], g, w)
+					}
+					continue
+				}
+				worst = max(worst, math.Abs(float64(g)-w)/math.Abs(w)/(1+math.Abs(float64(plain[i]))))
+			}
+			if worst > 4e-7 || math.IsNaN(worst) {
+				t.Errorf("%s: error of %.2g, allowed 4e-7", c.name, worst)
+			}
+		}
+	})
+}
+
+func TestProductResidual(t *testing.T) {
+	t.Skip("no residual in Linear yet")
+}
+
+// TestProductExtremes has the largest quants and activations, in which sums
+// come nearest to the limits of their integers, tiny and huge scales, and
+// infinities and NaN, which must show in their own columns only.
+func TestProductExtremes(t *testing.T) {
+	ps := pools(t)
+	inf := float32(math.Inf(1))
+	eachLevel(t, func(t *testing.T, level Level) {
+		eachType(t, func(t *testing.T, typ int) {
+			const k, m = 512, 35
+			for _, fillByte := range []byte{0x00, 0x7f, 0x80, 0xff} {
+				rows := randomRows(t, rand.New(rand.NewPCG(5, 5)), typ, k, m)
+				b := blocks[typ]
+				for i := range rows {
+					if b.columns > 1 && !slices.ContainsFunc(scalesAt[typ], func(at int) bool { return i%b.bytes/2*2 == at }) {
+						rows[i] = fillByte
+					}
+				}
+				inputs := [][]float32{{1}, {-1}, {1, -1}, {1e-38}, {1e-25, 1e-26}, {1e20, -2e20, 1}, {0}, {1, 1, 1, inf}, {float32(math.NaN()), 2}, {-inf, 3}}
+				x := fenced[float32](t, k*len(inputs))
+				for i := range x {
+					x[i] = inputs[i/k][i%k%len(inputs[i/k])]
+				}
+				for _, precise := range []bool{false, true} {
+					want, size := linear(m, len(inputs), weights(typ, rows), acts(level, typ, precise, x))
+					for n := 1; n <= len(inputs); n++ {
+						y := newGuarded(t, n, m, m, 0)
+						op := Linear{X: addr(x), N: n, Stride: k, Level: level, Threads: 3, Precise: precise,
+							Out: []Output{{W: pack(t, typ, k, m, rows), Y: y.addr(), Stride: m}}}
+						compute(t, ps[n%3], &op)
+						within(t, y.read(t), want[:m*n], size[:m*n])
+					}
+				}
+			}
+		})
+	})
+}
+
+func TestRows(t *testing.T) {
+	ps := pools(t)
+	eachLevel(t, func(t *testing.T, level Level) {
+		eachType(t, func(t *testing.T, typ int) {
+			if !RowsSupported(typ, 256) {
+				t.Skip("not read by rows")
+			}
+			b := blocks[typ]
+			for _, units := range []int{1, 2, 3, 7} {
+				k := max(b.columns, 32) * units
+				if b.columns == 1 {
+					k = 61 * units
+				}
+				const m = 150
+				r := rand.New(rand.NewPCG(6, uint64(k)))
+				rows := randomRows(t, r, typ, k, m)
+				x := fill(r, fenced[float32](t, k))
+				in := exact(x)
+				if b.columns > 1 {
+					in = rounded(x, 127)
+				}
+				want, size := linear(m, 1, weights(typ, rows), in)
+				for _, span := range [][2]int{{0, m}, {3, 4}, {10, 140}, {5, 5}} {
+					first, last := span[0], span[1]
+					y := fenced[float32](t, last-first)
+					op := Rows{Type: typ, K: k, First: first, Last: last, Data: addr(rows), RowBytes: k / b.columns * b.bytes,
+						X: addr(x), Y: addr(y), Level: level}
+					compute(t, ps[units%3], &op)
+					within(t, y, want[first:last], size[first:last])
+				}
+			}
+		})
+	})
+}
+
+// TestPackable says no to what cannot be packed.
+func TestPackable(t *testing.T) {
+	for _, c := range []struct {
+		typ, k, m int
+		want      bool
+	}{
+		{typeQ8_0, 32, 1, true}, {typeQ8_0, 33, 1, false}, {typeQ4_K, 256, 5, true}, {typeQ4_K, 128, 5, false},
+		{typeF16, 1, 1, true}, {typeF16, 0, 1, false}, {typeF16, 1, 0, false}, {typeF16, -1, 1, false},
+		{26, 32, 32, false}, {9999, 32, 32, false}, {-1, 32, 32, false},
+	} {
+		if got := Packable(c.typ, c.k, c.m); got != c.want {
+			t.Errorf("Packable(%d, %d, %d) = %t, want %t", c.typ, c.k, c.m, got, c.want)
+		}
+	}
+}
+
+// TestPackedBytes bounds how much larger packed weights are than ggml's.
+func TestPackedBytes(t *testing.T) {
+	for typ, name := range typeNames {
+		b := blocks[typ]
+		ggml := 1024 / b.columns * b.bytes * 64
+		if got := PackedBytes(typ, 1024, 64); got < ggml || float64(got) > 1.04*float64(ggml) {
+			t.Error(fmt.Sprintf("%s: %d bytes packed, %d in ggml's layout", name, got, ggml))
+		}
+	}
+}
