@@ -17,7 +17,8 @@ import scenes
 import tasks
 import vqvae
 
-WEIGHTS = {"caption": 1.5, "answer": 0.6, "ocr": 2.5, "detect": 0.8, "segment": 0.5}  # how often a task is picked
+WEIGHTS = {"caption": 1.5, "answer": 0.6, "ocr": 8.0, "detect": 0.8, "segment": 0.5}  # how often a task is picked
+READING = 4.0  # what a token of a sign's text weighs in the loss; it is learnt last
 TEXT_TOKENS = 112  # behind one packed image
 
 
@@ -56,7 +57,7 @@ class Batches:
         return out
 
     def pick(self, scene, i, rng, exact):
-        """[(prefix, suffix)] of tasks picked at random, no more than fit."""
+        """[(prefix, suffix, weight)] of tasks picked at random, no more than fit."""
         a, b = self.shard.first[i], self.shard.first[i + 1]
         drawn = tasks.Drawn(scene, self.shard.boxes[a:b].tolist(), self.codes[a:b].tolist())
         every = tasks.all_tasks(scene, rng, drawn)
@@ -66,7 +67,7 @@ class Batches:
         for task in every:
             prefix, suffix = self.tok.prefix(task.prompt), self.tok.suffix(task.answer)
             if len(prefix) + len(suffix) <= left:
-                out.append((prefix, suffix))
+                out.append((prefix, suffix, READING if task.kind == "ocr" or task.prompt == tasks.READ else 1.0))
                 left -= len(prefix) + len(suffix)
             if exact or left < 16:
                 break
@@ -96,18 +97,19 @@ def encode(vae, bits, step=256):
 
 
 def pack(tok, picked, exact, image_tokens=data.GRID**2):
-    """tokens [n, t], labels and positions [n, 64+t], mask [n, 1, 64+t, 64+t] (True: may be seen)."""
-    length = max(sum(len(p) + len(s) - 1 for p, s in row) for row in picked)
+    """tokens [n, t], labels, their weights and positions [n, 64+t], mask [n, 1, 64+t, 64+t] (True: may be seen)."""
+    length = max(sum(len(p) + len(s) - 1 for p, s, _ in row) for row in picked)
     n, total = len(picked), image_tokens + length
     tokens = torch.zeros(n, length, dtype=torch.long)
     labels = torch.full((n, total), -1)
+    weights = torch.zeros(n, total)
     positions = torch.arange(total).repeat(n, 1)
     task = torch.zeros(n, total, dtype=torch.long)  # 0: image, -1: padding
     order = torch.zeros(n, total, dtype=torch.long)  # 0: prefix, then 1, 2, .. along the suffix
     task[:, image_tokens:] = -1
     for r, row in enumerate(picked):
         at = 0
-        for k, (prefix, suffix) in enumerate(row, 1):
+        for k, (prefix, suffix, weight) in enumerate(row, 1):
             ids = prefix + suffix[:-1]  # <eos> is only predicted
             end, here = at + len(ids), image_tokens + at
             tokens[r, at:end] = torch.tensor(ids)
@@ -115,12 +117,13 @@ def pack(tok, picked, exact, image_tokens=data.GRID**2):
             order[r, here + len(prefix):here + len(ids)] = torch.arange(1, len(suffix))
             positions[r, here:here + len(ids)] = torch.arange(image_tokens, image_tokens + len(ids))
             labels[r, here + len(prefix) - 1:here + len(ids)] = torch.tensor(suffix)
+            weights[r, here + len(prefix) - 1:here + len(ids)] = weight
             at = end
     image, q, k = (task == 0)[:, None, :], task[:, :, None], task[:, None, :]
     mask = image | ((q == k) & (q > 0) & (order[:, None, :] <= order[:, :, None]))
     if exact:
         mask |= (q == 0) & (k == 1) & (order[:, None, :] == 0)
-    return {"tokens": tokens, "labels": labels, "positions": positions + 1, "mask": mask[:, None]}
+    return {"tokens": tokens, "labels": labels, "weights": weights, "positions": positions + 1, "mask": mask[:, None]}
 
 
 def schedule(step, shards, batch):

@@ -61,7 +61,7 @@ class PatchHeads(nn.Module):
         self.linear = nn.Linear(WIDTH, sum(self.sizes))
         self.background = nn.Linear(WIDTH, len(scenes.BACKGROUNDS))
 
-    def loss(self, x, target):
+    def loss(self, x, target, letters_weight=4):
         """target: dict of shape, color [n, 64], box [n, 64, 4], letters [n, 64, 2], background [n]."""
         shape, color, box, left, right = self.linear(x).split(self.sizes, -1)
         seen = target["shape"] > 0
@@ -70,7 +70,7 @@ class PatchHeads(nn.Module):
             "shape": F.cross_entropy(shape.flatten(0, 1), target["shape"].flatten()),
             "color": F.cross_entropy(color.flatten(0, 1), target["color"].flatten(), ignore_index=-1),
             "box": 10 * F.smooth_l1_loss(box[seen], target["box"][seen], beta=0.02),
-            "letters": 4 * letters,  # few patches have any
+            "letters": letters_weight * letters,  # few patches have any
             "background": 0.2 * F.cross_entropy(self.background(x.mean(1)), target["background"]),
         }
 
@@ -120,13 +120,10 @@ class Trainee(nn.Module):
         pixels = (images.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous()
         return self.hf.model.vision_tower(pixels).last_hidden_state
 
-    def heads_loss(self, features, batch):
-        return sum(self.heads.loss(features, batch["patches"]).values())
-
-    def loss(self, batch):
+    def loss(self, batch, letters_weight=4):
         """Returns the loss to minimize and the parts worth printing."""
         features = self.see(batch["images"])
-        heads = self.heads_loss(features, batch)
+        heads = sum(self.heads.loss(features, batch["patches"], letters_weight).values())
         table = self.table()
         image = self.hf.model.multi_modal_projector(features)
         text = F.embedding(batch["tokens"], table) * WIDTH**0.5
@@ -136,16 +133,21 @@ class Trainee(nn.Module):
         at = batch["labels"] >= 0
         with torch.autocast("cpu", enabled=False):  # neighbouring coordinates differ by less than bfloat16 resolves
             logp = (out[at].float() @ table.T).log_softmax(-1)
-            parts = self.token_losses(logp, batch["labels"][at])
-        # Words, coordinates and codes weigh the same per token.
-        total = sum(p.sum() for p in parts.values()) / at.sum()
-        return total + 0.5 * heads, {k: p.mean().item() for k, p in parts.items() if len(p)} | {"heads": heads.item()}
+            parts = self.token_losses(logp, batch["labels"][at], batch["weights"][at])
+        # Words, coordinates and codes weigh the same per token, but for texts of signs.
+        total = sum((p * w).sum() for p, w in parts.values()) / sum(w.sum() for _, w in parts.values())
+        means = {k: (p.sum() / len(p)).item() for k, (p, _) in parts.items() if len(p)}
+        reads = parts["word"][1] > 1
+        if reads.any():
+            means["read"] = parts["word"][0][reads].mean().item()
+        return total + 0.5 * heads, means | {"heads": heads.item()}
 
-    def token_losses(self, logp, labels):
-        """Cross entropy of each kind of token; that of loc is measured from the least it can be."""
+    def token_losses(self, logp, labels, weights):
+        """Cross entropy of each kind of token, and the weights; that of loc is measured from the least it can be."""
         is_loc = (labels >= self.tok.loc0) & (labels < self.tok.seg0)
         is_seg = (labels >= self.tok.seg0) & (labels < self.tok.image)
         exact = -logp.gather(1, labels[:, None])[:, 0]
         soft = self.near[labels[is_loc] - self.tok.loc0]
         loc = (soft * (soft.clamp(min=1e-9).log() - logp[is_loc, self.tok.loc0:self.tok.seg0])).sum(1)
-        return {"word": exact[~is_loc & ~is_seg], "loc": loc, "seg": exact[is_seg]}
+        word = ~is_loc & ~is_seg
+        return {"word": (exact[word], weights[word]), "loc": (loc, weights[is_loc]), "seg": (exact[is_seg], weights[is_seg])}

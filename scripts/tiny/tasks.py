@@ -9,6 +9,7 @@ import re
 
 import scenes
 
+READ = "answer en what does the sign say?"
 LOC = re.compile(r"<(?:loc\d{4}|seg\d{3})>")
 THIRDS = ("top", "middle", "bottom"), ("left", "center", "right")
 
@@ -133,7 +134,7 @@ def questions(scene, rng):
         if abs(a.y - b.y) > 0.08:
             out.append(ask(f"is the {a.shape} above the {b.shape}", "yes" if a.y < b.y else "no"))
     if sign_of(scene):
-        out.append(ask("what does the sign say", sign_of(scene).text))
+        out.append(Task("answer", READ, sign_of(scene).text))
     return out
 
 

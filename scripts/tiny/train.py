@@ -2,7 +2,7 @@
 
     python train.py --run DIR --data DIR --stage see --until 6000       # the tower alone, on patch labels
     python train.py --run DIR --data DIR --stage speak --until 40000    # everything, three steps of four packed
-    python train.py --run DIR --data DIR --stage settle --until 50000   # exact form only, learning rate falling to zero
+    python train.py --run DIR --data DIR --stage settle --since 40000 --until 50000   # exact form only, learning rate falling to zero
 
 --until counts steps over all stages. Every --save minutes the run is saved to
 DIR/last.pt (written aside, then renamed) and the next start continues from it, so it
@@ -72,25 +72,28 @@ class Run:
         os.replace(temporary, self.path)
 
     def rate(self):
-        """Factor of the learning rate: a warm-up after a fresh start, then constant; the last stage falls to zero."""
+        """Factor of the learning rate: a warm-up after a fresh start, then constant; from --since on it falls to zero at --end."""
         warm = min(1.0, (self.step - self.first + 1) / WARMUP)
-        if self.args.stage != "settle":
+        if not self.args.since:
             return warm
-        return warm * max(0.0, 1 - (self.step - self.args.since) / (self.args.until - self.args.since))
+        return warm * max(0.0, 1 - (self.step - self.args.since) / ((self.args.end or self.args.until) - self.args.since))
 
     def train_step(self, source):
         args = self.args
         rng = random.Random(self.step)
         exact = args.stage == "settle" or (args.stage == "speak" and self.step % 4 == 3)
-        shard, indices = batches.schedule(self.step, args.shards, args.batch)
+        shard, indices = batches.schedule(self.step, args.shards, args.batch * (2 if args.signs else 1))
+        if args.signs:
+            source.open(shard)
+            indices = indices[source.shard.letters[indices].any((1, 2))]
         batch = source.batch(shard, indices, rng, exact, text=args.stage != "see")
         with torch.autocast("cpu", enabled=args.bfloat16):
             if args.stage == "see":
-                parts = self.model.heads.loss(self.model.see(batch["images"]), batch["patches"])
+                parts = self.model.heads.loss(self.model.see(batch["images"]), batch["patches"], args.letters)
                 loss = sum(parts.values())
                 parts = {k: v.item() for k, v in parts.items()}
             else:
-                loss, parts = self.model.loss(batch)
+                loss, parts = self.model.loss(batch, args.letters)
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         loss.backward()
@@ -111,11 +114,14 @@ def main():
     parser.add_argument("--vae", default="models/tiny/vae.npz", help="from vqvae.py; its codes are the answers of segment")
     parser.add_argument("--stage", choices=["see", "speak", "settle"], required=True)
     parser.add_argument("--until", type=int, required=True, help="step to stop at")
-    parser.add_argument("--since", type=int, default=0, help="settle: step at which the learning rate began to fall")
+    parser.add_argument("--since", type=int, default=0, help="step at which the learning rate begins to fall (0: it does not)")
+    parser.add_argument("--end", type=int, default=0, help="step at which it is zero (0: that of --until)")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--bfloat16", action="store_true", help="matrix products in bfloat16: twice as fast with AVX512_BF16, ten times slower without")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--shards", type=int, default=0, help="shards to use; 0: all there are now")
+    parser.add_argument("--letters", type=float, default=4, help="weight of the letters that patches show, which are learnt last")
+    parser.add_argument("--signs", action="store_true", help="only scenes with a sign")
     parser.add_argument("--init", help="exported checkpoint to start from")
     parser.add_argument("--init-step", type=int, default=0, help="the step that --init was exported at")
     parser.add_argument("--save", type=float, default=3, help="minutes between saves")
