@@ -25,7 +25,7 @@ def our_logits(trainee, batch):
     image = trainee.hf.model.multi_modal_projector(trainee.see(batch["images"]))
     text = F.embedding(batch["tokens"], table) * model.WIDTH**0.5
     out = trainee.hf.model.language_model(inputs_embeds=torch.cat([image, text], 1), position_ids=batch["positions"],
-                                          attention_mask=batch["mask"], use_cache=False).last_hidden_state
+                                          attention_mask=model.added(batch["mask"]), use_cache=False).last_hidden_state
     return out @ table.T
 
 
@@ -42,7 +42,7 @@ def their_logits(trainee, image, prefix, suffix):
 
 def alone(trainee, image, prefix, suffix):
     """One prompt in the packed form."""
-    packed = batches.pack(trainee.tok, [[(prefix, suffix)]], exact=False)
+    packed = batches.pack(trainee.tok, [[(prefix, suffix, 1.0)]], exact=False)
     return our_logits(trainee, packed | {"images": image[None]})[0]
 
 
@@ -72,7 +72,7 @@ def main():
     ours = our_logits(trainee, batches.pack(tok, [row[:1] for row in picked], exact=True) | {"images": images})
     worst = 0.0
     for r, row in enumerate(picked):
-        theirs = their_logits(trainee, images[r], *row[0])
+        theirs = their_logits(trainee, images[r], *row[0][:2])
         worst = max(worst, difference(ours[r, :len(theirs)], theirs))
     print(f"exact form: logits differ by at most {worst:.2e} of {theirs.abs().max():.1f}")
     assert worst < 1e-3, "the exact form is not the genuine forward"
@@ -81,7 +81,7 @@ def main():
     worst = 0.0
     for r, row in enumerate(picked):
         at = model.IMAGE_TOKENS
-        for prefix, suffix in row:
+        for prefix, suffix, _ in row:
             n = len(prefix) + len(suffix) - 1
             theirs = alone(trainee, images[r], prefix, suffix)[model.IMAGE_TOKENS:]
             worst = max(worst, difference(ours[r, at:at + n], theirs[:n]))

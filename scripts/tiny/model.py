@@ -50,6 +50,11 @@ def grid_positions(grid, width):
     return torch.cat([axis(row.flatten()), axis(column.flatten())], 1)
 
 
+def added(mask):
+    """What attention adds to its scores for a mask whose True may be seen."""
+    return torch.where(mask, 0.0, torch.finfo(torch.float32).min)
+
+
 class PatchHeads(nn.Module):
     """What each patch shows, from the tower's output [n, 64, width]."""
 
@@ -127,9 +132,8 @@ class Trainee(nn.Module):
         table = self.table()
         image = self.hf.model.multi_modal_projector(features)
         text = F.embedding(batch["tokens"], table) * WIDTH**0.5
-        hidden = torch.where(batch["mask"], 0.0, torch.finfo(torch.float32).min)
         out = self.hf.model.language_model(inputs_embeds=torch.cat([image, text], 1), position_ids=batch["positions"],
-                                           attention_mask=hidden, use_cache=False).last_hidden_state
+                                           attention_mask=added(batch["mask"]), use_cache=False).last_hidden_state
         at = batch["labels"] >= 0
         with torch.autocast("cpu", enabled=False):  # neighbouring coordinates differ by less than bfloat16 resolves
             logp = (out[at].float() @ table.T).log_softmax(-1)
