@@ -17,19 +17,6 @@ PG_DOT static inline vi ior(vi a, vi b) { return _mm256_or_si256(a, b); }
 PG_DOT static inline vi iadd8(vi a, vi b) { return _mm256_add_epi8(a, b); }
 PG_DOT static inline vi iadd32(vi a, vi b) { return _mm256_add_epi32(a, b); }
 PG_DOT static inline vi isub16(vi a, vi b) { return _mm256_sub_epi16(a, b); }
-PG_DOT static inline vi imax(vi a, vi b) { return _mm256_max_epi32(a, b); }
-PG_DOT static inline int32_t itop(vi a) {
-	__m128i m = _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
-	m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
-	return _mm_cvtsi128_si32(_mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1)));
-}
-PG_DOT static inline int32_t isum(vi a) {
-	__m128i s = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
-	s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
-	return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
-}
-PG_DOT static inline vi iabs_bits(vf a) { return _mm256_and_si256(_mm256_castps_si256(a), _mm256_set1_epi32(0x7fffffff)); }
-PG_DOT static inline vi inearest(vf a) { return _mm256_cvtps_epi32(a); }
 PG_DOT static inline vf ifloat(vi a) { return _mm256_castsi256_ps(a); }
 PG_DOT static inline vf iconvert(vi a) { return _mm256_cvtepi32_ps(a); }
 
@@ -53,13 +40,6 @@ PG_DOT static inline vi iwiden(vi a, const int pair) {
 	return _mm256_shuffle_epi8(a, _mm256_add_epi8(from, _mm256_set1_epi32(pair * 0x00020002)));
 }
 
-PG_DOT static inline void istore8(int8_t *p, vi a) {
-	__m128i w = _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
-	_mm_storel_epi64((__m128i *)p, _mm_packs_epi16(w, w));
-}
-PG_DOT static inline void istore16(int16_t *p, vi a) {
-	_mm_storeu_si128((__m128i *)p, _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1)));
-}
 PG_DOT static inline vf iint8(const uint8_t *p) {
 	return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 }

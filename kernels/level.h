@@ -25,24 +25,27 @@ typedef struct pg_chunk {
 } pg_chunk;
 
 // Activations of a tile of c columns: for every 32 rows of x a record with c
-// times 32 integers, then fields of c values each:
+// times 32 integers, then c times these fields of 4 bytes
 //
 //	d       scale
 //	bias    -PG_BIAS d
 //	start   PG_BIAS_BITS - 128 S, where S is the sum of the integers
 //	sum     d S
-//	start0, start1, sum0, sum1   the same for either half; only if halves
+//
+// and, if halves, c times these:
+//
+//	start0, start1, sum0, sum1   start and sum of either 16 rows
 //
 // bias, start: an integer with |i| < 2^22 added to the bits of 1.5 2^23 are the
 // bits of the float 1.5 2^23 + i, so accumulators that begin with start need no
 // conversion. d has at most 22 significant bits, for bias to be exact.
-enum { PG_FIELDS = 4, PG_FIELDS_HALVES = 8 };
+enum { PG_FIELDS = 4 };
 #define PG_BIAS 12582912.0f
 enum { PG_BIAS_BITS = 0x4b400000 };
 #define PG_LEAST 1e-30f // smaller scales of activations are taken for 0
 
 static inline int pg_unit(int form, int halves) { // bytes per column and 32 rows
-	return (form == PG_INT16 ? 64 : 32) + 4 * (halves ? PG_FIELDS_HALVES : PG_FIELDS);
+	return (form == PG_INT16 ? 64 : 32) + 4 * PG_FIELDS * (halves ? 2 : 1);
 }
 
 // A pg_tile is one call of a level's inner loop: acc[c][32] (+)= panel x

@@ -120,52 +120,75 @@ static void quantize(const job *j, pg_team *team) {
 	}
 }
 
-// product sums a panel of a matrix times the columns of a span.
-static void product(const job *j, int weight, int64_t panel, int64_t span, work *w, float (*acc)[PG_PANEL]) {
+// A part of a product is a panel of a matrix times a span of columns.
+typedef struct {
+	int weight;
+	int64_t panel, span;
+} part;
+
+// finish stores what product summed for columns [first, last).
+static void finish(const job *j, const part *p, int64_t first, int64_t last, const work *w) {
+	const pg_linear *op = j->op;
+	int64_t origin = cut(op->n, j->spans, p->span);
+	int64_t row = p->panel * PG_PANEL, rows = op->out[p->weight].w.m - row;
+	pg_finish f = {.epilogue = op->epilogue, .rows = rows < PG_PANEL ? (int)rows : PG_PANEL};
+	f.bias = op->out[p->weight].bias ? op->out[p->weight].bias + row : NULL;
+	if (op->epilogue == PG_GEGLU)
+		f.bias1 = op->out[1].bias ? op->out[1].bias + row : NULL;
+	for (int64_t c = first; c < last; c++) {
+		f.acc = w->acc[0][c - origin];
+		f.acc1 = w->acc[1][c - origin];
+		f.y = op->out[p->weight].y + c * op->out[p->weight].y_stride + row;
+		if (op->epilogue == PG_RESIDUAL)
+			f.residual = op->residual + c * op->residual_stride + row;
+		j->level->finish(&f);
+	}
+}
+
+// expect prefetches what finish writes.
+static void expect(const job *j, const part *p, int64_t first, int64_t last) {
+	for (int64_t c = first; c < last; c++) {
+		const float *y = j->op->out[p->weight].y + c * j->op->out[p->weight].y_stride + p->panel * PG_PANEL;
+		__builtin_prefetch(y, 1);
+		__builtin_prefetch(y + PG_PANEL - 1, 1);
+	}
+}
+
+// product sums a panel of a matrix times the columns of a span. With out, it
+// stores them as that part of the result: each tile as soon as it is summed, as
+// the next product of the same columns would find y's lines gone.
+static void product(const job *j, int weight, const part *p, work *w, float (*acc)[PG_PANEL], int out) {
 	const pg_matrix *m = &j->op->out[weight].w;
 	const pg_format *f = pg_format_of(m->type);
 	int form = j->level->form(f, j->op->precise), stream = j->op->n == 1;
 	const layout *l = &j->layouts[form];
-	const uint8_t *records = (const uint8_t *)m->packed + (size_t)panel * pg_panel_bytes(f, m->k);
+	const uint8_t *records = (const uint8_t *)m->packed + (size_t)p->panel * pg_panel_bytes(f, m->k);
 	size_t chunk_bytes = (size_t)(l->chunk / f->block) * pg_record_bytes(f);
-	int64_t origin = first_column(j, l, span, 0);
+	int64_t origin = first_column(j, l, p->span, 0);
 	for (int64_t chunk = 0; chunk < l->chunks; chunk++, records += chunk_bytes) {
 		pg_tile t = {.f = f, .form = form, .w = records, .chunk = &w->chunk, .wide = l->wide, .first = chunk == 0};
 		t.blocks = (int)(rows_of(l, m->k, chunk) / l->block);
 		if (!stream)
 			j->level->unpack(&t, records);
+		int store = out && chunk == l->chunks - 1;
 
 		// The tiles prefetch the next chunk.
 		const uint8_t *next = records + (stream ? PG_AHEAD : chunk_bytes), *end = next + chunk_bytes;
 		int64_t lines = (int64_t)chunk_bytes / 64 / (t.blocks * l->tiles) + 1;
 		for (int64_t tile = 0; tile < l->tiles; tile++) {
-			int64_t column = first_column(j, l, span, tile);
-			t.columns = (int)(first_column(j, l, span, tile + 1) - column);
+			int64_t column = first_column(j, l, p->span, tile), last = first_column(j, l, p->span, tile + 1);
+			t.columns = (int)(last - column);
 			t.act = act_of(j, l, chunk, column);
 			t.acc = acc[column - origin];
 			t.next = next;
 			t.lines = next < end ? (int)lines : 0;
+			if (store)
+				expect(j, p, column, last);
 			(stream ? j->level->stream : j->level->tile)[form](&t);
 			next += 64 * lines * t.blocks;
+			if (store)
+				finish(j, p, column, last, w);
 		}
-	}
-}
-
-// finish stores what product summed.
-static void finish(const job *j, int weight, int64_t panel, int64_t first, int64_t last, const work *w) {
-	const pg_linear *op = j->op;
-	int64_t row = panel * PG_PANEL, rows = op->out[weight].w.m - row;
-	pg_finish f = {.epilogue = op->epilogue, .rows = rows < PG_PANEL ? (int)rows : PG_PANEL};
-	f.bias = op->out[weight].bias ? op->out[weight].bias + row : NULL;
-	if (op->epilogue == PG_GEGLU)
-		f.bias1 = op->out[1].bias ? op->out[1].bias + row : NULL;
-	for (int64_t c = first; c < last; c++) {
-		f.acc = w->acc[0][c - first];
-		f.acc1 = w->acc[1][c - first];
-		f.y = op->out[weight].y + c * op->out[weight].y_stride + row;
-		if (op->epilogue == PG_RESIDUAL)
-			f.residual = op->residual + c * op->residual_stride + row;
-		j->level->finish(&f);
 	}
 }
 
@@ -182,14 +205,12 @@ void pg_linear_run(const void *linear, int ith, pg_team *team) {
 	work *w = &j.works[ith];
 	for (int64_t begin; (begin = pg_take(team, PANELS, take)) < items;) {
 		for (int64_t i = begin; i < begin + take && i < items; i++) {
-			int64_t panel = i / j.spans, span = i % j.spans;
-			int weight = 0;
-			while (panel >= pg_panels(op->out[weight].w.m))
-				panel -= pg_panels(op->out[weight++].w.m);
-			product(&j, weight, panel, span, w, w->acc[0]);
+			part p = {0, i / j.spans, i % j.spans};
+			while (p.panel >= pg_panels(op->out[p.weight].w.m))
+				p.panel -= pg_panels(op->out[p.weight++].w.m);
+			product(&j, p.weight, &p, w, w->acc[0], op->epilogue != PG_GEGLU);
 			if (op->epilogue == PG_GEGLU)
-				product(&j, 1, panel, span, w, w->acc[1]);
-			finish(&j, weight, panel, cut(op->n, j.spans, span), cut(op->n, j.spans, span + 1), w);
+				product(&j, 1, &p, w, w->acc[1], 1);
 		}
 	}
 }

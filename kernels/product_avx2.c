@@ -55,6 +55,7 @@ PG_DOT static inline vi istart(const float *start, const pg_format *f) {
 
 #define ROW_BYTES(u, s) _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), iwords(1))
 #include "rows_tile.h"
+#include "round_tile.h"
 
 static int form(const pg_format *f, int precise) {
 	if (f->planes < 0)

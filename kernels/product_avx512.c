@@ -26,13 +26,7 @@ PG_DOT static inline vi iwords(int16_t a) { return _mm512_set1_epi16(a); }
 PG_DOT static inline vi iand(vi a, vi b) { return _mm512_and_si512(a, b); }
 PG_DOT static inline vi ior(vi a, vi b) { return _mm512_or_si512(a, b); }
 PG_DOT static inline vi iadd8(vi a, vi b) { return _mm512_add_epi8(a, b); }
-PG_DOT static inline vi iadd32(vi a, vi b) { return _mm512_add_epi32(a, b); }
 PG_DOT static inline vi isub16(vi a, vi b) { return _mm512_sub_epi16(a, b); }
-PG_DOT static inline vi imax(vi a, vi b) { return _mm512_max_epi32(a, b); }
-PG_DOT static inline int32_t itop(vi a) { return _mm512_reduce_max_epi32(a); }
-PG_DOT static inline int32_t isum(vi a) { return _mm512_reduce_add_epi32(a); }
-PG_DOT static inline vi iabs_bits(vf a) { return _mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32(0x7fffffff)); }
-PG_DOT static inline vi inearest(vf a) { return _mm512_cvtps_epi32(a); }
 PG_DOT static inline vf ifloat(vi a) { return _mm512_castsi512_ps(a); }
 PG_DOT static inline vf iconvert(vi a) { return _mm512_cvtepi32_ps(a); }
 
@@ -72,8 +66,6 @@ PG_DOT static inline vi istart(const float *start, const pg_format *f) {
 	return iset(start);
 }
 
-PG_DOT static inline void istore8(int8_t *p, vi a) { _mm_storeu_si128((__m128i *)p, _mm512_cvtsepi32_epi8(a)); }
-PG_DOT static inline void istore16(int16_t *p, vi a) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtsepi32_epi16(a)); }
 PG_DOT static inline vf iint8(const uint8_t *p) {
 	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
 }
@@ -89,6 +81,7 @@ PG_DOT static inline vf ibfloat(const uint16_t *p) {
 
 #define ROW_BYTES(u, s) _mm256_dpbusd_epi32(_mm256_setzero_si256(), u, s)
 #include "rows_tile.h"
+#include "round_tile.h"
 
 static int form(const pg_format *f, int precise) {
 	return f->planes < 0 ? PG_FLOAT : precise ? PG_INT16 : PG_INT8;

@@ -33,6 +33,7 @@ PG_DOT static inline vi istart(const float *start, const pg_format *f) {
 
 #define ROW_BYTES(u, s) _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), u, s)
 #include "rows_tile.h"
+#include "round_tile.h"
 
 static int form(const pg_format *f, int precise) {
 	return f->planes < 0 ? PG_FLOAT : precise ? PG_INT16 : PG_INT8;

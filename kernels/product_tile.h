@@ -76,10 +76,10 @@ PG_DOT static inline vi words(const int plane, const uint8_t *w, const int g, co
 	return isub16(iwiden(bytes(plane, w, g, v), pair), iwords((int16_t)center));
 }
 
-// A field of a record of activations.
-PG_DOT static inline const float *field(const pg_tile *t, const int form, const uint8_t *act, const int columns, int i) {
-	(void)t;
-	return (const float *)(act + columns * (form == PG_INT16 ? 64 : 32)) + i * columns;
+// field returns field i of column c of a record of activations.
+PG_DOT static inline const float *field(const int form, const uint8_t *act, const int columns, const int c, const int i) {
+	act += columns * (form == PG_INT16 ? 64 : 32);
+	return (const float *)act + i / PG_FIELDS * columns * PG_FIELDS + c * PG_FIELDS + i % PG_FIELDS;
 }
 
 // integers sums the products of 32 or 16 columns of 2 vectors of rows.
@@ -112,7 +112,7 @@ PG_DOT static inline void block(const int form, const int plane, const int halve
 		UNROLL for (int c = 0; c < columns; c++) {
 			vi start = izero();
 			if (form == PG_INT8)
-				start = istart(field(t, form, act, columns, halves ? 4 + h : 2) + c, t->f);
+				start = istart(field(form, act, columns, c, halves ? 4 + h : 2), t->f);
 			s[0][c] = s[1][c] = start;
 		}
 		if (halves)
@@ -131,7 +131,7 @@ PG_DOT static inline void block(const int form, const int plane, const int halve
 		}
 	}
 	UNROLL for (int c = 0; c < columns; c++) {
-		vf xd = vset(field(t, form, act, columns, 0)[c]), bias = vset(field(t, form, act, columns, 1)[c]);
+		vf xd = vset(*field(form, act, columns, c, 0)), bias = vset(*field(form, act, columns, c, 1));
 		UNROLL for (int i = 0; i < 2; i++) {
 			if (halves) {
 				y[i][c] = vfma(part[i][c], xd, y[i][c]);
@@ -146,7 +146,7 @@ PG_DOT static inline void block(const int form, const int plane, const int halve
 			UNROLL for (int i = 0; i < 2; i++) {
 				vf min = vload(m + h * PG_PANEL + (v + i) * LANES);
 				UNROLL for (int c = 0; c < columns; c++)
-					y[i][c] = vfma(min, vset(field(t, form, act, columns, halves ? 6 + h : 3)[c]), y[i][c]);
+					y[i][c] = vfma(min, vset(*field(form, act, columns, c, halves ? 6 + h : 3)), y[i][c]);
 			}
 		}
 	}
@@ -420,65 +420,6 @@ PG_KERNEL static void float_tile(const pg_tile *t) {
 
 PG_KERNEL static void float_stream(const pg_tile *t) {
 	(t->f->type == PG_F16 ? PG_F16_1 : t->f->type == PG_BF16 ? PG_BF16_1 : PG_F32_1)(t);
-}
-
-// record rounds 32 values of one column: see pg_tile's activations in level.h.
-PG_DOT static inline void record(const int form, int wide, const float *x, int c, int columns, uint8_t *act) {
-	const float most = form == PG_INT8 ? 127 : 32767;
-	vf v[32 / LANES];
-	vi top = izero();
-	UNROLL for (int i = 0; i < 32 / LANES; i++) {
-		v[i] = vload(x + i * LANES);
-		top = imax(top, iabs_bits(v[i]));
-	}
-	union { int32_t i; float f; } d = {.i = itop(top)};
-	d.f = d.f / most;
-	if (d.f - d.f != 0)
-		d.f = __builtin_nanf("");
-	else if (d.f < PG_LEAST)
-		d.f = 0;
-	d.i &= ~3;
-	vf inverse = vset(d.f > 0 ? 1 / d.f : 0);
-	vi half[2] = {izero(), izero()};
-	UNROLL for (int i = 0; i < 32 / LANES; i++) {
-		vi q = inearest(vmul(v[i], inverse));
-		half[i / (16 / LANES)] = iadd32(half[i / (16 / LANES)], q);
-		if (form == PG_INT8)
-			istore8((int8_t *)act + c * 32 + i * LANES, q);
-		else
-			istore16((int16_t *)act + c * 32 + i * LANES, q);
-	}
-	int s0 = isum(half[0]), s1 = isum(half[1]);
-	float *f = (float *)(act + columns * (form == PG_INT8 ? 32 : 64)) + c;
-	int32_t *start = (int32_t *)f;
-	f[0] = d.f;
-	f[columns] = -PG_BIAS * d.f;
-	start[2 * columns] = PG_BIAS_BITS - 128 * (s0 + s1);
-	f[3 * columns] = d.f * (float)(s0 + s1);
-	if (wide) {
-		start[4 * columns] = PG_BIAS_BITS - 128 * s0;
-		start[5 * columns] = PG_BIAS_BITS - 128 * s1;
-		f[6 * columns] = d.f * (float)s0;
-		f[7 * columns] = d.f * (float)s1;
-	}
-}
-
-PG_KERNEL static void quantize(int form, int wide, const float *x, int64_t x_stride, int columns, int blocks, void *to) {
-	uint8_t *act = to;
-	if (form == PG_FLOAT) {
-		for (int c = 0; c < columns; c++)
-			for (int k = 0; k < blocks; k++)
-				((float *)act)[k * columns + c] = x[c * x_stride + k];
-		return;
-	}
-	for (int b = 0; b < blocks; b++, act += columns * pg_unit(form, wide)) {
-		for (int c = 0; c < columns; c++) {
-			if (form == PG_INT8)
-				record(PG_INT8, wide, x + c * x_stride + b * 32, c, columns, act);
-			else
-				record(PG_INT16, wide, x + c * x_stride + b * 32, c, columns, act);
-		}
-	}
 }
 
 // gelu is a/(1 + exp(-2u)), which is 0.5a(1 + tanh u), for

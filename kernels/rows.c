@@ -16,7 +16,7 @@ int pg_rows_supported(int type, int64_t k) {
 }
 
 size_t pg_rows_scratch(const pg_rows *op) {
-	return pg_format_of(op->type)->planes < 0 ? 0 : (size_t)op->k / 32 * (size_t)pg_unit(PG_INT8, 1) + 64;
+	return pg_format_of(op->type)->planes < 0 ? 0 : (size_t)op->k / 32 * (size_t)pg_unit(PG_INT8, 0) + 64;
 }
 
 void pg_rows_dot(const void *rows, int ith, pg_team *team) {
@@ -25,10 +25,10 @@ void pg_rows_dot(const void *rows, int ith, pg_team *team) {
 	const pg_level *level = pg_level_of(op->level);
 	uint8_t *act = (uint8_t *)(((size_t)op->scratch + 63) & ~(size_t)63);
 	if (pg_format_of(op->type)->planes >= 0) {
-		int64_t blocks = op->k / 32, unit = pg_unit(PG_INT8, 1);
+		int64_t blocks = op->k / 32, unit = pg_unit(PG_INT8, 0);
 		for (int64_t b; (b = pg_take(team, UNITS, UNIT_BLOCKS)) < blocks;) {
 			int count = blocks - b < UNIT_BLOCKS ? (int)(blocks - b) : UNIT_BLOCKS;
-			level->quantize(PG_INT8, 1, op->x + b * 32, op->k, 1, count, act + b * unit);
+			level->quantize(PG_INT8, 0, op->x + b * 32, op->k, 1, count, act + b * unit);
 		}
 		pg_wait(team);
 	}

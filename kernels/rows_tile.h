@@ -24,7 +24,7 @@ PG_DOT static inline __m256i row_nibbles(const uint8_t *p) {
 PG_DOT static inline __m256i row_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 
 // The record of activations of 32 columns: see level.h.
-enum { ROW_UNIT = 32 + 4 * PG_FIELDS_HALVES };
+enum { ROW_UNIT = 32 + 4 * PG_FIELDS };
 PG_DOT static inline __m256 row_d(const uint8_t *act) { return _mm256_broadcast_ss((const float *)(act + 32)); }
 PG_DOT static inline float row_sum(const uint8_t *act) { return ((const float *)(act + 32))[3]; }
 
