@@ -15,6 +15,7 @@
 enum {
 	WIDTH = PANEL * LANES,
 	KEYS = PG_TILE_KEYS,
+	CHANNELS = 48,
 };
 
 // A tile's memory, cut from scratch.
@@ -51,13 +52,14 @@ PG_INLINE const void *at(const void *p, int half, int64_t i) {
 }
 
 // block computes rows rows of c = c·shrink + a·b: c and b are panels, a is
-// single numbers; without shrink c was 0.
+// single numbers; c counts as 0 without shrink. What is new is summed by
+// itself: long sums lose digits.
 PG_INLINE void block(const int rows, int64_t n, const float *a, int64_t a_row, int64_t a_step, const float *b,
 		float *c, const float *shrink) {
 	vf sum[ROWS][PANEL];
 	PG_UNROLL for (int r = 0; r < rows; r++) {
 		PG_UNROLL for (int v = 0; v < PANEL; v++)
-			sum[r][v] = shrink ? vmul(vload(c + r * WIDTH + v * LANES), vload(shrink + v * LANES)) : vset(0);
+			sum[r][v] = vset(0);
 	}
 	for (int64_t i = 0; i < n; i++, a += a_step, b += WIDTH) {
 		vf x[PANEL];
@@ -70,8 +72,10 @@ PG_INLINE void block(const int rows, int64_t n, const float *a, int64_t a_row, i
 		}
 	}
 	PG_UNROLL for (int r = 0; r < rows; r++) {
-		PG_UNROLL for (int v = 0; v < PANEL; v++)
-			vstore(c + r * WIDTH + v * LANES, sum[r][v]);
+		PG_UNROLL for (int v = 0; v < PANEL; v++) {
+			float *to = c + r * WIDTH + v * LANES;
+			vstore(to, shrink ? vfma(vload(to), vload(shrink + v * LANES), sum[r][v]) : sum[r][v]);
+		}
 	}
 }
 
@@ -89,6 +93,19 @@ PG_TARGET static void multiply(int64_t rows, int64_t n, const float *a, int64_t 
 	}
 }
 
+// scores multiplies m keys by a panel of queries, up to CHANNELS channels at a
+// time so that no sum is long and the queries stay in the first cache.
+PG_TARGET static void scores(const tile *t, const float *q, int64_t m, int64_t e) {
+	float one[WIDTH];
+	for (int i = 0; i < WIDTH; i++)
+		one[i] = 1;
+	int64_t pieces = (e + CHANNELS - 1) / CHANNELS;
+	for (int64_t i = 0; i < pieces; i++) {
+		int64_t c = i * e / pieces, n = (i + 1) * e / pieces - c;
+		multiply(m, n, t->k + c, e, 1, q + c * WIDTH, t->score, i ? one : NULL);
+	}
+}
+
 // weigh turns the scores of m keys into weights e^(score - top).
 PG_TARGET static void weigh(float *score, int64_t m, float softcap, const float *mask, float *top, float *total, float *shrink) {
 	if (softcap > 0 || mask) {
@@ -99,7 +116,7 @@ PG_TARGET static void weigh(float *score, int64_t m, float softcap, const float 
 			vstore(score + i, mask ? vadd(s, vload(mask + i)) : s);
 		}
 	}
-	vf most[PANEL], sum[PANEL];
+	vf most[PANEL], sum[PANEL], before[PANEL];
 	PG_UNROLL for (int v = 0; v < PANEL; v++)
 		most[v] = vload(top + v * LANES);
 	for (int64_t j = 0; j < m; j++) {
@@ -112,7 +129,8 @@ PG_TARGET static void weigh(float *score, int64_t m, float softcap, const float 
 		most[v] = vfinite_or_0(most[v]); // e^(-inf - 0) is the 0 that -inf - -inf is not
 		vf s = vexp(vsub(old, most[v]));
 		vstore(shrink + v * LANES, s);
-		sum[v] = vmul(s, vload(total + v * LANES));
+		before[v] = vmul(s, vload(total + v * LANES));
+		sum[v] = vset(0);
 	}
 	for (int64_t j = 0; j < m; j++) {
 		PG_UNROLL for (int v = 0; v < PANEL; v++) {
@@ -122,7 +140,7 @@ PG_TARGET static void weigh(float *score, int64_t m, float softcap, const float 
 		}
 	}
 	PG_UNROLL for (int v = 0; v < PANEL; v++)
-		vstore(total + v * LANES, sum[v]);
+		vstore(total + v * LANES, vadd(before[v], sum[v]));
 }
 
 // turn transposes rows of e channels into a panel's columns, or back: row i of
@@ -223,7 +241,7 @@ PG_TARGET static void attend(const pg_attention *op, int64_t key_head, int64_t f
 			load(t.v, KEYS, v, op->half, op->v_channel, e, m);
 		for (int64_t i = 0; i < rows; i += WIDTH) {
 			float shrink[WIDTH];
-			multiply(m, e, t.k, e, 1, t.q + i * e, t.score, NULL);
+			scores(&t, t.q + i * e, m, e);
 			if (op->mask)
 				load_mask(op, first + i, rows - i, key, m, &t);
 			weigh(t.score, m, op->softcap, op->mask ? t.mask : NULL, t.top + i, t.total + i, shrink);
