@@ -38,7 +38,7 @@ func (j *job) planGGUF(g *ggufFile, src, dst string, types typing) error {
 	}
 	for _, t := range j.tensors {
 		if quantized(t.from.typ) && t.typ != t.from.typ && !o.Requantize {
-			return fmt.Errorf("%s: %s is %v already; making it %v loses more than starting from the original, and has to be allowed", src, t.name, t.from.typ, t.typ)
+			return fmt.Errorf("%s: %s is %v, to become %v: %w", src, t.name, t.from.typ, t.typ, ErrQuantized)
 		}
 	}
 	keys, err := copyMetadata(g.File, c, types.text, o.Name)

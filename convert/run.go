@@ -80,7 +80,7 @@ func (j *job) checkOutputs() error {
 			}
 		}
 		if !j.options.Force {
-			return fmt.Errorf("%s exists already; it is replaced only when that is asked for", out.Path)
+			return fmt.Errorf("%s %w", out.Path, ErrExists)
 		}
 	}
 	return nil

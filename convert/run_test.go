@@ -154,7 +154,7 @@ func TestRequantize(t *testing.T) {
 	// The same types again copy the blocks; others have to be allowed.
 	compare(t, hashes(t, run(t, direct, o)), hashes(t, direct))
 	o.Type = "q8_0"
-	if _, err := convert.MakePlan(direct, "x.gguf", o); err == nil || !strings.Contains(err.Error(), "is q6_K already") {
+	if _, err := convert.MakePlan(direct, "x.gguf", o); err == nil || !errors.Is(err, convert.ErrQuantized) || !strings.Contains(err.Error(), "is q6_K, to become q8_0") {
 		t.Errorf("requantizing gives %v", err)
 	}
 	o.Requantize = true

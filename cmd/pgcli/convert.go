@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -142,7 +143,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 	if c.Bool("dry-run") {
 		plan, err := convert.MakePlan(src, dst, o)
 		if err != nil {
-			return err
+			return withHint(err)
 		}
 		return printPlan(c, plan)
 	}
@@ -151,7 +152,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 	r, err := convert.Run(c.Context, src, dst, o)
 	done()
 	if err != nil {
-		return err
+		return withHint(err)
 	}
 	if c.Bool("json") {
 		return printPlan(c, r.Plan)
@@ -163,6 +164,17 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		fmt.Fprintln(c.App.ErrWriter, "pgcli: verified against the source")
 	}
 	return nil
+}
+
+// withHint names the flag that lifts an error.
+func withHint(err error) error {
+	switch {
+	case errors.Is(err, convert.ErrExists):
+		return fmt.Errorf("%w; --force replaces it", err)
+	case errors.Is(err, convert.ErrQuantized):
+		return fmt.Errorf("%w; --allow-requantize accepts it", err)
+	}
+	return err
 }
 
 // printPlan shows the outputs of a conversion: how much of which type.
