@@ -150,8 +150,8 @@ var attention = []opCase{
 
 	{name: "FlashAttention/f32", in: heads(F32, 8)[:3], op: flash(0.125, 0), want: attended(0.125, 0, exactly), tol: ofRMS(1e-6)},
 	{name: "FlashAttention/f32 mask", in: heads(F32, 2), op: flash(0.125, 0), want: attended(0.125, 0, exactly), tol: ofRMS(1e-6)},
-	// Scores of several units: a rounding of one, 5e-7, is as much of its exponential. Which there are depends on the
-	// processor: 0.9e-6 with AVX2, 1.1e-6 with AVX-512.
+	// Scores of several units: a rounding of one, 5e-7, is as much of its exponential. With AVX-512 the worst is
+	// 1.1e-6.
 	{name: "FlashAttention/f32 softcap", in: heads(F32, 1), op: flash(1, 5), want: attended(1, 5, exactly), tol: ofRMS(2e-6)},
 	{name: "FlashAttention/f16", in: heads(F16, 8)[:3], op: flash(0.125, 0), want: attended(0.125, 0, asF16),
 		tol: ofRMS(flashF16), apart: ofRMS(flashF16)},
