@@ -5,6 +5,8 @@
 #include "vector.h"
 #include <math.h>
 
+enum { AHEAD = 8 }; // rows that are fetched before they are needed
+
 // pick loads n <= LANES numbers from element i of p on.
 PG_INLINE vf pick(const void *p, int half, int64_t i, int64_t n) {
 	if (half)
@@ -13,7 +15,8 @@ PG_INLINE vf pick(const void *p, int half, int64_t i, int64_t n) {
 }
 
 // dots_block gives y[r·y_step + j] = a_j · x_r for as rows of a and xs rows of
-// x, and meanwhile fetches rows like a's from ahead, unless it is NULL.
+// x. Unless ahead is NULL it also fetches the rows after these, and rows of a's
+// step from ahead.
 PG_INLINE void dots_block(const int as, const int xs, int half, int64_t n, const void *a, int64_t a_step, const void *ahead,
 		const float *x, int64_t x_step, float *y, int64_t y_step) {
 	vf sum[DOTS][4];
@@ -26,8 +29,11 @@ PG_INLINE void dots_block(const int as, const int xs, int half, int64_t n, const
 		vf row[DOTS];
 		PG_UNROLL for (int j = 0; j < as; j++) {
 			row[j] = pick(a, half, j * a_step + c, take);
-			if (ahead)
+			if (ahead) {
+				uintptr_t further = (uintptr_t)at(a, half, j * a_step + c) + (uintptr_t)(AHEAD * a_step * (half ? 2 : 4));
+				__builtin_prefetch((const void *)further); // past the last row, too: that is no access
 				__builtin_prefetch(at(ahead, half, j * a_step + c));
+			}
 		}
 		PG_UNROLL for (int r = 0; r < xs; r++) {
 			vf q = take == LANES ? vload(x + r * x_step + c) : vload_n(x + r * x_step + c, take);
