@@ -229,12 +229,8 @@ func TestSamples(t *testing.T) {
 // TestGrammarKeepsAnswers asks the embedded model, which is trained, with and
 // without a grammar: an answer that was well-formed stays as it was.
 func TestGrammarKeepsAnswers(t *testing.T) {
-	file, err := models.Tiny()
-	if err != nil {
-		t.Skip(err)
-	}
 	e := anyEngine(t)
-	m, err := New(file, &Options{Engine: e, Threads: 1})
+	m, err := New(models.Tiny(), &Options{Engine: e, Threads: 1})
 	must(t, err)
 	t.Cleanup(func() { must(t, m.Close()) })
 	s := newSession(t, m)

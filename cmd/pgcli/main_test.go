@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/pgcli/paligemma/models"
 )
 
 func TestMain(m *testing.M) {
@@ -38,9 +36,6 @@ func TestScripts(t *testing.T) {
 			switch cond {
 			case "builtin": // this build has ggml inside
 				return builtIn, nil
-			case "embedded": // this build has a model inside
-				_, err := models.Tiny()
-				return err == nil, nil
 			case "engine": // a shared library to test with; make engines fetches it
 				return engine != "", nil
 			}

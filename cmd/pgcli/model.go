@@ -85,10 +85,6 @@ func openModelFile(c *cli.Context, path, kernels string) (*paligemma.Model, erro
 
 // openEmbedded opens the model that comes with the program, and says so once.
 func openEmbedded(c *cli.Context, opts *paligemma.Options) (*paligemma.Model, error) {
-	file, err := models.Tiny()
-	if err != nil {
-		return nil, fmt.Errorf("no -m: %w", err)
-	}
 	const said = "embedded model named"
 	if c.App.Metadata[said] == nil {
 		c.App.Metadata[said] = true
@@ -97,7 +93,7 @@ func openEmbedded(c *cli.Context, opts *paligemma.Options) (*paligemma.Model, er
 	if opts.Threads == 0 {
 		opts.Threads = 1 // more gain nothing for a model as small
 	}
-	return paligemma.New(file, opts)
+	return paligemma.New(models.Tiny(), opts)
 }
 
 // firstGPU names the first device that is not the CPU.
