@@ -1,5 +1,7 @@
 #include "level.h"
 
+#include <stdatomic.h>
+
 #ifdef __x86_64__
 #include <cpuid.h>
 
@@ -38,8 +40,22 @@ static int runs(int level) { (void)level; return 0; }
 static const pg_level *const levels[PG_LEVELS];
 #endif
 
+// supported returns a bit for each level, and one that is always set. The
+// processor is asked once: a virtual machine takes microseconds to answer.
+static unsigned supported(void) {
+	static atomic_uint known;
+	unsigned found = atomic_load_explicit(&known, memory_order_relaxed);
+	if (!found) {
+		found = 1 << PG_AUTO;
+		for (int level = PG_AUTO + 1; level < PG_LEVELS; level++)
+			found |= (unsigned)(levels[level] && runs(level)) << level;
+		atomic_store_explicit(&known, found, memory_order_relaxed);
+	}
+	return found;
+}
+
 int pg_level_supported(int level) {
-	return level > PG_AUTO && level < PG_LEVELS && levels[level] && runs(level);
+	return level > PG_AUTO && level < PG_LEVELS && supported() >> level & 1;
 }
 
 int pg_best_level(void) {

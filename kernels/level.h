@@ -68,7 +68,6 @@ typedef struct pg_tile {
 typedef struct pg_finish { // an epilogue for one column of a panel
 	const float *acc, *acc1;
 	const float *bias, *bias1;
-	const float *residual;
 	float *y;
 	int rows, epilogue;
 } pg_finish;

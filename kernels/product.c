@@ -139,8 +139,6 @@ static void finish(const job *j, const part *p, int64_t first, int64_t last, con
 		f.acc = w->acc[0][c - origin];
 		f.acc1 = w->acc[1][c - origin];
 		f.y = op->out[p->weight].y + c * op->out[p->weight].y_stride + row;
-		if (op->epilogue == PG_RESIDUAL)
-			f.residual = op->residual + c * op->residual_stride + row;
 		j->level->finish(&f);
 	}
 }

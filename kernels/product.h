@@ -66,10 +66,9 @@ void pg_pack(int type, int64_t k, int64_t m, const void *rows, void *packed, int
 
 // What happens to a product before it is stored.
 enum {
-	PG_PLAIN,    // y = Wx + b
-	PG_GELU,     // y = gelu(Wx + b), the tanh form
-	PG_GEGLU,    // y = gelu(W0 x + b0) (W1 x + b1), stored in out[0]
-	PG_RESIDUAL, // y = residual + Wx + b
+	PG_PLAIN, // y = Wx + b
+	PG_GELU,  // y = gelu(Wx + b), the tanh form
+	PG_GEGLU, // y = gelu(W0 x + b0) (W1 x + b1), stored in out[0]
 };
 
 // A pg_linear describes y[:,j] = W x[:,j] + b for up to three matrices of the
@@ -81,12 +80,10 @@ typedef struct pg_linear {
 	struct {
 		pg_matrix w;
 		const float *bias; // m values, or NULL
-		float *y;          // may be the residual, not x
+		float *y;
 		int64_t y_stride;
 	} out[3];
 	int epilogue;
-	const float *residual;
-	int64_t residual_stride;
 	int precise;   // round activations to 16 bits instead of 8
 	int level;     // a supported level, or PG_AUTO for the best
 	void *scratch; // pg_linear_scratch bytes, of any alignment

@@ -17,7 +17,14 @@
 
 #include "integers_avx2.h"
 
-PG_DOT static inline vi idot16(vi s, vi w, vi x) { return _mm256_add_epi32(s, _mm256_madd_epi16(w, x)); }
+// The compiler, left alone, delays additions until it runs out of registers.
+#define PIN(sum) __asm__("" : "+x"(sum))
+
+PG_DOT static inline vi idot16(vi s, vi w, vi x) {
+	s = _mm256_add_epi32(s, _mm256_madd_epi16(w, x));
+	PIN(s);
+	return s;
+}
 
 // istart makes PG_BIAS_BITS - less S of PG_BIAS_BITS - 128 S.
 PG_DOT static inline vi istart(const float *start, const pg_format *f) {
@@ -29,10 +36,9 @@ PG_DOT static inline vi istart(const float *start, const pg_format *f) {
 }
 
 // Sums of 16 bits hold two groups of quants of 6 bits, as 2 2 63 127 < 2^15,
-// and four of 5 bits. The compiler, left alone, delays the additions until it
-// runs out of registers.
+// four of 5 bits and eight of 4.
 #define INTEGERS8 \
-	const int fit = groups / 2; \
+	const int fit = plane == UNPACKED4 || plane == PG_P4 || plane == PG_P4U ? groups : groups / 2; \
 	UNROLL for (int part = g0; part < g0 + groups; part += fit) { \
 		vi p[2][PG_MAX_COLUMNS]; \
 		UNROLL for (int g = part; g < part + fit; g++) { \
@@ -42,7 +48,8 @@ PG_DOT static inline vi istart(const float *start, const pg_format *f) {
 				vi p0 = _mm256_maddubs_epi16(w0, x), p1 = _mm256_maddubs_epi16(w1, x); \
 				p[0][c] = g == part ? p0 : _mm256_add_epi16(p[0][c], p0); \
 				p[1][c] = g == part ? p1 : _mm256_add_epi16(p[1][c], p1); \
-				__asm__("" : "+x"(p[0][c]), "+x"(p[1][c])); \
+				PIN(p[0][c]); \
+				PIN(p[1][c]); \
 			} \
 		} \
 		UNROLL for (int c = 0; c < columns; c++) { \

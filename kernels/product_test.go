@@ -138,11 +138,16 @@ func TestProductSizes(t *testing.T) {
 			rows := randomRows(t, r, typ, k, mostM)
 			x := fill(r, fenced[float32](t, k*mostN))
 			for _, precise := range []bool{false, true} {
+				if precise && steps(level, typ, true) == steps(level, typ, false) {
+					continue
+				}
 				want, size := linear(mostM, mostN, weights(typ, rows), acts(level, typ, precise, x))
 				for m := 1; m <= mostM; m++ {
 					w := pack(t, typ, k, m, rows[:len(rows)/mostM*m])
 					for n := 1; n <= mostN; n++ {
-						if m%32 > 2 && n%5 != m%5 { // each m with some n, each n with some m
+						// The edges of tiles with each n, other m with some n, the precise form
+						// with fewer.
+						if m%32 > 2 && n%5 != m%5 || precise && (m > 2 && m != 33 && m%7 != n%7) {
 							continue
 						}
 						y := newGuarded(t, n, m, m+n%3, m%4)
@@ -235,7 +240,7 @@ func TestProductTogether(t *testing.T) {
 
 // TestProductEpilogues compares GELU and GeGLU with the definition of what the
 // plain product gives, so that only their own error counts: some units in the
-// last place, relative to the result.
+// last place, and two of the exponent 2u of the exponential in them.
 func TestProductEpilogues(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
@@ -274,17 +279,15 @@ func TestProductEpilogues(t *testing.T) {
 					}
 					continue
 				}
-				worst = max(worst, math.Abs(float64(g)-w)/math.Abs(w)/(1+math.Abs(float64(plain[i]))))
+				x := math.Abs(float64(plain[i]))
+				exponent := 2 * math.Sqrt(2/math.Pi) * (x + 0.044715*x*x*x)
+				worst = max(worst, math.Abs(float64(g)-w)/math.Abs(w)/(4e-7+0x1p-22*exponent))
 			}
-			if worst > 4e-7 || math.IsNaN(worst) {
-				t.Errorf("%s: error of %.2g, allowed 4e-7", c.name, worst)
+			if !(worst <= 1) {
+				t.Errorf("%s: error is %.2g of what is allowed", c.name, worst)
 			}
 		}
 	})
-}
-
-func TestProductResidual(t *testing.T) {
-	t.Skip("no residual in Linear yet")
 }
 
 // TestProductExtremes has the largest quants and activations, in which sums

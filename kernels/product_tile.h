@@ -10,7 +10,11 @@
 // A tile is 2 vectors of rows times up to 6 columns.
 #include "level.h"
 
+#ifdef __SANITIZE_ADDRESS__ // for which so much code takes hours to compile
+#define UNROLL
+#else
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 #define ONCE _Pragma("GCC unroll 1")
 
 enum {
@@ -19,8 +23,9 @@ enum {
 	LINES = 4 * PG_PANEL,        // bytes of 4 columns of a panel
 };
 
-// WEIGHTS reads quants that unpack has made; other values are planes.
-enum { UNPACKED = -1 };
+// Instead of a plane: quants that unpack has made, and those of 4 bits if
+// NARROW.
+enum { UNPACKED = -1, UNPACKED4 = -2 };
 
 // less is what is subtracted from a plane's quants.
 PG_DOT static inline int less(const int plane) {
@@ -63,14 +68,14 @@ PG_DOT static inline vi quants(const int plane, const uint8_t *w, const int g, c
 // bytes returns quants as unpack leaves them: around 128, or as they are.
 PG_DOT static inline vi bytes(const int plane, const uint8_t *w, const int g, const int v) {
 	vi q = quants(plane, w, g, v);
-	if (NARROW || plane == PG_P8 || plane == PG_P4C || plane == UNPACKED)
+	if (NARROW || plane == PG_P8 || plane == PG_P4C || plane < 0)
 		return q;
 	return iadd8(q, ibytes((int8_t)(128 - less(plane))));
 }
 
 // words returns columns 0, 1 or 2, 3 of a group, as signed 16-bit values.
 PG_DOT static inline vi words(const int plane, const uint8_t *w, const int g, const int v, const int pair) {
-	if (plane == UNPACKED)
+	if (plane < 0)
 		return iload(w + (2 * g + pair) * LINES + v * VECTOR);
 	int center = plane == PG_P4C || !NARROW ? 128 : less(plane);
 	return isub16(iwiden(bytes(plane, w, g, v), pair), iwords((int16_t)center));
@@ -174,7 +179,7 @@ PG_DOT static inline void blocks(const int form, const int plane, const int halv
 	const uint8_t *ahead = t->next;
 	size_t step = t->w_step, head = 0;
 	int each = t->f->block / 32, left = each;
-	if (plane != UNPACKED) {
+	if (plane >= 0) {
 		head = (size_t)t->f->head_bytes;
 		step = (size_t)t->f->plane_bytes;
 		w += head;
@@ -186,7 +191,7 @@ PG_DOT static inline void blocks(const int form, const int plane, const int halv
 		sums(1, columns, 0, t->acc, y);
 	for (int b = 0; b < t->blocks; b++) {
 		for (int i = 0; i < t->lines; i++, ahead += 64)
-			__builtin_prefetch(ahead, 0, plane == UNPACKED ? 2 : 3);
+			__builtin_prefetch(ahead, 0, plane < 0 ? 2 : 3);
 		ONCE for (int v = 0; v < VECTORS; v += 2) {
 			if (!SUMS)
 				sums(1, columns, v, t->acc, y);
@@ -196,7 +201,7 @@ PG_DOT static inline void blocks(const int form, const int plane, const int halv
 		}
 		act += record;
 		w += step;
-		if (plane != UNPACKED && --left == 0) {
+		if (plane >= 0 && --left == 0) {
 			left = each;
 			w += head;
 		}
@@ -218,6 +223,9 @@ typedef void tile_function(const pg_tile *);
 
 TILES(int8, PG_INT8, UNPACKED, 0)
 TILES(int8_halves, PG_INT8, UNPACKED, 1)
+#if NARROW
+TILES(int4, PG_INT8, UNPACKED4, 0)
+#endif
 TILES(int16, PG_INT16, UNPACKED, 0)
 TILES(int16_halves, PG_INT16, UNPACKED, 1)
 
@@ -226,6 +234,13 @@ PG_KERNEL static void tile(const pg_tile *t) {
 		{{NAMES(int8)}, {NAMES(int8_halves)}},
 		{{NAMES(int16)}, {NAMES(int16_halves)}},
 	};
+#if NARROW
+	static tile_function *const four[] = {NAMES(int4)};
+	if (t->form == PG_INT8 && (t->f->planes == PG_P4 || t->f->planes == PG_P4U)) {
+		four[t->columns - 1](t);
+		return;
+	}
+#endif
 	all[t->form == PG_INT16][t->f->halves][t->columns - 1](t);
 }
 
@@ -366,26 +381,37 @@ PG_KERNEL static void stream(const pg_tile *t) {
 	all[t->f->planes](t);
 }
 
-// float_block is a tile of float weights, converted or not.
+// float_block is a tile of float weights, converted or not. Sums are added up
+// in runs of 16 columns, so that they lose no more than ggml's, which adds up
+// many sums at once.
 PG_DOT static inline void float_block(const int type, const int columns, const pg_tile *t) {
-	const int bytes = type == PG_F32 ? 4 : 2;
+	const int bytes = type == PG_F32 ? 4 : 2, run = 16;
 	clear(t, columns);
 	ONCE for (int v = 0; v < VECTORS; v += 2) {
 		const uint8_t *w = t->w + v * LANES * bytes, *ahead = t->next;
 		const float *x = t->act;
-		vf y[2][PG_MAX_COLUMNS];
-		sums(1, columns, v, t->acc, y);
-		for (int k = 0; k < t->blocks; k++, w += PG_PANEL * bytes, x += columns) {
-			for (int i = 0; v == 0 && i < t->lines; i++, ahead += 64)
-				__builtin_prefetch(ahead, 0, 2);
-			vf w0 = floats(type, w), w1 = floats(type, w + LANES * bytes);
+		for (int k = 0; k < t->blocks;) {
+			vf y[2][PG_MAX_COLUMNS];
+			UNROLL for (int c = 0; c < columns; c++)
+				y[0][c] = y[1][c] = vset(0);
+			int end = k + run < t->blocks ? k + run : t->blocks;
+			for (; k < end; k++, w += PG_PANEL * bytes, x += columns) {
+				for (int i = 0; v == 0 && i < t->lines; i++, ahead += 64)
+					__builtin_prefetch(ahead, 0, 2);
+				vf w0 = floats(type, w), w1 = floats(type, w + LANES * bytes);
+				UNROLL for (int c = 0; c < columns; c++) {
+					vf xc = vset(x[c]);
+					y[0][c] = vfma(w0, xc, y[0][c]);
+					y[1][c] = vfma(w1, xc, y[1][c]);
+				}
+			}
 			UNROLL for (int c = 0; c < columns; c++) {
-				vf xc = vset(x[c]);
-				y[0][c] = vfma(w0, xc, y[0][c]);
-				y[1][c] = vfma(w1, xc, y[1][c]);
+				UNROLL for (int i = 0; i < 2; i++) {
+					float *acc = t->acc + c * PG_PANEL + (v + i) * LANES;
+					vstore(acc, vadd(vload(acc), y[i][c]));
+				}
 			}
 		}
-		sums(0, columns, v, t->acc, y);
 	}
 }
 
@@ -448,9 +474,6 @@ PG_KERNEL static void finish_column(const pg_finish *f) {
 			y = vmul(gelu(y), other);
 			break;
 		}
-		case PG_RESIDUAL:
-			y = vadd(vload_n(f->residual + i, n), y);
-			break;
 		}
 		vstore_n(f->y + i, y, n);
 	}

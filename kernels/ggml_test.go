@@ -1,0 +1,148 @@
+//go:build cgo && !asan
+
+// Without the sanitizer, which would compile ggml too.
+
+package kernels
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"github.com/pgcli/paligemma/bindings"
+)
+
+// openGGML returns the engine's CPU.
+func openGGML(t *testing.T) bindings.Device {
+	lib, err := bindings.Open("")
+	if err != nil {
+		if os.Getenv("PALIGEMMA_REQUIRE_ENGINE") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	dev, err := lib.CPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dev
+}
+
+// ggml computes op of rows of k of a type and of x [k, n], with one thread.
+func ggml(t *testing.T, dev bindings.Device, typ, k int, rows []byte, x []float32, op func(c *bindings.Context, w, x bindings.Tensor) bindings.Tensor) []float32 {
+	t.Helper()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, err := dev.Lib().NewContext(4, 1)
+	check(err)
+	defer ctx.Close()
+	w := ctx.New(bindings.Type(typ), int64(k), int64(len(rows)/bindings.Type(typ).RowBytes(k)))
+	in := ctx.New(bindings.F32, int64(k), int64(len(x)/k))
+	out := op(ctx, w, in)
+	graph := ctx.NewGraph(4)
+	graph.Expand(out)
+	buffer, err := ctx.AllocAll(dev.BufferType())
+	check(err)
+	defer buffer.Close()
+	back, err := dev.NewBackend(1)
+	check(err)
+	defer back.Close()
+	check(bindings.Set(w, 0, rows))
+	check(bindings.Set(in, 0, x))
+	if status := back.Compute(graph); status != bindings.Success {
+		t.Fatal(status)
+	}
+	y := make([]float32, out.Bytes()/4)
+	check(bindings.Get(out, 0, y))
+	return y
+}
+
+// eachGGMLType runs f for each type that package bindings knows too.
+func eachGGMLType(t *testing.T, f func(t *testing.T, typ int)) {
+	eachType(t, func(t *testing.T, typ int) {
+		if !bindings.Type(typ).Known() {
+			t.Skip("not a type of package bindings")
+		}
+		f(t, typ)
+	})
+}
+
+// TestWeights compares the values of weights with ggml's, to the rounding of
+// its float32.
+func TestWeights(t *testing.T) {
+	dev := openGGML(t)
+	eachGGMLType(t, func(t *testing.T, typ int) {
+		const k, m = 512, 7
+		rows := randomRows(t, rand.New(rand.NewPCG(7, uint64(typ))), typ, k, m)
+		if b := blocks[typ]; b.columns != bindings.Type(typ).Block() || b.bytes != bindings.Type(typ).BlockBytes() {
+			t.Fatalf("blocks of %d in %d bytes, ggml has %d in %d", b.columns, b.bytes, bindings.Type(typ).Block(), bindings.Type(typ).BlockBytes())
+		}
+		got := ggml(t, dev, typ, k, rows, make([]float32, k), func(c *bindings.Context, w, _ bindings.Tensor) bindings.Tensor {
+			return c.Cast(w, bindings.F32)
+		})
+		want := weights(typ, rows)
+		if len(got) != len(want) {
+			t.Fatalf("%d values, ggml has %d", len(want), len(got))
+		}
+		for i, w := range want {
+			if math.Abs(float64(got[i])-w.value) > 0x1p-22*w.size {
+				t.Fatalf("value %d is %v, ggml reads %v", i, w.value, got[i])
+			}
+		}
+	})
+}
+
+// TestAccuracy compares the errors of products with those of ggml's on the
+// same weights, of activations in which 8 of 1024 channels are 20 times as
+// large as the rest.
+func TestAccuracy(t *testing.T) {
+	dev, ps := openGGML(t), pools(t)
+	eachGGMLType(t, func(t *testing.T, typ int) {
+		const k, m, n = 1024, 96, 12
+		r := rand.New(rand.NewPCG(8, uint64(typ)))
+		rows := make([]byte, bindings.Type(typ).RowBytes(k)*m)
+		values := fill(r, make([]float32, k*m))
+		if typ == typeF32 {
+			rows = randomRows(t, r, typ, k, m)
+		} else if err := dev.Lib().Quantize(bindings.Type(typ), rows, values, k); err != nil {
+			t.Fatal(err)
+		}
+		x := fill(r, make([]float32, k*n))
+		for i := range x {
+			if i%128 == 77 {
+				x[i] *= 20
+			}
+		}
+		want, _ := linear(m, n, weights(typ, rows), exact(x))
+		off := func(y []float32) float64 {
+			var off, all float64
+			for i, w := range want {
+				off, all = off+(float64(y[i])-w)*(float64(y[i])-w), all+w*w
+			}
+			return math.Sqrt(off / all)
+		}
+		theirs := off(ggml(t, dev, typ, k, rows, x, (*bindings.Context).MulMat))
+		eachLevel(t, func(t *testing.T, level Level) {
+			for _, precise := range []bool{false, true} {
+				y := newGuarded(t, n, m, m, 0)
+				op := Linear{X: addr(x), N: n, Stride: k, Level: level, Threads: 3, Precise: precise,
+					Out: []Output{{W: pack(t, typ, k, m, rows), Y: y.addr(), Stride: m}}}
+				compute(t, ps[0], &op)
+				// Two roundings of equal size differ by chance.
+				ours, most := off(y.read(t)), 1.03*theirs
+				if precise && steps(level, typ, true) > 0 {
+					most = theirs / 50
+				}
+				if !(ours <= max(most, 1e-6)) {
+					t.Errorf("precise=%t: error %.3g, ggml's is %.3g", precise, ours, theirs)
+				}
+				t.Logf("precise=%t: error %.3g, ggml's is %.3g", precise, ours, theirs)
+			}
+		})
+	})
+}
