@@ -384,7 +384,7 @@ func TestPackedBytes(t *testing.T) {
 		b := blocks[typ]
 		ggml := 1024 / b.columns * b.bytes * 64
 		if got := PackedBytes(typ, 1024, 64); got < ggml || float64(got) > 1.04*float64(ggml) {
-			t.Error(fmt.Sprintf("%s: %d bytes packed, %d in ggml's layout", name, got, ggml))
+			t.Errorf("%s: %d bytes packed, %d in ggml's layout", name, got, ggml)
 		}
 	}
 }
