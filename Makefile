@@ -80,6 +80,10 @@ tiny-table: toolchain $(HELD)/data.jsonl ## quality of the tiny model in every t
 $(HELD)/data.jsonl: # scripts/tiny/README.md says what Python needs
 	$(PYTHON) scripts/tiny/heldout.py --vae models/tiny/vae.npz --out $(HELD)
 
+.PHONY: sanitize
+sanitize: toolchain ## kernels under the address and undefined-behaviour sanitizers, which takes minutes
+	CGO_CFLAGS="-O1 -g -fsanitize=undefined -fno-sanitize-recover=all" CGO_LDFLAGS="-fsanitize=undefined" $(GO) test -count=1 -asan -timeout 60m $(RUN) ./kernels
+
 .PHONY: clean
 clean: ## removes what was built
 	rm -rf bin build
