@@ -16,7 +16,7 @@ func (m *Model) useKernels(specs []nn.Spec) (bool, error) {
 	switch asked {
 	case "off":
 		return false, nil
-	case "", "on":
+	case "", "auto", "on":
 		if len(kernels.Levels()) == 0 {
 			reason = kernels.ErrNone
 		}
@@ -32,7 +32,7 @@ func (m *Model) useKernels(specs []nn.Spec) (bool, error) {
 		}
 	}
 	switch {
-	case asked == "" || reason == nil:
+	case asked == "" || asked == "auto" || reason == nil:
 		return reason == nil, nil
 	}
 	return false, fmt.Errorf("kernels %q: %w", asked, reason)

@@ -18,7 +18,7 @@ func MeasureLimits(threads int, level string) (Limits, error) {
 	}
 	var l kernels.Level
 	var err error
-	if level != "" && level != "on" {
+	if level != "" && level != "auto" && level != "on" {
 		if l, err = kernels.ParseLevel(level); err != nil {
 			return Limits{}, fmt.Errorf("paligemma: %w", err)
 		}

@@ -26,7 +26,7 @@ type Options struct {
 	Projector string        // file of the tower, when it is apart from the decoder (llama.cpp's two-file form)
 	Device    string        // a name from LoadEngine; "" picks the CPU
 	Threads   int           // CPU threads; 0 means one per fast physical core
-	Kernels   string        // "" and "on" for package kernels' where they serve, "off" for ggml's alone, or one of kernels.Levels
+	Kernels   string        // "auto" or "" for our own where they serve, "on" to insist, "off" for ggml's alone, or a level of Engine.Kernels
 	Context   int           // tokens of a session; 0 means those of a picture + 512
 	Batch     int           // tokens computed at a time in a prompt; 0 means 512. It changes speed and memory only.
 	CacheF32  bool          // keep keys and values in float32, not float16

@@ -39,3 +39,7 @@ func Panels(m int) int                { return 0 }
 func (*Matrix) Pack([]byte, int, int) {}
 func RowsSupported(typ, k int) bool   { return false }
 func supported(Level) bool            { return false }
+
+func (*Attention) Scratch() int { return 0 }
+
+func (*Pool) Limits(Level) (Limits, error) { return Limits{}, ErrNone }

@@ -23,7 +23,7 @@ func modelFlags() []cli.Flag {
 		&cli.IntFlag{Name: "ctx-size", Aliases: []string{"c"}, Usage: "`tokens` of picture, prompt and answer (0: those of a picture + 512)"},
 		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Value: 512, Usage: "prompt `tokens` computed at a time"},
 		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU `threads` (0: one per fast physical core, 1 for the embedded model)"},
-		&cli.StringFlag{Name: "kernels", Value: "on", Usage: "`kernels` for the CPU: on, off (ggml's alone), or a level such as avx2"},
+		&cli.StringFlag{Name: "kernels", Value: "auto", Usage: "`kernels` for the CPU: auto, on (or fail), off (ggml's alone), or a level such as avx2"},
 		&cli.StringFlag{Name: "device", Usage: "`device` to run on, a name from pgcli devices (default: the CPU)"},
 		&cli.IntFlag{Name: "gpu-layers", Aliases: []string{"ngl"}, Usage: "0 keeps the model on the CPU; any other `number` takes the first GPU, whole"},
 		&cli.StringFlag{Name: "cache-type", Value: "f16", Usage: "`type` of the key-value cache: f16 or f32"},
