@@ -176,6 +176,6 @@ type moduleFS struct{ fs.FS }
 func (m moduleFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	list, err := fs.ReadDir(m.FS, name)
 	return slices.DeleteFunc(list, func(e fs.DirEntry) bool {
-		return e.IsDir() && (strings.HasPrefix(e.Name(), ".") || e.Name() == "build" || e.Name() == "bin" || e.Name() == "models")
+		return e.IsDir() && (strings.HasPrefix(e.Name(), ".") || e.Name() == "build" || e.Name() == "bin")
 	}), err
 }
