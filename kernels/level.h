@@ -65,11 +65,12 @@ typedef struct pg_tile {
 	int lines;          // so many lines of it per block
 } pg_tile;
 
-typedef struct pg_finish { // an epilogue for one column of a panel
-	const float *acc, *acc1;
+typedef struct pg_finish { // an epilogue for columns of a panel
+	const float *acc, *acc1; // PG_PANEL apart
 	const float *bias, *bias1;
 	float *y;
-	int rows, epilogue;
+	int64_t y_stride;
+	int rows, columns, epilogue;
 } pg_finish;
 
 typedef struct pg_level {

@@ -4,32 +4,31 @@
 
 enum { UNITS, PANELS }; // counters
 
-// Columns whose sums are kept while the columns of weights are gone through.
-enum { MOST_COLUMNS = 288 };
+// How many tiles' sums a thread keeps while it goes through the columns of
+// weights, and the largest piece of work, near the end the smallest.
+enum { MOST_TILES = 48, PIECE_TILES = 12 };
 
 // What a thread works in.
 typedef struct {
 	pg_chunk chunk;
-	float acc[2][MOST_COLUMNS][PG_PANEL];
+	float acc[2][MOST_TILES * PG_MAX_COLUMNS][PG_PANEL];
 } work;
 
 // A layout says where the activations of one form lie: chunk after chunk of
 // rows, in these tile after tile of columns.
 typedef struct {
 	int used, wide;
-	int64_t tiles;         // of each span
 	int64_t chunk, chunks; // rows of a chunk; how many of them
 	int64_t block;         // rows of a block
 	size_t unit;           // bytes of a column of a block
 	uint8_t *act;
 } layout;
 
-// The columns are cut into spans, so that their sums fit in a thread's memory
-// and every thread has work, and the spans into tiles.
+// The columns are cut into tiles, and these into pieces.
 typedef struct {
 	const pg_linear *op;
 	const pg_level *level;
-	int64_t spans;
+	int64_t tiles, pieces;
 	layout layouts[PG_FORMS];
 	work *works;
 } job;
@@ -37,10 +36,7 @@ typedef struct {
 // cut returns where part i of n things begins; all parts are of about one size.
 static int64_t cut(int64_t n, int64_t parts, int64_t i) { return n * i / parts; }
 
-static int64_t first_column(const job *j, const layout *l, int64_t span, int64_t tile) {
-	int64_t begin = cut(j->op->n, j->spans, span);
-	return begin + cut(cut(j->op->n, j->spans, span + 1) - begin, l->tiles, tile);
-}
+static int64_t first_column(const job *j, int64_t tile) { return cut(j->op->n, j->tiles, tile); }
 
 // rows_of is the number of rows of x in a chunk.
 static int64_t rows_of(const layout *l, int64_t k, int64_t chunk) {
@@ -67,23 +63,22 @@ static uint8_t *plan(job *j, const pg_linear *op, int threads) {
 	memset(j, 0, sizeof *j);
 	j->op = op;
 	j->level = pg_level_of(op->level);
-	j->spans = (op->n + MOST_COLUMNS - 1) / MOST_COLUMNS;
-	while (panels_of(op) * j->spans < 8 * threads && op->n / j->spans >= 96)
-		j->spans++;
 	uint8_t *p = (uint8_t *)round_up((size_t)op->scratch);
 	j->works = (work *)p;
 	p += (size_t)threads * sizeof(work);
+	int64_t width = PG_MAX_COLUMNS;
 	for (int i = 0; i < op->weights; i++) {
 		const pg_format *f = pg_format_of(op->out[i].w.type);
-		layout *l = &j->layouts[j->level->form(f, op->precise)];
-		l->used = 1;
-		l->wide |= f->halves;
+		int form = j->level->form(f, op->precise);
+		j->layouts[form].used = 1;
+		j->layouts[form].wide |= f->halves;
+		if (j->level->columns[form] < width)
+			width = j->level->columns[form];
 	}
+	j->tiles = (op->n + width - 1) / width;
+	j->pieces = (j->tiles + PIECE_TILES - 1) / PIECE_TILES;
 	for (int form = 0; form < PG_FORMS; form++) {
 		layout *l = &j->layouts[form];
-		int64_t widest = j->level->columns[form];
-		int64_t columns = (op->n + j->spans - 1) / j->spans;
-		l->tiles = (columns + widest - 1) / widest;
 		l->block = form == PG_FLOAT ? 1 : 32;
 		l->unit = form == PG_FLOAT ? sizeof(float) : (size_t)pg_unit(form, l->wide);
 		l->chunk = form == PG_FLOAT ? PG_FLOAT_CHUNK : PG_CHUNK;
@@ -108,11 +103,10 @@ static void quantize(const job *j, pg_team *team) {
 	int64_t before = 0, unit = pg_take(team, UNITS, 1);
 	for (int form = 0; form < PG_FORMS; form++) {
 		const layout *l = &j->layouts[form];
-		int64_t tiles = j->spans * l->tiles, units = l->used ? tiles * l->chunks : 0;
+		int64_t units = l->used ? j->tiles * l->chunks : 0;
 		for (; unit - before < units; unit = pg_take(team, UNITS, 1)) {
-			int64_t chunk = (unit - before) / tiles, span = (unit - before) % tiles / l->tiles;
-			int64_t tile = (unit - before) % l->tiles;
-			int64_t first = first_column(j, l, span, tile), last = first_column(j, l, span, tile + 1);
+			int64_t chunk = (unit - before) / j->tiles, tile = (unit - before) % j->tiles;
+			int64_t first = first_column(j, tile), last = first_column(j, tile + 1);
 			j->level->quantize(form, l->wide, op->x + first * op->x_stride + chunk * l->chunk, op->x_stride,
 				(int)(last - first), (int)(rows_of(l, op->k, chunk) / l->block), act_of(j, l, chunk, first));
 		}
@@ -120,41 +114,30 @@ static void quantize(const job *j, pg_team *team) {
 	}
 }
 
-// A part of a product is a panel of a matrix times a span of columns.
+// A part of a product is a panel of a matrix times the columns of some tiles.
 typedef struct {
 	int weight;
-	int64_t panel, span;
+	int64_t panel, first, last; // tiles [first, last)
 } part;
 
-// finish stores what product summed for columns [first, last).
-static void finish(const job *j, const part *p, int64_t first, int64_t last, const work *w) {
+// output describes where columns of a part are stored, and from which sums.
+static pg_finish output(const job *j, const part *p, int64_t first, int64_t last, const work *w) {
 	const pg_linear *op = j->op;
-	int64_t origin = cut(op->n, j->spans, p->span);
-	int64_t row = p->panel * PG_PANEL, rows = op->out[p->weight].w.m - row;
-	pg_finish f = {.epilogue = op->epilogue, .rows = rows < PG_PANEL ? (int)rows : PG_PANEL};
+	int64_t sum = first - first_column(j, p->first), row = p->panel * PG_PANEL, rows = op->out[p->weight].w.m - row;
+	pg_finish f = {.epilogue = op->epilogue, .rows = rows < PG_PANEL ? (int)rows : PG_PANEL, .columns = (int)(last - first)};
+	f.acc = w->acc[0][sum];
+	f.acc1 = w->acc[1][sum];
+	f.y = op->out[p->weight].y + first * op->out[p->weight].y_stride + row;
+	f.y_stride = op->out[p->weight].y_stride;
 	f.bias = op->out[p->weight].bias ? op->out[p->weight].bias + row : NULL;
 	if (op->epilogue == PG_GEGLU)
 		f.bias1 = op->out[1].bias ? op->out[1].bias + row : NULL;
-	for (int64_t c = first; c < last; c++) {
-		f.acc = w->acc[0][c - origin];
-		f.acc1 = w->acc[1][c - origin];
-		f.y = op->out[p->weight].y + c * op->out[p->weight].y_stride + row;
-		j->level->finish(&f);
-	}
+	return f;
 }
 
-// expect prefetches what finish writes.
-static void expect(const job *j, const part *p, int64_t first, int64_t last) {
-	for (int64_t c = first; c < last; c++) {
-		const float *y = j->op->out[p->weight].y + c * j->op->out[p->weight].y_stride + p->panel * PG_PANEL;
-		__builtin_prefetch(y, 1);
-		__builtin_prefetch(y + PG_PANEL - 1, 1);
-	}
-}
-
-// product sums a panel of a matrix times the columns of a span. With out, it
-// stores them as that part of the result: each tile as soon as it is summed, as
-// the next product of the same columns would find y's lines gone.
+// product sums a part for a matrix, which in GeGLU may be another. With out, it
+// stores the result: each tile as soon as it is summed, as more columns of y
+// would not stay in the cache.
 static void product(const job *j, int weight, const part *p, work *w, float (*acc)[PG_PANEL], int out) {
 	const pg_matrix *m = &j->op->out[weight].w;
 	const pg_format *f = pg_format_of(m->type);
@@ -162,32 +145,45 @@ static void product(const job *j, int weight, const part *p, work *w, float (*ac
 	const layout *l = &j->layouts[form];
 	const uint8_t *records = (const uint8_t *)m->packed + (size_t)p->panel * pg_panel_bytes(f, m->k);
 	size_t chunk_bytes = (size_t)(l->chunk / f->block) * pg_record_bytes(f);
-	int64_t origin = first_column(j, l, p->span, 0);
 	for (int64_t chunk = 0; chunk < l->chunks; chunk++, records += chunk_bytes) {
 		pg_tile t = {.f = f, .form = form, .w = records, .chunk = &w->chunk, .wide = l->wide, .first = chunk == 0};
 		t.blocks = (int)(rows_of(l, m->k, chunk) / l->block);
 		if (!stream)
 			j->level->unpack(&t, records);
-		int store = out && chunk == l->chunks - 1;
 
 		// The tiles prefetch the next chunk.
 		const uint8_t *next = records + (stream ? PG_AHEAD : chunk_bytes), *end = next + chunk_bytes;
-		int64_t lines = (int64_t)chunk_bytes / 64 / (t.blocks * l->tiles) + 1;
-		for (int64_t tile = 0; tile < l->tiles; tile++) {
-			int64_t column = first_column(j, l, p->span, tile), last = first_column(j, l, p->span, tile + 1);
-			t.columns = (int)(last - column);
+		int64_t lines = (int64_t)chunk_bytes / 64 / (t.blocks * (p->last - p->first)) + 1;
+		for (int64_t tile = p->first; tile < p->last; tile++) {
+			int64_t column = first_column(j, tile), last = first_column(j, tile + 1);
+			pg_finish store = output(j, p, column, last, w);
+			int done = out && chunk == l->chunks - 1;
+			for (int c = 0; done && c < store.columns; c++) {
+				const float *y = store.y + c * store.y_stride;
+				__builtin_prefetch(y, 1);
+				__builtin_prefetch(y + PG_PANEL - 1, 1);
+			}
+			t.columns = store.columns;
 			t.act = act_of(j, l, chunk, column);
-			t.acc = acc[column - origin];
+			t.acc = acc[column - first_column(j, p->first)];
 			t.next = next;
 			t.lines = next < end ? (int)lines : 0;
-			if (store)
-				expect(j, p, column, last);
 			(stream ? j->level->stream : j->level->tile)[form](&t);
 			next += 64 * lines * t.blocks;
-			if (store)
-				finish(j, p, column, last, w);
+			if (done)
+				j->level->finish(&store);
 		}
 	}
+}
+
+// take returns the next pieces of work for a thread and how many they are: many
+// at first, for what they share, and one at the end, for no thread to wait long
+// for the others.
+static int64_t take(pg_team *team, int64_t all, int64_t most, int64_t *count) {
+	int64_t left = all - atomic_load_explicit(&team->counter[PANELS].next, memory_order_relaxed);
+	*count = left / (4 * team->threads);
+	*count = *count < 1 ? 1 : *count > most ? most : *count;
+	return pg_take(team, PANELS, *count);
 }
 
 void pg_linear_run(const void *linear, int ith, pg_team *team) {
@@ -197,13 +193,19 @@ void pg_linear_run(const void *linear, int ith, pg_team *team) {
 	quantize(&j, team);
 	pg_wait(team);
 
-	int64_t items = panels_of(op) * j.spans;
-	int64_t take = op->n <= 8 ? items / (8 * team->threads) : 1; // what is read in a row is prefetched
-	take = take < 1 ? 1 : take > 8 ? 8 : take;
+	// Pieces of a panel share its weights; panels of few columns, which take as
+	// long as reading them, what is prefetched.
+	int64_t all = panels_of(op) * j.pieces, most = MOST_TILES / PIECE_TILES;
+	most = op->n <= 8 ? 8 : j.pieces < most ? j.pieces : most;
 	work *w = &j.works[ith];
-	for (int64_t begin; (begin = pg_take(team, PANELS, take)) < items;) {
-		for (int64_t i = begin; i < begin + take && i < items; i++) {
-			part p = {0, i / j.spans, i % j.spans};
+	for (int64_t count, begin; (begin = take(team, all, most, &count)) < all;) {
+		int64_t end = begin + count < all ? begin + count : all;
+		while (begin < end) {
+			part p = {.panel = begin / j.pieces};
+			int64_t first = begin % j.pieces, last = first + end - begin < j.pieces ? first + end - begin : j.pieces;
+			begin += last - first;
+			p.first = cut(j.tiles, j.pieces, first);
+			p.last = cut(j.tiles, j.pieces, last);
 			while (p.panel >= pg_panels(op->out[p.weight].w.m))
 				p.panel -= pg_panels(op->out[p.weight++].w.m);
 			product(&j, p.weight, &p, w, w->acc[0], op->epilogue != PG_GEGLU);

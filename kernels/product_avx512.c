@@ -94,7 +94,7 @@ const pg_level pg_avx512_vnni = {
 	.unpack = unpack,
 	.tile = {tile, tile, float_tile},
 	.stream = {stream, stream, float_stream},
-	.finish = finish_column,
+	.finish = finish,
 	.rows = rows,
 };
 #endif

@@ -46,7 +46,7 @@ const pg_level pg_avx_vnni = {
 	.unpack = unpack,
 	.tile = {tile, tile, float_tile},
 	.stream = {stream, stream, float_stream},
-	.finish = finish_column,
+	.finish = finish,
 	.rows = rows,
 };
 #endif

@@ -190,8 +190,12 @@ PG_DOT static inline void blocks(const int form, const int plane, const int halv
 	if (SUMS)
 		sums(1, columns, 0, t->acc, y);
 	for (int b = 0; b < t->blocks; b++) {
-		for (int i = 0; i < t->lines; i++, ahead += 64)
-			__builtin_prefetch(ahead, 0, plane < 0 ? 2 : 3);
+		for (int i = 0; i < t->lines; i++, ahead += 64) {
+			if (plane < 0)
+				__builtin_prefetch(ahead, 0, 2); // is used only after the other tiles
+			else
+				__builtin_prefetch(ahead);
+		}
 		ONCE for (int v = 0; v < VECTORS; v += 2) {
 			if (!SUMS)
 				sums(1, columns, v, t->acc, y);
@@ -455,26 +459,34 @@ PG_DOT static inline vf gelu(vf a) {
 	return vdiv(a, vadd(vset(1), vexp(vmin(vset(87), u2))));
 }
 
-PG_KERNEL static void finish_column(const pg_finish *f) {
+PG_DOT static inline void finish_rows(const int epilogue, const pg_finish *f, int i, int n) {
+	vf bias = f->bias ? vload_n(f->bias + i, n) : vset(0), bias1 = f->bias1 ? vload_n(f->bias1 + i, n) : vset(0);
+	for (int c = 0; c < f->columns; c++) {
+		vf y = vadd(vload(f->acc + c * PG_PANEL + i), bias);
+		if (epilogue != PG_PLAIN)
+			y = gelu(y);
+		if (epilogue == PG_GEGLU)
+			y = vmul(y, vadd(vload(f->acc1 + c * PG_PANEL + i), bias1));
+		float *to = f->y + c * f->y_stride + i;
+		if (n == LANES)
+			vstore(to, y);
+		else
+			vstore_n(to, y, n);
+	}
+}
+
+PG_KERNEL static void finish(const pg_finish *f) {
 	for (int i = 0; i < f->rows; i += LANES) {
-		int n = f->rows - i;
-		if (n > LANES)
-			n = LANES;
-		vf y = vload(f->acc + i);
-		if (f->bias)
-			y = vadd(y, vload_n(f->bias + i, n));
+		int n = f->rows - i < LANES ? f->rows - i : LANES;
 		switch (f->epilogue) {
 		case PG_GELU:
-			y = gelu(y);
+			finish_rows(PG_GELU, f, i, n);
 			break;
-		case PG_GEGLU: {
-			vf other = vload(f->acc1 + i);
-			if (f->bias1)
-				other = vadd(other, vload_n(f->bias1 + i, n));
-			y = vmul(gelu(y), other);
+		case PG_GEGLU:
+			finish_rows(PG_GEGLU, f, i, n);
 			break;
+		default:
+			finish_rows(PG_PLAIN, f, i, n);
 		}
-		}
-		vstore_n(f->y + i, y, n);
 	}
 }
