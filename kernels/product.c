@@ -29,6 +29,7 @@ typedef struct {
 	const pg_linear *op;
 	const pg_level *level;
 	int64_t tiles, pieces;
+	int64_t columns, wider; // of each tile; the first wider of them have one more
 	layout layouts[PG_FORMS];
 	work *works;
 } job;
@@ -36,7 +37,9 @@ typedef struct {
 // cut returns where part i of n things begins; all parts are of about one size.
 static int64_t cut(int64_t n, int64_t parts, int64_t i) { return n * i / parts; }
 
-static int64_t first_column(const job *j, int64_t tile) { return cut(j->op->n, j->tiles, tile); }
+static int64_t first_column(const job *j, int64_t tile) {
+	return tile * j->columns + (tile < j->wider ? tile : j->wider);
+}
 
 // rows_of is the number of rows of x in a chunk.
 static int64_t rows_of(const layout *l, int64_t k, int64_t chunk) {
@@ -44,9 +47,11 @@ static int64_t rows_of(const layout *l, int64_t k, int64_t chunk) {
 	return left < l->chunk ? left : l->chunk;
 }
 
-static uint8_t *act_of(const job *j, const layout *l, int64_t chunk, int64_t column) {
-	int64_t before = j->op->n * (l->chunk / l->block) * chunk;
-	return l->act + (size_t)(before + column * (rows_of(l, j->op->k, chunk) / l->block)) * l->unit;
+// act_of returns where the activations of a chunk begin, of column 0, and sets
+// the bytes of a column of it.
+static uint8_t *act_of(const job *j, const layout *l, int64_t chunk, size_t *column) {
+	*column = (size_t)(rows_of(l, j->op->k, chunk) / l->block) * l->unit;
+	return l->act + (size_t)(j->op->n * (l->chunk / l->block) * chunk) * l->unit;
 }
 
 static size_t round_up(size_t n) { return (n + 63) & ~(size_t)63; }
@@ -77,6 +82,8 @@ static uint8_t *plan(job *j, const pg_linear *op, int threads) {
 	}
 	j->tiles = (op->n + width - 1) / width;
 	j->pieces = (j->tiles + PIECE_TILES - 1) / PIECE_TILES;
+	j->columns = op->n / j->tiles;
+	j->wider = op->n % j->tiles;
 	for (int form = 0; form < PG_FORMS; form++) {
 		layout *l = &j->layouts[form];
 		l->block = form == PG_FLOAT ? 1 : 32;
@@ -107,8 +114,10 @@ static void quantize(const job *j, pg_team *team) {
 		for (; unit - before < units; unit = pg_take(team, UNITS, 1)) {
 			int64_t chunk = (unit - before) / j->tiles, tile = (unit - before) % j->tiles;
 			int64_t first = first_column(j, tile), last = first_column(j, tile + 1);
+			size_t column;
+			uint8_t *act = act_of(j, l, chunk, &column);
 			j->level->quantize(form, l->wide, op->x + first * op->x_stride + chunk * l->chunk, op->x_stride,
-				(int)(last - first), (int)(rows_of(l, op->k, chunk) / l->block), act_of(j, l, chunk, first));
+				(int)(last - first), (int)(rows_of(l, op->k, chunk) / l->block), act + (size_t)first * column);
 		}
 		before += units;
 	}
@@ -143,33 +152,44 @@ static void product(const job *j, int weight, const part *p, work *w, float (*ac
 	const pg_format *f = pg_format_of(m->type);
 	int form = j->level->form(f, j->op->precise), stream = j->op->n == 1;
 	const layout *l = &j->layouts[form];
+	void (*compute)(const pg_tile *) = (stream ? j->level->stream : j->level->tile)[form];
 	const uint8_t *records = (const uint8_t *)m->packed + (size_t)p->panel * pg_panel_bytes(f, m->k);
 	size_t chunk_bytes = (size_t)(l->chunk / f->block) * pg_record_bytes(f);
 	for (int64_t chunk = 0; chunk < l->chunks; chunk++, records += chunk_bytes) {
 		pg_tile t = {.f = f, .form = form, .w = records, .chunk = &w->chunk, .wide = l->wide, .first = chunk == 0};
 		t.blocks = (int)(rows_of(l, m->k, chunk) / l->block);
-		if (!stream)
-			j->level->unpack(&t, records);
+		size_t column_bytes;
+		const uint8_t *act = act_of(j, l, chunk, &column_bytes);
+		int done = out && chunk == l->chunks - 1;
 
-		// The tiles prefetch the next chunk.
+		// The next chunk is prefetched meanwhile: by the tiles, or where these are few
+		// by unpack as well.
 		const uint8_t *next = records + (stream ? PG_AHEAD : chunk_bytes), *end = next + chunk_bytes;
 		int64_t lines = (int64_t)chunk_bytes / 64 / (t.blocks * (p->last - p->first)) + 1;
-		for (int64_t tile = p->first; tile < p->last; tile++) {
-			int64_t column = first_column(j, tile), last = first_column(j, tile + 1);
-			pg_finish store = output(j, p, column, last, w);
-			int done = out && chunk == l->chunks - 1;
-			for (int c = 0; done && c < store.columns; c++) {
-				const float *y = store.y + c * store.y_stride;
-				__builtin_prefetch(y, 1);
-				__builtin_prefetch(y + PG_PANEL - 1, 1);
-			}
-			t.columns = store.columns;
-			t.act = act_of(j, l, chunk, column);
-			t.acc = acc[column - first_column(j, p->first)];
+		if (!stream) {
+			t.next = next;
+			t.lines = (int)(p->last - p->first <= 2 ? lines / 2 : 0);
+			next += 64 * t.lines * t.blocks;
+			lines -= t.lines;
+			j->level->unpack(&t, records);
+		}
+		int64_t origin = first_column(j, p->first), column = origin;
+		for (int64_t tile = p->first; tile < p->last; tile++, column += t.columns) {
+			t.columns = (int)(first_column(j, tile + 1) - column);
+			t.act = act + (size_t)column * column_bytes;
+			t.acc = acc[column - origin];
 			t.next = next;
 			t.lines = next < end ? (int)lines : 0;
-			(stream ? j->level->stream : j->level->tile)[form](&t);
 			next += 64 * lines * t.blocks;
+			pg_finish store;
+			if (done) {
+				store = output(j, p, column, column + t.columns, w);
+				for (int c = 0; c < t.columns; c++) {
+					__builtin_prefetch(store.y + c * store.y_stride, 1);
+					__builtin_prefetch(store.y + c * store.y_stride + PG_PANEL - 1, 1);
+				}
+			}
+			compute(&t);
 			if (done)
 				j->level->finish(&store);
 		}

@@ -293,7 +293,10 @@ PG_KERNEL static void heads(const pg_format *f, const uint8_t *p, int blocks, pg
 PG_DOT static inline void unpack_planes(const int plane, const int form, const pg_tile *t, const uint8_t *p) {
 	int each = t->f->block / 32;
 	uint8_t *to = t->chunk->w;
+	const uint8_t *ahead = t->next;
 	for (int b = 0; b < t->blocks; b++, p += t->f->plane_bytes, to += t->w_step) {
+		for (int i = 0; i < t->lines; i++, ahead += 64)
+			__builtin_prefetch(ahead, 0, 2);
 		if (b % each == 0)
 			p += t->f->head_bytes;
 		UNROLL for (int g = 0; g < 8; g++) {

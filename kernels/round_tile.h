@@ -92,6 +92,8 @@ PG_DOT static inline void round_columns(const int form, int wide, const float *x
 	for (int c = 0; c < columns; c++, x += x_stride) {
 		for (int64_t b = 0; b < blocks; b += take) {
 			int64_t at = b + take <= blocks ? b : blocks - take;
+			for (int i = 0; i < 8; i++) // the next column
+				__builtin_prefetch(x + x_stride + at * 32 + i * 16);
 			round_scales(form, x + at * 32, 32 * step, d + 4 * b, inverse + 4 * b);
 		}
 		for (int64_t b = 0; b < blocks; b += take) {
