@@ -12,6 +12,8 @@
 
 #ifdef __SANITIZE_ADDRESS__ // for which so much code takes hours to compile
 #define UNROLL
+#elif defined(__clang__) // which would unroll loops before it knows how long they are
+#define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
