@@ -36,18 +36,21 @@ PG_DOT static inline __m256 row_block(const int type, const uint8_t *p, const ui
 		return _mm256_fmadd_ps(row_dot(w, row_load(act)), _mm256_mul_ps(row_set(half), row_d(act)), y);
 	}
 	if (type == PG_Q6_K) {
-		__m256 d = row_set(half + 104);
+		// The products of quants less 32 are added in pairs, in 16 bits, and then
+		// multiplied by the scales, of which the upper half of a vector has the odd.
+		const __m128i halves = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+		__m256i scales = _mm256_cvtepi8_epi16(_mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 192)), halves));
+		__m256 sums = _mm256_setzero_ps();
 		UNROLL for (int b = 0; b < 8; b++, act += ROW_UNIT) {
-			__m256i low = row_load(p + b / 4 * 64 + b % 2 * 32), high = row_load(p + 128 + b / 4 * 32);
+			__m256i low = row_load(p + b / 4 * 64 + b % 2 * 32), high = row_load(p + 128 + b / 4 * 32), x = row_load(act);
 			low = _mm256_and_si256(_mm256_srli_epi16(low, b % 4 / 2 * 4), _mm256_set1_epi8(15));
 			high = b % 4 < 3 ? _mm256_slli_epi16(high, 4 - b % 4 * 2) : _mm256_srli_epi16(high, 2);
 			__m256i w = _mm256_or_si256(low, _mm256_and_si256(high, _mm256_set1_epi8(0x30)));
-			const int8_t *scale = (const int8_t *)p + 192 + 2 * b;
-			__m256 s = _mm256_cvtepi32_ps(_mm256_set_m128i(_mm_set1_epi32(scale[1]), _mm_set1_epi32(scale[0])));
-			__m256 sum = row_dot(_mm256_sub_epi8(w, _mm256_set1_epi8(32)), row_load(act));
-			y = _mm256_fmadd_ps(_mm256_mul_ps(sum, s), _mm256_mul_ps(d, row_d(act)), y);
+			__m256i pairs = _mm256_sub_epi16(_mm256_maddubs_epi16(w, x), _mm256_maddubs_epi16(_mm256_set1_epi8(32), x));
+			__m256i scale = _mm256_shuffle_epi8(scales, _mm256_set1_epi16((int16_t)(0x0100 + 0x0202 * b)));
+			sums = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, scale)), row_d(act), sums);
 		}
-		return y;
+		return _mm256_fmadd_ps(sums, row_set(half + 104), y);
 	}
 	// Q4_K
 	__m256 d = row_set(half);
