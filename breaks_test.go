@@ -59,11 +59,11 @@ var breaks = []struct {
 
 	// The decoder's attention.
 	{"TestTrapPrefixSeesAll", []edit{
-		{"session.go", `xs := s.model.decoder.Forward(g, cut, s.cache, gemma.Keys{Len: n})`, `keys := gemma.Keys{Len: n}
+		{"session.go", `last := s.model.decoder.Forward(g, cut, s.cache, gemma.Keys{Len: n})`, `keys := gemma.Keys{Len: n}
 	if len(cut) == 1 {
 		keys.Mask = g.Input("mask", bindings.F32, n, n)
 	}
-	xs := s.model.decoder.Forward(g, cut, s.cache, keys)`},
+	last := s.model.decoder.Forward(g, cut, s.cache, keys)`},
 		{"session.go", `if err := nn.Set(g, text, ids); err != nil {`, `if len(cut) == 1 {
 		mask := make([]float32, n*n)
 		for i := range mask {

@@ -135,9 +135,8 @@ func (s *Session) prefill(ctx context.Context, soft []float32, ids []int32) ([]f
 	}
 	x = g.Tap("prefix", x)
 	cut, positions := s.cut(g, x)
-	xs := s.model.decoder.Forward(g, cut, s.cache, gemma.Keys{Len: n})
-	last := xs[len(xs)-1]
-	out := s.model.decoder.Final(g, g.View(last, []int{0, max(0, last.Dim(1)-1)}, c.Width, 1)) // [d]
+	last := s.model.decoder.Forward(g, cut, s.cache, gemma.Keys{Len: n})
+	out := s.model.decoder.Final(g, last) // [d, 1]
 	if err := g.Compile(out); err != nil {
 		return nil, err
 	}

@@ -36,8 +36,8 @@ func (s *Session) newStep(keys int) (*step, error) {
 	}
 	t.mask = g.Input("mask", bindings.F32, keys, 1)
 	batch := gemma.Batch{X: s.model.decoder.Embed(g, t.id), Pos: t.pos, Rows: t.row, Cells: t.cells}
-	xs := s.model.decoder.Forward(g, []gemma.Batch{batch}, s.cache, gemma.Keys{Len: keys, Mask: t.mask})
-	t.out = s.model.decoder.Final(g, xs[0])
+	x := s.model.decoder.Forward(g, []gemma.Batch{batch}, s.cache, gemma.Keys{Len: keys, Mask: t.mask})
+	t.out = s.model.decoder.Final(g, x)
 	if err := g.Compile(t.out); err != nil {
 		g.Close()
 		return nil, err

@@ -194,12 +194,14 @@ func TestTrapHalfScores(t *testing.T) {
 		p.scale(t, layer+"attn_q.weight", 1<<9)
 		p.scale(t, layer+"attn_k.weight", 1<<9)
 	}
-	m, err := New(p.file(t), &Options{Engine: anyEngine(t), Threads: 1})
-	must(t, err)
-	t.Cleanup(func() { must(t, m.Close()) })
-	for i, v := range logitsAfter(t, newSession(t, m), encodeAll(t, m, q.pictures), q.prompt) {
-		if v-v != 0 {
-			t.Fatalf("logit %d is %v", i, v)
+	for _, kernels := range []string{"auto", "off"} {
+		m, err := New(p.file(t), &Options{Engine: anyEngine(t), Threads: 1, Kernels: kernels})
+		must(t, err)
+		t.Cleanup(func() { must(t, m.Close()) })
+		for i, v := range logitsAfter(t, newSession(t, m), encodeAll(t, m, q.pictures), q.prompt) {
+			if v-v != 0 {
+				t.Fatalf("kernels %s: logit %d is %v", kernels, i, v)
+			}
 		}
 	}
 }

@@ -79,11 +79,12 @@ func (d *Decoder) Embed(g *nn.Graph, ids nn.Tensor) nn.Tensor {
 	return g.Scale(g.GetRows(d.Embedding, ids), d.EmbedScale)
 }
 
-// Forward runs the blocks over batches of tokens and returns each batch's
-// result [d, n]. Within a block every batch's keys and values enter the cache
-// before any batch attends: so tokens see all of keys in both directions, and
-// how they are cut into batches changes nothing.
-func (d *Decoder) Forward(g *nn.Graph, batches []Batch, cache *Cache, keys Keys) []nn.Tensor {
+// Forward runs the blocks over batches of tokens and returns the result of the
+// last token [d, 1], the only one that the last block computes. Within a block
+// every batch's keys and values enter the cache before any batch attends: so
+// tokens see all of keys in both directions, and how they are cut into batches
+// changes nothing.
+func (d *Decoder) Forward(g *nn.Graph, batches []Batch, cache *Cache, keys Keys) nn.Tensor {
 	xs := make([]nn.Tensor, len(batches))
 	for c, b := range batches {
 		xs[c] = b.X
@@ -94,13 +95,26 @@ func (d *Decoder) Forward(g *nn.Graph, batches []Batch, cache *Cache, keys Keys)
 		for c, x := range xs {
 			qs[c] = b.Attn.remember(g, b.AttnNorm.Forward(g, x), l, batches[c])
 		}
+		if i == len(d.Blocks)-1 {
+			xs, qs, keys.Mask = last(g, xs), last(g, qs), last(g, []nn.Tensor{keys.Mask})[0]
+		}
 		for c, x := range xs {
 			x = g.Add(x, b.after(g, b.PostAttnNorm, g.Tap("attn_out", b.Attn.Forward(g, qs[c], l, keys))))
 			y := g.Tap("ffn_out", b.MLP.Forward(g, b.MLPNorm.Forward(g, x)))
 			xs[c] = g.Tap("out", g.Add(x, b.after(g, b.PostMLPNorm, y)))
 		}
 	}
-	return xs
+	return xs[len(xs)-1]
+}
+
+// last returns the last token of the last batch of batches [d, n, ...], or a
+// mask's row for it.
+func last(g *nn.Graph, batches []nn.Tensor) []nn.Tensor {
+	x := batches[len(batches)-1]
+	if x.Valid() && x.Dim(1) > 1 {
+		x = g.View(x, []int{0, x.Dim(1) - 1, 0}, x.Dim(0), 1, x.Dim(2))
+	}
+	return []nn.Tensor{x}
 }
 
 // after norms a branch's end, in Gemma 2.

@@ -46,17 +46,30 @@ func NewComparer(t TB, set *Set, tolerance float64) *Comparer {
 // passes. shape has the fastest axis first; axes of length 1 at its end do not
 // matter. The verdict fails the test in Done.
 func (c *Comparer) Check(name string, shape []int, got []float32) bool {
-	return c.add(name, shape, got, func(r row) string {
-		if !(r.relative <= c.tolerance) { // NaN fails
-			return fmt.Sprintf("relative difference %.2e, allowed %.0e", r.relative, c.tolerance)
-		}
-		return ""
-	})
+	return c.add(name, c.set.floats[name], shape, got, c.near)
+}
+
+// CheckLast is Check for what is computed for the last token only: of a golden
+// [..., n] the last column counts.
+func (c *Comparer) CheckLast(name string, shape []int, got []float32) bool {
+	want := c.set.floats[name]
+	if n := len(want.shape); n > 0 && want.shape[n-1] > 0 {
+		column := len(want.data) / want.shape[n-1]
+		want = tensor[float32]{want.shape[:n-1], want.data[len(want.data)-column:]}
+	}
+	return c.add(name, want, shape, got, c.near)
+}
+
+func (c *Comparer) near(r row) string {
+	if !(r.relative <= c.tolerance) { // NaN fails
+		return fmt.Sprintf("relative difference %.2e, allowed %.0e", r.relative, c.tolerance)
+	}
+	return ""
 }
 
 // CheckMax is Check with a limit on the largest absolute difference instead.
 func (c *Comparer) CheckMax(name string, shape []int, got []float32, limit float64) bool {
-	return c.add(name, shape, got, func(r row) string {
+	return c.add(name, c.set.floats[name], shape, got, func(r row) string {
 		if !(r.max <= limit) {
 			return fmt.Sprintf("largest difference %.2e, allowed %.0e", r.max, limit)
 		}
@@ -92,9 +105,9 @@ func equalUntil(got []int32, want []int64) int {
 	return n
 }
 
-// add measures a tap; judge finds fault with the figures.
-func (c *Comparer) add(name string, shape []int, got []float32, judge func(row) string) bool {
-	want, ok := c.set.floats[name]
+// add measures a tap against want; judge finds fault with the figures.
+func (c *Comparer) add(name string, want tensor[float32], shape []int, got []float32, judge func(row) string) bool {
+	_, ok := c.set.floats[name]
 	r := row{name: name, shape: shape, relative: math.NaN(), max: math.NaN()}
 	switch {
 	case c.checked[name]:

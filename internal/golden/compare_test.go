@@ -64,6 +64,8 @@ func TestComparerPasses(t *testing.T) {
 		c.Check("zero", []int{2}, []float32{0, 0}) &&
 		c.CheckInts("tokens", []int32{7, 8, 9})
 	c.Done()
+	last := NewComparer(&r, testSet(), 1e-4)
+	ok = ok && last.CheckLast("v.embd", []int{2, 1}, []float32{0, 4.0002})
 	if !ok || len(r.errors) > 0 {
 		t.Errorf("Check %v, errors %q, want none", ok, r.errors)
 	}
@@ -85,6 +87,9 @@ func TestComparerFails(t *testing.T) {
 		{"too far at one place", func(c *Comparer) bool { return c.CheckMax("v.embd", []int{2, 2}, []float32{3, 0, 0, 4.002}, 1e-3) }, "v.embd: largest difference 2.00e-03, allowed 1e-03"},
 		{"NaN", func(c *Comparer) bool { return c.Check("v.embd", []int{2, 2}, []float32{3, 0, nan, 4}) }, "relative difference NaN"},
 		{"NaN at one place", func(c *Comparer) bool { return c.CheckMax("v.embd", []int{2, 2}, []float32{3, 0, nan, 4}, 1) }, "largest difference NaN"},
+		{"last too far", func(c *Comparer) bool { return c.CheckLast("v.embd", []int{2, 1}, []float32{0, 4.002}) }, "relative difference 5.00e-04"},
+		{"last of all", func(c *Comparer) bool { return c.CheckLast("v.embd", []int{2, 2}, []float32{3, 0, 0, 4}) }, "shape [2 2], want [2]"},
+		{"last unknown", func(c *Comparer) bool { return c.CheckLast("v.embed", []int{2}, []float32{0, 4}) }, "v.embed: no golden"},
 		{"shape", func(c *Comparer) bool { return c.Check("v.embd", []int{4}, []float32{3, 0, 0, 4}) }, "shape [4], want [2 2]"},
 		{"values", func(c *Comparer) bool { return c.Check("v.embd", []int{2, 2}, []float32{3, 0, 0}) }, "3 values"},
 		{"unknown", func(c *Comparer) bool { return c.Check("v.embed", []int{2, 2}, []float32{3, 0, 0, 4}) }, "v.embed: no golden"},
