@@ -35,6 +35,34 @@ static const pg_level *const levels[PG_LEVELS] = {
 	[PG_AVX_VNNI] = &pg_avx_vnni,
 	[PG_AVX512_VNNI] = &pg_avx512_vnni,
 };
+#elif PG_ARM && (defined(__linux__) || defined(__APPLE__))
+#ifdef __APPLE__
+#include <sys/sysctl.h>
+
+static int has(const char *feature) {
+	int yes = 0;
+	size_t size = sizeof yes;
+	return sysctlbyname(feature, &yes, &size, NULL, 0) == 0 && yes;
+}
+
+static int dotprod(void) { return has("hw.optional.arm.FEAT_DotProd"); }
+static int i8mm(void) { return has("hw.optional.arm.FEAT_I8MM"); }
+#else
+#include <sys/auxv.h>
+
+// HWCAP_ASIMDDP and HWCAP2_I8MM, which older headers do not have.
+static int dotprod(void) { return getauxval(AT_HWCAP) >> 20 & 1; }
+static int i8mm(void) { return getauxval(AT_HWCAP2) >> 13 & 1; }
+#endif
+
+static int runs(int level) {
+	return level == PG_NEON ? dotprod() : level == PG_NEON_I8MM && dotprod() && i8mm();
+}
+
+static const pg_level *const levels[PG_LEVELS] = {
+	[PG_NEON] = &pg_neon,
+	[PG_NEON_I8MM] = &pg_neon_i8mm,
+};
 #else
 static int runs(int level) { (void)level; return 0; }
 static const pg_level *const levels[PG_LEVELS];

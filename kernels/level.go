@@ -15,9 +15,10 @@ const (
 	AVXVNNI
 	AVX512VNNI
 	NEON
+	NEONI8MM
 )
 
-var levelNames = map[Level]string{AVX2: "avx2", AVXVNNI: "avx-vnni", AVX512VNNI: "avx512-vnni", NEON: "neon"}
+var levelNames = map[Level]string{AVX2: "avx2", AVXVNNI: "avx-vnni", AVX512VNNI: "avx512-vnni", NEON: "neon", NEONI8MM: "neon-i8mm"}
 
 // String returns the level's name.
 func (l Level) String() string { return levelNames[l] }
@@ -25,7 +26,7 @@ func (l Level) String() string { return levelNames[l] }
 // Levels returns those that this processor can run, slowest first; none
 // without cgo.
 func Levels() (levels []Level) {
-	for l := AVX2; l <= NEON; l++ {
+	for l := AVX2; l <= NEONI8MM; l++ {
 		if supported(l) {
 			levels = append(levels, l)
 		}

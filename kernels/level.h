@@ -4,6 +4,14 @@
 
 #include "format.h"
 
+// PG_ARM is 1 where there are kernels for arm64: older clang does not know the
+// target attribute.
+#if defined(__aarch64__) && (!defined(__clang__) || __clang_major__ >= 16)
+#define PG_ARM 1
+#else
+#define PG_ARM 0
+#endif
+
 enum {
 	PG_CHUNK = 512,             // columns that are unpacked at a time
 	PG_CHUNK_BLOCKS = 16,       // the same in blocks of 32
@@ -95,6 +103,6 @@ typedef struct pg_level {
 // PG_AUTO; NULL if there are none.
 const pg_level *pg_level_of(int level);
 
-extern const pg_level pg_avx2, pg_avx_vnni, pg_avx512_vnni, pg_neon;
+extern const pg_level pg_avx2, pg_avx_vnni, pg_avx512_vnni, pg_neon, pg_neon_i8mm;
 
 #endif

@@ -1,5 +1,5 @@
 #include "limits.h"
-#include "product.h"
+#include "level.h"
 
 // Assembly, because compilers leave out or reorder what has no use. Twelve sums
 // that do not wait for each other hide the latency of each.
@@ -24,10 +24,12 @@ __attribute__((target("avx512f"))) static void float_avx512(int64_t rounds) { LO
 __attribute__((target("avx2"))) static void float_avx2(int64_t rounds) { LOOP(FMA256, VECTORS("xmm")); }
 #endif
 
-#ifdef __aarch64__
+#if PG_ARM
 #define DOT_NEON(i) "sdot v" #i ".4s, v14.16b, v15.16b\n"
+#define MMLA_NEON(i) "smmla v" #i ".4s, v14.16b, v15.16b\n"
 #define FMA_NEON(i) "fmla v" #i ".4s, v14.4s, v15.4s\n"
 __attribute__((target("arch=armv8.2-a+dotprod"))) static void int8_neon(int64_t rounds) { LOOP(DOT_NEON, VECTORS("v")); }
+__attribute__((target("arch=armv8.2-a+dotprod+i8mm"))) static void int8_neon_i8mm(int64_t rounds) { LOOP(MMLA_NEON, VECTORS("v")); }
 static void float_neon(int64_t rounds) { LOOP(FMA_NEON, VECTORS("v")); }
 #endif
 
@@ -42,8 +44,9 @@ static const limits all[] = {
 	{PG_AVX_VNNI, 32, 8, int8_avx_vnni, float_avx2},
 	{PG_AVX512_VNNI, 64, 16, int8_avx512, float_avx512},
 #endif
-#ifdef __aarch64__
+#if PG_ARM
 	{PG_NEON, 16, 4, int8_neon, float_neon},
+	{PG_NEON_I8MM, 32, 4, int8_neon_i8mm, float_neon},
 #endif
 	{0, 0, 0, 0, 0},
 };

@@ -7,8 +7,28 @@
 //	              range instead of being made bytes around 128
 //	STREAM_FORM   the form of activations for a plane, accuracy aside
 //
+// and, where it is not as below,
+//
+//	CENTER        what weights made bytes lie around: 128, or 0 for signed
+//	              bytes, which iwiden then extends
+//	WIDE          1 if tiles of floats have up to 12 columns
+//	PAIRS         1 if unpacked weights and activations lie in pairs of rows and
+//	              of columns, 8 values of each in turn; ipair then gives the
+//	              first or last pairs of rows of two groups of columns
+//
 // A tile is 2 vectors of rows times up to 6 columns.
 #include "level.h"
+
+#ifndef CENTER
+#define CENTER 128
+#endif
+#ifndef WIDE
+#define WIDE SUMS
+#endif
+#ifndef PAIRS
+#define PAIRS 0
+#define ipair(a, b, rows) (a)
+#endif
 
 #ifdef __SANITIZE_ADDRESS__ // for which so much code takes hours to compile
 #define UNROLL
@@ -67,19 +87,19 @@ PG_DOT static inline vi quants(const int plane, const uint8_t *w, const int g, c
 	return iload(w + g * LINES); // PG_P8, UNPACKED
 }
 
-// bytes returns quants as unpack leaves them: around 128, or as they are.
+// bytes returns quants as unpack leaves them: around CENTER, or as they are.
 PG_DOT static inline vi bytes(const int plane, const uint8_t *w, const int g, const int v) {
 	vi q = quants(plane, w, g, v);
-	if (NARROW || plane == PG_P8 || plane == PG_P4C || plane < 0)
+	if (NARROW || plane == PG_P4C || plane < 0 || less(plane) == CENTER)
 		return q;
-	return iadd8(q, ibytes((int8_t)(128 - less(plane))));
+	return iadd8(q, ibytes((int8_t)(CENTER - less(plane))));
 }
 
 // words returns columns 0, 1 or 2, 3 of a group, as signed 16-bit values.
 PG_DOT static inline vi words(const int plane, const uint8_t *w, const int g, const int v, const int pair) {
 	if (plane < 0)
 		return iload(w + (2 * g + pair) * LINES + v * VECTOR);
-	int center = plane == PG_P4C || !NARROW ? 128 : less(plane);
+	int center = plane == PG_P4C || !NARROW ? CENTER : less(plane);
 	return isub16(iwiden(bytes(plane, w, g, v), pair), iwords((int16_t)center));
 }
 
@@ -303,7 +323,9 @@ PG_DOT static inline void unpack_planes(const int plane, const int form, const p
 			p += t->f->head_bytes;
 		UNROLL for (int g = 0; g < 8; g++) {
 			UNROLL for (int v = 0; v < VECTORS; v++) {
-				if (form == PG_INT8) {
+				if (form == PG_INT8 && PAIRS) {
+					istore(to + g * LINES + v * VECTOR, ipair(bytes(plane, p, g & ~1, v), bytes(plane, p, g | 1, v), g & 1));
+				} else if (form == PG_INT8) {
 					istore(to + g * LINES + v * VECTOR, bytes(plane, p, g, v));
 				} else {
 					istore(to + 2 * g * LINES + v * VECTOR, words(plane, p, g, v, 0));
@@ -351,7 +373,7 @@ PG_KERNEL static void unpack(pg_tile *t, const uint8_t *records) {
 	}
 	heads(f, records, t->blocks, t->chunk);
 	t->w_step = form == PG_INT8 ? 8 * LINES : 16 * LINES;
-	if (f->planes == PG_P8 && form == PG_INT8) { // as they are
+	if (f->planes == PG_P8 && form == PG_INT8 && CENTER == 128 && !PAIRS) { // as they are
 		t->w = records + f->head_bytes;
 		t->w_step = (size_t)(f->head_bytes + f->plane_bytes);
 		return;
@@ -434,7 +456,7 @@ FLOAT_TILE(PG_F32, 3)
 FLOAT_TILE(PG_F32, 4)
 FLOAT_TILE(PG_F32, 5)
 FLOAT_TILE(PG_F32, 6)
-#if SUMS
+#if WIDE
 FLOAT_TILE(PG_F32, 7)
 FLOAT_TILE(PG_F32, 8)
 FLOAT_TILE(PG_F32, 9)
@@ -446,7 +468,7 @@ FLOAT_TILE(PG_F32, 12)
 PG_KERNEL static void float_tile(const pg_tile *t) {
 	static tile_function *const all[] = {
 		NAMES(PG_F32),
-#if SUMS
+#if WIDE
 		PG_F32_7, PG_F32_8, PG_F32_9, PG_F32_10, PG_F32_11, PG_F32_12,
 #endif
 	};

@@ -37,6 +37,6 @@ typedef struct pg_vectors {
 // pg_vectors_of returns a level's functions, those of the best for PG_AUTO.
 const pg_vectors *pg_vectors_of(int level);
 
-extern const pg_vectors pg_vectors_avx2, pg_vectors_avx512;
+extern const pg_vectors pg_vectors_avx2, pg_vectors_avx512, pg_vectors_neon;
 
 #endif

@@ -1,0 +1,81 @@
+// Products for arm64 processors with the matrix products of Armv8.6 (i8mm):
+// each of 2 rows of weights and 2 columns, 8 values deep. Unpacked weights and
+// activations lie in pairs for them; streams of one column use dot products.
+#include "level.h"
+
+#if PG_ARM
+#include "vector_neon.h"
+
+#define PG_KERNEL __attribute__((target("arch=armv8.2-a+dotprod+i8mm")))
+#define PG_DOT PG_KERNEL __attribute__((always_inline, unused))
+#define PAIRS 1
+
+#include "integers_neon.h"
+
+// ipair puts 4 columns and the next 4 of two rows side by side: of rows 0 and 1
+// of a vector, or 2 and 3.
+PG_DOT static inline vi ipair(vi a, vi b, const int rows) { return rows ? vzip2q_s32(a, b) : vzip1q_s32(a, b); }
+
+enum { LINE = PG_PANEL / LANES }; // vectors of the rows of a group
+
+// pairs is DOTS8 of weights and activations in pairs.
+PG_DOT static inline void pairs(const int columns, const uint8_t *w, const uint8_t *act, const int v, const int g0,
+                                const int groups, vi s[2][PG_MAX_COLUMNS]) {
+	vi p[2][2][PG_MAX_COLUMNS / 2]; // of vectors, rows and columns
+	PG_UNROLL for (int c = 0; c < columns; c += 2)
+		p[0][0][c / 2] = p[0][1][c / 2] = p[1][0][c / 2] = p[1][1][c / 2] = s[0][0]; // where all begin
+	PG_UNROLL for (int g = g0; g < g0 + groups; g += 2) {
+		const uint8_t *from = w + (g * LINE + v) * 16;
+		int8x16_t w00 = ias8(iload(from)), w01 = ias8(iload(from + LINE * 16));
+		int8x16_t w10 = ias8(iload(from + 16)), w11 = ias8(iload(from + (LINE + 1) * 16));
+		PG_UNROLL for (int c = 0; c < columns; c += 2) {
+			const int8_t *at = (const int8_t *)act + c * 32;
+			int8x8_t one; // the last of an odd number, beside itself
+			int8x16_t x;
+			if (c + 1 < columns) {
+				x = vld1q_s8(at + g * 8);
+			} else {
+				one = vld1_s8(at + g * 4);
+				x = vcombine_s8(one, one);
+			}
+			p[0][0][c / 2] = vmmlaq_s32(p[0][0][c / 2], w00, x);
+			p[0][1][c / 2] = vmmlaq_s32(p[0][1][c / 2], w01, x);
+			p[1][0][c / 2] = vmmlaq_s32(p[1][0][c / 2], w10, x);
+			p[1][1][c / 2] = vmmlaq_s32(p[1][1][c / 2], w11, x);
+		}
+	}
+	PG_UNROLL for (int c = 0; c < columns; c++) {
+		PG_UNROLL for (int i = 0; i < 2; i++) {
+			vi a = p[i][0][c / 2], b = p[i][1][c / 2];
+			s[i][c] = c % 2 ? vuzp2q_s32(a, b) : vuzp1q_s32(a, b);
+		}
+	}
+}
+
+#define INTEGERS8 \
+	if (plane == UNPACKED) { \
+		pairs(columns, w, act, v, g0, groups, s); \
+		return; \
+	} \
+	DOTS8
+
+#include "product_tile.h"
+
+#include "round_neon.h"
+#include "rows_tile.h"
+
+static int form(const pg_format *f, int precise) {
+	return f->planes < 0 ? PG_FLOAT : precise ? PG_INT16 : PG_INT8;
+}
+
+const pg_level pg_neon_i8mm = {
+	.columns = {6, 6, 10},
+	.form = form,
+	.quantize = quantize,
+	.unpack = unpack,
+	.tile = {tile, tile, float_tile},
+	.stream = {stream, stream, float_stream},
+	.finish = finish,
+	.rows = rows,
+};
+#endif

@@ -1,0 +1,75 @@
+// Rounding of activations for NEON, after product_tile.h.
+
+// place is where value i of column c lies in the integers of a record.
+PG_DOT static inline int place(int c, int i, int columns) {
+	if (PAIRS && (c | 1) < columns)
+		return c / 2 * 64 + i / 8 * 16 + c % 2 * 8 + i % 8;
+	return c * 32 + i;
+}
+
+// round_block rounds 32 values of one column: see the records of level.h.
+PG_DOT static inline void round_block(const int form, int wide, const float *x, int c, int columns, uint8_t *act) {
+	const float most = form == PG_INT8 ? 127 : 32767;
+	const int bytes = form == PG_INT8 ? 32 : 64;
+	vf v[8];
+	vi top = izero();
+	UNROLL for (int i = 0; i < 8; i++) {
+		v[i] = vload(x + i * 4);
+		top = vmaxq_s32(top, vreinterpretq_s32_f32(vabsq_f32(v[i]))); // bits of numbers >= 0 are in order
+	}
+	union { int32_t i; float f; } d = {.i = vmaxvq_s32(top)};
+	d.f = d.f / most;
+	if (d.f - d.f != 0)
+		d.f = __builtin_nanf("");
+	else if (d.f < PG_LEAST)
+		d.f = 0;
+	d.i &= ~3;
+	vf inverse = vset(d.f > 0 ? 1 / d.f : 0);
+	vi half[2] = {izero(), izero()};
+	UNROLL for (int i = 0; i < 8; i += 2) {
+		vi a = vcvtnq_s32_f32(vmul(v[i], inverse)), b = vcvtnq_s32_f32(vmul(v[i + 1], inverse));
+		half[i / 4] = vaddq_s32(half[i / 4], vaddq_s32(a, b));
+		int16x8_t q = vcombine_s16(vqmovn_s32(a), vqmovn_s32(b));
+		if (form == PG_INT8)
+			vst1_s8((int8_t *)act + place(c, i * 4, columns), vqmovn_s16(q));
+		else
+			vst1q_s16((int16_t *)act + c * 32 + i * 4, q);
+	}
+	int s0 = vaddvq_s32(half[0]), s1 = vaddvq_s32(half[1]);
+	float *fields = (float *)(act + columns * bytes) + c * PG_FIELDS;
+	int32_t *start = (int32_t *)fields;
+	fields[0] = d.f;
+	fields[1] = -PG_BIAS * d.f;
+	start[2] = PG_BIAS_BITS - 128 * (s0 + s1);
+	fields[3] = d.f * (float)(s0 + s1);
+	if (wide) {
+		fields += columns * PG_FIELDS;
+		start += columns * PG_FIELDS;
+		start[0] = PG_BIAS_BITS - 128 * s0;
+		start[1] = PG_BIAS_BITS - 128 * s1;
+		fields[2] = d.f * (float)s0;
+		fields[3] = d.f * (float)s1;
+	}
+}
+
+PG_DOT static inline void round_columns(const int form, int wide, const float *x, int64_t x_stride, int columns, int blocks,
+                                        uint8_t *act) {
+	for (int b = 0; b < blocks; b++, act += columns * pg_unit(form, wide))
+		for (int c = 0; c < columns; c++)
+			round_block(form, wide, x + c * x_stride + b * 32, c, columns, act);
+}
+
+PG_KERNEL static void quantize(int form, int wide, const float *x, int64_t x_stride, int columns, int blocks, void *act) {
+	switch (form) {
+	case PG_INT8:
+		round_columns(PG_INT8, wide, x, x_stride, columns, blocks, act);
+		break;
+	case PG_INT16:
+		round_columns(PG_INT16, wide, x, x_stride, columns, blocks, act);
+		break;
+	default:
+		for (int c = 0; c < columns; c++)
+			for (int k = 0; k < blocks; k++)
+				((float *)act)[k * columns + c] = x[c * x_stride + k];
+	}
+}

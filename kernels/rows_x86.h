@@ -1,0 +1,72 @@
+// Rows for 256-bit vectors, for any product_<level>.c that has defined
+//
+//	ROW_BYTES(u, s)   8 sums of 4 products of unsigned and signed bytes
+//
+// whose pairs of products are below 2^15. rows_tile.h says what there is to be.
+
+typedef __m256 vr;
+
+PG_DOT static inline vr row_zero(void) { return _mm256_setzero_ps(); }
+PG_DOT static inline vr row_add(vr a, vr b) { return _mm256_add_ps(a, b); }
+PG_DOT static inline float row_total(vr y) {
+	__m128 s = _mm_add_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));
+	s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+	return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+PG_DOT static inline __m256 row_set(const uint16_t *half) {
+	return _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(*half)));
+}
+
+// row_dot sums the products of signed bytes.
+PG_DOT static inline __m256 row_dot(__m256i w, __m256i x) {
+	return _mm256_cvtepi32_ps(ROW_BYTES(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)));
+}
+
+// row_nibbles puts the low halves of 16 bytes before the high halves.
+PG_DOT static inline __m256i row_nibbles(const uint8_t *p) {
+	__m128i a = _mm_loadu_si128((const __m128i *)p);
+	__m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(a), _mm_srli_epi16(a, 4), 1);
+	return _mm256_and_si256(both, _mm256_set1_epi8(15));
+}
+
+PG_DOT static inline __m256i row_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
+
+PG_DOT static inline vr row_block(const int type, const uint8_t *p, const uint8_t *act, vr y) {
+	const uint16_t *half = (const uint16_t *)p;
+	if (type == PG_Q8_0 || type == PG_Q4_0) {
+		__m256i w = type == PG_Q8_0 ? row_load(p + 2) : _mm256_sub_epi8(row_nibbles(p + 2), _mm256_set1_epi8(8));
+		return _mm256_fmadd_ps(row_dot(w, row_load(act)), _mm256_mul_ps(row_set(half), _mm256_set1_ps(row_d(act))), y);
+	}
+	if (type == PG_Q6_K) {
+		// The products of quants less 32 are added in pairs, in 16 bits, and then
+		// multiplied by the scales, of which the upper half of a vector has the odd.
+		const __m128i halves = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+		__m256i scales = _mm256_cvtepi8_epi16(_mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 192)), halves));
+		__m256 sums = _mm256_setzero_ps();
+		UNROLL for (int b = 0; b < 8; b++, act += ROW_UNIT) {
+			__m256i low = row_load(p + b / 4 * 64 + b % 2 * 32), high = row_load(p + 128 + b / 4 * 32), x = row_load(act);
+			low = _mm256_and_si256(_mm256_srli_epi16(low, b % 4 / 2 * 4), _mm256_set1_epi8(15));
+			high = b % 4 < 3 ? _mm256_slli_epi16(high, 4 - b % 4 * 2) : _mm256_srli_epi16(high, 2);
+			__m256i w = _mm256_or_si256(low, _mm256_and_si256(high, _mm256_set1_epi8(0x30)));
+			__m256i pairs = _mm256_sub_epi16(_mm256_maddubs_epi16(w, x), _mm256_maddubs_epi16(_mm256_set1_epi8(32), x));
+			__m256i scale = _mm256_shuffle_epi8(scales, _mm256_set1_epi16((int16_t)(0x0100 + 0x0202 * b)));
+			__m256 sum = _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, scale));
+			sums = _mm256_fmadd_ps(sum, _mm256_set1_ps(row_d(act)), sums);
+		}
+		return _mm256_fmadd_ps(sums, row_set(half + 104), y);
+	}
+	// Q4_K
+	__m256 d = row_set(half);
+	float least = _mm256_cvtss_f32(row_set(half + 1)), mins = 0;
+	const uint8_t *a = p + 4;
+	UNROLL for (int b = 0; b < 8; b++, act += ROW_UNIT) {
+		int s = b < 4 ? a[b] & 63 : (a[b + 4] & 15) | a[b - 4] >> 6 << 4;
+		int m = b < 4 ? a[b + 4] & 63 : a[b + 4] >> 4 | a[b] >> 6 << 4;
+		__m256i w = _mm256_and_si256(_mm256_srli_epi16(row_load(p + 16 + b / 2 * 32), b % 2 * 4), _mm256_set1_epi8(15));
+		__m256 sum = _mm256_cvtepi32_ps(ROW_BYTES(w, row_load(act)));
+		y = _mm256_fmadd_ps(_mm256_mul_ps(sum, _mm256_set1_ps((float)s)), _mm256_mul_ps(d, _mm256_set1_ps(row_d(act))), y);
+		mins += (float)m * row_sum(act);
+	}
+	return _mm256_sub_ps(y, _mm256_castps128_ps256(_mm_set_ss(least * mins)));
+}

@@ -1,0 +1,17 @@
+#include "level.h"
+
+#if PG_ARM
+#include "vector_neon.h"
+
+#include "attention_tile.h"
+
+#include "attention_part_tile.h"
+
+#include "elementwise_tile.h"
+
+#include "norm_tile.h"
+
+#include "rope_tile.h"
+
+const pg_vectors pg_vectors_neon = {attend, attend_part, join, norm, rope, store_token, sum};
+#endif
