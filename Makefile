@@ -40,6 +40,13 @@ test: toolchain ## all tests: built-in ggml, race detector, and no ggml at all
 	$(TEST) -race ./...
 	CGO_ENABLED=0 $(TEST) ./...
 
+.PHONY: test-arm64
+test-arm64: toolchain ## kernels for arm64, emulated: needs g++-aarch64-linux-gnu and qemu-user
+	GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++ \
+		CGO_CFLAGS=-O3 CGO_CXXFLAGS="-O3 -Wno-stringop-overflow" $(GO) test -c -o build/kernels-arm64.test ./kernels
+	for cpu in max neoverse-n1 cortex-a72; do \
+		(cd kernels && qemu-aarch64 -L /usr/aarch64-linux-gnu -cpu $$cpu ../build/kernels-arm64.test -test.timeout 60m) || exit 1; done
+
 .PHONY: lint
 lint: toolchain ## gofmt, go vet, staticcheck, generated files up to date
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "make: gofmt would change these files" >&2; exit 1; }

@@ -15,7 +15,7 @@ PG_DOT static inline vi izero(void) { return vdupq_n_s32(0); }
 PG_DOT static inline vi iload(const void *p) { return vreinterpretq_s32_u8(vld1q_u8(p)); }
 PG_DOT static inline void istore(void *p, vi a) { vst1q_u8(p, vreinterpretq_u8_s32(a)); }
 PG_DOT static inline vi iset(const void *p) {
-	__asm__ volatile("" : "+r"(p)); // else gcc loads a loop's all before it, and runs out of registers
+	__asm__ volatile("" : "+r"(p)); // else gcc loads all of a loop before it and runs out of registers
 	int32_t i;
 	memcpy(&i, p, sizeof i);
 	return vdupq_n_s32(i);
@@ -53,7 +53,7 @@ PG_DOT static inline vi iwiden(vi a, const int pair) {
 PG_DOT static inline vi idot16(vi s, vi w, vi x) {
 	vi low = vmull_s16(vget_low_s16(ias16(w)), vget_low_s16(ias16(x)));
 	s = vaddq_s32(s, vpaddq_s32(low, vmull_high_s16(ias16(w), ias16(x))));
-	__asm__ volatile("" : "+w"(s)); // else it delays the additions until then
+	__asm__ volatile("" : "+w"(s)); // else it delays the additions
 	return s;
 }
 

@@ -16,41 +16,9 @@
 // of a vector, or 2 and 3.
 PG_DOT static inline vi ipair(vi a, vi b, const int rows) { return rows ? vzip2q_s32(a, b) : vzip1q_s32(a, b); }
 
-enum { LINE = PG_PANEL / LANES }; // vectors of the rows of a group
-
 // pairs is DOTS8 of weights and activations in pairs.
 PG_DOT static inline void pairs(const int columns, const uint8_t *w, const uint8_t *act, const int v, const int g0,
-                                const int groups, vi s[2][PG_MAX_COLUMNS]) {
-	vi p[2][2][PG_MAX_COLUMNS / 2]; // of vectors, rows and columns
-	PG_UNROLL for (int c = 0; c < columns; c += 2)
-		p[0][0][c / 2] = p[0][1][c / 2] = p[1][0][c / 2] = p[1][1][c / 2] = s[0][0]; // where all begin
-	PG_UNROLL for (int g = g0; g < g0 + groups; g += 2) {
-		const uint8_t *from = w + (g * LINE + v) * 16;
-		int8x16_t w00 = ias8(iload(from)), w01 = ias8(iload(from + LINE * 16));
-		int8x16_t w10 = ias8(iload(from + 16)), w11 = ias8(iload(from + (LINE + 1) * 16));
-		PG_UNROLL for (int c = 0; c < columns; c += 2) {
-			const int8_t *at = (const int8_t *)act + c * 32;
-			int8x8_t one; // the last of an odd number, beside itself
-			int8x16_t x;
-			if (c + 1 < columns) {
-				x = vld1q_s8(at + g * 8);
-			} else {
-				one = vld1_s8(at + g * 4);
-				x = vcombine_s8(one, one);
-			}
-			p[0][0][c / 2] = vmmlaq_s32(p[0][0][c / 2], w00, x);
-			p[0][1][c / 2] = vmmlaq_s32(p[0][1][c / 2], w01, x);
-			p[1][0][c / 2] = vmmlaq_s32(p[1][0][c / 2], w10, x);
-			p[1][1][c / 2] = vmmlaq_s32(p[1][1][c / 2], w11, x);
-		}
-	}
-	PG_UNROLL for (int c = 0; c < columns; c++) {
-		PG_UNROLL for (int i = 0; i < 2; i++) {
-			vi a = p[i][0][c / 2], b = p[i][1][c / 2];
-			s[i][c] = c % 2 ? vuzp2q_s32(a, b) : vuzp1q_s32(a, b);
-		}
-	}
-}
+                                const int groups, vi s[2][PG_MAX_COLUMNS]);
 
 #define INTEGERS8 \
 	if (plane == UNPACKED) { \
@@ -60,6 +28,36 @@ PG_DOT static inline void pairs(const int columns, const uint8_t *w, const uint8
 	DOTS8
 
 #include "product_tile.h"
+
+PG_DOT static inline void pairs(const int columns, const uint8_t *w, const uint8_t *act, const int v, const int g0,
+                                const int groups, vi s[2][PG_MAX_COLUMNS]) {
+	vi p[2][2][PG_MAX_COLUMNS / 2]; // of vectors, rows and columns
+	UNROLL for (int c = 0; c < columns; c += 2)
+		p[0][0][c / 2] = p[0][1][c / 2] = p[1][0][c / 2] = p[1][1][c / 2] = s[0][0]; // where all begin
+	UNROLL for (int g = g0; g < g0 + groups; g += 2) {
+		const uint8_t *from = w + g * LINES + v * VECTOR;
+		int8x16_t w00 = ias8(iload(from)), w01 = ias8(iload(from + LINES));
+		int8x16_t w10 = ias8(iload(from + VECTOR)), w11 = ias8(iload(from + LINES + VECTOR));
+		UNROLL for (int c = 0; c < columns; c += 2) {
+			const int8_t *at = (const int8_t *)act + c * 32;
+			int8x16_t x;
+			if (c + 1 < columns)
+				x = vld1q_s8(at + g * 8);
+			else // the last of an odd number, beside itself
+				x = vcombine_s8(vld1_s8(at + g * 4), vld1_s8(at + g * 4));
+			p[0][0][c / 2] = vmmlaq_s32(p[0][0][c / 2], w00, x);
+			p[0][1][c / 2] = vmmlaq_s32(p[0][1][c / 2], w01, x);
+			p[1][0][c / 2] = vmmlaq_s32(p[1][0][c / 2], w10, x);
+			p[1][1][c / 2] = vmmlaq_s32(p[1][1][c / 2], w11, x);
+		}
+	}
+	UNROLL for (int c = 0; c < columns; c++) {
+		UNROLL for (int i = 0; i < 2; i++) {
+			vi a = p[i][0][c / 2], b = p[i][1][c / 2];
+			s[i][c] = c % 2 ? vuzp2q_s32(a, b) : vuzp1q_s32(a, b);
+		}
+	}
+}
 
 #include "round_neon.h"
 #include "rows_tile.h"

@@ -1,0 +1,33 @@
+//go:build cgo && (linux || darwin)
+
+package kernels
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/klauspost/cpuid/v2"
+)
+
+// TestLevels compares the levels with what another library finds in the
+// processor, as the tests of kernels run none that is not found.
+func TestLevels(t *testing.T) {
+	var want []Level
+	for _, l := range []struct {
+		level Level
+		needs []cpuid.FeatureID
+	}{
+		{AVX2, []cpuid.FeatureID{cpuid.AVX2, cpuid.FMA3, cpuid.F16C}},
+		{AVXVNNI, []cpuid.FeatureID{cpuid.AVX2, cpuid.FMA3, cpuid.F16C, cpuid.AVXVNNI}},
+		{AVX512VNNI, []cpuid.FeatureID{cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.AVX512VNNI}},
+		{NEON, []cpuid.FeatureID{cpuid.ASIMDDP}},
+		{NEONI8MM, []cpuid.FeatureID{cpuid.ASIMDDP, cpuid.I8MM}},
+	} {
+		if cpuid.CPU.Supports(l.needs...) {
+			want = append(want, l.level)
+		}
+	}
+	if got := Levels(); !slices.Equal(got, want) {
+		t.Errorf("levels %v, the processor has %v", got, want)
+	}
+}
