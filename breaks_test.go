@@ -105,7 +105,7 @@ var breaks = []struct {
 	{"TestTrapDecoderGELU", []edit{{"internal/nn/ops_math.go", `g.Mul(g.GELU(gate), up)`, `g.Mul(g.SiLU(gate), up)`}}},
 	{"TestTrapGate", []edit{{"internal/gemma/decoder.go", `nn.GeGLU(g, m.Gate, m.Up, x)`, `nn.GeGLU(g, m.Up, m.Gate, x)`}}},
 	{"TestTrapHead", []edit{{"internal/gemma/decoder.go", `d.Width, r.Len), x)`, `d.Width, r.Len), g.Scale(x, d.EmbedScale))`}}},
-	{"TestTrapFinalSoftcap", []edit{{"internal/gemma/decoder.go", `, d.FinalSoftcap)`, `, 0)`}}},
+	{"TestTrapFinalSoftcap", []edit{{"internal/gemma/decoder.go", `g.Tap("logits", y), d.FinalSoftcap)`, `g.Tap("logits", y), 0)`}}},
 	{"TestTrapRows", []edit{{"model.go", `if len(v.Pieces) != vocabulary {`, `if len(v.Pieces) > vocabulary {`}}},
 }
 

@@ -116,6 +116,8 @@ func (s *Session) closeHeads() {
 		h.g.Close()
 	}
 	s.heads = nil
+	s.best.close()
+	s.best = nil
 }
 
 // everything is all ids.

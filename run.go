@@ -195,6 +195,11 @@ func (s *Session) choose(ctx context.Context, sm *sampler, state State) (Token, 
 	if err := s.settle(ctx); err != nil {
 		return Token{}, fmt.Errorf("paligemma: generate: %w", err)
 	}
+	if sm.Temperature == 0 && len(sm.Forbidden) == 0 && state == nil {
+		if t, ok, err := s.likeliest(ctx); ok || err != nil {
+			return t, err
+		}
+	}
 	among := s.model.everything()
 	if state != nil {
 		among = state.Allowed()

@@ -20,6 +20,7 @@ type Session struct {
 	cache   *gemma.Cache
 	step    *step   // graph of one generated token; nil until needed
 	heads   []*head // graphs of logits, made when needed
+	best    *best   // graph of the likeliest token, made when needed
 
 	length  int         // tokens in the cache
 	hidden  []float32   // [d] of the last token, which the head reads; nil before Prefill

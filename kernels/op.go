@@ -28,13 +28,16 @@ type Linear struct {
 }
 
 // A Rows is y[i] = x·(row First+i) for rows [First, Last) of a matrix in ggml's
-// own layout.
+// own layout. If Best is not 0, y is softcapped and only a Best of every RunRows
+// of them is stored, there.
 type Rows struct {
 	Type, K     int
 	First, Last int
 	Data        uintptr // row 0
 	RowBytes    int
 	X, Y        uintptr // float32
+	Best        uintptr // float32
+	Softcap     float32 // 0 for none
 	Level       Level
 }
 

@@ -42,14 +42,14 @@ func (r *Rows) c(scratch uintptr) *C.pg_rows {
 	return &C.pg_rows{
 		_type: C.int(r.Type), k: C.int64_t(r.K), first: C.int64_t(r.First), last: C.int64_t(r.Last),
 		rows: pointer(r.Data), row_bytes: C.size_t(r.RowBytes), x: floats(r.X), y: floats(r.Y),
-		level: C.int(r.Level), scratch: pointer(scratch),
+		best: (*C.pg_best)(pointer(r.Best)), softcap: C.float(r.Softcap), level: C.int(r.Level), scratch: pointer(scratch),
 	}
 }
 
 // Scratch implements Op.
 func (r *Rows) Scratch() int {
 	op := r.c(0)
-	op.rows, op.x, op.y = nil, nil, nil // as above
+	op.rows, op.x, op.y, op.best = nil, nil, nil, nil // as above
 	return int(C.pg_rows_scratch(op))
 }
 

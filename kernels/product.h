@@ -95,8 +95,19 @@ size_t pg_linear_scratch(const pg_linear *op, int threads);
 // pg_linear_run is the pg_kernel of a pg_linear.
 void pg_linear_run(const void *op, int ith, pg_team *team);
 
+enum { PG_RUN = 64 }; // rows of a pg_best
+
+// A pg_best sums up the scores y of a run of rows: the greatest, its row counted
+// from the run's first, and the sum of exp(y - top). If not all scores are
+// finite, top is not a number.
+typedef struct pg_best {
+	float top, row, sum;
+} pg_best;
+
 // A pg_rows describes y[i] = row i of W times x for rows [first, last) of a
-// matrix in ggml's own layout, whose rows are row_bytes apart.
+// matrix in ggml's own layout, whose rows are row_bytes apart. With best, y is
+// not stored: each run of PG_RUN rows is summed up instead, after the softcap,
+// which is 0 for none.
 typedef struct pg_rows {
 	int type;
 	int64_t k, first, last;
@@ -104,6 +115,8 @@ typedef struct pg_rows {
 	size_t row_bytes;
 	const float *x;
 	float *y; // y[0] is that of row first
+	pg_best *best;
+	float softcap;
 	int level;
 	void *scratch; // pg_rows_scratch bytes, of any alignment
 } pg_rows;

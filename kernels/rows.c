@@ -1,11 +1,9 @@
 #include "level.h"
+#include "vector.h"
 
 enum { UNITS, ROWS }; // counters
 
-enum {
-	UNIT_BLOCKS = 16, // blocks of 32 columns that are rounded at a time
-	TAKE = 64,        // rows that a thread takes at a time
-};
+enum { UNIT_BLOCKS = 16 }; // blocks of 32 columns that are rounded at a time
 
 int pg_rows_supported(int type, int64_t k) {
 	switch (type) {
@@ -32,6 +30,18 @@ void pg_rows_dot(const void *rows, int ith, pg_team *team) {
 		}
 		pg_wait(team);
 	}
-	for (int64_t i; (i = op->first + pg_take(team, ROWS, TAKE)) < op->last;)
-		level->rows(op, act, i, i + TAKE < op->last ? i + TAKE : op->last);
+	const pg_vectors *vectors = pg_vectors_of(op->level);
+	for (int64_t i; (i = op->first + pg_take(team, ROWS, PG_RUN)) < op->last;) {
+		int64_t end = i + PG_RUN < op->last ? i + PG_RUN : op->last;
+		if (!op->best) {
+			level->rows(op, act, i, end);
+			continue;
+		}
+		float y[PG_RUN];
+		pg_rows run = *op;
+		run.first = i;
+		run.y = y;
+		level->rows(&run, act, i, end);
+		op->best[(i - op->first) / PG_RUN] = vectors->best(y, end - i, op->softcap);
+	}
 }

@@ -32,6 +32,7 @@ typedef struct pg_vectors {
 	void (*rope)(const pg_rope *op, int64_t token, int64_t row);
 	void (*store)(const pg_store *op, int64_t token, int64_t row);
 	void (*sum)(const pg_sum *op, int64_t first, int64_t last);
+	pg_best (*best)(float *y, int64_t n, float softcap); // of up to PG_RUN scores, which it softcaps
 } pg_vectors;
 
 // pg_vectors_of returns a level's functions, those of the best for PG_AUTO.

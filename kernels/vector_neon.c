@@ -7,11 +7,13 @@
 
 #include "attention_part_tile.h"
 
+#include "best_tile.h"
+
 #include "elementwise_tile.h"
 
 #include "norm_tile.h"
 
 #include "rope_tile.h"
 
-const pg_vectors pg_vectors_neon = {attend, attend_part, join, norm, rope, store_token, sum};
+const pg_vectors pg_vectors_neon = {attend, attend_part, join, norm, rope, store_token, sum, best};
 #endif

@@ -148,6 +148,11 @@ func (d *Decoder) Logits(g *nn.Graph, x nn.Tensor, rows []Rows) nn.Tensor {
 	return g.Softcap(g.Tap("logits", y), d.FinalSoftcap)
 }
 
+// Best is what the scores of all tokens for x [d] come to: see [nn.Graph.Best].
+func (d *Decoder) Best(g *nn.Graph, x nn.Tensor) nn.Tensor {
+	return g.Best(d.Embedding, x, d.FinalSoftcap)
+}
+
 // LogitsNodes is an upper bound of the nodes that Logits adds for so many runs
 // of rows.
 func LogitsNodes(runs int) int { return 3*runs + 8 }

@@ -97,6 +97,30 @@ func (g *Graph) linear(epilogue kernels.Epilogue, x Tensor, layers ...Linear) Te
 	}, operands...)
 }
 
+// kernelReads reports whether kernels multiply weights in ggml's layout.
+func (g *Graph) kernelReads(w Tensor) bool {
+	return g.backend.pool != nil && w.fixed && w.ne[2]*w.ne[3] == 1 && kernels.RowsSupported(int(w.typ), w.ne[0])
+}
+
+// Best is what the products of the rows of w [k, m] with x [k] come to, after a
+// softcap, which is 0 for none: f32 [3, m/64 rounded up], a [kernels.Best] for
+// every 64 rows. The products are not kept. It is the zero Tensor where kernels
+// do not read w.
+func (g *Graph) Best(w, x Tensor, softcap float32) Tensor {
+	const name = "best"
+	if !g.begin(name, w, x) || !g.kernelReads(w) {
+		return Tensor{}
+	}
+	if x.typ != bindings.F32 || !x.rowsContiguous() || x.Len() != w.ne[0] || !finite(softcap) || softcap < 0 {
+		return g.fail(name, "%v by %v, softcap %v: want one column of f32, as long as a row, and 0 or more", w, x, softcap)
+	}
+	runs := (w.ne[1] + kernels.RunRows - 1) / kernels.RunRows
+	return g.kernel(name, [4]int{kernels.BestFloats, runs, 1, 1}, func(dst Tensor) kernels.Op {
+		return &kernels.Rows{Type: int(w.typ), K: w.ne[0], Last: w.ne[1], Data: w.address(), RowBytes: w.nb[1],
+			X: x.address(), Best: dst.address(), Softcap: softcap, Level: g.backend.level}
+	}, w, x)
+}
+
 // kernelRows is the product of weights in ggml's layout and one column.
 func (g *Graph) kernelRows(w, x Tensor) Tensor {
 	return g.kernel(opMulMat, [4]int{w.ne[1], 1, 1, 1}, func(dst Tensor) kernels.Op {

@@ -2,7 +2,6 @@ package nn
 
 import (
 	"github.com/pgcli/paligemma/bindings"
-	"github.com/pgcli/paligemma/kernels"
 )
 
 // Matrix products and what is built of them.
@@ -26,7 +25,7 @@ func (g *Graph) MulMat(w, x Tensor) Tensor {
 	case x.ne[2]%w.ne[2] != 0 || x.ne[3]%w.ne[3] != 0:
 		return g.fail("mul_mat", "%v does not repeat to %v", w, x)
 	}
-	if g.backend.pool != nil && w.fixed && x.Len() == x.ne[0] && w.ne[2]*w.ne[3] == 1 && kernels.RowsSupported(int(w.typ), w.ne[0]) {
+	if g.kernelReads(w) && x.Len() == x.ne[0] {
 		return g.kernelRows(w, x)
 	}
 	t := g.home.ctx.MulMat(w.t, x.t)

@@ -1,0 +1,118 @@
+package paligemma
+
+import (
+	"errors"
+	"image"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/kernels"
+	"github.com/pgcli/paligemma/models"
+)
+
+// likeliestOf is likeliest by all logits.
+func likeliestOf(t *testing.T, s *Session) (id int32, logProb float32) {
+	t.Helper()
+	id, logProb, err := newSampler(Sampling{}).next(logitsOf(t, s), s.model.everything(), 0)
+	must(t, err)
+	return id, logProb
+}
+
+// TestLikeliest compares the likeliest token with what all logits say, for
+// every type of head that kernels read, with a softcap and without.
+func TestLikeliest(t *testing.T) {
+	for _, name := range []string{"pg1-a", "pg2-b"} {
+		for _, typ := range []string{"f32", "f16", "bf16", "q8_0", "q4_0"} {
+			m := open(t, convertOracle(t, name, convert.Options{Type: "f32", EmbeddingType: typ}), Options{})
+			q := readQuestion(t, name)
+			s := newSession(t, m)
+			must(t, s.Prefill(t.Context(), encodeAll(t, m, q.pictures), q.prompt))
+			for range 8 {
+				want, wantProb := likeliestOf(t, s)
+				got, ok, err := s.likeliest(t.Context())
+				must(t, err)
+				switch can := s.backend.Kernels() && kernels.RowsSupported(int(m.decoder.Embedding.Type()), m.cfg.text.Width); {
+				case ok != can:
+					t.Fatalf("%s, %s: likeliest is found: %t, want %t", name, typ, ok, can)
+				case !can:
+					continue
+				case got.ID != want || !(math.Abs(float64(got.LogProb-wantProb)) < 1e-5):
+					t.Fatalf("%s, %s: token %d at %v, want %d at %v", name, typ, got.ID, got.LogProb, want, wantProb)
+				}
+				must(t, s.extend(t.Context(), want))
+			}
+		}
+	}
+}
+
+// TestLikeliestAnswers compares whole answers of the embedded model, boxes
+// too, with those found by all logits, which a forbidden id asks for.
+func TestLikeliestAnswers(t *testing.T) {
+	m, err := New(models.Tiny(), &Options{Engine: anyEngine(t), Threads: 1})
+	must(t, err)
+	t.Cleanup(func() { must(t, m.Close()) })
+	f, err := os.Open("cmd/pgcli/demo/scene-08.jpg")
+	must(t, err)
+	img, err := m.ReadImage(f)
+	must(t, errors.Join(err, f.Close()))
+	images := encodeAll(t, m, []image.Image{img})
+	s := newSession(t, m)
+	const unused = 0 // <pad>
+	for _, p := range []Prompt{Caption("en"), OCR(), Detect("heart"), Segment("heart")} {
+		got, err := s.Run(t.Context(), images, p, nil)
+		must(t, err)
+		want, err := s.Run(t.Context(), images, p, &Sampling{Forbidden: []int32{unused}})
+		must(t, err)
+		if got.Text != want.Text || len(got.Tokens) != len(want.Tokens) {
+			t.Fatalf("%s: %q, want %q", p, got.Text, want.Text)
+		}
+		for i, w := range want.Tokens {
+			g := got.Tokens[i]
+			if g.ID != w.ID || !(math.Abs(float64(g.LogProb-w.LogProb)) < 1e-5) || g.Spread != w.Spread {
+				t.Errorf("%s: token %d is %+v, want %+v", p, i, g, w)
+			}
+		}
+	}
+}
+
+// TestLikeliestFault names the token whose logit is no number.
+func TestLikeliestFault(t *testing.T) {
+	p, q := oracleParts(t, "pg1-a"), readQuestion(t, "pg1-a")
+	p.change(t, "token_embd.weight", func(r, c int, v float32) float32 {
+		if r == 77 && c == 3 {
+			return float32(math.NaN())
+		}
+		return v
+	})
+	m := p.model(t, Options{})
+	_, err := newSession(t, m).Run(t.Context(), encodeAll(t, m, q.pictures), q.prompt, nil)
+	if err == nil || !strings.Contains(err.Error(), "logit of token 77 is NaN") {
+		t.Errorf("error %v, want one that names token 77", err)
+	}
+}
+
+// TestGreatest joins runs.
+func TestGreatest(t *testing.T) {
+	nan := float32(math.NaN())
+	for _, c := range []struct {
+		runs    []float32
+		id      int32
+		logProb float64
+	}{
+		{[]float32{2, 5, 1}, 5, 0},
+		{[]float32{2, 5, 1, 2, 0, 1}, 5, -math.Log(2)}, // the first of equals
+		{[]float32{1, 5, 2, 3, 7, 1.5}, 64 + 7, -math.Log(1.5 + 2/math.E/math.E)},
+		{[]float32{3, 7, 1.5, 1, 5, 2}, 7, -math.Log(1.5 + 2/math.E/math.E)},
+		{[]float32{-200, 1, 1, 200, 2, 1}, 64 + 2, 0},
+		{[]float32{200, 1, 1, nan, 2, 1}, 0, math.NaN()},
+		{[]float32{nan, 1, 1, 200, 2, 1}, 0, math.NaN()},
+	} {
+		id, logProb := greatest(c.runs)
+		if got := float64(logProb); id != c.id || !(math.Abs(got-c.logProb) < 1e-6 || math.IsNaN(got) && math.IsNaN(c.logProb)) {
+			t.Errorf("greatest(%v) = %d, %v, want %d, %v", c.runs, id, got, c.id, c.logProb)
+		}
+	}
+}
