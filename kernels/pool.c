@@ -133,6 +133,10 @@ void pg_pool_run(pg_pool *p, pg_kernel kernel, const void *op) {
 		until_changes(&p->left, left);
 }
 
+void pg_pool_stop(pg_pool *p, int stopped) {
+	atomic_store_explicit(&p->team.stopped, stopped, memory_order_relaxed);
+}
+
 void pg_pool_free(pg_pool *p) {
 	if (!p)
 		return;

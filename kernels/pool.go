@@ -39,6 +39,20 @@ func NewPool(threads int) (*Pool, error) {
 // Threads returns the number of threads.
 func (p *Pool) Threads() int { return p.threads }
 
+// Stop makes kernels, the one that runs too, end without doing the rest of
+// their work, so that results mean nothing; Go lets them work again. Both are
+// safe on nil and may be called at any time before Close.
+func (p *Pool) Stop() { p.stop(1) }
+
+// Go ends a Stop.
+func (p *Pool) Go() { p.stop(0) }
+
+func (p *Pool) stop(stopped C.int) {
+	if p != nil {
+		C.pg_pool_stop(p.ptr, stopped)
+	}
+}
+
 // Close ends the threads. No kernel may be running. It is safe on nil and when
 // closed.
 func (p *Pool) Close() {

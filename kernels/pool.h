@@ -14,12 +14,16 @@ enum { PG_COUNTERS = 8 }; // counters that a kernel may use in one call
 // A pg_team is what the threads of one call share. Every counter starts at 0.
 typedef struct pg_team {
 	int threads;
+	_Alignas(64) atomic_int stopped; // see pg_pool_stop
 	_Alignas(64) atomic_int arrived, generation;
 	struct { _Alignas(64) atomic_llong next; } counter[PG_COUNTERS];
 } pg_team;
 
-// pg_take returns a counter's value and adds n: the next piece of work.
+// pg_take returns a counter's value and adds n: the next piece of work. It is
+// beyond all work once the pool is stopped.
 static inline int64_t pg_take(pg_team *t, int counter, int64_t n) {
+	if (atomic_load_explicit(&t->stopped, memory_order_relaxed))
+		return INT64_MAX / 2;
 	return atomic_fetch_add_explicit(&t->counter[counter].next, n, memory_order_relaxed);
 }
 
@@ -35,6 +39,10 @@ typedef void (*pg_kernel)(const void *op, int ith, pg_team *team);
 typedef struct pg_pool pg_pool;
 pg_pool *pg_pool_new(int threads);
 void pg_pool_run(pg_pool *p, pg_kernel kernel, const void *op);
+
+// pg_pool_stop makes kernels, the one that runs too, end without doing the rest
+// of their work, until they may go on. Any thread may call it.
+void pg_pool_stop(pg_pool *p, int stopped);
 void pg_pool_free(pg_pool *p);
 
 #endif

@@ -9,6 +9,8 @@ type Pool struct{}
 
 func NewPool(int) (*Pool, error) { return nil, ErrNone }
 func (*Pool) Threads() int       { return 0 }
+func (*Pool) Stop()              {}
+func (*Pool) Go()                {}
 func (*Pool) Close()             {}
 func (*Pool) NewNode() *Node     { return nil }
 

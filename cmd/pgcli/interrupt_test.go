@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pgcli/paligemma"
 )
 
 // longRun starts a command that answers for minutes, and waits for the start of
@@ -82,5 +85,19 @@ func TestReaderLeaves(t *testing.T) {
 	}
 	if stderr.Len() > 0 {
 		t.Errorf("stderr is %q", &stderr)
+	}
+}
+
+// TestInterruptOpening does not wait for a file that takes long to open.
+func TestInterruptOpening(t *testing.T) {
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	_, err := openOrLeave(ctx, func() (*paligemma.Model, error) {
+		cancel(cause)
+		<-t.Context().Done() // ends with the test
+		return nil, nil
+	})
+	if !errors.Is(err, cause) {
+		t.Errorf("error %v, want %v", err, cause)
 	}
 }

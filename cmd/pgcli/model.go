@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -80,7 +81,27 @@ func openModelFile(c *cli.Context, path, kernels string) (*paligemma.Model, erro
 	if path == "" {
 		return openEmbedded(c, opts)
 	}
-	return paligemma.Open(path, opts)
+	return openOrLeave(c.Context, func() (*paligemma.Model, error) { return paligemma.Open(path, opts) })
+}
+
+// openOrLeave is open, which takes seconds for a large file that no cache holds,
+// until ctx ends: the program ends then too, so that nobody misses the model.
+func openOrLeave(ctx context.Context, open func() (*paligemma.Model, error)) (*paligemma.Model, error) {
+	type result struct {
+		model *paligemma.Model
+		err   error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		model, err := open()
+		opened <- result{model, err}
+	}()
+	select {
+	case r := <-opened:
+		return r.model, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // openEmbedded opens the model that comes with the program, and says so once.

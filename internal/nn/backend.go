@@ -90,8 +90,9 @@ func (b *Backend) Close() error {
 	return b.abort.Close()
 }
 
-// abortGrace is how long a cancelled computation may take to notice. ggml looks
-// between nodes; one that takes longer is left to end on its own.
+// abortGrace is how long a cancelled computation may take to notice. Kernels
+// look between pieces of work, ggml between nodes; one that takes longer is left
+// to end on its own.
 const abortGrace = 50 * time.Millisecond
 
 // run computes with start until it ends or ctx does.
@@ -110,6 +111,7 @@ func (b *Backend) run(ctx context.Context, start func() bindings.Status) (abando
 		return false, ended(ctx)
 	}
 	b.abort.Set(false)
+	b.pool.Go()
 	if ctx.Done() == nil {
 		defer func() { <-b.turn }()
 		return false, outcome(start())
@@ -124,6 +126,7 @@ func (b *Backend) run(ctx context.Context, start func() bindings.Status) (abando
 	}
 	// The turn is still held here, so the flag stops no other computation.
 	b.abort.Set(true)
+	b.pool.Stop()
 	select {
 	case <-status:
 		<-b.turn

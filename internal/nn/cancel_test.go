@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/kernels"
 )
 
 // limit is how long a cancelled computation may go on.
@@ -212,4 +213,39 @@ func TestCancelHurtsNobody(t *testing.T) {
 	}
 	close(done)
 	wg.Wait()
+}
+
+// TestCancelKernel: a kernel that would take long ends early, and the next
+// ones do all of their work.
+func TestCancelKernel(t *testing.T) {
+	if len(kernels.Levels()) == 0 {
+		t.Skip(kernels.ErrNone)
+	}
+	b := kernelBackend(t, anyDoor(t), 2, kernels.Auto)
+	const e, n = 64, 12288
+	g := newGraph(t, b, 16, nil)
+	x := g.Input("x", bindings.F32, e, n, 1)
+	must(t, g.Compile(g.Attention(x, x, g.Cont(g.Transpose(g.Reshape(x, e, n))), Tensor{}, 1, 0)))
+	must(t, Set(g, x, make([]float32, e*n)))
+	start := time.Now()
+	compute(t, g)
+	whole := time.Since(start)
+
+	check := small(t, b)
+	best := whole
+	for range 3 {
+		start := time.Now()
+		ctx, cancel := context.WithTimeoutCause(context.Background(), whole/10, errStop)
+		if err := g.Compute(ctx); !errors.Is(err, errStop) {
+			t.Errorf("error %v, want %v", err, errStop)
+		}
+		cancel()
+		check() // waits for the node
+		best = min(best, time.Since(start))
+	}
+	t.Logf("%v, %v when cancelled after a tenth", whole, best)
+	if best > whole/2 {
+		t.Errorf("the kernel went on for %v of %v", best, whole)
+	}
+	compute(t, g)
 }
