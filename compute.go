@@ -1,6 +1,7 @@
 package paligemma
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/pgcli/paligemma/bindings"
@@ -15,6 +16,9 @@ func (m *Model) useKernels(specs []nn.Spec) (bool, error) {
 	var reason error
 	switch asked {
 	case "off":
+		if m.opts.Precise {
+			return false, errors.New("precise products need kernels, which are off")
+		}
 		return false, nil
 	case "", "auto", "on":
 		if len(kernels.Levels()) == 0 {
@@ -32,16 +36,24 @@ func (m *Model) useKernels(specs []nn.Spec) (bool, error) {
 		}
 	}
 	switch {
-	case asked == "" || asked == "auto" || reason == nil:
-		return reason == nil, nil
+	case reason == nil:
+		return true, nil
+	case m.opts.Precise:
+		return false, fmt.Errorf("precise products need kernels: %w", reason)
+	case asked == "" || asked == "auto":
+		return false, nil
 	}
 	return false, fmt.Errorf("kernels %q: %w", asked, reason)
 }
 
 // newBackend starts the device as the options say. The caller must Close it.
 func (m *Model) newBackend() (*nn.Backend, error) {
-	if m.kernels {
-		return nn.NewKernelBackend(m.device, m.opts.Threads, m.level)
+	if !m.kernels {
+		return nn.NewBackend(m.device, m.opts.Threads)
 	}
-	return nn.NewBackend(m.device, m.opts.Threads)
+	b, err := nn.NewKernelBackend(m.device, m.opts.Threads, m.level)
+	if err == nil {
+		b.Precise = m.opts.Precise
+	}
+	return b, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/internal/golden"
+	"github.com/pgcli/paligemma/kernels"
 )
 
 // What a float32 file may differ from the reference by.
@@ -20,12 +21,15 @@ const (
 	exactLogits = 1e-3 // largest difference
 )
 
-// roundedTaps is what a file of a rounded type may differ from the reference
-// by, which computes with the same rounded weights but in float32. ggml rounds
-// the other factor of a product too, to the weight's type: halves keep 11 bits
-// of it, bfloat16 8, and Q8_0 steps of 1/127 of a block's largest value. Two or
-// three blocks multiply that by about ten. "decoded" shows that all of the
-// difference is of this kind: the same weights stored as float32 are exact.
+// preciseTaps is what a file of a rounded type may differ from the reference
+// by, which computes with the same rounded weights but in float32.
+const preciseTaps = 2e-3
+
+// roundedTaps is the same for products that round their other factor too. ggml
+// rounds it to the weight's type: halves keep 11 bits of it, bfloat16 8, and
+// Q8_0 steps of 1/127 of a block's largest value. Two or three blocks multiply
+// that by about ten. "decoded" shows that all of the difference is of this kind:
+// the same weights stored as float32 are exact.
 var roundedTaps = map[string]float64{"f16": 5e-3, "bf16": 2e-2, "q8_0": 6e-2}
 
 // TestOracle compares every checkpoint, in every type the reference ran in,
@@ -41,7 +45,10 @@ func TestOracle(t *testing.T) {
 		for _, path := range names {
 			name := filepath.Base(filepath.Dir(path))
 			t.Run(name+"/f32", func(t *testing.T) {
-				compareOracle(t, name, convertOracle(t, name, convert.Options{Type: "f32"}), "golden.safetensors", 0, e)
+				file := convertOracle(t, name, convert.Options{Type: "f32"})
+				for _, kernels := range []string{"auto", "off"} {
+					compareOracle(t, file, name, "golden.safetensors", 0, Options{Engine: e, Kernels: kernels})
+				}
 			})
 			for typ, tolerance := range roundedTaps {
 				golden := "golden-" + typ + ".safetensors"
@@ -50,12 +57,15 @@ func TestOracle(t *testing.T) {
 				}
 				t.Run(name+"/"+typ, func(t *testing.T) {
 					file := convertOracle(t, name, convert.Options{Type: typ})
-					compareOracle(t, name, file, golden, tolerance, e)
+					compareOracle(t, file, name, golden, tolerance, Options{Engine: e, Kernels: "off"})
+					if len(kernels.Levels()) > 0 {
+						compareOracle(t, file, name, golden, preciseTaps, Options{Engine: e, Kernels: "on", Precise: true})
+					}
 					t.Run("decoded", func(t *testing.T) {
 						decoded := filepath.Join(t.TempDir(), "decoded.gguf")
 						_, err := convert.Run(t.Context(), file, decoded, convert.Options{Type: "f32", Requantize: true, Engine: e.Library})
 						must(t, err)
-						compareOracle(t, name, decoded, golden, 0, e)
+						compareOracle(t, decoded, name, golden, 0, Options{Engine: e})
 					})
 				})
 			}
@@ -65,11 +75,13 @@ func TestOracle(t *testing.T) {
 
 // compareOracle holds a converted file against a golden of the checkpoint. A
 // tolerance of 0 asks for the same as a float32 file has to meet.
-func compareOracle(t *testing.T, name, file, goldenFile string, tolerance float64, e EngineOptions) {
+func compareOracle(t *testing.T, file, name, goldenFile string, tolerance float64, o Options) {
+	t.Helper()
 	set := loadGolden(t, name, goldenFile)
 	q := readQuestion(t, name)
 	rec := &recorder{}
-	m := open(t, file, Options{Engine: e, CacheF32: true, Trace: rec.trace})
+	o.CacheF32, o.Trace = true, rec.trace
+	m := open(t, file, o)
 	c := &comparison{golden.NewComparer(t, set, max(tolerance, exactTaps)), tolerance > 0}
 
 	var images []*Image

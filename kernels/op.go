@@ -38,6 +38,7 @@ type Rows struct {
 	X, Y        uintptr // float32
 	Best        uintptr // float32
 	Softcap     float32 // 0 for none
+	Precise     bool    // round x to 16 bits, not 8
 	Level       Level
 }
 

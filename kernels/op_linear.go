@@ -39,11 +39,15 @@ func (l *Linear) native(scratch uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t)
 }
 
 func (r *Rows) c(scratch uintptr) *C.pg_rows {
-	return &C.pg_rows{
+	op := &C.pg_rows{
 		_type: C.int(r.Type), k: C.int64_t(r.K), first: C.int64_t(r.First), last: C.int64_t(r.Last),
 		rows: pointer(r.Data), row_bytes: C.size_t(r.RowBytes), x: floats(r.X), y: floats(r.Y),
 		best: (*C.pg_best)(pointer(r.Best)), softcap: C.float(r.Softcap), level: C.int(r.Level), scratch: pointer(scratch),
 	}
+	if r.Precise {
+		op.precise = 1
+	}
+	return op
 }
 
 // Scratch implements Op.

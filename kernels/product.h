@@ -117,6 +117,7 @@ typedef struct pg_rows {
 	float *y; // y[0] is that of row first
 	pg_best *best;
 	float softcap;
+	int precise; // round x to 16 bits instead of 8
 	int level;
 	void *scratch; // pg_rows_scratch bytes, of any alignment
 } pg_rows;

@@ -356,9 +356,28 @@ func TestRows(t *testing.T) {
 					compute(t, ps[units%3], &op)
 					within(t, y, want[first:last], size[first:last])
 				}
+				if b.columns > 1 {
+					precise := fenced[float32](t, m)
+					compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: k / b.columns * b.bytes,
+						X: addr(x), Y: addr(precise), Precise: true, Level: level})
+					want, _ := linear(m, 1, weights(typ, rows), exact(x))
+					if d := relative(precise, want); !(d < 3e-5) { // 1/127², and float32
+						t.Errorf("%d columns: precise rows are %.1e from the exact", k, d)
+					}
+				}
 			}
 		})
 	})
+}
+
+// relative is the norm of the difference over that of want.
+func relative(got []float32, want []float64) float64 {
+	var diff, norm float64
+	for i, w := range want {
+		diff += (float64(got[i]) - w) * (float64(got[i]) - w)
+		norm += w * w
+	}
+	return math.Sqrt(diff / norm)
 }
 
 // TestBest compares what runs of rows come to with the definition, for scores

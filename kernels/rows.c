@@ -13,35 +13,67 @@ int pg_rows_supported(int type, int64_t k) {
 	return 0;
 }
 
+// quantized reports whether x is rounded, and act_bytes how much that takes.
+static int quantized(const pg_rows *op) { return pg_format_of(op->type)->planes >= 0; }
+
+static size_t act_bytes(const pg_rows *op) { return (size_t)op->k / 32 * (size_t)pg_unit(PG_INT8, 0); }
+
 size_t pg_rows_scratch(const pg_rows *op) {
-	return pg_format_of(op->type)->planes < 0 ? 0 : (size_t)op->k / 32 * (size_t)pg_unit(PG_INT8, 0) + 64;
+	return quantized(op) ? act_bytes(op) * (op->precise ? 2 : 1) + 64 : 0;
+}
+
+// round_x rounds this thread's share of x and, if rest is not NULL, what
+// rounding left of it.
+static void round_x(const pg_rows *op, const pg_level *level, uint8_t *act, uint8_t *rest, pg_team *team) {
+	int64_t blocks = op->k / 32, unit = pg_unit(PG_INT8, 0);
+	for (int64_t b; (b = pg_take(team, UNITS, UNIT_BLOCKS)) < blocks;) {
+		int count = blocks - b < UNIT_BLOCKS ? (int)(blocks - b) : UNIT_BLOCKS;
+		const float *x = op->x + b * 32;
+		level->quantize(PG_INT8, 0, x, op->k, 1, count, act + b * unit);
+		if (!rest)
+			continue;
+		float left[UNIT_BLOCKS * 32];
+		for (int i = 0; i < count * 32; i++) {
+			const uint8_t *record = act + (b + i / 32) * unit;
+			left[i] = x[i] - *(const float *)(record + 32) * (float)((const int8_t *)record)[i % 32];
+		}
+		level->quantize(PG_INT8, 0, left, op->k, 1, count, rest + b * unit);
+	}
+}
+
+// dot stores y for rows [first, last), no more than a run.
+static void dot(const pg_rows *op, const pg_level *level, const uint8_t *act, const uint8_t *rest, int64_t first,
+                int64_t last, float *y) {
+	pg_rows run = *op;
+	run.first = first;
+	run.y = y;
+	level->rows(&run, act, first, last);
+	if (rest) {
+		float more[PG_RUN];
+		run.y = more;
+		level->rows(&run, rest, first, last);
+		for (int64_t i = 0; i < last - first; i++)
+			y[i] += more[i];
+	}
 }
 
 void pg_rows_dot(const void *rows, int ith, pg_team *team) {
 	(void)ith;
 	const pg_rows *op = rows;
 	const pg_level *level = pg_level_of(op->level);
-	uint8_t *act = (uint8_t *)(((size_t)op->scratch + 63) & ~(size_t)63);
-	if (pg_format_of(op->type)->planes >= 0) {
-		int64_t blocks = op->k / 32, unit = pg_unit(PG_INT8, 0);
-		for (int64_t b; (b = pg_take(team, UNITS, UNIT_BLOCKS)) < blocks;) {
-			int count = blocks - b < UNIT_BLOCKS ? (int)(blocks - b) : UNIT_BLOCKS;
-			level->quantize(PG_INT8, 0, op->x + b * 32, op->k, 1, count, act + b * unit);
-		}
+	const pg_vectors *vectors = pg_vectors_of(op->level);
+	uint8_t *act = (uint8_t *)(((size_t)op->scratch + 63) & ~(size_t)63), *rest = NULL;
+	if (quantized(op)) {
+		if (op->precise)
+			rest = act + act_bytes(op);
+		round_x(op, level, act, rest, team);
 		pg_wait(team);
 	}
-	const pg_vectors *vectors = pg_vectors_of(op->level);
 	for (int64_t i; (i = op->first + pg_take(team, ROWS, PG_RUN)) < op->last;) {
 		int64_t end = i + PG_RUN < op->last ? i + PG_RUN : op->last;
-		if (!op->best) {
-			level->rows(op, act, i, end);
-			continue;
-		}
-		float y[PG_RUN];
-		pg_rows run = *op;
-		run.first = i;
-		run.y = y;
-		level->rows(&run, act, i, end);
-		op->best[(i - op->first) / PG_RUN] = vectors->best(y, end - i, op->softcap);
+		float sums[PG_RUN], *y = op->best ? sums : op->y + (i - op->first);
+		dot(op, level, act, rest, i, end, y);
+		if (op->best)
+			op->best[(i - op->first) / PG_RUN] = vectors->best(y, end - i, op->softcap);
 	}
 }

@@ -25,6 +25,7 @@ func modelFlags() []cli.Flag {
 		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Value: 512, Usage: "prompt `tokens` computed at a time"},
 		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU `threads` (0: one per fast physical core, 1 for the embedded model)"},
 		&cli.StringFlag{Name: "kernels", Value: "auto", Usage: "`kernels` for the CPU: auto, on (or fail), off (ggml's alone), or a level such as avx2"},
+		&cli.BoolFlag{Name: "precise", Usage: "kernels round activations to 16 bits, not 8: nearly exact products, and slower ones"},
 		&cli.StringFlag{Name: "device", Usage: "`device` to run on, a name from pgcli devices (default: the CPU)"},
 		&cli.IntFlag{Name: "gpu-layers", Aliases: []string{"ngl"}, Usage: "0 keeps the model on the CPU; any other `number` takes the first GPU, whole"},
 		&cli.StringFlag{Name: "cache-type", Value: "f16", Usage: "`type` of the key-value cache: f16 or f32"},
@@ -51,10 +52,14 @@ func openModelFile(c *cli.Context, path, kernels string) (*paligemma.Model, erro
 		Device:    c.String("device"),
 		Threads:   c.Int("threads"),
 		Kernels:   kernels,
+		Precise:   c.Bool("precise") && kernels != "off", // which bench asks for as well
 		Context:   c.Int("ctx-size"),
 		Batch:     c.Int("batch-size"),
 		LocScale:  c.Int("loc-scale"),
 		MaxPixels: c.Int("max-pixels"),
+	}
+	if c.Bool("precise") && c.String("kernels") == "off" {
+		return nil, usagef("--precise is a way our kernels work, which --kernels off turns off")
 	}
 	if s := opts.LocScale; s != 1023 && s != 1024 {
 		return nil, usagef("--loc-scale is %d, want 1024 or 1023", s)

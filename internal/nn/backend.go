@@ -18,6 +18,10 @@ type Backend struct {
 	pool  *kernels.Pool // computes our kernels; nil if ggml's are used
 	level kernels.Level
 
+	// Precise makes kernels round activations to 16 bits, not 8. It may be set
+	// until the first graph is built.
+	Precise bool
+
 	turn  chan struct{} // full while a graph is computed, even an abandoned one
 	arena arena         // counts the open graphs
 }

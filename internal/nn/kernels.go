@@ -85,7 +85,8 @@ func (g *Graph) linear(epilogue kernels.Epilogue, x Tensor, layers ...Linear) Te
 	}
 	return g.kernel(name, [4]int{rows, x.ne[1], 1, 1}, func(dst Tensor) kernels.Op {
 		op := &kernels.Linear{X: x.address(), N: x.ne[1], Stride: x.nb[1] / 4, Epilogue: epilogue,
-			Level: g.backend.level, Threads: g.backend.pool.Threads()}
+			Precise: g.backend.Precise,
+			Level:   g.backend.level, Threads: g.backend.pool.Threads()}
 		at := dst.address()
 		for _, l := range layers {
 			op.Out = append(op.Out, kernels.Output{W: *l.W.packed, Bias: l.B.address(), Y: at, Stride: rows})
@@ -117,7 +118,7 @@ func (g *Graph) Best(w, x Tensor, softcap float32) Tensor {
 	runs := (w.ne[1] + kernels.RunRows - 1) / kernels.RunRows
 	return g.kernel(name, [4]int{kernels.BestFloats, runs, 1, 1}, func(dst Tensor) kernels.Op {
 		return &kernels.Rows{Type: int(w.typ), K: w.ne[0], Last: w.ne[1], Data: w.address(), RowBytes: w.nb[1],
-			X: x.address(), Best: dst.address(), Softcap: softcap, Level: g.backend.level}
+			X: x.address(), Best: dst.address(), Softcap: softcap, Precise: g.backend.Precise, Level: g.backend.level}
 	}, w, x)
 }
 
@@ -125,7 +126,7 @@ func (g *Graph) Best(w, x Tensor, softcap float32) Tensor {
 func (g *Graph) kernelRows(w, x Tensor) Tensor {
 	return g.kernel(opMulMat, [4]int{w.ne[1], 1, 1, 1}, func(dst Tensor) kernels.Op {
 		return &kernels.Rows{Type: int(w.typ), K: w.ne[0], Last: w.ne[1], Data: w.address(), RowBytes: w.nb[1],
-			X: x.address(), Y: dst.address(), Level: g.backend.level}
+			X: x.address(), Y: dst.address(), Precise: g.backend.Precise, Level: g.backend.level}
 	}, w, x)
 }
 
