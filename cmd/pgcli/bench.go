@@ -217,17 +217,21 @@ func (b *bencher) text(n int) (paligemma.Prompt, error) {
 	return "", fmt.Errorf("found no prompt of %d tokens", n)
 }
 
-// answer times n tokens after a short prompt.
+// answer times n tokens after a short prompt and a first token, which needs
+// only the head, as the prompt's last hidden state is there already.
 func (b *bencher) answer(ctx context.Context, n int) (time.Duration, error) {
 	if err := b.session.Prefill(ctx, nil, b.caption); err != nil {
 		return 0, err
 	}
-	start, got := time.Now(), 0
-	for _, err := range b.session.Tokens(ctx, &paligemma.Sampling{MaxTokens: n, Forbidden: []int32{b.model.EOS()}}) {
+	var start time.Time
+	got := -1
+	for _, err := range b.session.Tokens(ctx, &paligemma.Sampling{MaxTokens: n + 1, Forbidden: []int32{b.model.EOS()}}) {
 		if err != nil {
 			return 0, err
 		}
-		got++
+		if got++; got == 0 {
+			start = time.Now()
+		}
 	}
 	if got < n {
 		return 0, fmt.Errorf("the context of %d tokens has no room for %d more; see --ctx-size", b.model.Config().Context, n)
