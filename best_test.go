@@ -49,23 +49,29 @@ func TestLikeliest(t *testing.T) {
 }
 
 // TestLikeliestAnswers compares whole answers of the embedded model, boxes
-// too, with those found by all logits, which a forbidden id asks for.
+// too, with those found by all logits, which a trace asks for; also when the
+// likeliest first token is forbidden.
 func TestLikeliestAnswers(t *testing.T) {
-	m, err := New(models.Tiny(), &Options{Engine: anyEngine(t), Threads: 1})
-	must(t, err)
-	t.Cleanup(func() { must(t, m.Close()) })
-	f, err := os.Open("cmd/pgcli/demo/scene-08.jpg")
-	must(t, err)
-	img, err := m.ReadImage(f)
-	must(t, errors.Join(err, f.Close()))
-	images := encodeAll(t, m, []image.Image{img})
-	s := newSession(t, m)
-	const unused = 0 // <pad>
-	for _, p := range []Prompt{Caption("en"), OCR(), Detect("heart"), Segment("heart")} {
-		got, err := s.Run(t.Context(), images, p, nil)
+	var sessions [2]*Session
+	var images [2][]*Image
+	for i, trace := range []TraceFunc{nil, func(string, []int, []float32) {}} {
+		m, err := New(models.Tiny(), &Options{Engine: anyEngine(t), Threads: 1, Trace: trace})
 		must(t, err)
-		want, err := s.Run(t.Context(), images, p, &Sampling{Forbidden: []int32{unused}})
+		t.Cleanup(func() { must(t, m.Close()) })
+		f, err := os.Open("cmd/pgcli/demo/scene-08.jpg")
 		must(t, err)
+		img, err := m.ReadImage(f)
+		must(t, errors.Join(err, f.Close()))
+		images[i], sessions[i] = encodeAll(t, m, []image.Image{img}), newSession(t, m)
+	}
+	var forbidden []int32
+	for _, p := range []Prompt{Caption("en"), OCR(), Detect("heart"), Segment("heart"), Caption("en")} {
+		sm := &Sampling{MaxTokens: 40, Forbidden: forbidden}
+		got, err := sessions[0].Run(t.Context(), images[0], p, sm)
+		must(t, err)
+		want, err := sessions[1].Run(t.Context(), images[1], p, sm)
+		must(t, err)
+		forbidden = append(forbidden, want.Tokens[0].ID)
 		if got.Text != want.Text || len(got.Tokens) != len(want.Tokens) {
 			t.Fatalf("%s: %q, want %q", p, got.Text, want.Text)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 )
@@ -195,8 +196,8 @@ func (s *Session) choose(ctx context.Context, sm *sampler, state State) (Token, 
 	if err := s.settle(ctx); err != nil {
 		return Token{}, fmt.Errorf("paligemma: generate: %w", err)
 	}
-	if sm.Temperature == 0 && len(sm.Forbidden) == 0 && state == nil {
-		if t, ok, err := s.likeliest(ctx); ok || err != nil {
+	if sm.Temperature == 0 && state == nil {
+		if t, ok, err := s.likeliest(ctx); err != nil || ok && !slices.Contains(sm.Forbidden, t.ID) {
 			return t, err
 		}
 	}
