@@ -195,6 +195,48 @@ PG_DOT static inline void clear(const pg_tile *t, const int columns) {
 		memset(t->acc, 0, (size_t)columns * PG_PANEL * sizeof *t->acc);
 }
 
+// heads converts the scales of the records of blocks [b, end).
+PG_KERNEL static void heads(const pg_format *f, const uint8_t *p, int b, int end, pg_chunk *chunk) {
+	int each = f->block / 32;
+	for (; b < end; b += each, p += pg_record_bytes(f)) {
+		const uint16_t *d = (const uint16_t *)p, *m = d + PG_PANEL;
+		const uint8_t *s = (const uint8_t *)(d + PG_PANEL);
+		__builtin_prefetch(p + 2 * pg_record_bytes(f));
+		for (int i = 0; i < PG_PANEL; i += LANES) {
+			vf vd = vload_half(d + i), vm;
+			switch (f->head) {
+			case PG_D:
+				vstore(chunk->d[b][0] + i, vd);
+				break;
+			case PG_DM:
+				vstore(chunk->d[b][0] + i, vd);
+				vstore(chunk->m[b][0] + i, vload_half(m + i));
+				break;
+			case PG_K_SCALE:
+				for (int j = 0; j < each << f->halves; j++)
+					vstore(chunk->d[b + (j >> f->halves)][j & f->halves] + i, vmul(vd, iint8(s + j * PG_PANEL + i)));
+				break;
+			case PG_K_MIN:
+				vm = vsub(vset(0), vload_half(m + i));
+				s = (const uint8_t *)(d + 2 * PG_PANEL);
+				for (int j = 0; j < each; j++) {
+					vstore(chunk->d[b + j][0] + i, vmul(vd, iint8(s + j * 2 * PG_PANEL + i)));
+					vstore(chunk->m[b + j][0] + i, vmul(vm, iint8(s + (j * 2 + 1) * PG_PANEL + i)));
+				}
+				break;
+			case PG_K_MIN16:
+				vm = vsub(vset(0), vload_half(m + i));
+				s = (const uint8_t *)(d + 2 * PG_PANEL);
+				for (int j = 0; j < 2 * each; j++) {
+					vstore(chunk->d[b + j / 2][j % 2] + i, vmul(vd, inibble(s + j * PG_PANEL + i, 0)));
+					vstore(chunk->m[b + j / 2][j % 2] + i, vmul(vm, inibble(s + j * PG_PANEL + i, 4)));
+				}
+				break;
+			}
+		}
+	}
+}
+
 // blocks is a tile, or a stream if plane says how weights are packed.
 PG_DOT static inline void blocks(const int form, const int plane, const int halves, const int columns, const pg_tile *t) {
 	const uint8_t *w = t->w, *act = t->act;
@@ -212,6 +254,8 @@ PG_DOT static inline void blocks(const int form, const int plane, const int halv
 	if (SUMS)
 		sums(1, columns, 0, t->acc, y);
 	for (int b = 0; b < t->blocks; b++) {
+		if (plane >= 0 && left == each)
+			heads(t->f, w - head, b, b + each, t->chunk);
 		for (int i = 0; i < t->lines; i++, ahead += 64) {
 			if (plane < 0)
 				__builtin_prefetch(ahead, 0, 2); // is used only after the other tiles
@@ -268,48 +312,6 @@ PG_KERNEL static void tile(const pg_tile *t) {
 	}
 #endif
 	all[t->form == PG_INT16][t->f->halves][t->columns - 1](t);
-}
-
-// heads converts the scales of records.
-PG_KERNEL static void heads(const pg_format *f, const uint8_t *p, int blocks, pg_chunk *chunk) {
-	int each = f->block / 32;
-	for (int b = 0; b < blocks; b += each, p += pg_record_bytes(f)) {
-		const uint16_t *d = (const uint16_t *)p, *m = d + PG_PANEL;
-		const uint8_t *s = (const uint8_t *)(d + PG_PANEL);
-		__builtin_prefetch(p + 2 * pg_record_bytes(f));
-		for (int i = 0; i < PG_PANEL; i += LANES) {
-			vf vd = vload_half(d + i), vm;
-			switch (f->head) {
-			case PG_D:
-				vstore(chunk->d[b][0] + i, vd);
-				break;
-			case PG_DM:
-				vstore(chunk->d[b][0] + i, vd);
-				vstore(chunk->m[b][0] + i, vload_half(m + i));
-				break;
-			case PG_K_SCALE:
-				for (int j = 0; j < each << f->halves; j++)
-					vstore(chunk->d[b + (j >> f->halves)][j & f->halves] + i, vmul(vd, iint8(s + j * PG_PANEL + i)));
-				break;
-			case PG_K_MIN:
-				vm = vsub(vset(0), vload_half(m + i));
-				s = (const uint8_t *)(d + 2 * PG_PANEL);
-				for (int j = 0; j < each; j++) {
-					vstore(chunk->d[b + j][0] + i, vmul(vd, iint8(s + j * 2 * PG_PANEL + i)));
-					vstore(chunk->m[b + j][0] + i, vmul(vm, iint8(s + (j * 2 + 1) * PG_PANEL + i)));
-				}
-				break;
-			case PG_K_MIN16:
-				vm = vsub(vset(0), vload_half(m + i));
-				s = (const uint8_t *)(d + 2 * PG_PANEL);
-				for (int j = 0; j < 2 * each; j++) {
-					vstore(chunk->d[b + j / 2][j % 2] + i, vmul(vd, inibble(s + j * PG_PANEL + i, 0)));
-					vstore(chunk->m[b + j / 2][j % 2] + i, vmul(vm, inibble(s + j * PG_PANEL + i, 4)));
-				}
-				break;
-			}
-		}
-	}
 }
 
 PG_DOT static inline void unpack_planes(const int plane, const int form, const pg_tile *t, const uint8_t *p) {
@@ -371,7 +373,7 @@ PG_KERNEL static void unpack(pg_tile *t, const uint8_t *records) {
 		}
 		return;
 	}
-	heads(f, records, t->blocks, t->chunk);
+	heads(f, records, 0, t->blocks, t->chunk);
 	t->w_step = form == PG_INT8 ? 8 * LINES : 16 * LINES;
 	if (f->planes == PG_P8 && form == PG_INT8 && CENTER == 128 && !PAIRS) { // as they are
 		t->w = records + f->head_bytes;
@@ -408,7 +410,6 @@ PG_KERNEL static void stream(const pg_tile *t) {
 		tile(&unpacked);
 		return;
 	}
-	heads(t->f, t->w, t->blocks, t->chunk);
 	all[t->f->planes](t);
 }
 
