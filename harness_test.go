@@ -21,6 +21,7 @@ import (
 const (
 	engineVariable  = "PALIGEMMA_TEST_ENGINE"    // the library or folder to test with
 	requireVariable = "PALIGEMMA_REQUIRE_ENGINE" // if 1, its absence is a failure
+	deviceVariable  = "PALIGEMMA_TEST_DEVICE"    // the device in it for TestDevice, such as Vulkan0
 )
 
 // oracleDir holds tiny checkpoints and what transformers computes with them;

@@ -7,7 +7,6 @@ import (
 	"image"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -236,11 +235,7 @@ func TestGrammarKeepsAnswers(t *testing.T) {
 	s := newSession(t, m)
 	kept := 0
 	for _, name := range []string{"scene-05.jpg", "scene-21.jpg", "scene-44.jpg"} {
-		f, err := os.Open(filepath.Join("cmd/pgcli/demo", name))
-		must(t, err)
-		img, err := m.ReadImage(f)
-		must(t, errors.Join(err, f.Close()))
-		images := encodeAll(t, m, []image.Image{img})
+		images := encodeAll(t, m, []image.Image{demoPicture(t, m, name)})
 		for _, form := range []form{
 			{[]string{"circle"}, false}, {[]string{"star", "heart"}, false}, {[]string{"moon"}, false},
 			{[]string{"square"}, true}, {[]string{"heart"}, true}, {[]string{"red circle"}, true},

@@ -1,0 +1,83 @@
+package paligemma
+
+import (
+	"errors"
+	"image"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/models"
+)
+
+// TestDevice answers questions about the demo's pictures on the device that the
+// environment names and on the CPU, with the weights of the embedded model.
+//
+// In float32 the logits differ by the order of sums alone. In Q8_0, as the
+// model is embedded, they differ by more: the CPU rounds activations to 8 bits
+// before a product, a GPU unpacks the weights instead. The answers, where the
+// best token leads by far, are the same.
+func TestDevice(t *testing.T) {
+	device := os.Getenv(deviceVariable)
+	if device == "" {
+		t.Skip("no device to test: run `make test-vulkan`, or set " + deviceVariable + " to one of the ggml in " + engineVariable)
+	}
+	engine := EngineOptions{Library: enginePath(t)}
+	float := filepath.Join(t.TempDir(), "float.gguf")
+	_, err := convert.Run(t.Context(), "models/tiny", float, convert.Options{Type: "f32", Engine: engine.Library})
+	must(t, err)
+	for _, c := range []struct {
+		name      string
+		file      []byte
+		tolerance float64
+	}{{"float32", readFile(t, float), 1e-3}, {"Q8_0", models.Tiny(), 2e-2}} {
+		t.Run(c.name, func(t *testing.T) {
+			far := 0.0
+			with := func(device string) *Session {
+				m, err := New(c.file, &Options{Engine: engine, Device: device, Threads: 1, Kernels: "off", CacheF32: true})
+				must(t, err)
+				t.Cleanup(func() { must(t, m.Close()) })
+				return newSession(t, m)
+			}
+			there, here := with(device), with("")
+			if name := there.model.device.Name(); name != device {
+				t.Fatalf("the model is on %s, want %s", name, device)
+			}
+			for _, name := range []string{"scene-05.jpg", "scene-21.jpg"} {
+				img := demoPicture(t, here.model, name)
+				for _, p := range []Prompt{Caption("en"), Answer("en", "where is the moon?"), OCR(), Detect("star", "circle")} {
+					var answers [2]*Result
+					var logits [2][]float32
+					for i, s := range []*Session{there, here} {
+						images := encodeAll(t, s.model, []image.Image{img})
+						must(t, s.Prefill(t.Context(), images, p))
+						logits[i] = logitsOf(t, s)
+						var err error
+						answers[i], err = s.Run(t.Context(), images, p, &Sampling{MaxTokens: 40})
+						must(t, err)
+					}
+					d := distance(logits[0], logits[1])
+					if far = max(far, d); !(d <= c.tolerance) {
+						t.Errorf("%s: %s: logits are %.2g from the CPU's, allowed %.2g", name, p, d, c.tolerance)
+					}
+					if answers[0].Text != answers[1].Text || answers[0].Text == "" {
+						t.Errorf("%s: %s: %q on %s, %q on the CPU", name, p, answers[0].Text, device, answers[1].Text)
+					}
+					t.Logf("%s: %s: %q", name, p, answers[0].Text)
+				}
+			}
+			t.Logf("logits are at most %.2g from the CPU's", far)
+		})
+	}
+}
+
+// demoPicture reads one of the pictures that the demo shows.
+func demoPicture(t testing.TB, m *Model, name string) image.Image {
+	t.Helper()
+	f, err := os.Open(filepath.Join("cmd/pgcli/demo", name))
+	must(t, err)
+	img, err := m.ReadImage(f)
+	must(t, errors.Join(err, f.Close()))
+	return img
+}
