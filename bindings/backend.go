@@ -1,6 +1,8 @@
 package bindings
 
 import (
+	"fmt"
+
 	"github.com/ebitengine/purego"
 )
 
@@ -85,25 +87,33 @@ const maxBackends = 16
 // owns the memory of their intermediate results.
 type Scheduler struct{ owner[schedPtr] }
 
-// NewScheduler returns a scheduler for graphs of up to nodes nodes. Operations
-// go to the first backend that supports them. All must be open, the last one
-// must be the CPU's and nodes positive: otherwise the scheduler is closed from
-// the start. The caller must Close it before the backends.
-func (l *Lib) NewScheduler(backends []*Backend, nodes int) *Scheduler {
-	s := new(Scheduler)
-	ptrs := make([]backendPtr, len(backends))
+// NewScheduler returns a scheduler for graphs of up to nodes nodes, at least 1.
+// Operations go to the first backend that supports them; the last must be the
+// CPU's, and all of this library. The caller must Close it before the backends.
+func (l *Lib) NewScheduler(backends []*Backend, nodes int) (*Scheduler, error) {
+	n := len(backends)
+	if n < 1 || n > maxBackends {
+		return nil, fmt.Errorf("bindings: scheduler of %d backends, want 1 to %d", n, maxBackends)
+	}
+	if nodes < 1 || nodes > contextLimit {
+		return nil, fmt.Errorf("bindings: scheduler for %d nodes, want 1 to %d", nodes, contextLimit)
+	}
+	ptrs := make([]backendPtr, n)
 	for i, b := range backends {
-		if b.isClosed() || b.lib != l {
-			return s
+		switch {
+		case b == nil || b.isClosed():
+			return nil, fmt.Errorf("bindings: scheduler: backend %d: %w", i, ErrClosed)
+		case b.lib != l:
+			return nil, fmt.Errorf("bindings: scheduler: backend %d is of another library", i)
 		}
 		ptrs[i] = b.ptr
 	}
-	last := len(backends) - 1
-	if last < 0 || last >= maxBackends || backends[last].device.Type() != CPU || nodes < 1 || nodes > contextLimit {
-		return s
+	if last := backends[n-1].device; last.Type() != CPU {
+		return nil, fmt.Errorf("bindings: scheduler: the last backend is %s, want the CPU", last.Name())
 	}
-	s.open(l, l.fn.schedNew(&ptrs[0], nil, int32(len(ptrs)), uintptr(nodes), false, false), l.fn.schedFree)
-	return s
+	s := new(Scheduler)
+	s.open(l, l.fn.schedNew(&ptrs[0], nil, int32(n), uintptr(nodes), false, false), l.fn.schedFree)
+	return s, nil
 }
 
 // Alloc places g's tensors. It reports false when memory does not suffice.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -35,7 +36,8 @@ func newHandles(t *testing.T, lib *Lib) *handles {
 	h.alloc = dev.BufferType().NewAllocator()
 	h.backend, err = dev.NewBackend(1)
 	must(t, err)
-	h.sched = lib.NewScheduler([]*Backend{h.backend}, 8)
+	h.sched, err = lib.NewScheduler([]*Backend{h.backend}, 8)
+	must(t, err)
 	h.flag = lib.NewAbortFlag()
 	return h
 }
@@ -177,6 +179,9 @@ func TestMixedLibraries(t *testing.T) {
 	if one.backend.Compute(other.graph) != Failed || one.alloc.Alloc(other.graph) || one.backend.AbortOn(other.flag) {
 		t.Error("a backend takes another library's graph or flag")
 	}
+	if _, err := one.ctx.lib.NewScheduler([]*Backend{other.backend}, 8); err == nil || !strings.Contains(err.Error(), "of another library") {
+		t.Errorf("a scheduler takes another library's backend: %v", err)
+	}
 }
 
 func TestSchedulerRefuses(t *testing.T) {
@@ -189,17 +194,21 @@ func TestSchedulerRefuses(t *testing.T) {
 		for i := range many {
 			many[i] = h.backend
 		}
-		for name, s := range map[string]*Scheduler{
-			"no backends":      lib.NewScheduler(nil, 8),
-			"a closed backend": lib.NewScheduler([]*Backend{closed.backend}, 8),
-			"too many":         lib.NewScheduler(many, 8),
-			"no nodes":         lib.NewScheduler([]*Backend{h.backend}, 0),
-			"huge":             lib.NewScheduler([]*Backend{h.backend}, math.MaxInt),
+		for _, c := range []struct {
+			backends []*Backend
+			nodes    int
+			want     string
+		}{
+			{nil, 8, "scheduler of 0 backends, want 1 to 16"},
+			{many, 8, "scheduler of 17 backends, want 1 to 16"},
+			{[]*Backend{h.backend, closed.backend}, 8, "backend 1: closed"},
+			{[]*Backend{nil}, 8, "backend 0: closed"},
+			{[]*Backend{h.backend}, 0, "scheduler for 0 nodes, want 1 to 1048576"},
+			{[]*Backend{h.backend}, math.MaxInt, "want 1 to 1048576"},
 		} {
-			if s.Alloc(h.graph) || s.Compute(h.graph) != Failed {
-				t.Errorf("%s: a scheduler works", name)
+			if s, err := lib.NewScheduler(c.backends, c.nodes); s != nil || err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%d backends, %d nodes: %v, error %v, want one with %q", len(c.backends), c.nodes, s, err, c.want)
 			}
-			must(t, s.Close())
 		}
 		if lib.Live() != before {
 			t.Errorf("%d handles are open", lib.Live()-before)

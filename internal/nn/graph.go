@@ -241,8 +241,8 @@ func (g *Graph) Compile(outputs ...Tensor) error {
 		g.fail("compile", "nothing to compute")
 		return g.err
 	}
-	if !g.place() {
-		g.fail("compile", "no memory on %s for the intermediate results", g.backend.Device().Name())
+	if err := g.place(); err != nil {
+		g.fail("compile", "%w", err)
 		return g.err
 	}
 	if err := g.bind(); err != nil {
@@ -254,19 +254,26 @@ func (g *Graph) Compile(outputs ...Tensor) error {
 }
 
 // place gives every node its memory.
-func (g *Graph) place() bool {
+func (g *Graph) place() (err error) {
 	b := g.backend
+	alloc := func() bool { return g.alloc.Alloc(g.graph) }
 	if b.cpu == nil {
 		g.alloc = b.Device().BufferType().NewAllocator()
-		return g.alloc.Alloc(g.graph)
+	} else {
+		// The scheduler keeps all tensors in a hash table, which must not fill up. To
+		// place them it waits for the backends, which serve one caller at a time.
+		planned := 2*(g.size-g.room+len(g.weights)) + 16
+		if g.sched, err = g.lib.NewScheduler([]*bindings.Backend{b.main, b.cpu}, planned); err != nil {
+			return err
+		}
+		b.turn <- struct{}{}
+		defer func() { <-b.turn }()
+		alloc = func() bool { return g.sched.Alloc(g.graph) }
 	}
-	// The scheduler keeps all tensors in a hash table, which must not fill up. To
-	// place them it waits for the backends, which serve one caller at a time.
-	planned := 2*(g.size-g.room+len(g.weights)) + 16
-	g.sched = g.lib.NewScheduler([]*bindings.Backend{b.main, b.cpu}, planned)
-	b.turn <- struct{}{}
-	defer func() { <-b.turn }()
-	return g.sched.Alloc(g.graph)
+	if !alloc() {
+		return fmt.Errorf("no memory on %s for the intermediate results", b.Device().Name())
+	}
+	return nil
 }
 
 // Nodes returns the number of operations planned.
