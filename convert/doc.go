@@ -11,7 +11,8 @@
 //	}
 //	fmt.Println(report.Bytes(), "bytes in", report.Elapsed)
 //
-// [MakePlan] says beforehand what Run would write, and [ReadConfig] afterwards
+// A GGUF file made before is requantized; one in llama.cpp's two files becomes
+// one file again. [MakePlan] says beforehand what Run would write, and [ReadConfig] afterwards
 // what a file says about its model.
 //
 // # From checkpoint to file

@@ -63,7 +63,7 @@ type KV struct {
 //	tokenizer.ggml.*                     as llama.cpp reads them, see tokenizerMetadata
 //
 // Counts are uint32, other numbers float32.
-func metadata(c Config, m mix, name string, v spm.Vocabulary) []KV {
+func metadata(c Config, m mix, name string, tokenizer []KV) []KV {
 	list := general("paligemma", "model", name, m)
 	list = append(list,
 		KV{"paligemma.family", string(c.Family)},
@@ -78,7 +78,7 @@ func metadata(c Config, m mix, name string, v spm.Vocabulary) []KV {
 	list = append(list, textMetadata("paligemma.", c)...)
 	list = append(list, visionMetadata("paligemma.vision.", c)...)
 	list = append(list, maskMetadata(c)...)
-	return append(list, tokenizerMetadata(v)...)
+	return append(list, tokenizer...)
 }
 
 func general(arch, kind, name string, m mix) []KV {
@@ -154,12 +154,8 @@ func tokenizerMetadata(v spm.Vocabulary) []KV {
 // no key for the query scale, which it knows for Gemma 2 27B alone, and wants a
 // sliding window and soft caps that are not zero.
 func splitMetadata(c Config, m, vision mix, name string, v spm.Vocabulary) (text, projector []KV, err error) {
-	theirs := c.HeadDim
-	if c.Family == Gemma2 && c.Layers == 46 {
-		theirs = c.Width / c.Heads
-	}
-	if c.QueryScale != float64(theirs) {
-		return nil, nil, fmt.Errorf("llama.cpp's %s of %d layers has a query scale of %d, this model %v: only the one-file form can hold it", c.Family, c.Layers, theirs, c.QueryScale)
+	if theirs := llamaQueryScale(c.Dims); c.QueryScale != theirs {
+		return nil, nil, fmt.Errorf("llama.cpp's %s of %d layers has a query scale of %v, this model %v: only the one-file form can hold it", c.Family, c.Layers, theirs, c.QueryScale)
 	}
 	arch := string(c.Family)
 	text = append(general(arch, "model", name, m), textMetadata(arch+".", c)...)
@@ -183,6 +179,15 @@ func splitMetadata(c Config, m, vision mix, name string, v spm.Vocabulary) (text
 		KV{"clip.vision.resampling", c.Resample},
 	)
 	return text, append(projector, visionMetadata("clip.vision.", c)...), nil
+}
+
+// llamaQueryScale is what llama.cpp takes the query scale to be: it knows Gemma
+// 2 27B by its 46 layers.
+func llamaQueryScale(d Dims) float64 {
+	if d.Family == Gemma2 && d.Layers == 46 && d.Heads > 0 {
+		return float64(d.Width / d.Heads)
+	}
+	return float64(d.HeadDim)
 }
 
 // projectorTypes are the names that proposals for llama.cpp use; none is merged.

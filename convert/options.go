@@ -16,6 +16,10 @@ type Options struct {
 	Name      string    // general.name; "" for the name of the source
 	Resample  string    // "bicubic" or "bilinear"; "" for what the source was trained with
 
+	// Projector is the mmproj file beside a GGUF source that is the text half of
+	// llama.cpp's two-file form; "" for every other source.
+	Projector string
+
 	// MaskDecoder is big_vision's vae-oid.npz, or a file with its names; "" for
 	// none, or what a GGUF source has. Without one, masks stay numbers.
 	MaskDecoder string

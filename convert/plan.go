@@ -100,7 +100,12 @@ func newJob(src, dst string, o Options) (_ *job, err error) {
 		return nil, fmt.Errorf("resample is %q, want \"bicubic\" or \"bilinear\"", o.Resample)
 	}
 	j := &job{options: o}
-	if j.ck, err = openCheckpoint(src); err != nil {
+	if o.Projector == "" {
+		j.ck, err = openCheckpoint(src)
+	} else {
+		j.ck, err = openPair(src, o.Projector, o.Name)
+	}
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -108,7 +113,7 @@ func newJob(src, dst string, o Options) (_ *job, err error) {
 			j.close()
 		}
 	}()
-	if g, ok := j.ck.(*ggufFile); ok {
+	if g, ok := j.ck.(converted); ok {
 		return j, j.planGGUF(g, src, dst, types)
 	}
 	return j, j.planCheckpoint(src, dst, types)
@@ -195,7 +200,7 @@ func (j *job) lay(dst string, types typing, v spm.Vocabulary) error {
 		name = strings.TrimSuffix(filepath.Base(j.plan.Source), filepath.Ext(j.plan.Source))
 	}
 	if !j.options.Split {
-		j.plan.Outputs = []Output{{Path: dst, Metadata: metadata(j.plan.Config, types.text, name, v), Tensors: planned(j.tensors)}}
+		j.plan.Outputs = []Output{{Path: dst, Metadata: metadata(j.plan.Config, types.text, name, tokenizerMetadata(v)), Tensors: planned(j.tensors)}}
 		return nil
 	}
 	text, projector, err := splitMetadata(j.plan.Config, types.text, types.vision, name, v)

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -18,52 +19,59 @@ func ReadConfig(f *gguf.File) (Config, error) {
 	if arch != "paligemma" {
 		return Config{}, fmt.Errorf("general.architecture is %q, want \"paligemma\"", arch)
 	}
-	k := &keys{file: f}
-	c := Config{
-		Dims: Dims{
-			Family:       Family(get[string](k, "family")),
-			Vocab:        k.count("vocab_size"),
-			Width:        k.count("embedding_length"),
-			Layers:       k.count("block_count"),
-			MLP:          k.count("feed_forward_length"),
-			Heads:        k.count("attention.head_count"),
-			KVHeads:      k.count("attention.head_count_kv"),
-			HeadDim:      k.count("attention.key_length"),
-			VisionWidth:  k.count("vision.embedding_length"),
-			VisionLayers: k.count("vision.block_count"),
-			VisionMLP:    k.count("vision.feed_forward_length"),
-			VisionHeads:  k.count("vision.attention.head_count"),
-			Patch:        k.count("vision.patch_size"),
-			ImageTokens:  k.count("image_token_count"),
-		},
-		Context:      k.count("context_length"),
-		QueryScale:   math.Pow(max(0, k.number("attention.scale")), -2), // infinite, and so refused, for a scale of 0 or less
-		RMSEps:       k.number("attention.layer_norm_rms_epsilon"),
-		RopeBase:     k.number("rope.freq_base"),
-		AttnSoftcap:  k.number("attn_logit_softcapping"),
-		FinalSoftcap: k.number("final_logit_softcapping"),
-		VisionEps:    k.number("vision.attention.layer_norm_epsilon"),
-		Resample:     get[string](k, "vision.resampling"),
-	}
+	t, v := &keys{file: f, prefix: "paligemma."}, &keys{file: f, prefix: "paligemma.vision."}
+	c := readShared(t, v)
+	c.Family = Family(get[string](t, "family"))
+	c.ImageTokens = t.count("image_token_count")
+	c.QueryScale = math.Pow(max(0, t.number("attention.scale")), -2) // infinite, and so refused, for a scale of 0 or less
+	c.AttnSoftcap, c.FinalSoftcap = t.number("attn_logit_softcapping"), t.number("final_logit_softcapping")
 	if f.Has(locseg.WidthKey) {
-		c.MaskWidth = k.count("mask.embedding_length")
+		c.MaskWidth = t.count("mask.embedding_length")
 	}
-	k.triple("vision.image_mean", &c.ImageMean)
-	k.triple("vision.image_std", &c.ImageStd)
-	if k.err == nil {
-		k.err = c.check()
+	if err := cmp.Or(t.err, v.err); err != nil {
+		return c, err
 	}
-	return c, k.err
+	return c, c.check()
 }
 
-// keys reads the keys of a file. Its error is sticky.
+// readShared reads what both forms of a model have, under prefixes of their
+// own: of the text half in t, of the tower in v.
+func readShared(t, v *keys) Config {
+	c := Config{
+		Dims: Dims{
+			Vocab:        t.count("vocab_size"),
+			Width:        t.count("embedding_length"),
+			Layers:       t.count("block_count"),
+			MLP:          t.count("feed_forward_length"),
+			Heads:        t.count("attention.head_count"),
+			KVHeads:      t.count("attention.head_count_kv"),
+			HeadDim:      t.count("attention.key_length"),
+			VisionWidth:  v.count("embedding_length"),
+			VisionLayers: v.count("block_count"),
+			VisionMLP:    v.count("feed_forward_length"),
+			VisionHeads:  v.count("attention.head_count"),
+			Patch:        v.count("patch_size"),
+		},
+		Context:   t.count("context_length"),
+		RMSEps:    t.number("attention.layer_norm_rms_epsilon"),
+		RopeBase:  t.number("rope.freq_base"),
+		VisionEps: v.number("attention.layer_norm_epsilon"),
+		Resample:  get[string](v, "resampling"),
+	}
+	v.triple("image_mean", &c.ImageMean)
+	v.triple("image_std", &c.ImageStd)
+	return c
+}
+
+// keys reads the keys of a file that start with a prefix. Its error is sticky.
 type keys struct {
-	file *gguf.File
-	err  error
+	file   *gguf.File
+	prefix string
+	err    error
 }
 
 func get[T gguf.Value](k *keys, key string) T {
-	v, err := gguf.Get[T](k.file, "paligemma."+key)
+	v, err := gguf.Get[T](k.file, k.prefix+key)
 	if k.err == nil {
 		k.err = err
 	}
@@ -76,7 +84,7 @@ func (k *keys) number(key string) float64 { return float64(get[float32](k, key))
 func (k *keys) triple(key string, out *[3]float32) {
 	values := get[[]float32](k, key)
 	if k.err == nil && len(values) != 3 {
-		k.err = fmt.Errorf("paligemma.%s has %d numbers, want 3", key, len(values))
+		k.err = fmt.Errorf("%s%s has %d numbers, want 3", k.prefix, key, len(values))
 	}
 	copy(out[:], values)
 }

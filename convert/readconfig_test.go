@@ -43,7 +43,7 @@ func TestReadConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	vocabulary := spm.Vocabulary{Pieces: []string{"<pad>"}, Scores: []float32{0}, Types: []int32{3}}
-	whole := metadata(smallConfig(), m, "name", vocabulary)
+	whole := metadata(smallConfig(), m, "name", tokenizerMetadata(vocabulary))
 	if _, err := ReadConfig(header(t, whole)); err != nil {
 		t.Fatal(err)
 	}

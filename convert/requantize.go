@@ -8,9 +8,16 @@ import (
 	"github.com/pgcli/paligemma/internal/locseg"
 )
 
-// planGGUF plans to change the types of a file that this package has written.
-// Names, shapes and values are already those of the output.
-func (j *job) planGGUF(g *ggufFile, src, dst string, types typing) error {
+// A converted checkpoint is one that this package has written. Names, shapes and
+// values are already those of the output.
+type converted interface {
+	checkpoint
+	config() (Config, error)
+	metadata(c Config, m mix) ([]KV, error) // of the output, but for its name
+}
+
+// planGGUF plans to change the types of a converted checkpoint.
+func (j *job) planGGUF(g converted, src, dst string, types typing) error {
 	o := j.options
 	switch {
 	case o.Split:
@@ -20,7 +27,7 @@ func (j *job) planGGUF(g *ggufFile, src, dst string, types typing) error {
 	case o.Tokenizer != "":
 		return fmt.Errorf("%s: has its tokenizer already, %s cannot replace it", src, o.Tokenizer)
 	}
-	c, err := ReadConfig(g.File)
+	c, err := g.config()
 	if err != nil {
 		return fmt.Errorf("%s: %w", src, err)
 	}
@@ -41,12 +48,14 @@ func (j *job) planGGUF(g *ggufFile, src, dst string, types typing) error {
 			return fmt.Errorf("%s: %s is %v, to become %v: %w", src, t.name, t.from.typ, t.typ, ErrQuantized)
 		}
 	}
-	keys, err := copyMetadata(g.File, c, types.text, o.Name)
+	keys, err := g.metadata(c, types.text)
 	if err != nil {
 		return fmt.Errorf("%s: %w", src, err)
 	}
-	if !g.Has(locseg.WidthKey) {
-		keys = append(keys, maskMetadata(c)...)
+	for i, k := range keys {
+		if k.Key == "general.name" && o.Name != "" {
+			keys[i].Value = o.Name
+		}
 	}
 	j.plan = &Plan{
 		Source: src, Format: GGUF, Config: c,
@@ -55,23 +64,35 @@ func (j *job) planGGUF(g *ggufFile, src, dst string, types typing) error {
 	return nil
 }
 
-// copyMetadata returns the entries of a file, with what a requantization changes.
-func copyMetadata(f *gguf.File, c Config, m mix, name string) ([]KV, error) {
+// config is ReadConfig, which fails for half a model.
+func (g *ggufFile) config() (Config, error) {
+	switch arch, err := gguf.Get[string](g.File, "general.architecture"); {
+	case err != nil:
+		return Config{}, err
+	case arch == "clip" || arch == string(Gemma) || arch == string(Gemma2):
+		return Config{}, fmt.Errorf("general.architecture is %q: %w", arch, ErrHalf)
+	}
+	return ReadConfig(g.File)
+}
+
+// metadata returns the entries of a file, with what a requantization changes.
+func (g *ggufFile) metadata(c Config, m mix) ([]KV, error) {
 	var list []KV
-	for _, k := range f.Keys() {
-		value, err := f.Value(k.Name)
+	for _, k := range g.Keys() {
+		value, err := g.Value(k.Name)
 		if err != nil {
 			return nil, err
 		}
 		switch {
 		case k.Name == "general.file_type":
 			value = m.code
-		case k.Name == "general.name" && name != "":
-			value = name
 		case k.Name == "paligemma.vision.resampling":
 			value = c.Resample
 		}
 		list = append(list, KV{k.Name, value})
+	}
+	if !g.Has(locseg.WidthKey) {
+		list = append(list, maskMetadata(c)...)
 	}
 	return list, nil
 }

@@ -97,8 +97,10 @@ func quantizeCommand() *cli.Command {
 
 Examples:
   pgcli quantize model-bf16.gguf -o model-q4_k_m.gguf --type q4_k_m
-  pgcli quantize model-bf16.gguf -o small.gguf --type q4_0 --embedding-type q6_k`,
+  pgcli quantize model-bf16.gguf -o small.gguf --type q4_0 --embedding-type q6_k
+  pgcli quantize text.gguf --mmproj mmproj-text.gguf -o model.gguf --type q8_0   # one of two`,
 		Flags: slices.Concat(outputFlags("`type` of the language model"), []cli.Flag{
+			&cli.PathFlag{Name: "mmproj", Usage: "the tower's `file`, when FILE.gguf is the text half of llama.cpp's two"},
 			&cli.BoolFlag{Name: "allow-requantize", Usage: "accept a file that is quantized already, at a loss"},
 		}),
 		OnUsageError: wrongFlag,
@@ -107,7 +109,7 @@ Examples:
 				return usagef("%s is no .gguf file; a checkpoint is converted with pgcli convert", src)
 			}
 			o := outputOptions(c)
-			o.Requantize = c.Bool("allow-requantize")
+			o.Requantize, o.Projector = c.Bool("allow-requantize"), c.Path("mmproj")
 			return write(c, "FILE.gguf", o)
 		},
 	}
@@ -171,6 +173,8 @@ func withHint(err error) error {
 	switch {
 	case errors.Is(err, convert.ErrExists):
 		return fmt.Errorf("%w; --force replaces it", err)
+	case errors.Is(err, convert.ErrHalf):
+		return fmt.Errorf("%w; pgcli quantize TEXT.gguf --mmproj MMPROJ.gguf takes both", err)
 	case errors.Is(err, convert.ErrQuantized):
 		return fmt.Errorf("%w; --allow-requantize accepts it", err)
 	}

@@ -1,0 +1,135 @@
+package convert
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/pgcli/paligemma/gguf"
+)
+
+// A pair is a model in llama.cpp's two files, as Options.Split writes them.
+type pair struct {
+	text, projector *ggufFile
+	family          Family
+	name            string // of the text half
+}
+
+// openPair opens both files and checks that they are halves of one model. Models
+// of the same sizes differ by name alone: name is what the whole is to be
+// called, "" if it is what both halves must be called.
+func openPair(text, projector, name string) (_ *pair, err error) {
+	p := &pair{}
+	defer func() {
+		if err != nil {
+			p.Close()
+		}
+	}()
+	ck, err := openCheckpoint(text)
+	if err != nil {
+		return nil, err
+	}
+	var ok bool
+	if p.text, ok = ck.(*ggufFile); !ok {
+		ck.Close()
+		return nil, fmt.Errorf("%s: a projector goes with the text half of llama.cpp's two files, and this is %s", text, ck.format())
+	}
+	if p.projector, err = openGGUF(projector); err != nil {
+		return nil, fmt.Errorf("projector: %w", err)
+	}
+	arch, err := gguf.Get[string](p.text.File, "general.architecture")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", text, err)
+	}
+	p.family = Family(arch)
+	if p.family != Gemma && p.family != Gemma2 {
+		return nil, fmt.Errorf("%s: general.architecture is %.40q, want %q or %q beside a projector", text, arch, Gemma, Gemma2)
+	}
+	called, err := gguf.Get[string](p.text.File, "general.name")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", text, err)
+	}
+	for _, k := range []struct{ key, want string }{
+		{"general.architecture", "clip"},
+		{"clip.projector_type", projectorTypes[p.family]},
+		{"general.name", called},
+	} {
+		got, err := gguf.Get[string](p.projector.File, k.key)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", projector, err)
+		}
+		if got != k.want && (k.key != "general.name" || name == "") {
+			return nil, fmt.Errorf("%s: %s is %.80q, want %.80q: it does not belong to %s", projector, k.key, got, k.want, text)
+		}
+	}
+	p.name = called
+	for _, t := range p.projector.Tensors() {
+		if _, err := p.text.Tensor(t.Name); err == nil {
+			return nil, fmt.Errorf("tensor %s is in both %s and %s", t.Name, text, projector)
+		}
+	}
+	return p, nil
+}
+
+func (p *pair) format() Format  { return GGUF }
+func (p *pair) arrays() []array { return slices.Concat(p.text.list, p.projector.list) }
+func (p *pair) paths() []string { return []string{p.text.path, p.projector.path} }
+
+func (p *pair) open(name string) (io.ReadCloser, error) {
+	if _, err := p.text.Tensor(name); err == nil {
+		return p.text.open(name)
+	}
+	return p.projector.open(name)
+}
+
+func (p *pair) Close() error {
+	var errs []error
+	for _, g := range []*ggufFile{p.text, p.projector} {
+		if g != nil {
+			errs = append(errs, g.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// config reads both files. What llama.cpp has no key for is as it takes it to be.
+func (p *pair) config() (Config, error) {
+	t := &keys{file: p.text.File, prefix: string(p.family) + "."}
+	v := &keys{file: p.projector.File, prefix: "clip.vision."}
+	c := readShared(t, v)
+	c.Family = p.family
+	if p.family == Gemma2 {
+		c.AttnSoftcap, c.FinalSoftcap = t.number("attn_logit_softcapping"), t.number("final_logit_softcapping")
+	}
+	size, out := v.count("image_size"), v.count("projection_dim")
+	if err := cmp.Or(t.err, v.err); err != nil {
+		return c, err
+	}
+	switch {
+	case c.Patch < 1 || size%c.Patch != 0 || size > maxSize:
+		return c, fmt.Errorf("%s: image size %d in patches of %d", p.projector.path, size, c.Patch)
+	case out != c.Width:
+		return c, fmt.Errorf("%s: clip.vision.projection_dim is %d, but the embedding is %d wide: it does not belong to %s", p.projector.path, out, c.Width, p.text.path)
+	}
+	c.ImageTokens = (size / c.Patch) * (size / c.Patch)
+	c.QueryScale = llamaQueryScale(c.Dims)
+	return c, c.check()
+}
+
+// metadata returns the entries of the one-file form.
+func (p *pair) metadata(c Config, m mix) ([]KV, error) {
+	var tokenizer []KV
+	for _, k := range p.text.Keys() {
+		if strings.HasPrefix(k.Name, "tokenizer.") {
+			value, err := p.text.Value(k.Name)
+			if err != nil {
+				return nil, err
+			}
+			tokenizer = append(tokenizer, KV{k.Name, value})
+		}
+	}
+	return metadata(c, m, p.name, tokenizer), nil
+}
