@@ -71,6 +71,14 @@ plugins: ## ggml's loadable backends in build/plugins: CPU levels, CUDA, Vulkan,
 bench: toolchain ## what BENCHMARKS.md reports
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./bindings ./internal/...
 
+DIR     ?= build/convert
+VARIANT ?= paligemma2-3b-224
+TYPES   ?= bf16 q8_0 q4_k_m
+
+.PHONY: bench-convert
+bench-convert: $(BIN) ## conversions beside cp: TYPES of a VARIANT in DIR; the 3B needs 13 GB
+	$(PYTHON) scripts/convert_measure.py $(DIR) --variant $(VARIANT) --types $(TYPES)
+
 .PHONY: bench-full
 bench-full: ## the 3B at full size with random weights: needs 12 GB and half an hour
 	scripts/fullsize.sh build/full
@@ -97,6 +105,6 @@ clean: ## removes what was built
 
 .PHONY: help
 help: ## this list
-	@echo "make             builds $(BIN) for this machine's processor"
+	@echo "make               builds $(BIN) for this machine's processor"
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /make \1|/' | \
-		awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+		awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'

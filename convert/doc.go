@@ -11,9 +11,9 @@
 //	}
 //	fmt.Println(report.Bytes(), "bytes in", report.Elapsed)
 //
-// A GGUF file made before is requantized; one in llama.cpp's two files becomes
-// one file again. [MakePlan] says beforehand what Run would write, and [ReadConfig] afterwards
-// what a file says about its model.
+// A GGUF file made before is requantized; a model in llama.cpp's two files
+// becomes one file. [MakePlan] says beforehand what Run would write, and
+// [ReadConfig] afterwards what a file says about its model.
 //
 // # From checkpoint to file
 //

@@ -1,20 +1,22 @@
 """Measures conversions at full size.
 
-    go build -o bin/pgcli ./cmd/pgcli          # or make
+    make bench-convert                          # or, with bin/pgcli built:
     python scripts/convert_measure.py DIR [--variant paligemma2-3b-224] [--format huggingface] [--types bf16 q8_0 q4_k_m]
                                           [--llama .engines/linux-x64] [--runs 3]
 
-writes a synthetic checkpoint to DIR (once), then in turn copies as many bytes as
-it has with cp, and converts it to each type. The table has the best of the
-runs, the time relative to cp, and the peak of resident memory. Memory counts
-what the process holds itself: files are read and written, not mapped. With
---llama it also times llama.cpp's own quantizer on the text half, which needs
-the packages of requirements-convert.txt.
+writes a synthetic checkpoint to DIR (once), then in turn copies it with cp, and
+converts it to each type. The table has the best of the runs, the time relative
+to cp, and the peak of resident memory. Memory counts what the process holds
+itself: files are read and written, not mapped. With --llama it also times
+llama.cpp's own quantizer on the text half, which needs the packages of
+requirements-convert.txt.
 """
 
 import argparse
+import json
 import os
 import pathlib
+import shutil
 import subprocess
 import time
 
@@ -32,16 +34,41 @@ def run(command):
 
 
 def copy(source, target):
-    """cp of a whole checkpoint, synced as pgcli syncs what it writes."""
+    """cp of a whole checkpoint, synced as pgcli syncs what it writes: seconds and peak memory in MiB."""
     start = time.monotonic()
-    subprocess.run(["cp", "-r", source, target], check=True)
+    _, memory = run(["cp", "-r", source, target])
     for path in target.rglob("*") if target.is_dir() else [target]:
         if path.is_file():
             with open(path, "rb") as f:
                 os.fsync(f.fileno())
     seconds = time.monotonic() - start
     subprocess.run(["rm", "-r", target], check=True)
-    return seconds
+    return seconds, memory
+
+
+def reserve(dir, need, what):
+    """Stops if dir's disk has not as many bytes free as what will take, and a twentieth more."""
+    need += need // 20
+    free = shutil.disk_usage(dir).free
+    if free < need:
+        raise SystemExit(f"{dir}: {free / 1e6:,.0f} MB are free, {what} takes {need / 1e6:,.0f} MB")
+
+
+def synthesize(args, source):
+    """Writes the checkpoint under another name, and renames it when it is complete."""
+    part = source.with_suffix(".part")
+    command = ["go", "run", "./scripts/synthetic", "-variant", args.variant, "-format", args.format]
+    size = subprocess.run(command + ["-size"], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+    reserve(source.parent, 2 * int(size), f"{args.variant} and its copy")
+    run(command + ["-o", part])
+    part.rename(source)
+
+
+def output_bytes(checkpoint, out, kind):
+    """Bytes of tensors that a conversion would write."""
+    command = ["bin/pgcli", "convert", "--dry-run", "--json", "--type", kind, "-o", out, checkpoint]
+    plan = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+    return sum(o["bytes"] for o in plan["outputs"])
 
 
 def main():
@@ -54,16 +81,17 @@ def main():
     parser.add_argument("--llama", type=pathlib.Path)
     args = parser.parse_args()
 
+    args.dir.mkdir(parents=True, exist_ok=True)
     source = args.dir.resolve() / f"{args.variant}-{args.format}"
     if not source.exists():
-        part = source.with_suffix(".part")
-        run(["go", "run", "./scripts/synthetic", "-variant", args.variant, "-format", args.format, "-o", part])
-        part.rename(source)
+        synthesize(args, source)
     checkpoint = source / "model.npz" if args.format == "big_vision" else source
     out = source.with_suffix(".gguf")
+    largest = max(output_bytes(checkpoint, out, kind) for kind in args.types + ["bf16"])  # the copy has bf16
+    reserve(args.dir, largest * (3 if args.llama else 1), "a copy or conversion of it")
     best = {}
     for _ in range(args.runs):
-        note(best, "cp", copy(source, source.with_suffix(".copy")), 0)
+        note(best, "cp", *copy(source, source.with_suffix(".copy")))
         for kind in args.types:
             note(best, kind, *run(["bin/pgcli", "convert", "--force", "--type", kind, "-o", out, checkpoint]))
             out.unlink()

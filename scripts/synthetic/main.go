@@ -32,6 +32,7 @@ func run() error {
 	format := flag.String("format", "huggingface", "huggingface, big_vision or gguf")
 	typ := flag.String("type", "bf16", "f32, f16 or bf16")
 	out := flag.String("o", "", "folder to write to")
+	size := flag.Bool("size", false, "print how many bytes the weights take, and write nothing")
 	flag.Uint64Var(&c.Seed, "seed", 1, "another seed gives other weights")
 	flag.IntVar(&c.Shards, "shards", 0, "number of safetensors files; 0 for one without an index")
 	flag.BoolVar(&c.New, "new", false, "tensor names as since transformers 4.52")
@@ -41,9 +42,9 @@ func run() error {
 
 	var err error
 	switch {
-	case *out == "" || flag.NArg() > 0 || (*variant == "") == (*dims == ""):
+	case *out == "" && !*size || flag.NArg() > 0 || (*variant == "") == (*dims == ""):
 		flag.Usage()
-		return fmt.Errorf("want -o, and either -variant or -dims")
+		return fmt.Errorf("want -o or -size, and either -variant or -dims")
 	case *variant != "":
 		c.Dims, err = findVariant(*variant)
 	default:
@@ -56,6 +57,10 @@ func run() error {
 	}
 	if c.Type, err = gguf.ParseType(*typ); err != nil {
 		return err
+	}
+	if *size {
+		fmt.Println(c.Dims.Parameters() * int64(c.Type.BlockBytes()))
+		return nil
 	}
 	c.Format = convert.Format(*format)
 	if err := os.MkdirAll(*out, 0o777); err != nil {
