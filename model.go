@@ -216,10 +216,14 @@ func specs(f *gguf.File) ([]nn.Spec, error) {
 		if !typ.Known() {
 			return nil, fmt.Errorf("tensor %s is of type %v, which cannot be computed with", t.Name, t.Type)
 		}
+		shape := t.Shape
+		if t.Name == "v.patch_embd.weight" && len(shape) == 4 && shape[0] == shape[1] && shape[2] == 3 {
+			shape = []int{shape[0] * shape[1] * 3, shape[3]} // a convolution whose stride is its size
+		}
 		list = append(list, nn.Spec{
 			Copied: func() { f.Forget(t) },
-			Name:   t.Name, Type: typ, Shape: t.Shape, Offset: int(t.Offset),
-			Product: len(t.Shape) == 2 && t.Name != "token_embd.weight" && t.Name != "v.position_embd.weight",
+			Name:   t.Name, Type: typ, Shape: shape, Offset: int(t.Offset),
+			Product: len(shape) == 2 && t.Name != "token_embd.weight" && t.Name != "v.position_embd.weight",
 		})
 	}
 	return list, nil

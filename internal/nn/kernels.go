@@ -173,3 +173,12 @@ func (g *Graph) kernelRoPE(a, pos Tensor, base float32) Tensor {
 			Out: kernels.Places{To: dst.address(), Row: e * h, Channel: 1, Size: n}, Level: g.backend.level}
 	}, a, pos)
 }
+
+// kernelPatches is Patches, of which it has checked the operand.
+func (g *Graph) kernelPatches(image Tensor, p int) Tensor {
+	w, h, c := image.ne[0], image.ne[1], image.ne[2]
+	size, n := p*p*c, w/p*(h/p)
+	return g.kernel("patches", [4]int{size, n, 1, 1}, func(dst Tensor) kernels.Op {
+		return &kernels.Unfold{W: w, H: h, Channels: c, Side: p, Image: image.address(), Out: dst.address(), Step: size}
+	}, image)
+}

@@ -133,6 +133,8 @@ func (g *Graph) Patches(image Tensor, p int) Tensor {
 		return g.fail("patches", "%v in squares of side %d, want [w h c] in whole squares", image, p)
 	case !image.Contiguous() || image.Bytes() > maxAxis:
 		return g.fail("patches", "%v (contiguous: %t): want a contiguous image of up to %d bytes", image, image.Contiguous(), maxAxis)
+	case g.backend.pool != nil:
+		return g.kernelPatches(image, p)
 	case !g.begin("patches"): // room for the kernel below, of which ggml reads only the shape
 		return Tensor{}
 	}

@@ -57,7 +57,7 @@ func New(w nn.Weights, c Config) *Encoder {
 	p, v := c.PatchSize, w.Sub("v", -1)
 	e := &Encoder{
 		Config:    c,
-		Patch:     nn.Linear{W: v.Get("patch_embd.weight", p, p, 3, c.Width), B: v.Get("patch_embd.bias", c.Width)},
+		Patch:     v.Linear("patch_embd", p*p*3, c.Width, true),
 		Position:  v.Get("position_embd.weight", c.Width, c.Tokens()),
 		Norm:      v.LayerNorm("post_ln", c.Width, c.Eps),
 		Projector: w.Linear("mm.input_projection", c.Width, c.Out, true),
@@ -79,7 +79,7 @@ func New(w nn.Weights, c Config) *Encoder {
 func (e *Encoder) Forward(g *nn.Graph, pixels nn.Tensor) nn.Tensor {
 	v := g.Scope("v", -1)
 	patches := g.Patches(pixels, e.PatchSize) // [p*p*3, n]
-	x := v.Tap("patch_embd", e.patch(g).Forward(g, patches))
+	x := v.Tap("patch_embd", e.Patch.Forward(g, patches))
 	x = v.Tap("embd", g.Add(x, e.Position)) // [d, n]  eq. 1
 	for i, b := range e.Blocks {
 		g := v.Scope("blk", i)
@@ -88,11 +88,6 @@ func (e *Encoder) Forward(g *nn.Graph, pixels nn.Tensor) nn.Tensor {
 	}
 	x = v.Tap("post_ln", e.Norm.Forward(g, x)) // eq. 4
 	return g.Tap("mm.out", e.Projector.Forward(g, x))
-}
-
-// patch views the convolution's kernel as a matrix: its stride is its size.
-func (e *Encoder) patch(g *nn.Graph) nn.Linear {
-	return nn.Linear{W: g.Reshape(e.Patch.W, e.PatchSize*e.PatchSize*3, e.Width), B: e.Patch.B}
 }
 
 // Attention is full multi-head attention, with biases.
