@@ -176,22 +176,3 @@ func TestThreadsDoNotMatter(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkPrepare(b *testing.B) {
-	rgb := pattern("noise", 4000, 3000)
-	nrgba := image.NewNRGBA(rgb.Bounds())
-	draw.Draw(nrgba, nrgba.Rect, rgb, image.Point{}, draw.Src)
-	ycbcr := image.NewYCbCr(rgb.Bounds(), image.YCbCrSubsampleRatio420)
-	for name, img := range map[string]image.Image{"RGB": rgb, "NRGBA": nrgba, "YCbCr": ycbcr} {
-		for _, f := range []Filter{Bicubic, Bilinear} {
-			b.Run(fmt.Sprintf("%s/filter=%d", name, f), func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					if _, err := Prepare(img, Options{Size: 224, Filter: f}); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-	}
-}
