@@ -99,11 +99,11 @@ func Draw(img image.Image, objects []Object, style Style) (*image.RGBA, error) {
 		if m.Mask != nil { // nothing but labels leaves the box
 			within, outlines := dst.SubImage(m.Mask.Rect).(draw.Image), contours(m.Mask)
 			if s.line > 1 {
-				stroke(within, outlines, 1.8*float32(s.line), shade)
+				stroke(within, outlines, shadeWidth*float32(s.line), shade)
 			}
 			stroke(within, outlines, float32(s.line), m.color)
 		}
-		frame(dst, m.Box, s.line, m.color)
+		s.frame(dst, m.Box, m.color)
 	}
 	for _, m := range marks {
 		m.chip.draw(dst)
@@ -147,13 +147,25 @@ func tint(dst *image.RGBA, mask *image.Alpha, c color.RGBA) {
 	}
 }
 
-// shade is beside lines, to set them off from a picture of their own colour.
+// shade is beside lines, to set them off from a picture of their own colour. A
+// line of one pixel has none.
 var shade = color.RGBA{A: 0x50}
 
-// frame draws a box's outline, inside of it, and a thin shade within.
-func frame(dst draw.Image, box image.Rectangle, line int, c color.RGBA) {
-	ring := func(r image.Rectangle, width int, c color.Color) image.Rectangle {
-		inner := r.Inset(width)
+// shadeWidth is how wide an outline with the shade on both sides is, in lines.
+const shadeWidth = 1.8
+
+// shaded is the rectangle within a box's line that a shade runs along, and how
+// wide that is; empty if there is none.
+func (s sheet) shaded(box image.Rectangle) (image.Rectangle, int) {
+	if s.line == 1 {
+		return image.Rectangle{}, 0
+	}
+	return box.Inset(s.line), (s.line + 2) / 4
+}
+
+// frame draws a box's outline, inside of it, and the shade within.
+func (s sheet) frame(dst draw.Image, box image.Rectangle, c color.RGBA) {
+	ring := func(r image.Rectangle, width int, c color.Color) {
 		for _, side := range []image.Rectangle{
 			image.Rect(r.Min.X, r.Min.Y, r.Max.X, min(r.Min.Y+width, r.Max.Y)),
 			image.Rect(r.Min.X, max(r.Max.Y-width, r.Min.Y), r.Max.X, r.Max.Y),
@@ -162,9 +174,9 @@ func frame(dst draw.Image, box image.Rectangle, line int, c color.RGBA) {
 		} {
 			draw.Draw(dst, side, image.NewUniform(c), image.Point{}, draw.Over)
 		}
-		return inner
 	}
-	if inner := ring(box, line, c); !inner.Empty() && line > 1 {
-		ring(inner, (line+2)/4, shade)
+	ring(box, s.line, c)
+	if inner, width := s.shaded(box); !inner.Empty() {
+		ring(inner, width, shade)
 	}
 }

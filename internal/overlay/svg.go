@@ -19,7 +19,7 @@ import (
 // SVG writes objects as an SVG of a picture's size in pixels. href is the
 // picture, such as DataURI returns; "" leaves it out, for an overlay of its own.
 // Each object is a group of class "object" with parts of the classes mask, box
-// and label.
+// and label, and of class shade beside their lines.
 func SVG(w io.Writer, size image.Point, objects []Object, style Style, href string) error {
 	s := newSheet(size)
 	marks, err := s.layout(objects, style)
@@ -61,17 +61,18 @@ type (
 	svgObject struct {
 		Class string    `xml:"class,attr"`
 		Title string    `xml:"title"`
-		Mask  *svgPath  `xml:"path"`
-		Box   *svgRect  `xml:"rect"`
+		Paths []svgPath `xml:"path"`
+		Rects []svgRect `xml:"rect"`
 		Label *svgLabel `xml:"g"`
 	}
 	svgPath struct {
 		Class    string  `xml:"class,attr"`
 		Fill     string  `xml:"fill,attr"`
-		Opacity  float64 `xml:"fill-opacity,attr"`
-		FillRule string  `xml:"fill-rule,attr"`
+		Opacity  float64 `xml:"fill-opacity,attr,omitempty"`
+		FillRule string  `xml:"fill-rule,attr,omitempty"`
 		Stroke   string  `xml:"stroke,attr"`
-		Width    int     `xml:"stroke-width,attr"`
+		Faint    float64 `xml:"stroke-opacity,attr,omitempty"` // 0 stands for 1
+		Width    float64 `xml:"stroke-width,attr"`
 		Join     string  `xml:"stroke-linejoin,attr"`
 		D        string  `xml:"d,attr"`
 	}
@@ -84,6 +85,7 @@ type (
 		Round  float64 `xml:"rx,attr,omitempty"`
 		Fill   string  `xml:"fill,attr"`
 		Stroke string  `xml:"stroke,attr,omitempty"`
+		Faint  float64 `xml:"stroke-opacity,attr,omitempty"`
 		Line   int     `xml:"stroke-width,attr,omitempty"`
 	}
 	svgLabel struct {
@@ -106,19 +108,31 @@ type (
 
 func (s sheet) svg(m mark) svgObject {
 	g := svgObject{Class: "object", Title: withScore(printable(m.Label), m.Score)}
+	faint := math.Round(float64(shade.A)/0xff*1000) / 1000
 	if d := path(contours(m.Mask)); d != "" {
-		g.Mask = &svgPath{"mask", hex(m.color), maskOpacity, "evenodd", hex(m.color), s.line, "round", d}
+		line := float64(s.line)
+		if s.line > 1 { // under the outline, which covers its middle
+			g.Paths = append(g.Paths, svgPath{Class: "shade", Fill: "none", Stroke: hex(shade), Faint: faint, Width: shadeWidth * line, Join: "round", D: d})
+		}
+		g.Paths = append(g.Paths, svgPath{"mask", hex(m.color), maskOpacity, "evenodd", hex(m.color), 0, line, "round", d})
 	}
-	if b := m.Box; !b.Empty() {
-		line := min(s.line, b.Dx(), b.Dy()) // lies half inside, half outside of a rect
-		at := float64(line) / 2
-		g.Box = &svgRect{"box", float64(b.Min.X) + at, float64(b.Min.Y) + at, b.Dx() - line, b.Dy() - line, 0, "none", hex(m.color), line}
+	// ring is a line inside of a rectangle; SVG has it half inside, half outside.
+	ring := func(class string, r image.Rectangle, width int, c color.RGBA, opacity float64) {
+		if r.Empty() {
+			return
+		}
+		width = min(width, r.Dx(), r.Dy())
+		at := float64(width) / 2
+		g.Rects = append(g.Rects, svgRect{class, float64(r.Min.X) + at, float64(r.Min.Y) + at, r.Dx() - width, r.Dy() - width, 0, "none", hex(c), opacity, width})
 	}
+	ring("box", m.Box, s.line, m.color, 0)
+	inner, width := s.shaded(m.Box)
+	ring("shade", inner, width, shade, faint)
 	if c := m.chip; !c.box.Empty() {
 		round := math.Round(c.em * rounding)
 		dot := c.dot()
 		g.Label = &svgLabel{"label",
-			svgRect{"", float64(c.box.Min.X), float64(c.box.Min.Y), c.box.Dx(), c.box.Dy(), round, hex(c.color), "", 0},
+			svgRect{"", float64(c.box.Min.X), float64(c.box.Min.Y), c.box.Dx(), c.box.Dy(), round, hex(c.color), "", 0, 0},
 			svgText{dot.X.Round(), dot.Y.Round(), hex(ink(c.color)), "Go, system-ui, sans-serif", 500, math.Round(c.em*10) / 10,
 				font.MeasureString(c.face, c.text).Round(), "spacingAndGlyphs", c.text}}
 	}

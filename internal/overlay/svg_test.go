@@ -89,6 +89,37 @@ func TestSVG(t *testing.T) {
 	}
 }
 
+// TestSVGShade checks the shades of a picture so large that lines have them,
+// against those that Draw draws.
+func TestSVGShade(t *testing.T) {
+	size, box := image.Pt(1000, 700), image.Rect(200, 100, 500, 400)
+	o := Object{Label: "cat", Box: box, Mask: disc(box)}
+	var shades []element
+	for _, e := range svg(t, size, "", o).Elements[0].Elements {
+		if e.attr("class") == "shade" {
+			if e.attr("stroke") != "#000000" || e.attr("stroke-opacity") != "0.314" || e.attr("fill") != "none" {
+				t.Errorf("shade is %v", e.Attrs)
+			}
+			shades = append(shades, e)
+		}
+	}
+	if len(shades) != 2 {
+		t.Fatalf("%d shades, want that of the mask and of the box", len(shades))
+	}
+	if m := shades[0]; m.attr("d") != path(contours(o.Mask)) || m.attr("stroke-width") != "5.4" {
+		t.Errorf("shade of the mask is %s wide, want 1.8 times a line of 3", m.attr("stroke-width"))
+	}
+	if r := shades[1]; r.attr("x") != "203.5" || r.attr("y") != "103.5" || r.attr("width") != "293" || r.attr("height") != "293" || r.attr("stroke-width") != "1" {
+		t.Errorf("shade of the box is %v", r.Attrs)
+	}
+	out, plain := draws(t, canvas(size.X, size.Y), o), canvas(1, 1).RGBAAt(0, 0)
+	for x, want := range map[int]color.RGBA{202: colors[0], 203: {68, 75, 82, 255}, 204: plain} { // 0.686 of the canvas
+		if got := out.RGBAAt(x, 120); got != want {
+			t.Errorf("pixel %d beside the box's edge is %v, want %v", x-box.Min.X, got, want)
+		}
+	}
+}
+
 // TestSVGEscapes writes labels that would end an element, or are not allowed in
 // XML at all.
 func TestSVGEscapes(t *testing.T) {
@@ -105,7 +136,7 @@ func TestSVGEscapes(t *testing.T) {
 		if title := g.Elements[0].Text; title != want {
 			t.Errorf("title of %q is %q, want %q", label, title, want)
 		}
-		if text := g.Elements[2].Elements[1].Text; text != want {
+		if text := g.Elements[3].Elements[1].Text; text != want {
 			t.Errorf("text of %q is %q, want %q", label, text, want)
 		}
 	}
