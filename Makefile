@@ -47,6 +47,10 @@ test-arm64: toolchain ## kernels for arm64, emulated: needs g++-aarch64-linux-gn
 	for cpu in max neoverse-n1 cortex-a72; do \
 		(cd kernels && qemu-aarch64 -L /usr/aarch64-linux-gnu -cpu $$cpu ../build/kernels-arm64.test -test.timeout 60m) || exit 1; done
 
+.PHONY: test-vulkan
+test-vulkan: toolchain ## operations and the embedded model on a Vulkan device: needs Mesa's lavapipe
+	scripts/vulkan.sh
+
 .PHONY: lint
 lint: toolchain ## gofmt, go vet, staticcheck, generated files up to date
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "make: gofmt would change these files" >&2; exit 1; }
