@@ -80,6 +80,7 @@ PG_DOT static inline vf ibfloat(const uint16_t *p) {
 #include "product_tile.h"
 
 #define ROW_BYTES(u, s) _mm256_dpbusd_epi32(_mm256_setzero_si256(), u, s)
+#define ROW_512
 #include "rows_tile.h"
 #include "round_tile.h"
 

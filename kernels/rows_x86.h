@@ -2,7 +2,8 @@
 //
 //	ROW_BYTES(u, s)   8 sums of 4 products of unsigned and signed bytes
 //
-// whose pairs of products are below 2^15. rows_tile.h says what there is to be.
+// whose pairs of products are below 2^15, and ROW_512 if there are vectors of
+// 512 bits. rows_tile.h says what there is to be.
 
 typedef __m256 vr;
 
@@ -32,30 +33,63 @@ PG_DOT static inline __m256i row_nibbles(const uint8_t *p) {
 
 PG_DOT static inline __m256i row_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 
+#ifdef ROW_512
+// row_q6_k adds 256 columns to y, 64 at a time. The products of quants less 32
+// are added in pairs, in 16 bits, and then multiplied by their scales, one for
+// each quarter of a vector.
+PG_DOT static inline vr row_q6_k(const uint8_t *p, const uint8_t *act, vr y) {
+	const __m512i to_bit4 = _mm512_inserti64x4(_mm512_set1_epi16(4), _mm256_set1_epi16(2), 1);
+	const __m512i from_bit4 = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi16(2), 1);
+	const __m512i quarters = _mm512_inserti64x4(
+		_mm512_castsi256_si512(_mm256_set_m128i(_mm_set1_epi16(1), _mm_setzero_si128())),
+		_mm256_set_m128i(_mm_set1_epi16(3), _mm_set1_epi16(2)), 1);
+	__m512i scales = _mm512_castsi256_si512(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(p + 192))));
+	__m512 sums = _mm512_setzero_ps();
+	UNROLL for (int b = 0; b < 8; b += 2, act += 2 * ROW_UNIT) {
+		__m512i low = _mm512_loadu_si512(p + b / 4 * 64);
+		__m512i high = _mm512_broadcast_i64x4(row_load(p + 128 + b / 4 * 32));
+		__m512i x = _mm512_inserti64x4(_mm512_castsi256_si512(row_load(act)), row_load(act + ROW_UNIT), 1);
+		low = _mm512_and_si512(b % 4 ? _mm512_srli_epi16(low, 4) : low, _mm512_set1_epi8(15));
+		high = b % 4 ? _mm512_srlv_epi16(high, from_bit4) : _mm512_sllv_epi16(high, to_bit4);
+		__m512i w = _mm512_ternarylogic_epi32(low, high, _mm512_set1_epi8(0x30), 0xf8); // low | high & 0x30
+		__m512i pairs = _mm512_sub_epi16(_mm512_maddubs_epi16(w, x), _mm512_maddubs_epi16(_mm512_set1_epi8(32), x));
+		__m512i scale = _mm512_permutexvar_epi16(_mm512_add_epi16(quarters, _mm512_set1_epi16((int16_t)(2 * b))), scales);
+		__m512 d = _mm512_mask_mov_ps(_mm512_set1_ps(row_d(act)), 0xff00, _mm512_set1_ps(row_d(act + ROW_UNIT)));
+		sums = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_madd_epi16(pairs, scale)), d, sums);
+	}
+	vr sum = _mm256_add_ps(_mm512_castps512_ps256(sums), _mm512_extractf32x8_ps(sums, 1));
+	return _mm256_fmadd_ps(sum, row_set((const uint16_t *)(p + 208)), y);
+}
+#else
+// row_q6_k adds 256 columns to y. The products of quants less 32 are added in
+// pairs, in 16 bits, and then multiplied by the scales, of which the upper half
+// of a vector has the odd.
+PG_DOT static inline vr row_q6_k(const uint8_t *p, const uint8_t *act, vr y) {
+	const __m128i halves = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+	__m256i scales = _mm256_cvtepi8_epi16(_mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 192)), halves));
+	__m256 sums = _mm256_setzero_ps();
+	UNROLL for (int b = 0; b < 8; b++, act += ROW_UNIT) {
+		__m256i low = row_load(p + b / 4 * 64 + b % 2 * 32), high = row_load(p + 128 + b / 4 * 32), x = row_load(act);
+		low = _mm256_and_si256(_mm256_srli_epi16(low, b % 4 / 2 * 4), _mm256_set1_epi8(15));
+		high = b % 4 < 3 ? _mm256_slli_epi16(high, 4 - b % 4 * 2) : _mm256_srli_epi16(high, 2);
+		__m256i w = _mm256_or_si256(low, _mm256_and_si256(high, _mm256_set1_epi8(0x30)));
+		__m256i pairs = _mm256_sub_epi16(_mm256_maddubs_epi16(w, x), _mm256_maddubs_epi16(_mm256_set1_epi8(32), x));
+		__m256i scale = _mm256_shuffle_epi8(scales, _mm256_set1_epi16((int16_t)(0x0100 + 0x0202 * b)));
+		__m256 sum = _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, scale));
+		sums = _mm256_fmadd_ps(sum, _mm256_set1_ps(row_d(act)), sums);
+	}
+	return _mm256_fmadd_ps(sums, row_set((const uint16_t *)(p + 208)), y);
+}
+#endif
+
 PG_DOT static inline vr row_block(const int type, const uint8_t *p, const uint8_t *act, vr y) {
 	const uint16_t *half = (const uint16_t *)p;
 	if (type == PG_Q8_0 || type == PG_Q4_0) {
 		__m256i w = type == PG_Q8_0 ? row_load(p + 2) : _mm256_sub_epi8(row_nibbles(p + 2), _mm256_set1_epi8(8));
 		return _mm256_fmadd_ps(row_dot(w, row_load(act)), _mm256_mul_ps(row_set(half), _mm256_set1_ps(row_d(act))), y);
 	}
-	if (type == PG_Q6_K) {
-		// The products of quants less 32 are added in pairs, in 16 bits, and then
-		// multiplied by the scales, of which the upper half of a vector has the odd.
-		const __m128i halves = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
-		__m256i scales = _mm256_cvtepi8_epi16(_mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 192)), halves));
-		__m256 sums = _mm256_setzero_ps();
-		UNROLL for (int b = 0; b < 8; b++, act += ROW_UNIT) {
-			__m256i low = row_load(p + b / 4 * 64 + b % 2 * 32), high = row_load(p + 128 + b / 4 * 32), x = row_load(act);
-			low = _mm256_and_si256(_mm256_srli_epi16(low, b % 4 / 2 * 4), _mm256_set1_epi8(15));
-			high = b % 4 < 3 ? _mm256_slli_epi16(high, 4 - b % 4 * 2) : _mm256_srli_epi16(high, 2);
-			__m256i w = _mm256_or_si256(low, _mm256_and_si256(high, _mm256_set1_epi8(0x30)));
-			__m256i pairs = _mm256_sub_epi16(_mm256_maddubs_epi16(w, x), _mm256_maddubs_epi16(_mm256_set1_epi8(32), x));
-			__m256i scale = _mm256_shuffle_epi8(scales, _mm256_set1_epi16((int16_t)(0x0100 + 0x0202 * b)));
-			__m256 sum = _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, scale));
-			sums = _mm256_fmadd_ps(sum, _mm256_set1_ps(row_d(act)), sums);
-		}
-		return _mm256_fmadd_ps(sums, row_set(half + 104), y);
-	}
+	if (type == PG_Q6_K)
+		return row_q6_k(p, act, y);
 	// Q4_K
 	__m256 d = row_set(half);
 	float least = _mm256_cvtss_f32(row_set(half + 1)), mins = 0;
