@@ -58,26 +58,9 @@ PG_DOT static inline vi istart(const float *start, const pg_format *f) {
 		} \
 	}
 
-#include "product_tile.h"
-
 #define ROW_BYTES(u, s) _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), iwords(1))
-#include "rows_tile.h"
-#include "round_tile.h"
 
-static int form(const pg_format *f, int precise) {
-	if (f->planes < 0)
-		return PG_FLOAT;
-	return precise ? PG_INT16 : STREAM_FORM(f->planes);
-}
-
-const pg_level pg_avx2 = {
-	.columns = {4, 6, 6},
-	.form = form,
-	.quantize = quantize,
-	.unpack = unpack,
-	.tile = {tile, tile, float_tile},
-	.stream = {stream, stream, float_stream},
-	.finish = finish,
-	.rows = rows,
-};
+#define PG_LEVEL pg_avx2
+#define PG_COLUMNS {4, 6, 6}
+#include "level_tile.h"
 #endif

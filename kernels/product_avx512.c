@@ -77,25 +77,10 @@ PG_DOT static inline vf ibfloat(const uint16_t *p) {
 	return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
 }
 
-#include "product_tile.h"
-
 #define ROW_BYTES(u, s) _mm256_dpbusd_epi32(_mm256_setzero_si256(), u, s)
 #define ROW_512
-#include "rows_tile.h"
-#include "round_tile.h"
 
-static int form(const pg_format *f, int precise) {
-	return f->planes < 0 ? PG_FLOAT : precise ? PG_INT16 : PG_INT8;
-}
-
-const pg_level pg_avx512_vnni = {
-	.columns = {6, 6, 12},
-	.form = form,
-	.quantize = quantize,
-	.unpack = unpack,
-	.tile = {tile, tile, float_tile},
-	.stream = {stream, stream, float_stream},
-	.finish = finish,
-	.rows = rows,
-};
+#define PG_LEVEL pg_avx512_vnni
+#define PG_COLUMNS {6, 6, 12}
+#include "level_tile.h"
 #endif

@@ -29,24 +29,9 @@ PG_DOT static inline vi istart(const float *start, const pg_format *f) {
 		} \
 	}
 
-#include "product_tile.h"
-
 #define ROW_BYTES(u, s) _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), u, s)
-#include "rows_tile.h"
-#include "round_tile.h"
 
-static int form(const pg_format *f, int precise) {
-	return f->planes < 0 ? PG_FLOAT : precise ? PG_INT16 : PG_INT8;
-}
-
-const pg_level pg_avx_vnni = {
-	.columns = {6, 6, 6},
-	.form = form,
-	.quantize = quantize,
-	.unpack = unpack,
-	.tile = {tile, tile, float_tile},
-	.stream = {stream, stream, float_stream},
-	.finish = finish,
-	.rows = rows,
-};
+#define PG_LEVEL pg_avx_vnni
+#define PG_COLUMNS {6, 6, 6}
+#include "level_tile.h"
 #endif

@@ -27,7 +27,9 @@ PG_DOT static inline void pairs(const int columns, const uint8_t *w, const uint8
 	} \
 	DOTS8
 
-#include "product_tile.h"
+#define PG_LEVEL pg_neon_i8mm
+#define PG_COLUMNS {6, 6, 10}
+#include "level_tile.h"
 
 PG_DOT static inline void pairs(const int columns, const uint8_t *w, const uint8_t *act, const int v, const int g0,
                                 const int groups, vi s[2][PG_MAX_COLUMNS]) {
@@ -58,22 +60,4 @@ PG_DOT static inline void pairs(const int columns, const uint8_t *w, const uint8
 		}
 	}
 }
-
-#include "round_neon.h"
-#include "rows_tile.h"
-
-static int form(const pg_format *f, int precise) {
-	return f->planes < 0 ? PG_FLOAT : precise ? PG_INT16 : PG_INT8;
-}
-
-const pg_level pg_neon_i8mm = {
-	.columns = {6, 6, 10},
-	.form = form,
-	.quantize = quantize,
-	.unpack = unpack,
-	.tile = {tile, tile, float_tile},
-	.stream = {stream, stream, float_stream},
-	.finish = finish,
-	.rows = rows,
-};
 #endif

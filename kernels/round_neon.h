@@ -1,4 +1,4 @@
-// Rounding of activations for NEON, after product_tile.h.
+// Rounding of activations for NEON.
 
 // place is where value i of column c lies in the integers of a record.
 PG_DOT static inline int place(int c, int i, int columns) {
@@ -57,19 +57,4 @@ PG_DOT static inline void round_columns(const int form, int wide, const float *x
 	for (int b = 0; b < blocks; b++, act += columns * pg_unit(form, wide))
 		for (int c = 0; c < columns; c++)
 			round_block(form, wide, x + c * x_stride + b * 32, c, columns, act);
-}
-
-PG_KERNEL static void quantize(int form, int wide, const float *x, int64_t x_stride, int columns, int blocks, void *act) {
-	switch (form) {
-	case PG_INT8:
-		round_columns(PG_INT8, wide, x, x_stride, columns, blocks, act);
-		break;
-	case PG_INT16:
-		round_columns(PG_INT16, wide, x, x_stride, columns, blocks, act);
-		break;
-	default:
-		for (int c = 0; c < columns; c++)
-			for (int k = 0; k < blocks; k++)
-				((float *)act)[k * columns + c] = x[c * x_stride + k];
-	}
 }

@@ -3,17 +3,6 @@
 #if PG_ARM
 #include "vector_neon.h"
 
-#include "attention_tile.h"
-
-#include "attention_part_tile.h"
-
-#include "best_tile.h"
-
-#include "elementwise_tile.h"
-
-#include "norm_tile.h"
-
-#include "rope_tile.h"
-
-const pg_vectors pg_vectors_neon = {attend, attend_part, join, norm, rope, store_token, sum, best};
+#define PG_VECTORS pg_vectors_neon
+#include "vectors_tile.h"
 #endif

@@ -1,0 +1,46 @@
+// A level's functions, the last thing that a product_<level>.c includes, which
+// has defined
+//
+//	PG_LEVEL     the name of the level's pg_level
+//	PG_COLUMNS   of its widest tiles, by form of activations
+//
+// and what product_tile.h, rows_tile.h and the rounding want.
+#include "product_tile.h"
+
+#include "rows_tile.h"
+
+#ifdef __x86_64__
+#include "round_x86.h"
+#else
+#include "round_neon.h"
+#endif
+
+PG_KERNEL static void quantize(int form, int wide, const float *x, int64_t x_stride, int columns, int blocks, void *act) {
+	switch (form) {
+	case PG_INT8:
+		round_columns(PG_INT8, wide, x, x_stride, columns, blocks, act);
+		break;
+	case PG_INT16:
+		round_columns(PG_INT16, wide, x, x_stride, columns, blocks, act);
+		break;
+	default:
+		for (int c = 0; c < columns; c++)
+			for (int k = 0; k < blocks; k++)
+				((float *)act)[k * columns + c] = x[c * x_stride + k];
+	}
+}
+
+static int form(const pg_format *f, int precise) {
+	return f->planes < 0 ? PG_FLOAT : precise ? PG_INT16 : STREAM_FORM(f->planes);
+}
+
+const pg_level PG_LEVEL = {
+	.columns = PG_COLUMNS,
+	.form = form,
+	.quantize = quantize,
+	.unpack = unpack,
+	.tile = {tile, tile, float_tile},
+	.stream = {stream, stream, float_stream},
+	.finish = finish,
+	.rows = rows,
+};

@@ -1,0 +1,104 @@
+// Rounding of activations for x86-64, in any product_<level>.c; 256 bits are
+// as fast as more. It needs
+//
+//	ROW_BYTES(u, s)   8 sums of 4 products of unsigned and signed bytes
+
+PG_DOT static inline __m256i round_bits(const float *x) { // without the sign
+	return _mm256_and_si256(_mm256_castps_si256(_mm256_loadu_ps(x)), _mm256_set1_epi32(0x7fffffff));
+}
+
+// round_tops returns the largest of the bits of 4 times 32 values.
+PG_DOT static inline __m128i round_tops(const float *x, int64_t x_step) {
+	__m256i top[4];
+	UNROLL for (int i = 0; i < 4; i++, x += x_step)
+		top[i] = _mm256_max_epi32(_mm256_max_epi32(round_bits(x), round_bits(x + 8)),
+		                          _mm256_max_epi32(round_bits(x + 16), round_bits(x + 24)));
+	__m256i a = _mm256_max_epi32(_mm256_unpacklo_epi32(top[0], top[1]), _mm256_unpackhi_epi32(top[0], top[1]));
+	__m256i b = _mm256_max_epi32(_mm256_unpacklo_epi32(top[2], top[3]), _mm256_unpackhi_epi32(top[2], top[3]));
+	a = _mm256_max_epi32(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+	return _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+}
+
+// round_block rounds 32 values and returns 8 sums, 4 of either half.
+PG_DOT static inline __m256i round_block(const int form, const float *x, float inverse, void *to) {
+	__m256 scale = _mm256_set1_ps(inverse);
+	__m256i q[4];
+	UNROLL for (int i = 0; i < 4; i++)
+		q[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * i), scale));
+	__m256i a = _mm256_packs_epi32(q[0], q[1]), b = _mm256_packs_epi32(q[2], q[3]);
+	if (form == PG_INT8) {
+		const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+		a = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(a, b), order);
+		_mm256_storeu_si256(to, a);
+		return ROW_BYTES(_mm256_set1_epi8(1), a);
+	}
+	a = _mm256_permute4x64_epi64(a, 0xd8);
+	b = _mm256_permute4x64_epi64(b, 0xd8);
+	_mm256_storeu_si256(to, a);
+	_mm256_storeu_si256((__m256i *)to + 1, b);
+	a = _mm256_madd_epi16(a, _mm256_set1_epi16(1));
+	b = _mm256_madd_epi16(b, _mm256_set1_epi16(1));
+	return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
+}
+
+// round_fields stores four fields of each of 4 blocks.
+PG_DOT static inline void round_fields(uint8_t *to, int64_t step, __m128 a, __m128 b, __m128 c, __m128 d) {
+	_MM_TRANSPOSE4_PS(a, b, c, d);
+	_mm_storeu_ps((float *)to, a);
+	_mm_storeu_ps((float *)(to + step), b);
+	_mm_storeu_ps((float *)(to + 2 * step), c);
+	_mm_storeu_ps((float *)(to + 3 * step), d);
+}
+
+// round_scales finds the scales of 4 blocks, x_step apart.
+PG_DOT static inline void round_scales(const int form, const float *x, int64_t x_step, float *to_d, float *to_inverse) {
+	const __m128 most = _mm_set1_ps(form == PG_INT8 ? 127 : 32767);
+	__m128 d = _mm_div_ps(_mm_castsi128_ps(round_tops(x, x_step)), most);
+	__m128 zero = _mm_cmplt_ps(d, _mm_set1_ps(PG_LEAST));
+	d = _mm_or_ps(d, _mm_cmpunord_ps(_mm_sub_ps(d, d), d)); // NaN if not finite
+	d = _mm_andnot_ps(zero, _mm_and_ps(d, _mm_castsi128_ps(_mm_set1_epi32(~3))));
+	_mm_storeu_ps(to_d, d);
+	_mm_storeu_ps(to_inverse, _mm_andnot_ps(zero, _mm_div_ps(_mm_set1_ps(1), d)));
+}
+
+// round_four rounds 4 blocks, steps apart: see the records of level.h.
+PG_DOT static inline void round_four(const int form, int wide, const float *x, int64_t x_step, const float *d_of,
+                                     const float *inverse, int c, int columns, uint8_t *act, int64_t step) {
+	const int bytes = form == PG_INT8 ? 32 : 64;
+	uint8_t *to = act + c * bytes, *fields = act + columns * bytes + c * 4 * PG_FIELDS;
+	__m256i s[4];
+	UNROLL for (int i = 0; i < 4; i++)
+		s[i] = round_block(form, x + i * x_step, inverse[i], to + i * step);
+	s[0] = _mm256_hadd_epi32(_mm256_hadd_epi32(s[0], s[1]), _mm256_hadd_epi32(s[2], s[3]));
+	__m128i s0 = _mm256_castsi256_si128(s[0]), s1 = _mm256_extracti128_si256(s[0], 1), sum = _mm_add_epi32(s0, s1);
+	const __m128i bias = _mm_set1_epi32(PG_BIAS_BITS);
+	__m128 d = _mm_loadu_ps(d_of);
+	round_fields(fields, step, d, _mm_mul_ps(d, _mm_set1_ps(-PG_BIAS)),
+	             _mm_castsi128_ps(_mm_sub_epi32(bias, _mm_slli_epi32(sum, 7))), _mm_mul_ps(d, _mm_cvtepi32_ps(sum)));
+	if (wide)
+		round_fields(fields + columns * 4 * PG_FIELDS, step, _mm_castsi128_ps(_mm_sub_epi32(bias, _mm_slli_epi32(s0, 7))),
+		             _mm_castsi128_ps(_mm_sub_epi32(bias, _mm_slli_epi32(s1, 7))),
+		             _mm_mul_ps(d, _mm_cvtepi32_ps(s0)), _mm_mul_ps(d, _mm_cvtepi32_ps(s1)));
+}
+
+// round_columns finds all scales of a column before it rounds, as either waits
+// for the other's results.
+PG_DOT static inline void round_columns(const int form, int wide, const float *x, int64_t x_stride, int columns, int blocks,
+                                        uint8_t *act) {
+	// Four blocks are rounded at a time, at the end some once more; if there are
+	// fewer, one four times.
+	int64_t record = columns * pg_unit(form, wide), step = blocks < 4 ? 0 : 1, take = blocks < 4 ? 1 : 4;
+	float d[4 * PG_CHUNK_BLOCKS], inverse[4 * PG_CHUNK_BLOCKS];
+	for (int c = 0; c < columns; c++, x += x_stride) {
+		for (int64_t b = 0; b < blocks; b += take) {
+			int64_t at = b + take <= blocks ? b : blocks - take;
+			for (int i = 0; i < 8; i++) // the next column
+				__builtin_prefetch(x + x_stride + at * 32 + i * 16);
+			round_scales(form, x + at * 32, 32 * step, d + 4 * b, inverse + 4 * b);
+		}
+		for (int64_t b = 0; b < blocks; b += take) {
+			int64_t at = b + take <= blocks ? b : blocks - take;
+			round_four(form, wide, x + at * 32, 32 * step, d + 4 * b, inverse + 4 * b, c, columns, act + at * record, step * record);
+		}
+	}
+}
