@@ -1,0 +1,127 @@
+//go:build cgo
+
+package kernels
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func TestRows(t *testing.T) {
+	ps := pools(t)
+	eachLevel(t, func(t *testing.T, level Level) {
+		eachType(t, func(t *testing.T, typ int) {
+			if !RowsSupported(typ, 256) {
+				t.Skip("not read by rows")
+			}
+			b := blocks[typ]
+			for _, units := range []int{1, 2, 3, 7} {
+				k := max(b.columns, 32) * units
+				if b.columns == 1 {
+					k = 61 * units
+				}
+				const m = 150
+				r := rand.New(rand.NewPCG(6, uint64(k)))
+				rows := randomRows(t, r, typ, k, m)
+				x := fill(r, fenced[float32](t, k))
+				in := exact(x)
+				if b.columns > 1 {
+					in = rounded(x, 127)
+				}
+				want, size := linear(m, 1, weights(typ, rows), in)
+				for _, span := range [][2]int{{0, m}, {3, 4}, {10, 140}, {5, 5}} {
+					first, last := span[0], span[1]
+					y := fenced[float32](t, last-first)
+					op := Rows{Type: typ, K: k, First: first, Last: last, Data: addr(rows), RowBytes: k / b.columns * b.bytes,
+						X: addr(x), Y: addr(y), Level: level}
+					compute(t, ps[units%3], &op)
+					within(t, y, want[first:last], size[first:last])
+				}
+				if b.columns > 1 {
+					precise := fenced[float32](t, m)
+					compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: k / b.columns * b.bytes,
+						X: addr(x), Y: addr(precise), Precise: true, Level: level})
+					want, _ := linear(m, 1, weights(typ, rows), exact(x))
+					if d := relative(precise, want); !(d < 3e-5) { // 1/127², and float32
+						t.Errorf("%d columns: precise rows are %.1e from the exact", k, d)
+					}
+				}
+			}
+		})
+	})
+}
+
+// relative is the norm of the difference over that of want.
+func relative(got []float32, want []float64) float64 {
+	var diff, norm float64
+	for i, w := range want {
+		diff += (float64(got[i]) - w) * (float64(got[i]) - w)
+		norm += w * w
+	}
+	return math.Sqrt(diff / norm)
+}
+
+// TestBest compares what runs of rows come to with the definition, for scores
+// that TestRows has compared.
+func TestBest(t *testing.T) {
+	ps := pools(t)
+	eachLevel(t, func(t *testing.T, level Level) {
+		r := rand.New(rand.NewPCG(7, 0))
+		const k, m = 64, 5*RunRows + 7
+		rows, x := randomRows(t, r, typeQ8_0, k, m), fill(r, fenced[float32](t, k))
+		for _, span := range [][2]int{{0, m}, {0, 1}, {3, 3 + RunRows}, {9, 9 + RunRows + 1}, {40, m - 1}, {5, 5}} {
+			first, last := span[0], span[1]
+			y := fenced[float32](t, last-first)
+			op := Rows{Type: typeQ8_0, K: k, First: first, Last: last, Data: addr(rows), RowBytes: k / 32 * 34, X: addr(x), Y: addr(y), Level: level}
+			compute(t, ps[0], &op)
+			for _, softcap := range []float32{0, 0.25, 30} {
+				runs := (last - first + RunRows - 1) / RunRows
+				var all [][]float32
+				for _, p := range ps {
+					out := fenced[float32](t, runs*BestFloats)
+					op.Y, op.Best, op.Softcap = 0, addr(out), softcap
+					compute(t, p, &op)
+					for i := range runs {
+						got, scores := BestOf(out[i*BestFloats:]), y[i*RunRows:min((i+1)*RunRows, len(y))]
+						want := best(scores, float64(softcap))
+						tolerance := 1e-6 + 1e-6*float64(softcap) // tanh is right to 5e-7 of it, and so are the exponents
+						if near(got.Top, want.Top, 1e-6) && near(got.Sum, want.Sum, tolerance) && near(scores[int(got.Row)], scores[int(want.Row)], 1e-6) {
+							continue
+						}
+						t.Fatalf("softcap %v, rows %v, run %d: %v, want %v", softcap, span, i, got, want)
+					}
+					all = append(all, out)
+				}
+				if !slices.Equal(all[0], all[1]) || !slices.Equal(all[0], all[2]) {
+					t.Errorf("softcap %v, rows %v: results depend on the threads", softcap, span)
+				}
+			}
+		}
+	})
+}
+
+func near(a, b float32, relative float64) bool {
+	return math.Abs(float64(a-b)) <= relative*math.Abs(float64(b))
+}
+
+// TestBestFaults puts what is no number, or none that is finite, at each place
+// of a run.
+func TestBestFaults(t *testing.T) {
+	ps := pools(t)
+	eachLevel(t, func(t *testing.T, level Level) {
+		for n := 1; n <= RunRows+1; n += 13 {
+			for at := range n {
+				for _, fault := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
+					rows, x, out := fenced[float32](t, n), fenced[float32](t, 1), fenced[float32](t, (n+RunRows-1)/RunRows*BestFloats)
+					rows[at], x[0] = fault, 1
+					compute(t, ps[0], &Rows{Type: typeF32, K: 1, Last: n, Data: addr(rows), RowBytes: 4, X: addr(x), Best: addr(out), Level: level})
+					if b := BestOf(out[at/RunRows*BestFloats:]); b.Top == b.Top {
+						t.Fatalf("score %d of %d is %v: %v, want a top that is no number", at, n, fault, b)
+					}
+				}
+			}
+		}
+	})
+}
