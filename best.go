@@ -5,76 +5,33 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/locseg"
-	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/kernels"
 )
 
-// A best is the graph that finds the likeliest of all tokens, while their logits
-// are computed and without keeping them.
-type best struct {
-	g      *nn.Graph // nil where only all logits can tell
-	x, out nn.Tensor
-	runs   []float32
-}
-
-func (s *Session) newBest() (*best, error) {
-	if s.model.opts.Trace != nil { // which wants the logits
-		return &best{}, nil
-	}
-	g, err := nn.NewGraph(s.backend, gemma.LogitsNodes(1), nil)
-	if err != nil {
-		return nil, err
-	}
-	b := &best{g: g, x: g.Input("hidden", bindings.F32, s.model.cfg.text.Width)}
-	b.out = s.model.decoder.Best(g, b.x)
-	if g.Err() == nil && !b.out.Valid() { // no kernels for the head
-		g.Close()
-		return &best{}, nil
-	}
-	if err := g.Compile(b.out); err != nil {
-		g.Close()
-		return nil, err
-	}
-	b.runs = make([]float32, b.out.Len())
-	return b, nil
-}
-
-// close frees the graph. It is safe on nil.
-func (b *best) close() {
-	if b != nil && b.g != nil {
-		b.g.Close()
-	}
-}
-
 // likeliest returns the likeliest of all tokens, the first of equals, as the
-// sampler would choose it. ok is false where only all logits can tell.
+// sampler would choose it, without keeping the others' logits. ok is false where
+// only all logits can tell.
 func (s *Session) likeliest(ctx context.Context) (t Token, ok bool, err error) {
+	decoder := s.model.decoder
+	if s.model.opts.Trace != nil || !s.backend.ReadsRows(decoder.Embedding) { // a trace wants the logits
+		return Token{}, false, nil
+	}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("paligemma: generate: %w", err)
 		}
 	}()
 	if s.best == nil {
-		if s.best, err = s.newBest(); err != nil {
+		if s.best, err = s.newHead(gemma.LogitsNodes(1), decoder.Best); err != nil {
 			return Token{}, false, err
 		}
 	}
-	if s.best.g == nil {
-		return Token{}, false, nil
-	}
-	if err := nn.Set(s.best.g, s.best.x, s.hidden); err != nil {
+	if err := s.best.compute(ctx, s.hidden); err != nil {
 		return Token{}, false, err
 	}
-	if err := s.best.g.Compute(ctx); err != nil {
-		return Token{}, false, err
-	}
-	if err := nn.Get(s.best.g, s.best.out, s.best.runs); err != nil {
-		return Token{}, false, err
-	}
-	id, logProb := greatest(s.best.runs)
+	id, logProb := greatest(s.best.result)
 	if logProb-logProb != 0 { // the sampler says which token's logit is no number
 		return Token{}, false, nil
 	}

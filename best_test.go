@@ -1,10 +1,8 @@
 package paligemma
 
 import (
-	"errors"
 	"image"
 	"math"
-	"os"
 	"strings"
 	"testing"
 
@@ -58,11 +56,7 @@ func TestLikeliestAnswers(t *testing.T) {
 		m, err := New(models.Tiny(), &Options{Engine: anyEngine(t), Threads: 1, Trace: trace})
 		must(t, err)
 		t.Cleanup(func() { must(t, m.Close()) })
-		f, err := os.Open("cmd/pgcli/demo/scene-08.jpg")
-		must(t, err)
-		img, err := m.ReadImage(f)
-		must(t, errors.Join(err, f.Close()))
-		images[i], sessions[i] = encodeAll(t, m, []image.Image{img}), newSession(t, m)
+		images[i], sessions[i] = encodeAll(t, m, []image.Image{demoPicture(t, m, "scene-08.jpg")}), newSession(t, m)
 	}
 	var forbidden []int32
 	for _, p := range []Prompt{Caption("en"), OCR(), Detect("heart"), Segment("heart"), Caption("en")} {

@@ -10,13 +10,48 @@ import (
 	"github.com/pgcli/paligemma/internal/nn"
 )
 
-// A head is the graph of the logits of some tokens. It is apart from the graph
-// of a step, which is the same whatever may come next.
+// A head is a graph of what the last hidden state says of the next token: the
+// logits of some tokens, or in Session.best what all come to. It is apart from
+// the graph of a step, which is the same whatever may come next.
 type head struct {
 	g      *nn.Graph
-	rows   []gemma.Rows
+	rows   []gemma.Rows // of logits
 	x, out nn.Tensor
-	logits []float32 // of rows, one run after another
+	result []float32 // logits of rows, one run after another
+}
+
+// newHead returns the head that build makes of a hidden state [d].
+func (s *Session) newHead(nodes int, build func(g *nn.Graph, x nn.Tensor) nn.Tensor) (*head, error) {
+	g, err := nn.NewGraph(s.backend, nodes, s.model.opts.Trace)
+	if err != nil {
+		return nil, err
+	}
+	h := &head{g: g, x: g.Input("hidden", bindings.F32, s.model.cfg.text.Width)}
+	h.out = build(g, h.x)
+	if err := g.Compile(h.out); err != nil {
+		g.Close()
+		return nil, err
+	}
+	h.result = make([]float32, h.out.Len())
+	return h, nil
+}
+
+// compute sets the result for a hidden state.
+func (h *head) compute(ctx context.Context, hidden []float32) error {
+	if err := nn.Set(h.g, h.x, hidden); err != nil {
+		return err
+	}
+	if err := h.g.Compute(ctx); err != nil {
+		return err
+	}
+	return nn.Get(h.g, h.out, h.result)
+}
+
+// close frees the graph. It is safe on nil.
+func (h *head) close() {
+	if h != nil {
+		h.g.Close()
+	}
 }
 
 // Sizes of heads. A row costs less than a node of a graph, and a graph less than
@@ -60,13 +95,7 @@ func (s *Session) logits(ctx context.Context, allowed []Range) ([]float32, error
 	if err != nil {
 		return nil, err
 	}
-	if err := nn.Set(h.g, h.x, s.hidden); err != nil {
-		return nil, err
-	}
-	if err := h.g.Compute(ctx); err != nil {
-		return nil, err
-	}
-	if err := nn.Get(h.g, h.out, h.logits); err != nil {
+	if err := h.compute(ctx, s.hidden); err != nil {
 		return nil, err
 	}
 	return h.of(allowed), nil
@@ -81,9 +110,9 @@ func (h *head) of(allowed []Range) []float32 {
 			run++
 		}
 		from := before + int(r.First) - h.rows[run].First
-		n += copy(h.logits[n:], h.logits[from:from+int(r.Last-r.First)])
+		n += copy(h.result[n:], h.result[from:from+int(r.Last-r.First)])
 	}
-	return h.logits[:n]
+	return h.result[:n]
 }
 
 // head returns the graph for rows, which it may have already.
@@ -96,28 +125,22 @@ func (s *Session) head(rows []gemma.Rows) (*head, error) {
 	if len(s.heads) == mostHeads {
 		s.closeHeads()
 	}
-	g, err := nn.NewGraph(s.backend, gemma.LogitsNodes(len(rows)), s.model.opts.Trace)
+	h, err := s.newHead(gemma.LogitsNodes(len(rows)), func(g *nn.Graph, x nn.Tensor) nn.Tensor {
+		return s.model.decoder.Logits(g, x, rows)
+	})
 	if err != nil {
 		return nil, err
 	}
-	h := &head{g: g, rows: rows, x: g.Input("hidden", bindings.F32, s.model.cfg.text.Width)}
-	h.out = s.model.decoder.Logits(g, h.x, rows)
-	if err := g.Compile(h.out); err != nil {
-		g.Close()
-		return nil, err
-	}
-	h.logits = make([]float32, h.out.Len())
+	h.rows = rows
 	s.heads = append(s.heads, h)
 	return h, nil
 }
 
 func (s *Session) closeHeads() {
 	for _, h := range s.heads {
-		h.g.Close()
+		h.close()
 	}
 	s.heads = nil
-	s.best.close()
-	s.best = nil
 }
 
 // everything is all ids.

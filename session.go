@@ -20,7 +20,7 @@ type Session struct {
 	cache   *gemma.Cache
 	step    *step   // graph of one generated token; nil until needed
 	heads   []*head // graphs of logits, made when needed
-	best    *best   // graph of the likeliest token, made when needed
+	best    *head   // graph of the likeliest token, made when needed
 
 	length  int         // tokens in the cache
 	hidden  []float32   // [d] of the last token, which the head reads; nil before Prefill
@@ -63,8 +63,9 @@ func (s *Session) Close() error {
 		return nil
 	}
 	s.closed = true
-	s.step.close() // this and the next two wait for a computation that was abandoned
+	s.step.close() // this and the next three wait for a computation that was abandoned
 	s.closeHeads()
+	s.best.close()
 	s.busy.Wait()
 	s.backend.Close()
 	if s.cache != nil {

@@ -96,7 +96,9 @@ func (d *Decoder) Forward(g *nn.Graph, batches []Batch, cache *Cache, keys Keys)
 			qs[c] = b.Attn.remember(g, b.AttnNorm.Forward(g, x), l, batches[c])
 		}
 		if i == len(d.Blocks)-1 {
-			xs, qs, keys.Mask = last(g, xs), last(g, qs), last(g, []nn.Tensor{keys.Mask})[0]
+			end := len(xs) - 1
+			xs, qs = []nn.Tensor{last(g, xs[end])}, []nn.Tensor{last(g, qs[end])}
+			keys.Mask = last(g, keys.Mask)
 		}
 		for c, x := range xs {
 			x = g.Add(x, b.after(g, b.PostAttnNorm, g.Tap("attn_out", b.Attn.Forward(g, qs[c], l, keys))))
@@ -107,14 +109,13 @@ func (d *Decoder) Forward(g *nn.Graph, batches []Batch, cache *Cache, keys Keys)
 	return xs[len(xs)-1]
 }
 
-// last returns the last token of the last batch of batches [d, n, ...], or a
-// mask's row for it.
-func last(g *nn.Graph, batches []nn.Tensor) []nn.Tensor {
-	x := batches[len(batches)-1]
+// last returns the last token of x [d, n, ...], or a mask's row for it; no mask
+// stays none.
+func last(g *nn.Graph, x nn.Tensor) nn.Tensor {
 	if x.Valid() && x.Dim(1) > 1 {
 		x = g.View(x, []int{0, x.Dim(1) - 1, 0}, x.Dim(0), 1, x.Dim(2))
 	}
-	return []nn.Tensor{x}
+	return x
 }
 
 // after norms a branch's end, in Gemma 2.

@@ -85,8 +85,7 @@ func (g *Graph) linear(epilogue kernels.Epilogue, x Tensor, layers ...Linear) Te
 	}
 	return g.kernel(name, [4]int{rows, x.ne[1], 1, 1}, func(dst Tensor) kernels.Op {
 		op := &kernels.Linear{X: x.address(), N: x.ne[1], Stride: x.nb[1] / 4, Epilogue: epilogue,
-			Precise: g.backend.Precise,
-			Level:   g.backend.level, Threads: g.backend.pool.Threads()}
+			Precise: g.backend.Precise, Level: g.backend.level, Threads: g.backend.pool.Threads()}
 		at := dst.address()
 		for _, l := range layers {
 			op.Out = append(op.Out, kernels.Output{W: *l.W.packed, Bias: l.B.address(), Y: at, Stride: rows})
@@ -98,36 +97,45 @@ func (g *Graph) linear(epilogue kernels.Epilogue, x Tensor, layers ...Linear) Te
 	}, operands...)
 }
 
-// kernelReads reports whether kernels multiply weights in ggml's layout.
-func (g *Graph) kernelReads(w Tensor) bool {
-	return g.backend.pool != nil && w.fixed && w.ne[2]*w.ne[3] == 1 && kernels.RowsSupported(int(w.typ), w.ne[0])
+// ReadsRows reports whether kernels multiply weights w in ggml's layout.
+func (b *Backend) ReadsRows(w Tensor) bool {
+	return b.pool != nil && w.fixed && w.ne[2]*w.ne[3] == 1 && kernels.RowsSupported(int(w.typ), w.ne[0])
 }
 
 // Best is what the products of the rows of w [k, m] with x [k] come to, after a
 // softcap, which is 0 for none: f32 [3, m/64 rounded up], a [kernels.Best] for
-// every 64 rows. The products are not kept. It is the zero Tensor where kernels
-// do not read w.
+// every 64 rows. The products are not kept. Kernels must read the rows of w.
 func (g *Graph) Best(w, x Tensor, softcap float32) Tensor {
 	const name = "best"
-	if !g.begin(name, w, x) || !g.kernelReads(w) {
+	switch {
+	case !g.begin(name, w, x):
 		return Tensor{}
-	}
-	if x.typ != bindings.F32 || !x.rowsContiguous() || x.Len() != w.ne[0] || !finite(softcap) || softcap < 0 {
+	case !g.backend.ReadsRows(w):
+		return g.fail(name, "weights %v: kernels do not read their rows", w)
+	case x.typ != bindings.F32 || !x.rowsContiguous() || x.Len() != w.ne[0] || !finite(softcap) || softcap < 0:
 		return g.fail(name, "%v by %v, softcap %v: want one column of f32, as long as a row, and 0 or more", w, x, softcap)
 	}
 	runs := (w.ne[1] + kernels.RunRows - 1) / kernels.RunRows
 	return g.kernel(name, [4]int{kernels.BestFloats, runs, 1, 1}, func(dst Tensor) kernels.Op {
-		return &kernels.Rows{Type: int(w.typ), K: w.ne[0], Last: w.ne[1], Data: w.address(), RowBytes: w.nb[1],
-			X: x.address(), Best: dst.address(), Softcap: softcap, Precise: g.backend.Precise, Level: g.backend.level}
+		op := g.rows(w, x)
+		op.Best, op.Softcap = dst.address(), softcap
+		return op
 	}, w, x)
 }
 
 // kernelRows is the product of weights in ggml's layout and one column.
 func (g *Graph) kernelRows(w, x Tensor) Tensor {
 	return g.kernel(opMulMat, [4]int{w.ne[1], 1, 1, 1}, func(dst Tensor) kernels.Op {
-		return &kernels.Rows{Type: int(w.typ), K: w.ne[0], Last: w.ne[1], Data: w.address(), RowBytes: w.nb[1],
-			X: x.address(), Y: dst.address(), Precise: g.backend.Precise, Level: g.backend.level}
+		op := g.rows(w, x)
+		op.Y = dst.address()
+		return op
 	}, w, x)
+}
+
+// rows describes products of all rows of w with x, but for their result.
+func (g *Graph) rows(w, x Tensor) *kernels.Rows {
+	return &kernels.Rows{Type: int(w.typ), K: w.ne[0], Last: w.ne[1], Data: w.address(), RowBytes: w.nb[1],
+		X: x.address(), Precise: g.backend.Precise, Level: g.backend.level}
 }
 
 // kernelNorm norms the columns of x [d, n], about their mean if centered,

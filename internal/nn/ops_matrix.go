@@ -25,7 +25,7 @@ func (g *Graph) MulMat(w, x Tensor) Tensor {
 	case x.ne[2]%w.ne[2] != 0 || x.ne[3]%w.ne[3] != 0:
 		return g.fail("mul_mat", "%v does not repeat to %v", w, x)
 	}
-	if g.kernelReads(w) && x.Len() == x.ne[0] {
+	if g.backend.ReadsRows(w) && x.Len() == x.ne[0] {
 		return g.kernelRows(w, x)
 	}
 	t := g.home.ctx.MulMat(w.t, x.t)
