@@ -124,7 +124,8 @@ def llama(args, checkpoint, out, best):
             ours = out.with_suffix(".ours.gguf")
             # the tower as f16 costs next to nothing
             command = ["bin/pgcli", "convert", "--force", "--split-mmproj", "--vision-type", "f16", "--type", kind, "-o", ours, checkpoint]
-            note(best, f"{kind} text, pgcli", *run(command))
+            seconds, _ = run(command)  # its peak begins with this process's, which has llama.cpp's
+            note(best, f"{kind} text, pgcli", seconds, 0)
             ours.unlink()
             ours.with_name("mmproj-" + ours.name).unlink()
     out.unlink()
