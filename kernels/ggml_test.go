@@ -98,51 +98,60 @@ func TestWeights(t *testing.T) {
 }
 
 // TestAccuracy compares the errors of products with those of ggml's on the
-// same weights, of activations in which 8 of 1024 channels are 20 times as
-// large as the rest.
+// same weights, of activations and weights in which some channels are much
+// larger than the rest: 8 of 1024 20 times, and, for scales that are integers,
+// one of activations 1000 times and another of weights 10 times.
 func TestAccuracy(t *testing.T) {
 	dev, ps := openGGML(t), pools(t)
 	eachGGMLType(t, func(t *testing.T, typ int) {
 		const k, m, n = 1024, 96, 12
-		r := rand.New(rand.NewPCG(8, uint64(typ)))
-		rows := make([]byte, bindings.Type(typ).RowBytes(k)*m)
-		values := fill(r, make([]float32, k*m))
-		if typ == typeF32 {
-			rows = randomRows(t, r, typ, k, m)
-		} else if err := dev.Lib().Quantize(bindings.Type(typ), rows, values, k); err != nil {
-			t.Fatal(err)
-		}
-		x := fill(r, make([]float32, k*n))
-		for i := range x {
-			if i%128 == 77 {
-				x[i] *= 20
-			}
-		}
-		want, _ := linear(m, n, weights(typ, rows), exact(x))
-		off := func(y []float32) float64 {
-			var off, all float64
-			for i, w := range want {
-				off, all = off+(float64(y[i])-w)*(float64(y[i])-w), all+w*w
-			}
-			return math.Sqrt(off / all)
-		}
-		theirs := off(ggml(t, dev, typ, k, rows, x, (*bindings.Context).MulMat))
-		eachLevel(t, func(t *testing.T, level Level) {
-			for _, precise := range []bool{false, true} {
-				y := newGuarded(t, n, m, m, 0)
-				op := Linear{X: addr(x), N: n, Stride: k, Level: level, Threads: 3, Precise: precise,
-					Out: []Output{{W: pack(t, typ, k, m, rows), Y: y.addr(), Stride: m}}}
-				compute(t, ps[0], &op)
-				// Two roundings of equal size differ by chance.
-				ours, most := off(y.read(t)), 1.03*theirs
-				if precise && steps(level, typ, true) > 0 {
-					most = theirs / 50
+		for name, large := range map[string]struct {
+			every, x, w    int // how many channels apart, and which of these
+			timesX, timesW float32
+		}{
+			"some":    {128, 77, 0, 20, 1},
+			"massive": {k, 77, 0, 1000, 1},
+			"both":    {k, 77, 300, 300, 10},
+		} {
+			t.Run(name, func(t *testing.T) {
+				r := rand.New(rand.NewPCG(8, uint64(typ)))
+				rows := make([]byte, bindings.Type(typ).RowBytes(k)*m)
+				values, x := fill(r, make([]float32, k*m)), fill(r, make([]float32, k*n))
+				for i := range values {
+					if i%large.every == large.w {
+						values[i] *= large.timesW
+					}
 				}
-				if !(ours <= max(most, 1e-6)) {
-					t.Errorf("precise=%t: error %.3g, ggml's is %.3g", precise, ours, theirs)
+				for i := range x {
+					if i%large.every == large.x {
+						x[i] *= large.timesX
+					}
 				}
-				t.Logf("precise=%t: error %.3g, ggml's is %.3g", precise, ours, theirs)
-			}
-		})
+				if typ == typeF32 {
+					rows = randomRows(t, r, typ, k, m)
+				} else if err := dev.Lib().Quantize(bindings.Type(typ), rows, values, k); err != nil {
+					t.Fatal(err)
+				}
+				want, _ := linear(m, n, weights(typ, rows), exact(x))
+				theirs := relative(ggml(t, dev, typ, k, rows, x, (*bindings.Context).MulMat), want)
+				eachLevel(t, func(t *testing.T, level Level) {
+					for _, precise := range []bool{false, true} {
+						y := newGuarded(t, n, m, m, 0)
+						op := Linear{X: addr(x), N: n, Stride: k, Level: level, Threads: 3, Precise: precise,
+							Out: []Output{{W: pack(t, typ, k, m, rows), Y: y.addr(), Stride: m}}}
+						compute(t, ps[0], &op)
+						// Two roundings of equal size differ by chance.
+						ours, most := relative(y.read(t), want), 1.03*theirs
+						if precise && steps(level, typ, true) > 0 {
+							most = theirs / 50
+						}
+						if !(ours <= max(most, 1e-6)) {
+							t.Errorf("precise=%t: error %.3g, ggml's is %.3g", precise, ours, theirs)
+						}
+						t.Logf("precise=%t: error %.3g, ggml's is %.3g", precise, ours, theirs)
+					}
+				})
+			})
+		}
 	})
 }

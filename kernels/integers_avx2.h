@@ -40,6 +40,12 @@ PG_DOT static inline vi iwiden(vi a, const int pair) {
 	return _mm256_shuffle_epi8(a, _mm256_add_epi8(from, _mm256_set1_epi32(pair * 0x00020002)));
 }
 
+PG_DOT static inline vi ijoin(vi a, vi b, const int n) {
+	return _mm256_blend_epi16(n ? _mm256_srai_epi32(a, n) : a, _mm256_slli_epi32(b, 16 - n), 0xaa);
+}
+PG_DOT static inline vi imulhrs(vi a, vi b) { return _mm256_mulhrs_epi16(a, b); }
+PG_DOT static inline vi iround(vf a) { return _mm256_cvtps_epi32(a); }
+
 PG_DOT static inline vf iint8(const uint8_t *p) {
 	return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 }

@@ -20,8 +20,9 @@ enum {
 	PG_AHEAD = 6144,            // bytes that streams of one column prefetch ahead
 };
 
-// Forms of activations.
-enum { PG_INT8, PG_INT16, PG_FLOAT, PG_FORMS };
+// Forms of activations. PG_FIXED is bytes whose scales are integers too: see
+// fixed_tile.h.
+enum { PG_INT8, PG_INT16, PG_FIXED, PG_FLOAT, PG_FORMS };
 
 // A pg_chunk is what a level makes of up to 512 columns of a panel: unsigned
 // bytes or signed 16-bit values, and scales and minimums of 32 rows, per 32
@@ -30,6 +31,8 @@ typedef struct pg_chunk {
 	_Alignas(64) uint8_t w[PG_CHUNK * PG_PANEL * 2];
 	float d[PG_CHUNK_BLOCKS][2][PG_PANEL];
 	float m[PG_CHUNK_BLOCKS][2][PG_PANEL];
+	int32_t fixed[PG_CHUNK_BLOCKS][PG_PANEL]; // two scales of 16 bits each, for PG_FIXED,
+	float unit[PG_PANEL];                     // and what these are multiples of
 } pg_chunk;
 
 // Activations of a tile of c columns: for every 32 rows of x a record with c
@@ -47,6 +50,13 @@ typedef struct pg_chunk {
 // bias, start: an integer with |i| < 2^22 added to the bits of 1.5 2^23 are the
 // bits of the float 1.5 2^23 + i, so accumulators that begin with start need no
 // conversion. d has at most 22 significant bits, for bias to be exact.
+//
+// The fields of PG_FIXED are
+//
+//	fixed            two scales of 16 bits, as pg_chunk has them
+//	start, rounded   what sums begin with, and the same and a half of what is
+//	                 shifted out of them
+//	unit             what scales are multiples of
 enum { PG_FIELDS = 4 };
 #define PG_BIAS 12582912.0f
 enum { PG_BIAS_BITS = 0x4b400000 };
@@ -84,8 +94,8 @@ typedef struct pg_finish { // an epilogue for columns of a panel
 typedef struct pg_level {
 	int columns[PG_FORMS]; // of the widest tile
 
-	// form is the form of activations that a format's weights need.
-	int (*form)(const pg_format *f, int precise);
+	// form is the form of n columns of activations that a format's weights need.
+	int (*form)(const pg_format *f, int precise, int64_t n);
 
 	// quantize writes the records of c columns and some blocks of x.
 	void (*quantize)(int form, int halves, const float *x, int64_t x_stride, int c, int blocks, void *act);

@@ -23,6 +23,11 @@ PG_KERNEL static void quantize(int form, int wide, const float *x, int64_t x_str
 	case PG_INT16:
 		round_columns(PG_INT16, wide, x, x_stride, columns, blocks, act);
 		break;
+#if FIXED
+	case PG_FIXED:
+		round_columns(PG_FIXED, 0, x, x_stride, columns, blocks, act);
+		break;
+#endif
 	default:
 		for (int c = 0; c < columns; c++)
 			for (int k = 0; k < blocks; k++)
@@ -30,17 +35,21 @@ PG_KERNEL static void quantize(int form, int wide, const float *x, int64_t x_str
 	}
 }
 
-static int form(const pg_format *f, int precise) {
-	return f->planes < 0 ? PG_FLOAT : precise ? PG_INT16 : STREAM_FORM(f->planes);
+static int form(const pg_format *f, int precise, int64_t n) {
+	if (f->planes < 0)
+		return PG_FLOAT;
+	if (precise)
+		return PG_INT16;
+	return n > 1 && fixed_shift(f) >= 0 ? PG_FIXED : STREAM_FORM(f->planes);
 }
 
 const pg_level PG_LEVEL = {
 	.columns = PG_COLUMNS,
 	.form = form,
 	.quantize = quantize,
-	.unpack = unpack,
-	.tile = {tile, tile, float_tile},
-	.stream = {stream, stream, float_stream},
+	.unpack = fixed_unpack,
+	.tile = {tile, tile, fixed_tile, float_tile},
+	.stream = {stream, stream, NULL, float_stream},
 	.finish = finish,
 	.rows = rows,
 };

@@ -74,7 +74,7 @@ static uint8_t *plan(job *j, const pg_linear *op, int threads) {
 	int64_t width = PG_MAX_COLUMNS;
 	for (int i = 0; i < op->weights; i++) {
 		const pg_format *f = pg_format_of(op->out[i].w.type);
-		int form = j->level->form(f, op->precise);
+		int form = j->level->form(f, op->precise, op->n);
 		j->layouts[form].used = 1;
 		j->layouts[form].wide |= f->halves;
 		if (j->level->columns[form] < width)
@@ -150,7 +150,7 @@ static pg_finish output(const job *j, const part *p, int64_t first, int64_t last
 static void product(const job *j, int weight, const part *p, work *w, float (*acc)[PG_PANEL], int out) {
 	const pg_matrix *m = &j->op->out[weight].w;
 	const pg_format *f = pg_format_of(m->type);
-	int form = j->level->form(f, j->op->precise), stream = j->op->n == 1;
+	int form = j->level->form(f, j->op->precise, j->op->n), stream = j->op->n == 1;
 	const layout *l = &j->layouts[form];
 	void (*compute)(const pg_tile *) = (stream ? j->level->stream : j->level->tile)[form];
 	const uint8_t *records = (const uint8_t *)m->packed + (size_t)p->panel * pg_panel_bytes(f, m->k);

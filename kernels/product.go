@@ -36,6 +36,20 @@ type blockOf struct {
 	min func(b []byte, i int) float64 // nil if there is none
 }
 
+// A fixedType is a type whose scales, one per 32 columns, can be integers: see
+// fixed.
+type fixedType struct {
+	scale func(b []byte, i int) float64 // of column i of a block
+	shift int                           // of sums of 32 products, to have 16 bits
+}
+
+var fixedTypes = map[int]fixedType{
+	typeQ8_0:  {func(b []byte, _ int) float64 { return half(b) }, 4},
+	typeQ4_0:  {func(b []byte, _ int) float64 { return half(b) }, 0},
+	typeIQ4NL: {func(b []byte, _ int) float64 { return half(b) }, 4},
+	typeIQ4XS: {func(b []byte, i int) float64 { return half(b) * iq4Scale(b, i/32) }, 4},
+}
+
 // blocks defines what weights are worth.
 var blocks = map[int]blockOf{
 	typeF32: {columns: 1, bytes: 4, at: func(b []byte, _ int) float64 {
@@ -56,9 +70,7 @@ var blocks = map[int]blockOf{
 		min: func(b []byte, _ int) float64 { return -half(b[2:]) }},
 	typeIQ4NL: {columns: 32, bytes: 18, at: func(b []byte, i int) float64 { return half(b) * codebook[int(nibble(b[2:], i, 16))] }},
 	typeIQ4XS: {columns: 256, bytes: 136, at: func(b []byte, i int) float64 {
-		n := i / 32
-		s := nibble(b[4+n/2:], n%2, 1) + 16*float64(word(b[2:])>>(2*n)&3)
-		return half(b) * (s - 32) * codebook[int(nibble(b[8+16*n:], i%32, 16))]
+		return half(b) * iq4Scale(b, i/32) * codebook[int(nibble(b[8+i/32*16:], i%32, 16))]
 	}},
 	typeQ2_K: {columns: 256, bytes: 84,
 		at:  func(b []byte, i int) float64 { return half(b[80:]) * float64(b[i/16]&15) * pair(b[16:], i) },
@@ -103,6 +115,11 @@ func scale(b []byte, i int) float64 {
 	return float64(b[i+4]&15 | b[i-4]>>6<<4)
 }
 
+// iq4Scale returns the scale of the i-th 32 columns of IQ4_XS.
+func iq4Scale(b []byte, i int) float64 {
+	return nibble(b[4+i/2:], i%2, 1) + 16*float64(word(b[2:])>>(2*i)&3) - 32
+}
+
 func least(b []byte, i int) float64 {
 	if i < 4 {
 		return float64(b[i+4] & 63)
@@ -127,8 +144,9 @@ func half(b []byte) float64 {
 }
 
 // A weight is a value of a matrix, and the sum of the magnitudes of the terms
-// that it is made of, to which the rounding of a product is relative.
-type weight struct{ value, size float64 }
+// that it is made of, to which the rounding of a product is relative. scale is
+// that of a fixedType.
+type weight struct{ value, size, scale float64 }
 
 // weights returns the values of rows in ggml's layout.
 func weights(typ int, rows []byte) []weight {
@@ -140,7 +158,11 @@ func weights(typ int, rows []byte) []weight {
 			if block.min != nil {
 				m = block.min(rows, i)
 			}
-			w = append(w, weight{v - m, math.Abs(v) + math.Abs(m)})
+			s := 0.0
+			if f, ok := fixedTypes[typ]; ok {
+				s = f.scale(rows, i)
+			}
+			w = append(w, weight{v - m, math.Abs(v) + math.Abs(m), s})
 		}
 	}
 	return w
@@ -151,7 +173,17 @@ func weights(typ int, rows []byte) []weight {
 // value. The scale has 22 significant bits, so that it can be multiplied by
 // 1.5·2^23 exactly. A block with an infinity or NaN is NaN.
 func rounded(x []float32, most float32) []float64 {
-	y := make([]float64, len(x))
+	y, d := integers(x, most)
+	for i := range y {
+		y[i] *= float64(d[i/32])
+	}
+	return y
+}
+
+// integers returns those steps, and the scales of the blocks: NaN if a block
+// has a value that is not finite.
+func integers(x []float32, most float32) (y []float64, scales []float32) {
+	y, scales = make([]float64, len(x)), make([]float32, len(x)/32)
 	for i := 0; i < len(x); i += 32 {
 		block := x[i:][:32]
 		var top float32
@@ -159,17 +191,65 @@ func rounded(x []float32, most float32) []float64 {
 			top = max(top, float32(math.Abs(float64(v)))) // NaN if one is
 		}
 		d := math.Float32frombits(math.Float32bits(top/most) &^ 3)
-		if top/most < 1e-30 {
+		if top/most < least32 {
 			continue
 		}
+		scales[i/32] = d + (d - d)
 		for j, v := range block {
-			y[i+j] = math.RoundToEven(float64(v*(1/d))) * float64(d)
-			if d-d != 0 {
-				y[i+j] = math.NaN()
-			}
+			y[i+j] = math.RoundToEven(float64(v * (1 / d)))
 		}
 	}
+	return y, scales
+}
+
+const least32 = 1e-30 // PG_LEAST
+
+// fixed defines products of one row of a fixedType and one column in which
+// scales are integers of 16 bits, in chunks of 512 columns: fixed_tile.h has the
+// formulas.
+func fixed(w []weight, q []float64, scales []float32, shift int) float64 {
+	y := 0.0
+	for len(q) > 0 {
+		n := min(512, len(q))
+		top := float32(least32)
+		for i := 0; i < n; i += 32 {
+			top = max(top, float32(math.Abs(w[i].scale)))
+		}
+		steps, sum := fixedSteps(scales[:n/32]), 0
+		for i := 0; i < n; i += 32 {
+			s := 0
+			for j := i; j < i+32; j++ {
+				if w[i].scale != 0 {
+					s += int(math.Round(w[j].value/w[i].scale)) * int(q[j])
+				}
+			}
+			if shift > 0 {
+				s = (s + 1<<(shift-1)) >> shift
+			}
+			p := int(math.RoundToEven(float64(float32(w[i].scale)*(32767/top)))) * int(math.RoundToEven(float64(scales[i/32]*steps)))
+			sum += s * ((p + 1<<14) >> 15)
+		}
+		if int(int32(sum)) != sum {
+			panic("kernels: a sum of more than 32 bits")
+		}
+		y += float64(sum) * float64(top) * (32768.0 / 32767) / float64(steps) * float64(int(1)<<shift)
+		w, q, scales = w[n:], q[n:], scales[n/32:]
+	}
 	return y
+}
+
+// fixedSteps returns how many steps there are to 1 in integer scales of a column:
+// none is above 32767, all together are below 65000.
+func fixedSteps(scales []float32) float32 {
+	top, sums := float32(least32), [4]float32{least32, least32, least32, least32}
+	for i, d := range scales {
+		if d == d {
+			top = max(top, d)
+		}
+		sums[i%4] += d
+	}
+	sum := (sums[0] + sums[2]) + (sums[1] + sums[3])
+	return min(32767/top, 65000/sum)
 }
 
 // gelu is the tanh form of the Gaussian error linear unit (arXiv:1606.08415,
@@ -191,6 +271,20 @@ func linear(m, n int, w []weight, x []float64) (y, size []float64) {
 				y[j*m+i] += row[l].value * v
 				size[j*m+i] += row[l].size * math.Abs(v)
 			}
+		}
+	}
+	return y, size
+}
+
+// fixedLinear defines the same with scales that are integers.
+func fixedLinear(m, n int, w []weight, shift int, x []float32) (y, size []float64) {
+	k := len(x) / n
+	_, size = linear(m, n, w, rounded(x, 127))
+	y = make([]float64, m*n)
+	for j := range n {
+		q, scales := integers(x[j*k:][:k], 127)
+		for i := range m {
+			y[j*m+i] = fixed(w[i*k:][:k], q, scales, shift)
 		}
 	}
 	return y, size

@@ -13,12 +13,13 @@
 #define PG_DOT PG_KERNEL __attribute__((always_inline, unused))
 #define SUMS 0
 #define NARROW 1
+#define FIXED 1
 #define STREAM_FORM(plane) ((plane) == PG_P8 || (plane) == PG_P4C ? PG_INT16 : PG_INT8)
 
 #include "integers_avx2.h"
 
 // The compiler, left alone, delays additions until it runs out of registers.
-#define PIN(sum) __asm__("" : "+x"(sum))
+#define PIN(sum) __asm__("" : "+v"(sum))
 
 PG_DOT static inline vi idot16(vi s, vi w, vi x) {
 	s = _mm256_add_epi32(s, _mm256_madd_epi16(w, x));
@@ -35,23 +36,18 @@ PG_DOT static inline vi istart(const float *start, const pg_format *f) {
 	return _mm256_sub_epi32(bias, _mm256_sra_epi32(sum, _mm_cvtsi32_si128(shift)));
 }
 
+// pairs adds up products in 16 bits, two sums of each row; the first are set
+// unless there are sums to begin with.
+PG_DOT static inline void pairs(const int begun, const int plane, const int columns, const uint8_t *w, const uint8_t *act,
+                                const int v, const int g0, const int groups, vi p[2][PG_MAX_COLUMNS]);
+
 // Sums of 16 bits hold two groups of quants of 6 bits, as 2 2 63 127 < 2^15,
 // four of 5 bits and eight of 4.
 #define INTEGERS8 \
 	const int fit = plane == UNPACKED4 || plane == PG_P4 || plane == PG_P4U ? groups : groups / 2; \
 	UNROLL for (int part = g0; part < g0 + groups; part += fit) { \
 		vi p[2][PG_MAX_COLUMNS]; \
-		UNROLL for (int g = part; g < part + fit; g++) { \
-			vi w0 = bytes(plane, w, g, v), w1 = bytes(plane, w, g, v + 1); \
-			UNROLL for (int c = 0; c < columns; c++) { \
-				vi x = iset(act + c * 32 + g * 4); \
-				vi p0 = _mm256_maddubs_epi16(w0, x), p1 = _mm256_maddubs_epi16(w1, x); \
-				p[0][c] = g == part ? p0 : _mm256_add_epi16(p[0][c], p0); \
-				p[1][c] = g == part ? p1 : _mm256_add_epi16(p[1][c], p1); \
-				PIN(p[0][c]); \
-				PIN(p[1][c]); \
-			} \
-		} \
+		pairs(0, plane, columns, w, act, v, part, fit, p); \
 		UNROLL for (int c = 0; c < columns; c++) { \
 			s[0][c] = iadd32(s[0][c], _mm256_madd_epi16(p[0][c], iwords(1))); \
 			s[1][c] = iadd32(s[1][c], _mm256_madd_epi16(p[1][c], iwords(1))); \
@@ -61,6 +57,29 @@ PG_DOT static inline vi istart(const float *start, const pg_format *f) {
 #define ROW_BYTES(u, s) _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), iwords(1))
 
 #define PG_LEVEL pg_avx2
-#define PG_COLUMNS {4, 6, 6}
+#define PG_COLUMNS {4, 6, 6, 6}
 #include "level_tile.h"
+
+PG_DOT static inline void pairs(const int begun, const int plane, const int columns, const uint8_t *w, const uint8_t *act,
+                                const int v, const int g0, const int groups, vi p[2][PG_MAX_COLUMNS]) {
+	UNROLL for (int g = g0; g < g0 + groups; g++) {
+		vi w0 = bytes(plane, w, g, v), w1 = bytes(plane, w, g, v + 1);
+		UNROLL for (int c = 0; c < columns; c++) {
+			vi x = iset(act + c * 32 + g * 4);
+			vi p0 = _mm256_maddubs_epi16(w0, x), p1 = _mm256_maddubs_epi16(w1, x);
+			p[0][c] = g == g0 && !begun ? p0 : _mm256_add_epi16(p[0][c], p0);
+			p[1][c] = g == g0 && !begun ? p1 : _mm256_add_epi16(p[1][c], p1);
+			PIN(p[0][c]);
+			PIN(p[1][c]);
+		}
+	}
+}
+
+PG_DOT static inline void short_sums(const int shift, const int columns, const uint8_t *w, size_t w_step, const uint8_t *act,
+                                     size_t x_step, const int v, vi s[2][PG_MAX_COLUMNS]) {
+	(void)shift, (void)w_step, (void)x_step;
+	UNROLL for (int c = 0; c < columns; c++)
+		s[0][c] = s[1][c] = iset(field(PG_FIXED, act, columns, c, 1));
+	pairs(1, UNPACKED4, columns, w, act, v, 0, 8, s);
+}
 #endif

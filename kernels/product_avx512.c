@@ -9,6 +9,7 @@
 #define PG_DOT PG_KERNEL __attribute__((always_inline, unused))
 #define SUMS 1
 #define NARROW 0
+#define FIXED 2
 #define STREAM_FORM(plane) PG_INT8
 
 typedef uint16_t v16 __attribute__((vector_size(64)));
@@ -49,6 +50,12 @@ PG_DOT static inline vi iwiden(vi a, const int pair) {
 	return _mm512_shuffle_epi8(a, _mm512_broadcast_i32x4(_mm_add_epi8(from, _mm_set1_epi32(pair * 0x00020002))));
 }
 
+PG_DOT static inline vi ijoin(vi a, vi b, const int n) {
+	return _mm512_mask_mov_epi16(_mm512_slli_epi32(b, (unsigned)(16 - n)), 0x55555555, n ? _mm512_srai_epi32(a, (unsigned)n) : a);
+}
+PG_DOT static inline vi imulhrs(vi a, vi b) { return _mm512_mulhrs_epi16(a, b); }
+PG_DOT static inline vi iround(vf a) { return _mm512_cvtps_epi32(a); }
+
 PG_DOT static inline vi idot16(vi s, vi w, vi x) { return _mm512_dpwssd_epi32(s, w, x); }
 
 #define INTEGERS8 \
@@ -81,6 +88,6 @@ PG_DOT static inline vf ibfloat(const uint16_t *p) {
 #define ROW_512
 
 #define PG_LEVEL pg_avx512_vnni
-#define PG_COLUMNS {6, 6, 12}
+#define PG_COLUMNS {6, 6, 6, 12}
 #include "level_tile.h"
 #endif

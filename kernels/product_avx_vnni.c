@@ -9,6 +9,7 @@
 #define PG_DOT PG_KERNEL __attribute__((always_inline, unused))
 #define SUMS 0
 #define NARROW 0
+#define FIXED 2
 #define STREAM_FORM(plane) PG_INT8
 
 #include "integers_avx2.h"
@@ -32,6 +33,6 @@ PG_DOT static inline vi istart(const float *start, const pg_format *f) {
 #define ROW_BYTES(u, s) _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), u, s)
 
 #define PG_LEVEL pg_avx_vnni
-#define PG_COLUMNS {6, 6, 6}
+#define PG_COLUMNS {6, 6, 6, 6}
 #include "level_tile.h"
 #endif

@@ -12,6 +12,6 @@
 #define INTEGERS8 DOTS8
 
 #define PG_LEVEL pg_neon
-#define PG_COLUMNS {6, 6, 10}
+#define PG_COLUMNS {6, 6, 0, 10}
 #include "level_tile.h"
 #endif

@@ -28,7 +28,7 @@ PG_DOT static inline void pairs(const int columns, const uint8_t *w, const uint8
 	DOTS8
 
 #define PG_LEVEL pg_neon_i8mm
-#define PG_COLUMNS {6, 6, 10}
+#define PG_COLUMNS {6, 6, 0, 10}
 #include "level_tile.h"
 
 PG_DOT static inline void pairs(const int columns, const uint8_t *w, const uint8_t *act, const int v, const int g0,

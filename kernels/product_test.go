@@ -42,6 +42,13 @@ func randomRows(t testing.TB, r *rand.Rand, typ, k, m int) []byte {
 			binary.LittleEndian.PutUint16(rows[i+at:], uint16(0x2000+r.IntN(0x800)))
 		}
 		sign := uint16(r.IntN(2) << 15)
+		if typ == typeQ4_0 { // whose scales may be negative, or 0
+			scale := sign | uint16(0x2000+r.IntN(0x800))
+			if r.IntN(50) == 0 {
+				scale = 0
+			}
+			binary.LittleEndian.PutUint16(rows[i:], scale)
+		}
 		switch typ {
 		case typeF16:
 			binary.LittleEndian.PutUint16(rows[i:], sign|uint16(0x2000+r.IntN(0x800)))
@@ -80,6 +87,26 @@ func acts(level Level, typ int, precise bool, x []float32) []float64 {
 		return rounded(x, most)
 	}
 	return exact(x)
+}
+
+// define returns what a level makes of m rows of a type and n columns, in a
+// product of as many columns as together says.
+func define(level Level, typ int, precise bool, m, n, together int, rows []byte, x []float32) (y, size []float64) {
+	if shift := fixedShift(level, typ, precise); shift >= 0 && together > 1 {
+		return fixedLinear(m, n, weights(typ, rows), shift, x)
+	}
+	return linear(m, n, weights(typ, rows), acts(level, typ, precise, x))
+}
+
+// fixedShift is the shift of a level's products with integer scales, -1 if a
+// type has none.
+func fixedShift(level Level, typ int, precise bool) int {
+	f, ok := fixedTypes[typ]
+	switch {
+	case !ok, precise, level == NEON, level == NEONI8MM, level == AVX2 && typ != typeQ4_0:
+		return -1
+	}
+	return f.shift
 }
 
 func pack(t testing.TB, typ, k, m int, rows []byte) Matrix {
@@ -140,7 +167,8 @@ func TestProductSizes(t *testing.T) {
 				if precise && steps(level, typ, true) == steps(level, typ, false) {
 					continue
 				}
-				want, size := linear(mostM, mostN, weights(typ, rows), acts(level, typ, precise, x))
+				one, oneSize := define(level, typ, precise, mostM, mostN, 1, rows, x)
+				many, manySize := define(level, typ, precise, mostM, mostN, mostN, rows, x)
 				for m := 1; m <= mostM; m++ {
 					w := pack(t, typ, k, m, rows[:len(rows)/mostM*m])
 					for n := 1; n <= mostN; n++ {
@@ -153,6 +181,10 @@ func TestProductSizes(t *testing.T) {
 						op := Linear{X: addr(x), N: n, Stride: k, Precise: precise, Level: level, Threads: 3,
 							Out: []Output{{W: w, Y: y.addr(), Stride: y.step}}}
 						compute(t, ps[(m+n)%3], &op)
+						want, size := many, manySize
+						if n == 1 {
+							want, size = one, oneSize
+						}
 						within(t, y.read(t), columns(want, mostM, m, n), columns(size, mostM, m, n))
 						if t.Failed() {
 							t.Fatalf("m=%d n=%d precise=%t", m, n, precise)
@@ -179,7 +211,7 @@ func TestProductLong(t *testing.T) {
 				rows := randomRows(t, r, typ, k, s.m)
 				x := fill(r, fenced[float32](t, k*s.n))
 				w := pack(t, typ, k, s.m, rows)
-				want, size := linear(s.m, s.n, weights(typ, rows), acts(level, typ, false, x))
+				want, size := define(level, typ, false, s.m, s.n, s.n, rows, x)
 				var first []float32
 				for _, p := range ps {
 					y := newGuarded(t, s.n, s.m, s.m, 0)
@@ -221,7 +253,7 @@ func TestProductTogether(t *testing.T) {
 					for j := range n {
 						in = append(in, x[j*(k+5):][:k]...)
 					}
-					w, s := linear(m, n, weights(typ, rows), acts(level, typ, false, in))
+					w, s := define(level, typ, false, m, n, n, rows, in)
 					for l := range w {
 						w[l] += float64(bias[l%m])
 						s[l] += math.Abs(float64(bias[l%m]))
@@ -312,13 +344,13 @@ func TestProductExtremes(t *testing.T) {
 					x[i] = inputs[i/k][i%k%len(inputs[i/k])]
 				}
 				for _, precise := range []bool{false, true} {
-					want, size := linear(m, len(inputs), weights(typ, rows), acts(level, typ, precise, x))
 					for n := 1; n <= len(inputs); n++ {
+						want, size := define(level, typ, precise, m, n, n, rows, x[:k*n])
 						y := newGuarded(t, n, m, m, 0)
 						op := Linear{X: addr(x), N: n, Stride: k, Level: level, Threads: 3, Precise: precise,
 							Out: []Output{{W: pack(t, typ, k, m, rows), Y: y.addr(), Stride: m}}}
 						compute(t, ps[n%3], &op)
-						within(t, y.read(t), want[:m*n], size[:m*n])
+						within(t, y.read(t), want, size)
 					}
 				}
 			}

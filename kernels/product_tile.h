@@ -12,6 +12,7 @@
 //	CENTER        what weights made bytes lie around: 128, or 0 for signed
 //	              bytes, which iwiden then extends
 //	WIDE          1 if tiles of floats have up to 12 columns
+//	FIXED         what fixed_tile.h says; 0 for no such tiles
 //	PAIRS         1 if unpacked weights and activations lie in pairs of rows and
 //	              of columns, 8 values of each in turn; ipair then gives the
 //	              first or last pairs of rows of two groups of columns
@@ -24,6 +25,9 @@
 #endif
 #ifndef WIDE
 #define WIDE SUMS
+#endif
+#ifndef FIXED
+#define FIXED 0
 #endif
 #ifndef PAIRS
 #define PAIRS 0
@@ -250,5 +254,7 @@ PG_KERNEL static void stream(const pg_tile *t) {
 }
 
 #include "float_tile.h"
+
+#include "fixed_tile.h"
 
 #include "finish_tile.h"

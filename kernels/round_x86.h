@@ -2,6 +2,7 @@
 // as fast as more. It needs
 //
 //	ROW_BYTES(u, s)   8 sums of 4 products of unsigned and signed bytes
+//	FIXED             see fixed_tile.h
 
 PG_DOT static inline __m256i round_bits(const float *x) { // without the sign
 	return _mm256_and_si256(_mm256_castps_si256(_mm256_loadu_ps(x)), _mm256_set1_epi32(0x7fffffff));
@@ -26,7 +27,7 @@ PG_DOT static inline __m256i round_block(const int form, const float *x, float i
 	UNROLL for (int i = 0; i < 4; i++)
 		q[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * i), scale));
 	__m256i a = _mm256_packs_epi32(q[0], q[1]), b = _mm256_packs_epi32(q[2], q[3]);
-	if (form == PG_INT8) {
+	if (form != PG_INT16) {
 		const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
 		a = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(a, b), order);
 		_mm256_storeu_si256(to, a);
@@ -52,7 +53,7 @@ PG_DOT static inline void round_fields(uint8_t *to, int64_t step, __m128 a, __m1
 
 // round_scales finds the scales of 4 blocks, x_step apart.
 PG_DOT static inline void round_scales(const int form, const float *x, int64_t x_step, float *to_d, float *to_inverse) {
-	const __m128 most = _mm_set1_ps(form == PG_INT8 ? 127 : 32767);
+	const __m128 most = _mm_set1_ps(form == PG_INT16 ? 32767 : 127);
 	__m128 d = _mm_div_ps(_mm_castsi128_ps(round_tops(x, x_step)), most);
 	__m128 zero = _mm_cmplt_ps(d, _mm_set1_ps(PG_LEAST));
 	d = _mm_or_ps(d, _mm_cmpunord_ps(_mm_sub_ps(d, d), d)); // NaN if not finite
@@ -61,18 +62,66 @@ PG_DOT static inline void round_scales(const int form, const float *x, int64_t x
 	_mm_storeu_ps(to_inverse, _mm_andnot_ps(zero, _mm_div_ps(_mm_set1_ps(1), d)));
 }
 
-// round_four rounds 4 blocks, steps apart: see the records of level.h.
-PG_DOT static inline void round_four(const int form, int wide, const float *x, int64_t x_step, const float *d_of,
-                                     const float *inverse, int c, int columns, uint8_t *act, int64_t step) {
-	const int bytes = form == PG_INT8 ? 32 : 64;
+// Scales of a column's blocks: 4 of each if there are fewer than 4 blocks.
+typedef struct {
+	float d[4 * PG_CHUNK_BLOCKS], inverse[4 * PG_CHUNK_BLOCKS];
+	int32_t fixed[4 * PG_CHUNK_BLOCKS]; // see fixed_tile.h
+	float unit;
+} round_scale;
+
+#if FIXED
+// round_fixed makes integers of scales, which lie each apart.
+PG_DOT static inline void round_fixed(round_scale *s, int blocks, int each) {
+	float d[PG_CHUNK_BLOCKS + 4] = {0};
+	int32_t x[PG_CHUNK_BLOCKS + 4] = {0}; // and a 0 after the last
+	for (int b = 0; b < blocks; b++)
+		d[b] = s->d[b * each];
+	__m128 top = _mm_set1_ps(PG_LEAST), sum = top;
+	for (int b = 0; b < blocks; b += 4) {
+		top = _mm_max_ps(_mm_loadu_ps(d + b), top);
+		sum = _mm_add_ps(sum, _mm_loadu_ps(d + b)); // NaN if one is
+	}
+	top = _mm_max_ps(top, _mm_movehl_ps(top, top));
+	top = _mm_max_ss(top, _mm_movehdup_ps(top));
+	sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
+	sum = _mm_add_ss(sum, _mm_movehdup_ps(sum));
+	float steps = _mm_cvtss_f32(_mm_min_ss(_mm_div_ss(_mm_set_ss(32767), top), _mm_div_ss(_mm_set_ss(65000), sum)));
+	s->unit = 1 / steps;
+	for (int b = 0; b < blocks; b += 4)
+		_mm_storeu_si128((__m128i *)(x + b), _mm_cvtps_epi32(_mm_mul_ps(_mm_loadu_ps(d + b), _mm_set1_ps(steps))));
+	for (int b = 0; b < blocks; b += 4) {
+		__m128i low = _mm_loadu_si128((const __m128i *)(x + b)), high = _mm_loadu_si128((const __m128i *)(x + b + (FIXED == 2)));
+		low = _mm_blend_epi16(low, _mm_slli_epi32(high, 16), 0xaa);
+		if (each == 1)
+			_mm_storeu_si128((__m128i *)(s->fixed + b), low);
+		else
+			for (int i = 0; i < blocks; i++)
+				_mm_storeu_si128((__m128i *)(s->fixed + i * each), _mm_set1_epi32(((const int32_t *)&low)[i]));
+	}
+}
+#endif
+
+// round_four rounds 4 blocks, steps apart, with the scales from i: see the
+// records of level.h.
+PG_DOT static inline void round_four(const int form, int wide, const float *x, int64_t x_step, const round_scale *scale,
+                                     int64_t i, int c, int columns, uint8_t *act, int64_t step) {
+	const int bytes = form == PG_INT16 ? 64 : 32;
 	uint8_t *to = act + c * bytes, *fields = act + columns * bytes + c * 4 * PG_FIELDS;
 	__m256i s[4];
-	UNROLL for (int i = 0; i < 4; i++)
-		s[i] = round_block(form, x + i * x_step, inverse[i], to + i * step);
+	UNROLL for (int j = 0; j < 4; j++)
+		s[j] = round_block(form, x + j * x_step, scale->inverse[i + j], to + j * step);
 	s[0] = _mm256_hadd_epi32(_mm256_hadd_epi32(s[0], s[1]), _mm256_hadd_epi32(s[2], s[3]));
 	__m128i s0 = _mm256_castsi256_si128(s[0]), s1 = _mm256_extracti128_si256(s[0], 1), sum = _mm_add_epi32(s0, s1);
+	if (form == PG_FIXED) { // weights are bytes around 128, or if NARROW around 8 and of 4 bits
+		__m128i start = _mm_sub_epi32(_mm_setzero_si128(), _mm_slli_epi32(sum, NARROW ? 3 : 7));
+		if (FIXED == 1)
+			start = _mm_and_si128(start, _mm_set1_epi32(0xffff)); // for the first of two sums
+		round_fields(fields, step, _mm_castsi128_ps(_mm_loadu_si128((const __m128i *)(scale->fixed + i))),
+		             _mm_castsi128_ps(start), _mm_castsi128_ps(_mm_add_epi32(start, _mm_set1_epi32(8))), _mm_set1_ps(scale->unit));
+		return;
+	}
 	const __m128i bias = _mm_set1_epi32(PG_BIAS_BITS);
-	__m128 d = _mm_loadu_ps(d_of);
+	__m128 d = _mm_loadu_ps(scale->d + i);
 	round_fields(fields, step, d, _mm_mul_ps(d, _mm_set1_ps(-PG_BIAS)),
 	             _mm_castsi128_ps(_mm_sub_epi32(bias, _mm_slli_epi32(sum, 7))), _mm_mul_ps(d, _mm_cvtepi32_ps(sum)));
 	if (wide)
@@ -87,18 +136,22 @@ PG_DOT static inline void round_columns(const int form, int wide, const float *x
                                         uint8_t *act) {
 	// Four blocks are rounded at a time, at the end some once more; if there are
 	// fewer, one four times.
-	int64_t record = columns * pg_unit(form, wide), step = blocks < 4 ? 0 : 1, take = blocks < 4 ? 1 : 4;
-	float d[4 * PG_CHUNK_BLOCKS], inverse[4 * PG_CHUNK_BLOCKS];
+	int64_t record = columns * pg_unit(form, wide), step = blocks < 4 ? 0 : 1, take = blocks < 4 ? 1 : 4, each = blocks < 4 ? 4 : 1;
+	round_scale scale;
 	for (int c = 0; c < columns; c++, x += x_stride) {
 		for (int64_t b = 0; b < blocks; b += take) {
 			int64_t at = b + take <= blocks ? b : blocks - take;
 			for (int i = 0; i < 8; i++) // the next column
 				__builtin_prefetch(x + x_stride + at * 32 + i * 16);
-			round_scales(form, x + at * 32, 32 * step, d + 4 * b, inverse + 4 * b);
+			round_scales(form, x + at * 32, 32 * step, scale.d + at * each, scale.inverse + at * each);
 		}
+#if FIXED
+		if (form == PG_FIXED)
+			round_fixed(&scale, blocks, (int)each);
+#endif
 		for (int64_t b = 0; b < blocks; b += take) {
 			int64_t at = b + take <= blocks ? b : blocks - take;
-			round_four(form, wide, x + at * 32, 32 * step, d + 4 * b, inverse + 4 * b, c, columns, act + at * record, step * record);
+			round_four(form, wide, x + at * 32, 32 * step, &scale, at * each, c, columns, act + at * record, step * record);
 		}
 	}
 }

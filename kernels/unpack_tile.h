@@ -54,9 +54,9 @@ PG_DOT static inline void unpack_planes(const int plane, const int form, const p
 			p += t->f->head_bytes;
 		UNROLL for (int g = 0; g < 8; g++) {
 			UNROLL for (int v = 0; v < VECTORS; v++) {
-				if (form == PG_INT8 && PAIRS) {
+				if (form != PG_INT16 && PAIRS) {
 					istore(to + g * LINES + v * VECTOR, ipair(bytes(plane, p, g & ~1, v), bytes(plane, p, g | 1, v), g & 1));
-				} else if (form == PG_INT8) {
+				} else if (form != PG_INT16) {
 					istore(to + g * LINES + v * VECTOR, bytes(plane, p, g, v));
 				} else {
 					istore(to + 2 * g * LINES + v * VECTOR, words(plane, p, g, v, 0));
@@ -69,10 +69,10 @@ PG_DOT static inline void unpack_planes(const int plane, const int form, const p
 
 #define UNPACK(plane) \
 	case plane: \
-		if (form == PG_INT8) \
-			unpack_planes(plane, PG_INT8, t, records); \
-		else \
+		if (form == PG_INT16) \
 			unpack_planes(plane, PG_INT16, t, records); \
+		else \
+			unpack_planes(plane, PG_INT8, t, records); \
 		break;
 
 // floats reads LANES float weights.
@@ -103,8 +103,8 @@ PG_KERNEL static void unpack(pg_tile *t, const uint8_t *records) {
 		return;
 	}
 	heads(f, records, 0, t->blocks, t->chunk);
-	t->w_step = form == PG_INT8 ? 8 * LINES : 16 * LINES;
-	if (f->planes == PG_P8 && form == PG_INT8 && CENTER == 128 && !PAIRS) { // as they are
+	t->w_step = form == PG_INT16 ? 16 * LINES : 8 * LINES;
+	if (f->planes == PG_P8 && form != PG_INT16 && CENTER == 128 && !PAIRS) { // as they are
 		t->w = records + f->head_bytes;
 		t->w_step = (size_t)(f->head_bytes + f->plane_bytes);
 		return;
