@@ -57,7 +57,7 @@ typedef struct pg_chunk {
 //	start, rounded   what sums begin with, and the same and a half of what is
 //	                 shifted out of them
 //	unit             what scales are multiples of
-enum { PG_FIELDS = 4 };
+enum { PG_FIELDS = 4, PG_ROW_BYTES = 72 };
 #define PG_BIAS 12582912.0f
 enum { PG_BIAS_BITS = 0x4b400000 };
 #define PG_LEAST 1e-30f // smaller scales of activations are taken for 0
@@ -106,6 +106,10 @@ typedef struct pg_level {
 	void (*tile[PG_FORMS])(const pg_tile *t);
 	void (*stream[PG_FORMS])(const pg_tile *t); // of one column, from packed weights
 	void (*finish)(const pg_finish *f);
+
+	// arrange puts records of one column at block b of act, for rows of a type: up
+	// to PG_ROW_BYTES for 32 rows of x.
+	void (*arrange)(int type, const uint8_t *records, int blocks, uint8_t *act, int64_t b);
 	void (*rows)(const pg_rows *op, const void *act, int64_t first, int64_t last);
 } pg_level;
 

@@ -51,5 +51,6 @@ const pg_level PG_LEVEL = {
 	.tile = {tile, tile, fixed_tile, float_tile},
 	.stream = {stream, stream, NULL, float_stream},
 	.finish = finish,
+	.arrange = arrange,
 	.rows = rows,
 };

@@ -82,10 +82,19 @@ PG_DOT static inline void integers(const int form, const int plane, const int co
 	INTEGERS8
 }
 
+// plain reports whether packed weights of a plane have a scale per row and 32
+// columns and nothing else: then streams use it in place.
+PG_DOT static inline int plain(const int plane) { return plane == PG_P8 || plane == PG_P4 || plane == PG_P5; }
+
+// scale returns the scales from row i on.
+PG_DOT static inline vf scale(const int plane, const void *d, int i) {
+	return plain(plane) ? vload_half((const uint16_t *)d + i) : vload((const float *)d + i);
+}
+
 // block adds the products of 32 columns of 2 vectors of rows, from vector v, to
 // y.
 PG_DOT static inline void block(const int form, const int plane, const int halves, const int columns,
-                                const pg_tile *t, const uint8_t *w, const uint8_t *act, const float *d, const float *m,
+                                const pg_tile *t, const uint8_t *w, const uint8_t *act, const void *d, const float *m,
                                 const int v, vf y[2][PG_MAX_COLUMNS]) {
 	vi s[2][PG_MAX_COLUMNS];
 	vf part[2][PG_MAX_COLUMNS];
@@ -103,10 +112,10 @@ PG_DOT static inline void block(const int form, const int plane, const int halve
 		if (halves) {
 			vf bias = vset(PG_BIAS);
 			UNROLL for (int i = 0; i < 2; i++) {
-				vf scale = vload(d + h * PG_PANEL + (v + i) * LANES);
+				vf wd = scale(plane, d, h * PG_PANEL + (v + i) * LANES);
 				UNROLL for (int c = 0; c < columns; c++) {
 					vf sum = form == PG_INT8 ? vsub(ifloat(s[i][c]), bias) : iconvert(s[i][c]);
-					part[i][c] = h == 0 ? vmul(sum, scale) : vfma(sum, scale, part[i][c]);
+					part[i][c] = h == 0 ? vmul(sum, wd) : vfma(sum, wd, part[i][c]);
 				}
 			}
 		}
@@ -119,10 +128,10 @@ PG_DOT static inline void block(const int form, const int plane, const int halve
 				continue;
 			}
 			vf sum = form == PG_INT8 ? vfma(ifloat(s[i][c]), xd, bias) : vmul(iconvert(s[i][c]), xd);
-			y[i][c] = vfma(sum, vload(d + (v + i) * LANES), y[i][c]);
+			y[i][c] = vfma(sum, scale(plane, d, (v + i) * LANES), y[i][c]);
 		}
 	}
-	if (t->f->mins) {
+	if (!plain(plane) && t->f->mins) {
 		UNROLL for (int h = 0; h < 1 + halves; h++) {
 			UNROLL for (int i = 0; i < 2; i++) {
 				vf min = vload(m + h * PG_PANEL + (v + i) * LANES);
@@ -166,7 +175,7 @@ PG_DOT static inline void blocks(const int form, const int plane, const int halv
 	if (SUMS)
 		sums(1, columns, 0, t->acc, y);
 	for (int b = 0; b < t->blocks; b++) {
-		if (plane >= 0 && left == each)
+		if (plane >= 0 && !plain(plane) && left == each)
 			heads(t->f, w - head, b, b + each, t->chunk);
 		for (int i = 0; i < t->lines; i++, ahead += 64) {
 			if (plane < 0)
@@ -177,7 +186,7 @@ PG_DOT static inline void blocks(const int form, const int plane, const int halv
 		ONCE for (int v = 0; v < VECTORS; v += 2) {
 			if (!SUMS)
 				sums(1, columns, v, t->acc, y);
-			block(form, plane, halves, columns, t, w, act, t->chunk->d[b][0], t->chunk->m[b][0], v, y);
+			block(form, plane, halves, columns, t, w, act, plain(plane) ? (const void *)(w - head) : t->chunk->d[b][0], t->chunk->m[b][0], v, y);
 			if (!SUMS)
 				sums(0, columns, v, t->acc, y);
 		}

@@ -16,7 +16,7 @@ int pg_rows_supported(int type, int64_t k) {
 // quantized reports whether x is rounded, and act_bytes how much that takes.
 static int quantized(const pg_rows *op) { return pg_format_of(op->type)->planes >= 0; }
 
-static size_t act_bytes(const pg_rows *op) { return (size_t)op->k / 32 * (size_t)pg_unit(PG_INT8, 0); }
+static size_t act_bytes(const pg_rows *op) { return ((size_t)op->k / 32 * PG_ROW_BYTES + 63) & ~(size_t)63; }
 
 size_t pg_rows_scratch(const pg_rows *op) {
 	return quantized(op) ? act_bytes(op) * (op->precise ? 2 : 1) + 64 : 0;
@@ -26,18 +26,21 @@ size_t pg_rows_scratch(const pg_rows *op) {
 // rounding left of it.
 static void round_x(const pg_rows *op, const pg_level *level, uint8_t *act, uint8_t *rest, pg_team *team) {
 	int64_t blocks = op->k / 32, unit = pg_unit(PG_INT8, 0);
+	_Alignas(64) uint8_t records[UNIT_BLOCKS * (32 + 4 * PG_FIELDS)];
 	for (int64_t b; (b = pg_take(team, UNITS, UNIT_BLOCKS)) < blocks;) {
 		int count = blocks - b < UNIT_BLOCKS ? (int)(blocks - b) : UNIT_BLOCKS;
 		const float *x = op->x + b * 32;
-		level->quantize(PG_INT8, 0, x, op->k, 1, count, act + b * unit);
+		level->quantize(PG_INT8, 0, x, op->k, 1, count, records);
+		level->arrange(op->type, records, count, act, b);
 		if (!rest)
 			continue;
 		float left[UNIT_BLOCKS * 32];
 		for (int i = 0; i < count * 32; i++) {
-			const uint8_t *record = act + (b + i / 32) * unit;
+			const uint8_t *record = records + i / 32 * unit;
 			left[i] = x[i] - *(const float *)(record + 32) * (float)((const int8_t *)record)[i % 32];
 		}
-		level->quantize(PG_INT8, 0, left, op->k, 1, count, rest + b * unit);
+		level->quantize(PG_INT8, 0, left, op->k, 1, count, records);
+		level->arrange(op->type, records, count, rest, b);
 	}
 }
 

@@ -16,19 +16,41 @@ PG_DOT static inline float row_sum(const uint8_t *act) { return ((const float *)
 #include "rows_neon.h"
 #endif
 
+#ifndef ROW_512
+typedef char row_256[8 * ROW_UNIT];
+#endif
+
+// row_act_bytes is what a type's rows want of 32 columns of activations.
+PG_DOT static inline int row_act_bytes(const int type) { return type == PG_Q6_K ? (int)sizeof(row_256) / 8 : ROW_UNIT; }
+
+// arrange puts some records of activations at block b of act, as rows of a type
+// want them.
+PG_KERNEL static void arrange(int type, const uint8_t *records, int blocks, uint8_t *act, int64_t b) {
+	act += b * row_act_bytes(type);
+#ifdef ROW_512
+	if (type == PG_Q6_K) {
+		for (int i = 0; i < blocks; i += 8, records += 8 * ROW_UNIT, act += sizeof(row_256))
+			row_arrange_256(records, (row_256 *)act);
+		return;
+	}
+#endif
+	memcpy(act, records, (size_t)(blocks * ROW_UNIT));
+}
+
 PG_DOT static inline void row_quants(const int type, const int block, const int bytes, const pg_rows *op,
                                      const uint8_t *act, int64_t first, int64_t last) {
 	const uint8_t *row = (const uint8_t *)op->rows + (size_t)first * op->row_bytes;
 	int64_t blocks = op->k / block;
+	const int unit = block / 32 * row_act_bytes(type);
 	for (int64_t i = first; i < last; i++, row += op->row_bytes) {
 		const uint8_t *p = row, *x = act;
 		vr y0 = row_zero(), y1 = y0;
 		int64_t b = 0;
-		for (; b + 2 <= blocks; b += 2, p += 2 * bytes, x += 2 * block / 32 * ROW_UNIT) {
+		for (; b + 2 <= blocks; b += 2, p += 2 * bytes, x += 2 * unit) {
 			for (int line = 0; line < 2 * bytes; line += 64)
 				__builtin_prefetch(p + PG_AHEAD + line);
 			y0 = row_block(type, p, x, y0);
-			y1 = row_block(type, p + bytes, x + block / 32 * ROW_UNIT, y1);
+			y1 = row_block(type, p + bytes, x + unit, y1);
 		}
 		if (b < blocks)
 			y0 = row_block(type, p, x, y0);

@@ -34,30 +34,53 @@ PG_DOT static inline __m256i row_nibbles(const uint8_t *p) {
 PG_DOT static inline __m256i row_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 
 #ifdef ROW_512
-// row_q6_k adds 256 columns to y, 64 at a time. The products of quants less 32
-// are added in pairs, in 16 bits, and then multiplied by their scales, one for
-// each quarter of a vector.
+// A row_256 is what rows of Q6_K want of 256 columns of activations.
+typedef struct {
+	int8_t x[256];
+	float d[4][16];   // scales, twice 8 times, for vectors of 64 columns
+	int16_t sums[16]; // of 16 columns
+	float less[8];    // -32 d, as that is subtracted from quants
+} row_256;
+
+PG_DOT static inline void row_arrange_256(const uint8_t *records, row_256 *to) {
+	for (int b = 0; b < 8; b++, records += ROW_UNIT) {
+		memcpy(to->x + b * 32, records, 32);
+		for (int i = 0; i < 8; i++)
+			to->d[b / 2][b % 2 * 8 + i] = row_d(records);
+		to->less[b] = -32 * row_d(records);
+		for (int half = 0; half < 2; half++) {
+			int sum = 0;
+			for (int i = 0; i < 16; i++)
+				sum += to->x[b * 32 + half * 16 + i];
+			to->sums[b * 2 + half] = (int16_t)sum;
+		}
+	}
+}
+
+// row_q6_k adds 256 columns to y, 64 at a time. Products are added in pairs, in
+// 16 bits, and then multiplied by their scales, one for each quarter of a vector.
 PG_DOT static inline vr row_q6_k(const uint8_t *p, const uint8_t *act, vr y) {
+	const row_256 *a = (const row_256 *)act;
 	const __m512i to_bit4 = _mm512_inserti64x4(_mm512_set1_epi16(4), _mm256_set1_epi16(2), 1);
 	const __m512i from_bit4 = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi16(2), 1);
 	const __m512i quarters = _mm512_inserti64x4(
 		_mm512_castsi256_si512(_mm256_set_m128i(_mm_set1_epi16(1), _mm_setzero_si128())),
 		_mm256_set_m128i(_mm_set1_epi16(3), _mm_set1_epi16(2)), 1);
-	__m512i scales = _mm512_castsi256_si512(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(p + 192))));
+	__m256i scales = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(p + 192)));
 	__m512 sums = _mm512_setzero_ps();
-	UNROLL for (int b = 0; b < 8; b += 2, act += 2 * ROW_UNIT) {
+	UNROLL for (int b = 0; b < 8; b += 2) {
 		__m512i low = _mm512_loadu_si512(p + b / 4 * 64);
 		__m512i high = _mm512_broadcast_i64x4(row_load(p + 128 + b / 4 * 32));
-		__m512i x = _mm512_inserti64x4(_mm512_castsi256_si512(row_load(act)), row_load(act + ROW_UNIT), 1);
 		low = _mm512_and_si512(b % 4 ? _mm512_srli_epi16(low, 4) : low, _mm512_set1_epi8(15));
 		high = b % 4 ? _mm512_srlv_epi16(high, from_bit4) : _mm512_sllv_epi16(high, to_bit4);
 		__m512i w = _mm512_ternarylogic_epi32(low, high, _mm512_set1_epi8(0x30), 0xf8); // low | high & 0x30
-		__m512i pairs = _mm512_sub_epi16(_mm512_maddubs_epi16(w, x), _mm512_maddubs_epi16(_mm512_set1_epi8(32), x));
-		__m512i scale = _mm512_permutexvar_epi16(_mm512_add_epi16(quarters, _mm512_set1_epi16((int16_t)(2 * b))), scales);
-		__m512 d = _mm512_mask_mov_ps(_mm512_set1_ps(row_d(act)), 0xff00, _mm512_set1_ps(row_d(act + ROW_UNIT)));
-		sums = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_madd_epi16(pairs, scale)), d, sums);
+		__m512i pairs = _mm512_maddubs_epi16(w, _mm512_loadu_si512(a->x + b * 32));
+		__m512i scale = _mm512_permutexvar_epi16(_mm512_add_epi16(quarters, _mm512_set1_epi16((int16_t)(2 * b))), _mm512_castsi256_si512(scales));
+		sums = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_madd_epi16(pairs, scale)), _mm512_loadu_ps(a->d[b / 2]), sums);
 	}
 	vr sum = _mm256_add_ps(_mm512_castps512_ps256(sums), _mm512_extractf32x8_ps(sums, 1));
+	__m256i less = _mm256_madd_epi16(scales, row_load(a->sums));
+	sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(less), _mm256_loadu_ps(a->less), sum);
 	return _mm256_fmadd_ps(sum, row_set((const uint16_t *)(p + 208)), y);
 }
 #else
