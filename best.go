@@ -2,71 +2,99 @@ package paligemma
 
 import (
 	"context"
-	"fmt"
 	"math"
+	"slices"
 
 	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/locseg"
 	"github.com/pgcli/paligemma/kernels"
 )
 
-// likeliest returns the likeliest of all tokens, the first of equals, as the
-// sampler would choose it, without keeping the others' logits. ok is false where
-// only all logits can tell.
-func (s *Session) likeliest(ctx context.Context) (t Token, ok bool, err error) {
-	decoder := s.model.decoder
-	if s.model.opts.Trace != nil || !s.backend.ReadsRows(decoder.Embedding) { // a trace wants the logits
+// fromBest chooses the next of all tokens as sm would, without keeping the logits
+// of all. ok is false where only all logits can tell, or as fast.
+func (s *Session) fromBest(ctx context.Context, sm *sampler) (t Token, ok bool, err error) {
+	k := sm.TopK
+	if sm.Temperature == 0 {
+		k = 1
+	}
+	n := k + len(sm.Forbidden) // runs that hold the k likeliest which are not forbidden
+	if k == 0 || n > 1 && n > s.model.cfg.Vocabulary/kernels.RunRows/4 {
 		return Token{}, false, nil
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("paligemma: generate: %w", err)
-		}
-	}()
-	if s.best == nil {
-		if s.best, err = s.newHead(gemma.LogitsNodes(1), decoder.Best); err != nil {
+	o, ok, err := s.outlook(ctx)
+	if err != nil || !ok {
+		return Token{}, false, err
+	}
+	id, logit := o.id, o.top
+	if sm.Temperature > 0 || slices.Contains(sm.Forbidden, o.id) {
+		if id, logit, ok, err = s.pick(ctx, sm, greatestRuns(o.runs, n)); err != nil || !ok {
 			return Token{}, false, err
 		}
 	}
+	t, err = s.token(ctx, id, logit-o.logSumExp)
+	return t, err == nil, err
+}
+
+// An outlook is what the logits of all tokens come to.
+type outlook struct {
+	id             int32     // of the greatest, the first of equals
+	top, logSumExp float32   // its logit, and log(sum(exp)) of all
+	runs           []float32 // a [kernels.Best] for every 64 tokens, valid until the next outlook
+}
+
+// outlook computes what all logits come to without keeping them. ok is false
+// where only all logits can tell.
+func (s *Session) outlook(ctx context.Context) (o outlook, ok bool, err error) {
+	decoder := s.model.decoder
+	if s.model.opts.Trace != nil || !s.backend.ReadsRows(decoder.Embedding) { // a trace wants the logits
+		return outlook{}, false, nil
+	}
+	if s.best == nil {
+		if s.best, err = s.newHead(gemma.LogitsNodes(1), decoder.Best); err != nil {
+			return outlook{}, false, err
+		}
+	}
 	if err := s.best.compute(ctx, s.hidden); err != nil {
-		return Token{}, false, err
+		return outlook{}, false, err
 	}
-	id, logProb := greatest(s.best.result)
-	if logProb-logProb != 0 { // the sampler says which token's logit is no number
-		return Token{}, false, nil
-	}
-	t = Token{ID: id, LogProb: logProb}
+	o = greatest(s.best.result)
+	return o, o.top-o.top == 0, nil // the sampler says which token's logit is no number
+}
+
+// token returns a token of all, with how sure the model is of it.
+func (s *Session) token(ctx context.Context, id int32, logProb float32) (Token, error) {
+	t := Token{ID: id, LogProb: logProb}
 	ids, err := s.model.locseg()
 	if err != nil { // the vocabulary has no loc
-		return t, true, nil
+		return t, nil
 	}
 	if _, isLoc := ids.LocOf(id); isLoc {
 		locs := []Range{{ids.Loc, ids.Loc + locseg.Locs}}
 		logits, err := s.logits(ctx, locs)
 		if err != nil {
-			return Token{}, false, err
+			return Token{}, err
 		}
 		t.Spread = s.model.spread(logits, locs, id)
 	}
-	return t, true, nil
+	return t, nil
 }
 
-// greatest returns the token with the greatest logit of all runs, and its
-// log-probability; NaN if not all logits are finite.
-func greatest(runs []float32) (id int32, logProb float32) {
-	top, sum := float32(math.Inf(-1)), 0.0
+// greatest sums up runs. If not all logits are finite, neither is the top.
+func greatest(runs []float32) outlook {
+	o, sum := outlook{top: float32(math.Inf(-1)), runs: runs}, 0.0
 	for i := 0; i < len(runs); i += kernels.BestFloats {
 		b := kernels.BestOf(runs[i:])
 		switch {
-		case b.Top > top:
-			id = int32(i/kernels.BestFloats*kernels.RunRows) + int32(b.Row)
-			sum = sum*math.Exp(float64(top-b.Top)) + float64(b.Sum)
-			top = b.Top
-		case b.Top <= top:
-			sum += float64(b.Sum) * math.Exp(float64(b.Top-top))
+		case b.Top > o.top:
+			o.id = int32(i/kernels.BestFloats*kernels.RunRows) + int32(b.Row)
+			sum = sum*math.Exp(float64(o.top-b.Top)) + float64(b.Sum)
+			o.top = b.Top
+		case b.Top <= o.top:
+			sum += float64(b.Sum) * math.Exp(float64(b.Top-o.top))
 		default:
-			return 0, b.Top
+			return outlook{top: b.Top}
 		}
 	}
-	return id, float32(-math.Log(sum))
+	o.logSumExp = o.top + float32(math.Log(sum))
+	return o
 }

@@ -3,6 +3,7 @@ package paligemma
 import (
 	"image"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ func TestLikeliest(t *testing.T) {
 			must(t, s.Prefill(t.Context(), encodeAll(t, m, q.pictures), q.prompt))
 			for range 8 {
 				want, wantProb := likeliestOf(t, s)
-				got, ok, err := s.likeliest(t.Context())
+				got, ok, err := s.fromBest(t.Context(), newSampler(Sampling{}))
 				must(t, err)
 				switch can := s.backend.Kernels() && kernels.RowsSupported(int(m.decoder.Embedding.Type()), m.cfg.text.Width); {
 				case ok != can:
@@ -46,10 +47,10 @@ func TestLikeliest(t *testing.T) {
 	}
 }
 
-// TestLikeliestAnswers compares whole answers of the embedded model, boxes
-// too, with those found by all logits, which a trace asks for; also when the
-// likeliest first token is forbidden.
-func TestLikeliestAnswers(t *testing.T) {
+// TestFromBest compares whole answers of the embedded model, boxes too, with
+// those found by all logits, which a trace asks for: greedy ones and drawn ones,
+// also when the likeliest first token is forbidden.
+func TestFromBest(t *testing.T) {
 	var sessions [2]*Session
 	var images [2][]*Image
 	for i, trace := range []TraceFunc{nil, func(string, []int, []float32) {}} {
@@ -59,13 +60,19 @@ func TestLikeliestAnswers(t *testing.T) {
 		images[i], sessions[i] = encodeAll(t, m, []image.Image{demoPicture(t, m, "scene-08.jpg")}), newSession(t, m)
 	}
 	var forbidden []int32
-	for _, p := range []Prompt{Caption("en"), OCR(), Detect("heart"), Segment("heart"), Caption("en")} {
+	for i, p := range []Prompt{Caption("en"), OCR(), Detect("heart"), Segment("heart"), Caption("en"), Detect("heart"), OCR(), Caption("en"), Segment("star")} {
 		sm := &Sampling{MaxTokens: 40, Forbidden: forbidden}
+		if i > 3 {
+			sm.Temperature, sm.TopK, sm.TopP, sm.Seed = 2, 2+i%3, 0.95, uint64(i)
+			sm.Forbidden = forbidden[:i%3]
+		}
 		got, err := sessions[0].Run(t.Context(), images[0], p, sm)
 		must(t, err)
 		want, err := sessions[1].Run(t.Context(), images[1], p, sm)
 		must(t, err)
-		forbidden = append(forbidden, want.Tokens[0].ID)
+		if i < 4 {
+			forbidden = append(forbidden, want.Tokens[0].ID)
+		}
 		if got.Text != want.Text || len(got.Tokens) != len(want.Tokens) {
 			t.Fatalf("%s: %q, want %q", p, got.Text, want.Text)
 		}
@@ -74,6 +81,57 @@ func TestLikeliestAnswers(t *testing.T) {
 			if g.ID != w.ID || !(math.Abs(float64(g.LogProb-w.LogProb)) < 1e-5) || g.Spread != w.Spread {
 				t.Errorf("%s: token %d is %+v, want %+v", p, i, g, w)
 			}
+		}
+	}
+}
+
+// TestFromBestPicks wants that it is by the likeliest runs that tokens are drawn,
+// where kernels read the head.
+func TestFromBestPicks(t *testing.T) {
+	m, err := New(models.Tiny(), &Options{Engine: anyEngine(t), Threads: 1})
+	must(t, err)
+	t.Cleanup(func() { must(t, m.Close()) })
+	s := newSession(t, m)
+	must(t, s.Prefill(t.Context(), encodeAll(t, m, []image.Image{demoPicture(t, m, "scene-08.jpg")}), Caption("en")))
+	for _, c := range []struct {
+		s    Sampling
+		want bool
+	}{
+		{Sampling{Temperature: 1, TopK: 3}, true},
+		{Sampling{Temperature: 1, TopK: 3, Forbidden: []int32{1, 2}}, true},
+		{Sampling{Temperature: 1}, false},
+		{Sampling{Temperature: 1, TopK: m.cfg.Vocabulary}, false},
+	} {
+		if _, ok, err := s.fromBest(t.Context(), newSampler(c.s)); err != nil || ok != (c.want && s.backend.Kernels()) {
+			t.Errorf("%+v: chosen by runs: %t, %v, want %t", c.s, ok, err, c.want)
+		}
+	}
+}
+
+// TestGreatestRuns has ties, within what is taken and at its edge.
+func TestGreatestRuns(t *testing.T) {
+	for _, c := range []struct {
+		tops []float32
+		n    int
+		want []int32
+	}{
+		{[]float32{5}, 1, []int32{0}},
+		{[]float32{1, 5, 3, 4, 2}, 1, []int32{1}},
+		{[]float32{1, 5, 3, 4, 2}, 3, []int32{1, 2, 3}},
+		{[]float32{5, 4, 3, 2, 1}, 2, []int32{0, 1}},
+		{[]float32{1, 2, 3, 4, 5}, 2, []int32{3, 4}},
+		{[]float32{4, 4, 1, 4}, 3, []int32{0, 1, 3}},
+		{[]float32{4, 4, 1, 4}, 2, nil},
+		{[]float32{3, 5, 3}, 2, nil},
+		{[]float32{3, 3, 5}, 2, nil},
+		{[]float32{3, 3, 5, 6}, 2, []int32{2, 3}},
+	} {
+		var runs []float32
+		for _, top := range c.tops {
+			runs = append(runs, top, 0, 1)
+		}
+		if got := greatestRuns(runs, c.n); !slices.Equal(got, c.want) {
+			t.Errorf("greatestRuns(%v, %d) = %v, want %v", c.tops, c.n, got, c.want)
 		}
 	}
 }
@@ -110,8 +168,9 @@ func TestGreatest(t *testing.T) {
 		{[]float32{200, 1, 1, nan, 2, 1}, 0, math.NaN()},
 		{[]float32{nan, 1, 1, 200, 2, 1}, 0, math.NaN()},
 	} {
-		id, logProb := greatest(c.runs)
-		if got := float64(logProb); id != c.id || !(math.Abs(got-c.logProb) < 1e-6 || math.IsNaN(got) && math.IsNaN(c.logProb)) {
+		o := greatest(c.runs)
+		id := o.id
+		if got := float64(o.top - o.logSumExp); id != c.id || !(math.Abs(got-c.logProb) < 1e-6 || math.IsNaN(got) && math.IsNaN(c.logProb)) {
 			t.Errorf("greatest(%v) = %d, %v, want %d, %v", c.runs, id, got, c.id, c.logProb)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image"
 	"iter"
-	"slices"
 	"strings"
 	"time"
 )
@@ -196,9 +195,13 @@ func (s *Session) choose(ctx context.Context, sm *sampler, state State) (Token, 
 	if err := s.settle(ctx); err != nil {
 		return Token{}, fmt.Errorf("paligemma: generate: %w", err)
 	}
-	if sm.Temperature == 0 && state == nil {
-		if t, ok, err := s.likeliest(ctx); err != nil || ok && !slices.Contains(sm.Forbidden, t.ID) {
-			return t, err
+	if state == nil {
+		t, ok, err := s.fromBest(ctx, sm)
+		if err != nil {
+			return Token{}, fmt.Errorf("paligemma: generate: %w", err)
+		}
+		if ok {
+			return t, nil
 		}
 	}
 	among := s.model.everything()

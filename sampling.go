@@ -87,6 +87,15 @@ func newSampler(s Sampling) *sampler {
 // The log-probability is that of the model's own softmax over them: before the
 // temperature, and with forbidden ids in the sum (big_vision's predict_fns.py).
 func (s *sampler) next(logits []float32, among []Range, n int) (id int32, logProb float32, err error) {
+	i, id, err := s.choose(logits, among, n)
+	if err != nil {
+		return 0, 0, err
+	}
+	return id, logits[i] - logSumExp(logits), nil
+}
+
+// choose is next without the probability; i is the place of the token's logit.
+func (s *sampler) choose(logits []float32, among []Range, n int) (i int, id int32, err error) {
 	top := -1
 	for i, candidate := range each(among) {
 		v := logits[i]
@@ -103,7 +112,7 @@ func (s *sampler) next(logits []float32, among []Range, n int) (id int32, logPro
 	if s.Temperature > 0 {
 		top, id = s.draw(logits, logits[top], among, n)
 	}
-	return id, logits[top] - logSumExp(logits), nil
+	return top, id, nil
 }
 
 // draw samples from softmax(logits/temperature), cut by top-k, then top-p,
@@ -116,14 +125,17 @@ func (s *sampler) draw(logits []float32, top float32, among []Range, n int) (i i
 		}
 	}
 	s.candidate = all
-	if s.TopK > 0 || s.TopP > 0 || s.MinP > 0 { // the order matters to cuts only
-		slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(b.logit, a.logit) })
+	whole, nuclear := total(all), s.TopP > 0 && s.TopP < 1
+	if s.TopK > 0 || nuclear || s.MinP > 0 { // the order matters to cuts only
+		all = s.likely(all, whole)
+		slices.SortFunc(all, func(a, b candidate) int { return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.i, b.i)) })
 	}
 	if s.TopK > 0 && s.TopK < len(all) {
 		all = all[:tied(all, s.TopK)]
+		whole = total(all)
 	}
-	if s.TopP > 0 && s.TopP < 1 {
-		all = all[:tied(all, nucleus(all, float64(s.TopP)))]
+	if nuclear {
+		all = all[:tied(all, nucleus(all, float64(s.TopP)*whole))]
 	}
 	for i, c := range all {
 		if c.p < float64(s.MinP)*all[0].p {
@@ -151,12 +163,32 @@ func tied(all []candidate, n int) int {
 	return n
 }
 
-// nucleus counts the candidates up to and with the one that brings their
-// share of the probability to p.
+// likely returns those candidates that cuts may leave, or all: to put a
+// vocabulary in order would take longer than the model.
+func (s *sampler) likely(all []candidate, whole float64) []candidate {
+	const least = 1e-6 // of the likeliest's
+	n, sum := 0, 0.0
+	for _, c := range all {
+		if c.p >= least {
+			n, sum = n+1, sum+c.p
+		}
+	}
+	switch {
+	case s.TopK > 0 && n >= s.TopK:
+	case s.TopK == 0 && s.TopP > 0 && s.TopP < 1 && sum >= float64(s.TopP)*whole:
+	case s.TopK == 0 && s.MinP > least:
+	default:
+		return all
+	}
+	return slices.DeleteFunc(all, func(c candidate) bool { return c.p < least })
+}
+
+// nucleus counts the candidates up to and with the one that brings what they
+// have together to p.
 func nucleus(all []candidate, p float64) int {
-	sum, whole := 0.0, total(all)
+	sum := 0.0
 	for i, c := range all {
-		if sum += c.p; sum >= p*whole {
+		if sum += c.p; sum >= p {
 			return i + 1
 		}
 	}

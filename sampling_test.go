@@ -2,6 +2,7 @@ package paligemma
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -109,6 +110,44 @@ func TestSampling(t *testing.T) {
 			if off := math.Abs(float64(count[id]) - draws*p); off > 5*spread || p == 0 && count[id] > 0 {
 				t.Errorf("%+v: token %d comes %d times in %d, want %.0f", s, id, count[id], draws, draws*p)
 			}
+		}
+	}
+}
+
+// TestLikely wants that candidates left out beforehand are none that the cuts
+// leave.
+func TestLikely(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for _, width := range []float64{0.1, 3, 20} { // of the logits
+		logits, wide := make([]float32, 300), make([]float64, 300)
+		for i := range logits {
+			logits[i] = float32(r.NormFloat64() * width)
+			wide[i] = float64(logits[i])
+		}
+		fewer := false
+		for _, s := range []Sampling{
+			{Temperature: 1, TopK: 3}, {Temperature: 1, TopK: 290}, {Temperature: 0.1, TopP: 0.9}, {Temperature: 1, TopP: 0.9999999},
+			{Temperature: 1, MinP: 0.1}, {Temperature: 1, MinP: 1e-9}, {Temperature: 2, TopK: 200, TopP: 0.99, MinP: 1e-8},
+		} {
+			var all []candidate
+			top := slices.Max(logits)
+			for i, v := range logits {
+				all = append(all, candidate{i, int32(i), v, math.Exp(float64(v-top) / float64(s.Temperature))})
+			}
+			left := make([]bool, len(logits))
+			some := newSampler(s).likely(slices.Clone(all), total(all))
+			fewer = fewer || len(some) < len(all)
+			for _, c := range some {
+				left[c.i] = true
+			}
+			for id, p := range plain(wide, s) {
+				if p > 0 && !left[id] {
+					t.Errorf("width %v, %+v: token %d of probability %v is left out", width, s, id, p)
+				}
+			}
+		}
+		if fewer != (width > 1) {
+			t.Errorf("width %v: candidates are left out: %t", width, fewer)
 		}
 	}
 }

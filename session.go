@@ -20,7 +20,8 @@ type Session struct {
 	cache   *gemma.Cache
 	step    *step   // graph of one generated token; nil until needed
 	heads   []*head // graphs of logits, made when needed
-	best    *head   // graph of the likeliest token, made when needed
+	best    *head   // graph of what all logits come to, made when needed
+	picker  *picker // graph of the likeliest tokens' logits, made when needed
 
 	length  int         // tokens in the cache
 	hidden  []float32   // [d] of the last token, which the head reads; nil before Prefill
@@ -63,9 +64,10 @@ func (s *Session) Close() error {
 		return nil
 	}
 	s.closed = true
-	s.step.close() // this and the next three wait for a computation that was abandoned
+	s.step.close() // this and the next four wait for a computation that was abandoned
 	s.closeHeads()
 	s.best.close()
+	s.picker.close()
 	s.busy.Wait()
 	s.backend.Close()
 	if s.cache != nil {

@@ -29,7 +29,9 @@ type Linear struct {
 
 // A Rows is y[i] = x·(row First+i) for rows [First, Last) of a matrix in ggml's
 // own layout. If Best is not 0, y is softcapped and only a Best of every RunRows
-// of them is stored, there.
+// of them is stored, there. If there are Picks, y is that of so many runs of
+// RunRows rows of [0, Last), whose numbers are in Runs; of the last run, the rows
+// that there are.
 type Rows struct {
 	Type, K     int
 	First, Last int
@@ -37,6 +39,8 @@ type Rows struct {
 	RowBytes    int
 	X, Y        uintptr // float32
 	Best        uintptr // float32
+	Runs        uintptr // int32
+	Picks       int
 	Softcap     float32 // 0 for none
 	Precise     bool    // round x to 16 bits, not 8
 	Level       Level

@@ -107,7 +107,8 @@ typedef struct pg_best {
 // A pg_rows describes y[i] = row i of W times x for rows [first, last) of a
 // matrix in ggml's own layout, whose rows are row_bytes apart. With best, y is
 // not stored: each run of PG_RUN rows is summed up instead, after the softcap,
-// which is 0 for none.
+// which is 0 for none. With picks, y is that of so many runs of rows [0, last),
+// one run after another, as if all were whole.
 typedef struct pg_rows {
 	int type;
 	int64_t k, first, last;
@@ -116,6 +117,8 @@ typedef struct pg_rows {
 	const float *x;
 	float *y; // y[0] is that of row first
 	pg_best *best;
+	const int32_t *runs; // numbers of runs
+	int64_t picks;
 	float softcap;
 	int precise; // round x to 16 bits instead of 8
 	int level;

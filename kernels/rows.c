@@ -72,11 +72,13 @@ void pg_rows_dot(const void *rows, int ith, pg_team *team) {
 		round_x(op, level, act, rest, team);
 		pg_wait(team);
 	}
-	for (int64_t i; (i = op->first + pg_take(team, ROWS, PG_RUN)) < op->last;) {
+	int64_t all = op->picks ? op->picks * PG_RUN : op->last - op->first;
+	for (int64_t at; (at = pg_take(team, ROWS, PG_RUN)) < all;) {
+		int64_t i = op->picks ? (int64_t)op->runs[at / PG_RUN] * PG_RUN : op->first + at;
 		int64_t end = i + PG_RUN < op->last ? i + PG_RUN : op->last;
-		float sums[PG_RUN], *y = op->best ? sums : op->y + (i - op->first);
+		float sums[PG_RUN], *y = op->best ? sums : op->y + at;
 		dot(op, level, act, rest, i, end, y);
 		if (op->best)
-			op->best[(i - op->first) / PG_RUN] = vectors->best(y, end - i, op->softcap);
+			op->best[at / PG_RUN] = vectors->best(y, end - i, op->softcap);
 	}
 }

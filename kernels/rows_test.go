@@ -39,6 +39,15 @@ func TestRows(t *testing.T) {
 					compute(t, ps[units%3], &op)
 					within(t, y, want[first:last], size[first:last])
 				}
+				runs := fenced[int32](t, 3)
+				copy(runs, []int32{2, 0, 2})
+				picked := fenced[float32](t, 3*RunRows)
+				compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: k / b.columns * b.bytes,
+					X: addr(x), Y: addr(picked), Runs: addr(runs), Picks: 3, Level: level})
+				for i, run := range runs {
+					first, last := int(run)*RunRows, min(int(run+1)*RunRows, m)
+					within(t, picked[i*RunRows:][:last-first], want[first:last], size[first:last])
+				}
 				if b.columns > 1 {
 					precise := fenced[float32](t, m)
 					compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: k / b.columns * b.bytes,

@@ -154,6 +154,12 @@ func (d *Decoder) Best(g *nn.Graph, x nn.Tensor) nn.Tensor {
 	return g.Best(d.Embedding, x, d.FinalSoftcap)
 }
 
+// Picked maps x [d] to the scores of the tokens of some runs, as
+// [nn.Graph.Picked] gives them.
+func (d *Decoder) Picked(g *nn.Graph, x, runs nn.Tensor) nn.Tensor {
+	return g.Softcap(g.Picked(d.Embedding, x, runs), d.FinalSoftcap)
+}
+
 // LogitsNodes is an upper bound of the nodes that Logits adds for so many runs
 // of rows.
 func LogitsNodes(runs int) int { return 3*runs + 8 }

@@ -123,6 +123,30 @@ func (g *Graph) Best(w, x Tensor, softcap float32) Tensor {
 	}, w, x)
 }
 
+// Picked is the products with x [k] of the rows of w [k, m] in the runs of 64
+// rows whose numbers runs [n], an i32 input, has: f32 [64, n]. Of the last run
+// only the rows that there are have values. Kernels must read the rows of w.
+func (g *Graph) Picked(w, x, runs Tensor) Tensor {
+	const name = "picked"
+	switch {
+	case !g.begin(name, w, x, runs):
+		return Tensor{}
+	case !g.backend.ReadsRows(w):
+		return g.fail(name, "weights %v: kernels do not read their rows", w)
+	case x.typ != bindings.F32 || !x.rowsContiguous() || x.Len() != w.ne[0]:
+		return g.fail(name, "%v by %v: want one column of f32, as long as a row", w, x)
+	case runs.typ != bindings.I32 || runs.Len() != runs.ne[0] || !runs.Contiguous():
+		return g.fail(name, "runs %v, want i32 [n]", runs)
+	case !g.index(name, runs, (w.ne[1]+kernels.RunRows-1)/kernels.RunRows):
+		return Tensor{}
+	}
+	return g.kernel(name, [4]int{kernels.RunRows, runs.ne[0], 1, 1}, func(dst Tensor) kernels.Op {
+		op := g.rows(w, x)
+		op.Y, op.Runs, op.Picks = dst.address(), runs.address(), runs.ne[0]
+		return op
+	}, w, x, runs)
+}
+
 // kernelRows is the product of weights in ggml's layout and one column.
 func (g *Graph) kernelRows(w, x Tensor) Tensor {
 	return g.kernel(opMulMat, [4]int{w.ne[1], 1, 1, 1}, func(dst Tensor) kernels.Op {
