@@ -64,12 +64,13 @@ const (
 )
 
 // headRows are the rows to compute for ranges of ids: runs of which each holds
-// whole ranges.
-func headRows(allowed []Range, vocabulary int) []gemma.Rows {
+// whole ranges. With aligned all begin at a multiple of 256, so that rows of every
+// type begin at one of 256 bytes: drivers of GPUs may want as much of operands.
+func headRows(allowed []Range, vocabulary int, aligned bool) []gemma.Rows {
 	var rows []gemma.Rows
 	for _, r := range allowed {
 		first, last := int(r.First), int(r.Last)
-		if last-first > headGap {
+		if last-first > headGap || aligned {
 			first, last = first/headAlign*headAlign, min((last+headAlign-1)/headAlign*headAlign, vocabulary)
 		}
 		if n := len(rows); n > 0 && first <= rows[n-1].First+rows[n-1].Len+headGap {
@@ -91,7 +92,7 @@ func (s *Session) logits(ctx context.Context, allowed []Range) ([]float32, error
 	if len(allowed) == 1 && allowed[0].Last == allowed[0].First+1 {
 		return []float32{0}, nil
 	}
-	h, err := s.head(headRows(allowed, s.model.cfg.Vocabulary))
+	h, err := s.head(headRows(allowed, s.model.cfg.Vocabulary, s.model.device.Type() != bindings.CPU))
 	if err != nil {
 		return nil, err
 	}

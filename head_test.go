@@ -44,8 +44,19 @@ func TestHeadRows(t *testing.T) {
 		{many, []gemma.Rows{{First: 0, Len: all}}},
 		{wide, []gemma.Rows{{First: 0, Len: 30208}}},
 	} {
-		if got := headRows(test.allowed, all); !slices.Equal(got, test.want) {
+		if got := headRows(test.allowed, all, false); !slices.Equal(got, test.want) {
 			t.Errorf("%v gives rows %v, want %v", test.allowed, got, test.want)
+		}
+		aligned := headRows(test.allowed, all, true)
+		for _, r := range test.allowed {
+			if !slices.ContainsFunc(aligned, func(a gemma.Rows) bool { return a.First <= int(r.First) && int(r.Last) <= a.First+a.Len }) {
+				t.Errorf("%v gives aligned rows %v, without %v", test.allowed, aligned, r)
+			}
+		}
+		for _, a := range aligned {
+			if a.First%headAlign != 0 || a.First+a.Len > all {
+				t.Errorf("%v gives aligned rows %v", test.allowed, aligned)
+			}
 		}
 	}
 }
