@@ -97,7 +97,7 @@ PG_DOT static inline void fixed_blocks(const int shift, const int columns, const
 			for (int i = 0; v == 0 && i < FIXED * t->lines; i++, ahead += 64)
 				__builtin_prefetch(ahead, 0, 2);
 			for (size_t i = 0; v == 0 && i < FIXED * record; i += 64) // what the next tile reads
-				__builtin_prefetch(act + PG_CHUNK_BLOCKS * record + i);
+				__builtin_prefetch(act + (size_t)t->blocks * record + i);
 			// The last of an odd number comes twice, with a scale of 0.
 			size_t two = b + FIXED <= t->blocks;
 			vi s[2][PG_MAX_COLUMNS];
