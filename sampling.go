@@ -125,8 +125,9 @@ func (s *sampler) draw(logits []float32, top float32, among []Range, n int) (i i
 		}
 	}
 	s.candidate = all
-	whole, nuclear := total(all), s.TopP > 0 && s.TopP < 1
+	whole, nuclear := 0.0, s.TopP > 0 && s.TopP < 1
 	if s.TopK > 0 || nuclear || s.MinP > 0 { // the order matters to cuts only
+		whole = total(all)
 		all = s.likely(all, whole)
 		slices.SortFunc(all, func(a, b candidate) int { return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.i, b.i)) })
 	}

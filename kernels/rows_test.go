@@ -9,57 +9,69 @@ import (
 	"testing"
 )
 
+// rowTypes are the types whose rows are read in ggml's layout.
+var rowTypes = []int{typeF32, typeF16, typeBF16, typeQ8_0, typeQ4_0, typeQ4_K, typeQ6_K}
+
+func TestRowsSupported(t *testing.T) {
+	for typ, name := range typeNames {
+		if got, want := RowsSupported(typ, 256), slices.Contains(rowTypes, typ); got != want {
+			t.Errorf("rows of %s are read: %t, want %t", name, got, want)
+		}
+	}
+}
+
 func TestRows(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
-		eachType(t, func(t *testing.T, typ int) {
-			if !RowsSupported(typ, 256) {
-				t.Skip("not read by rows")
-			}
-			b := blocks[typ]
-			for _, units := range []int{1, 2, 3, 7} {
-				k := max(b.columns, 32) * units
-				if b.columns == 1 {
-					k = 61 * units
-				}
-				const m = 150
-				r := rand.New(rand.NewPCG(6, uint64(k)))
-				rows := randomRows(t, r, typ, k, m)
-				x := fill(r, fenced[float32](t, k))
-				in := exact(x)
-				if b.columns > 1 {
-					in = rounded(x, 127)
-				}
-				want, size := linear(m, 1, weights(typ, rows), in)
-				for _, span := range [][2]int{{0, m}, {3, 4}, {10, 140}, {5, 5}} {
-					first, last := span[0], span[1]
-					y := fenced[float32](t, last-first)
-					op := Rows{Type: typ, K: k, First: first, Last: last, Data: addr(rows), RowBytes: k / b.columns * b.bytes,
-						X: addr(x), Y: addr(y), Level: level}
-					compute(t, ps[units%3], &op)
-					within(t, y, want[first:last], size[first:last])
-				}
-				runs := fenced[int32](t, 3)
-				copy(runs, []int32{2, 0, 2})
-				picked := fenced[float32](t, 3*RunRows)
-				compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: k / b.columns * b.bytes,
-					X: addr(x), Y: addr(picked), Runs: addr(runs), Picks: 3, Level: level})
-				for i, run := range runs {
-					first, last := int(run)*RunRows, min(int(run+1)*RunRows, m)
-					within(t, picked[i*RunRows:][:last-first], want[first:last], size[first:last])
-				}
-				if b.columns > 1 {
-					precise := fenced[float32](t, m)
-					compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: k / b.columns * b.bytes,
-						X: addr(x), Y: addr(precise), Precise: true, Level: level})
-					want, _ := linear(m, 1, weights(typ, rows), exact(x))
-					if d := relative(precise, want); !(d < 3e-5) { // 1/127², and float32
-						t.Errorf("%d columns: precise rows are %.1e from the exact", k, d)
-					}
-				}
-			}
-		})
+		for _, typ := range rowTypes {
+			t.Run(typeNames[typ], func(t *testing.T) { testRows(t, ps, level, typ) })
+		}
 	})
+}
+
+func testRows(t *testing.T, ps []*Pool, level Level, typ int) {
+	b := blocks[typ]
+	for _, units := range []int{1, 2, 3, 7} {
+		k := max(b.columns, 32) * units
+		if b.columns == 1 {
+			k = 61 * units
+		}
+		const m = 150
+		r := rand.New(rand.NewPCG(6, uint64(k)))
+		rows := randomRows(t, r, typ, k, m)
+		x := fill(r, fenced[float32](t, k))
+		in := exact(x)
+		if b.columns > 1 {
+			in = rounded(x, 127)
+		}
+		want, size := linear(m, 1, weights(typ, rows), in)
+		for _, span := range [][2]int{{0, m}, {3, 4}, {10, 140}, {5, 5}} {
+			first, last := span[0], span[1]
+			y := fenced[float32](t, last-first)
+			op := Rows{Type: typ, K: k, First: first, Last: last, Data: addr(rows), RowBytes: k / b.columns * b.bytes,
+				X: addr(x), Y: addr(y), Level: level}
+			compute(t, ps[units%3], &op)
+			within(t, y, want[first:last], size[first:last])
+		}
+		runs := fenced[int32](t, 3)
+		copy(runs, []int32{2, 0, 2})
+		picked := fenced[float32](t, 3*RunRows)
+		compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: k / b.columns * b.bytes,
+			X: addr(x), Y: addr(picked), Runs: addr(runs), Picks: 3, Level: level})
+		for i, run := range runs {
+			first, last := int(run)*RunRows, min(int(run+1)*RunRows, m)
+			within(t, picked[i*RunRows:][:last-first], want[first:last], size[first:last])
+		}
+		if b.columns > 1 {
+			precise := fenced[float32](t, m)
+			compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: k / b.columns * b.bytes,
+				X: addr(x), Y: addr(precise), Precise: true, Level: level})
+			want, _ := linear(m, 1, weights(typ, rows), exact(x))
+			if d := relative(precise, want); !(d < 3e-5) { // 1/127², and float32
+				t.Errorf("%d columns: precise rows are %.1e from the exact", k, d)
+			}
+		}
+	}
 }
 
 // relative is the norm of the difference over that of want.

@@ -20,6 +20,8 @@ PG_DOT static inline float row_sum(const uint8_t *act) { return ((const float *)
 typedef char row_256[8 * ROW_UNIT];
 #endif
 
+_Static_assert(sizeof(row_256) <= 8 * PG_ROW_BYTES, "PG_ROW_BYTES is too few");
+
 // row_act_bytes is what a type's rows want of 32 columns of activations.
 PG_DOT static inline int row_act_bytes(const int type) { return type == PG_Q6_K ? (int)sizeof(row_256) / 8 : ROW_UNIT; }
 
