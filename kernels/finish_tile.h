@@ -15,6 +15,10 @@ PG_DOT static inline void finish_rows(const int epilogue, const pg_finish *f, in
 			y = gelu(y);
 		if (epilogue == PG_GEGLU)
 			y = vmul(y, vadd(vload(f->acc1 + c * PG_PANEL + i), bias1));
+		if (f->residual) {
+			const float *r = f->residual + c * f->residual_stride + i;
+			y = vadd(y, n == LANES ? vload(r) : vload_n(r, n));
+		}
 		float *to = f->y + c * f->y_stride + i;
 		if (n == LANES)
 			vstore(to, y);

@@ -85,7 +85,8 @@ typedef struct pg_tile {
 
 typedef struct pg_finish { // an epilogue for columns of a panel
 	const float *acc, *acc1; // PG_PANEL apart
-	const float *bias, *bias1;
+	const float *bias, *bias1, *residual; // each may be NULL
+	int64_t residual_stride;
 	float *y;
 	int64_t y_stride;
 	int rows, columns, epilogue;

@@ -7,7 +7,7 @@ import "C"
 
 import "unsafe"
 
-func (n *Norm) native(uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
+func (n *Norm) c() *C.pg_norm {
 	op := &C.pg_norm{
 		d: C.int64_t(n.Size), n: C.int64_t(n.Columns),
 		x: floats(n.X), x_step: C.int64_t(n.XStep), add: floats(n.Add), add_step: C.int64_t(n.AddStep),
@@ -19,5 +19,9 @@ func (n *Norm) native(uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
 	if n.Centered {
 		op.centered = 1
 	}
-	return C.pg_kernel(C.pg_norm_run), unsafe.Pointer(op), C.sizeof_pg_norm
+	return op
+}
+
+func (n *Norm) native(uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
+	return C.pg_kernel(C.pg_norm_run), unsafe.Pointer(n.c()), C.sizeof_pg_norm
 }

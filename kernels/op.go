@@ -18,13 +18,16 @@ type Matrix struct {
 // A Linear is Y = Wx + b for the N columns x of X, for up to three W.
 // Addresses are of float32.
 type Linear struct {
-	X         uintptr
-	N, Stride int // columns, and floats from one to the next
-	Out       []Output
-	Epilogue  Epilogue
-	Precise   bool // round x to 16 bits, not 8
-	Level     Level
-	Threads   int // that may take part
+	X              uintptr
+	N, Stride      int   // columns, and floats from one to the next
+	Norm           *Norm // of each x first, if not nil: its W, B, Centered and Eps
+	Residual       uintptr
+	ResidualStride int // Residual, unless 0, is added to the first Y
+	Out            []Output
+	Epilogue       Epilogue
+	Precise        bool // round x to 16 bits, not 8
+	Level          Level
+	Threads        int // that may take part
 }
 
 // A Rows is y[i] = x·(row First+i) for rows [First, Last) of a matrix in ggml's

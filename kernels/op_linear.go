@@ -15,6 +15,10 @@ func (l *Linear) c(scratch uintptr) *C.pg_linear {
 	if l.Precise {
 		op.precise = 1
 	}
+	if l.Norm != nil {
+		op.normed, op.norm = 1, *l.Norm.c()
+	}
+	op.residual, op.residual_stride = floats(l.Residual), C.int64_t(l.ResidualStride)
 	for i, out := range l.Out {
 		op.out[i].w = C.pg_matrix{C.int(out.W.Type), C.int64_t(out.W.K), C.int64_t(out.W.M), pointer(out.W.Packed.address())}
 		op.out[i].bias = floats(out.Bias)
@@ -27,7 +31,8 @@ func (l *Linear) c(scratch uintptr) *C.pg_linear {
 // Scratch implements Op.
 func (l *Linear) Scratch() int {
 	op := l.c(0)
-	op.x = nil // cgo refuses what may point to Go memory
+	op.x, op.residual = nil, nil // cgo refuses what may point to Go memory
+	op.norm = C.pg_norm{}
 	for i := range op.out {
 		op.out[i].bias, op.out[i].y = nil, nil
 	}

@@ -1,3 +1,5 @@
+#include "vector.h"
+
 #include "level.h"
 
 #include <string.h>
@@ -5,13 +7,15 @@
 enum { UNITS, PANELS }; // counters
 
 // How many tiles' sums a thread keeps while it goes through the columns of
-// weights, and the largest piece of work, near the end the smallest.
-enum { MOST_TILES = 48, PIECE_TILES = 12 };
+// weights, and the largest piece of work, near the end the smallest. Of so many
+// panels a thread computes a chunk before the next, while its activations are in
+// the cache.
+enum { MOST_TILES = 48, PIECE_TILES = 12, GROUP = 4 };
 
 // What a thread works in.
 typedef struct {
 	pg_chunk chunk;
-	float acc[2][MOST_TILES * PG_MAX_COLUMNS][PG_PANEL];
+	float acc[2][GROUP][MOST_TILES * PG_MAX_COLUMNS][PG_PANEL];
 } work;
 
 // A layout says where the activations of one form lie: chunk after chunk of
@@ -32,6 +36,7 @@ typedef struct {
 	int64_t columns, wider; // of each tile; the first wider of them have one more
 	layout layouts[PG_FORMS];
 	work *works;
+	float *normed; // columns of a tile, for each thread
 } job;
 
 // cut returns where part i of n things begins; all parts are of about one size.
@@ -94,6 +99,9 @@ static uint8_t *plan(job *j, const pg_linear *op, int threads) {
 		if (l->used)
 			p += round_up((size_t)(op->n * (op->k / l->block)) * l->unit);
 	}
+	j->normed = (float *)p;
+	if (op->normed)
+		p += (size_t)threads * (size_t)(PG_MAX_COLUMNS * op->k) * sizeof *j->normed;
 	return p;
 }
 
@@ -104,8 +112,18 @@ size_t pg_linear_scratch(const pg_linear *op, int threads) {
 	return (size_t)plan(&j, &at0, threads) + 64;
 }
 
-// quantize rounds this thread's share of the activations.
-static void quantize(const job *j, pg_team *team) {
+// quantize rounds a chunk of a tile, whose first column is at x.
+static void quantize(const job *j, int form, int64_t chunk, int64_t tile, const float *x, int64_t x_stride) {
+	const layout *l = &j->layouts[form];
+	int64_t first = first_column(j, tile), last = first_column(j, tile + 1);
+	size_t column;
+	uint8_t *act = act_of(j, l, chunk, &column);
+	j->level->quantize(form, l->wide, x + chunk * l->chunk, x_stride, (int)(last - first),
+		(int)(rows_of(l, j->op->k, chunk) / l->block), act + (size_t)first * column);
+}
+
+// quantize_all rounds this thread's share of the activations.
+static void quantize_all(const job *j, pg_team *team) {
 	const pg_linear *op = j->op;
 	int64_t before = 0, unit = pg_take(team, UNITS, 1);
 	for (int form = 0; form < PG_FORMS; form++) {
@@ -113,49 +131,82 @@ static void quantize(const job *j, pg_team *team) {
 		int64_t units = l->used ? j->tiles * l->chunks : 0;
 		for (; unit - before < units; unit = pg_take(team, UNITS, 1)) {
 			int64_t chunk = (unit - before) / j->tiles, tile = (unit - before) % j->tiles;
-			int64_t first = first_column(j, tile), last = first_column(j, tile + 1);
-			size_t column;
-			uint8_t *act = act_of(j, l, chunk, &column);
-			j->level->quantize(form, l->wide, op->x + first * op->x_stride + chunk * l->chunk, op->x_stride,
-				(int)(last - first), (int)(rows_of(l, op->k, chunk) / l->block), act + (size_t)first * column);
+			quantize(j, form, chunk, tile, op->x + first_column(j, tile) * op->x_stride, op->x_stride);
 		}
 		before += units;
 	}
 }
 
-// A part of a product is a panel of a matrix times the columns of some tiles.
+// norm_all norms the activations first, so a thread's share is whole columns.
+static void norm_all(const job *j, int ith, pg_team *team) {
+	const pg_linear *op = j->op;
+	const pg_vectors *v = pg_vectors_of(op->level);
+	pg_norm norm = op->norm;
+	norm.d = norm.out_step = op->k;
+	norm.x_step = op->x_stride;
+	norm.out = j->normed + ith * op->k * PG_MAX_COLUMNS;
+	for (int64_t tile; (tile = pg_take(team, UNITS, 1)) < j->tiles;) {
+		int64_t first = first_column(j, tile), last = first_column(j, tile + 1);
+		norm.x = op->x + first * op->x_stride;
+		for (int64_t c = 0; c < last - first; c++)
+			v->norm(&norm, c);
+		for (int form = 0; form < PG_FORMS; form++)
+			for (int64_t chunk = 0; j->layouts[form].used && chunk < j->layouts[form].chunks; chunk++)
+				quantize(j, form, chunk, tile, norm.out, norm.out_step);
+	}
+}
+
+// A part of a product is some panels of a matrix times the columns of some tiles.
 typedef struct {
 	int weight;
-	int64_t panel, first, last; // tiles [first, last)
+	int64_t panel, panels;
+	int64_t first, last; // tiles [first, last)
 } part;
 
-// output describes where columns of a part are stored, and from which sums.
-static pg_finish output(const job *j, const part *p, int64_t first, int64_t last, const work *w) {
+// output describes where columns of a part's panel i are stored, and from which
+// sums.
+static pg_finish output(const job *j, const part *p, int64_t i, int64_t first, int64_t last, const work *w) {
 	const pg_linear *op = j->op;
-	int64_t sum = first - first_column(j, p->first), row = p->panel * PG_PANEL, rows = op->out[p->weight].w.m - row;
+	int64_t sum = first - first_column(j, p->first), row = (p->panel + i) * PG_PANEL, rows = op->out[p->weight].w.m - row;
 	pg_finish f = {.epilogue = op->epilogue, .rows = rows < PG_PANEL ? (int)rows : PG_PANEL, .columns = (int)(last - first)};
-	f.acc = w->acc[0][sum];
-	f.acc1 = w->acc[1][sum];
+	f.acc = w->acc[0][i][sum];
+	f.acc1 = w->acc[1][i][sum];
 	f.y = op->out[p->weight].y + first * op->out[p->weight].y_stride + row;
 	f.y_stride = op->out[p->weight].y_stride;
 	f.bias = op->out[p->weight].bias ? op->out[p->weight].bias + row : NULL;
 	if (op->epilogue == PG_GEGLU)
 		f.bias1 = op->out[1].bias ? op->out[1].bias + row : NULL;
+	if (op->residual && p->weight == 0)
+		f.residual = op->residual + first * op->residual_stride + row;
+	f.residual_stride = op->residual_stride;
 	return f;
+}
+
+// fetch brings what a finish needs into the cache.
+static void fetch(const pg_finish *f) {
+	for (int c = 0; c < f->columns; c++) {
+		__builtin_prefetch(f->y + c * f->y_stride, 1);
+		__builtin_prefetch(f->y + c * f->y_stride + PG_PANEL - 1, 1);
+		if (f->residual) {
+			__builtin_prefetch(f->residual + c * f->residual_stride);
+			__builtin_prefetch(f->residual + c * f->residual_stride + PG_PANEL - 1);
+		}
+	}
 }
 
 // product sums a part for a matrix, which in GeGLU may be another. With out, it
 // stores the result: each tile as soon as it is summed, as more columns of y
 // would not stay in the cache.
-static void product(const job *j, int weight, const part *p, work *w, float (*acc)[PG_PANEL], int out) {
+static void product(const job *j, int weight, const part *p, work *w, int out) {
 	const pg_matrix *m = &j->op->out[weight].w;
 	const pg_format *f = pg_format_of(m->type);
-	int form = j->level->form(f, j->op->precise, j->op->n), stream = j->op->n == 1;
+	int form = j->level->form(f, j->op->precise, j->op->n);
 	const layout *l = &j->layouts[form];
-	void (*compute)(const pg_tile *) = (stream ? j->level->stream : j->level->tile)[form];
-	const uint8_t *records = (const uint8_t *)m->packed + (size_t)p->panel * pg_panel_bytes(f, m->k);
-	size_t chunk_bytes = (size_t)(l->chunk / f->block) * pg_record_bytes(f);
-	for (int64_t chunk = 0; chunk < l->chunks; chunk++, records += chunk_bytes) {
+	size_t panel_bytes = pg_panel_bytes(f, m->k), chunk_bytes = (size_t)(l->chunk / f->block) * pg_record_bytes(f);
+	const uint8_t *packed = (const uint8_t *)m->packed + (size_t)p->panel * panel_bytes;
+	for (int64_t step = 0; step < l->chunks * p->panels; step++) {
+		int64_t chunk = step / p->panels, i = step % p->panels;
+		const uint8_t *records = packed + (size_t)i * panel_bytes + (size_t)chunk * chunk_bytes;
 		pg_tile t = {.f = f, .form = form, .w = records, .chunk = &w->chunk, .wide = l->wide, .first = chunk == 0};
 		t.blocks = (int)(rows_of(l, m->k, chunk) / l->block);
 		size_t column_bytes;
@@ -164,45 +215,64 @@ static void product(const job *j, int weight, const part *p, work *w, float (*ac
 
 		// The next chunk is prefetched meanwhile: by the tiles, or where these are few
 		// by unpack as well.
-		const uint8_t *next = records + (stream ? PG_AHEAD : chunk_bytes), *end = next + chunk_bytes;
+		const uint8_t *next = records + chunk_bytes;
+		if (p->panels > 1)
+			next = i + 1 < p->panels ? records + panel_bytes : packed + (size_t)(chunk + 1) * chunk_bytes;
+		const uint8_t *end = next + chunk_bytes;
 		int64_t lines = (int64_t)chunk_bytes / 64 / (t.blocks * (p->last - p->first)) + 1;
-		if (!stream) {
-			t.next = next;
-			t.lines = (int)(p->last - p->first <= 2 ? lines / 2 : 0);
-			next += 64 * t.lines * t.blocks;
-			lines -= t.lines;
-			j->level->unpack(&t, records);
-		}
+		t.next = next;
+		t.lines = (int)(p->last - p->first <= 2 ? lines / 2 : 0);
+		next += 64 * t.lines * t.blocks;
+		lines -= t.lines;
+		j->level->unpack(&t, records);
 		int64_t origin = first_column(j, p->first), column = origin;
 		for (int64_t tile = p->first; tile < p->last; tile++, column += t.columns) {
 			t.columns = (int)(first_column(j, tile + 1) - column);
 			t.act = act + (size_t)column * column_bytes;
-			t.acc = acc[column - origin];
+			t.acc = w->acc[weight != p->weight][i][column - origin];
 			t.next = next;
 			t.lines = next < end ? (int)lines : 0;
 			next += 64 * lines * t.blocks;
-			pg_finish store;
-			if (done) {
-				store = output(j, p, column, column + t.columns, w);
-				for (int c = 0; c < t.columns; c++) {
-					__builtin_prefetch(store.y + c * store.y_stride, 1);
-					__builtin_prefetch(store.y + c * store.y_stride + PG_PANEL - 1, 1);
-				}
-			}
-			compute(&t);
+			pg_finish store = output(j, p, i, column, column + t.columns, w);
+			if (done)
+				fetch(&store);
+			j->level->tile[form](&t);
 			if (done)
 				j->level->finish(&store);
 		}
 	}
 }
 
+// stream is product for one column, whose time goes into reading weights.
+static void stream(const job *j, int weight, const part *p, work *w, int out) {
+	const pg_matrix *m = &j->op->out[weight].w;
+	const pg_format *f = pg_format_of(m->type);
+	int form = j->level->form(f, j->op->precise, 1);
+	const layout *l = &j->layouts[form];
+	pg_tile t = {.f = f, .form = form, .chunk = &w->chunk, .wide = l->wide, .first = 1, .columns = 1};
+	t.w = (const uint8_t *)m->packed + (size_t)p->panel * pg_panel_bytes(f, m->k);
+	t.act = l->act;
+	t.blocks = (int)(m->k / l->block);
+	t.acc = w->acc[weight != p->weight][0][0];
+	t.next = t.w + PG_AHEAD;
+	t.lines = (int)(pg_record_bytes(f) / 64);
+	pg_finish store = output(j, p, 0, 0, 1, w);
+	if (out)
+		fetch(&store);
+	j->level->stream[form](&t);
+	if (out)
+		j->level->finish(&store);
+}
+
 // take returns the next pieces of work for a thread and how many they are: many
 // at first, for what they share, and one at the end, for no thread to wait long
 // for the others.
-static int64_t take(pg_team *team, int64_t all, int64_t most, int64_t *count) {
+static int64_t take(pg_team *team, int64_t all, int64_t most, int64_t pieces, int64_t *count) {
 	int64_t left = all - atomic_load_explicit(&team->counter[PANELS].next, memory_order_relaxed);
 	*count = left / (4 * team->threads);
 	*count = *count < 1 ? 1 : *count > most ? most : *count;
+	if (*count > pieces)
+		*count -= *count % pieces;
 	return pg_take(team, PANELS, *count);
 }
 
@@ -210,27 +280,37 @@ void pg_linear_run(const void *linear, int ith, pg_team *team) {
 	const pg_linear *op = linear;
 	job j;
 	plan(&j, op, team->threads);
-	quantize(&j, team);
+	if (op->normed)
+		norm_all(&j, ith, team);
+	else
+		quantize_all(&j, team);
 	pg_wait(team);
 
 	// Pieces of a panel share its weights; panels of few columns, which take as
 	// long as reading them, what is prefetched.
-	int64_t all = panels_of(op) * j.pieces, most = MOST_TILES / PIECE_TILES;
-	most = op->n <= 8 ? 8 : j.pieces < most ? j.pieces : most;
+	int64_t all = panels_of(op) * j.pieces, most = MOST_TILES / PIECE_TILES, group = 1;
+	if (op->n <= 8)
+		most = 8;
+	else if (j.pieces <= most)
+		most = j.pieces * (group = GROUP);
 	work *w = &j.works[ith];
-	for (int64_t count, begin; (begin = take(team, all, most, &count)) < all;) {
+	for (int64_t count, begin; (begin = take(team, all, most, j.pieces, &count)) < all;) {
 		int64_t end = begin + count < all ? begin + count : all;
 		while (begin < end) {
-			part p = {.panel = begin / j.pieces};
+			part p = {.panel = begin / j.pieces, .panels = 1};
 			int64_t first = begin % j.pieces, last = first + end - begin < j.pieces ? first + end - begin : j.pieces;
-			begin += last - first;
-			p.first = cut(j.tiles, j.pieces, first);
-			p.last = cut(j.tiles, j.pieces, last);
 			while (p.panel >= pg_panels(op->out[p.weight].w.m))
 				p.panel -= pg_panels(op->out[p.weight++].w.m);
-			product(&j, p.weight, &p, w, w->acc[0], op->epilogue != PG_GEGLU);
+			int64_t panels = pg_panels(op->out[p.weight].w.m) - p.panel;
+			while (first == 0 && p.panels < group && p.panels < panels && (p.panels + 1) * j.pieces <= end - begin)
+				p.panels++;
+			begin += (last - first) * p.panels;
+			p.first = cut(j.tiles, j.pieces, first);
+			p.last = cut(j.tiles, j.pieces, last);
+			void (*compute)(const job *, int, const part *, work *, int) = op->n == 1 ? stream : product;
+			compute(&j, p.weight, &p, w, op->epilogue != PG_GEGLU);
 			if (op->epilogue == PG_GEGLU)
-				product(&j, 1, &p, w, w->acc[1], 1);
+				compute(&j, 1, &p, w, 1);
 		}
 	}
 }

@@ -8,7 +8,7 @@
 #ifndef PG_PRODUCT_H
 #define PG_PRODUCT_H
 
-#include "pool.h"
+#include "norm.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -72,10 +72,15 @@ enum {
 };
 
 // A pg_linear describes y[:,j] = W x[:,j] + b for up to three matrices of the
-// same k, and any number of columns.
+// same k, and any number of columns. If normed, x[:,j] is normed first; residual
+// is added to out[0].
 typedef struct pg_linear {
 	const float *x;
 	int64_t k, n, x_stride; // strides are between columns, in floats
+	int normed;
+	pg_norm norm;           // of which w, b, centered and eps count
+	const float *residual;  // or NULL
+	int64_t residual_stride;
 	int weights;            // matrices in out
 	struct {
 		pg_matrix w;

@@ -197,13 +197,14 @@ func TestProductSizes(t *testing.T) {
 }
 
 // TestProductLong has several chunks of columns, the last one partial, and
-// enough columns of x for several spans.
+// enough columns of x for several pieces, or enough rows for several groups of
+// panels.
 func TestProductLong(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
 		eachType(t, func(t *testing.T, typ int) {
 			r := rand.New(rand.NewPCG(2, uint64(typ)))
-			for _, s := range []struct{ m, n, k int }{{40, 1, 1536 + 256}, {40, 5, 1024 + 256}, {33, 301, 512 + 256}} {
+			for _, s := range []struct{ m, n, k int }{{40, 1, 1536 + 256}, {40, 5, 1024 + 256}, {33, 301, 512 + 256}, {300, 80, 512 + 256}} {
 				k := s.k
 				if blocks[typ].columns == 32 {
 					k += 32
@@ -263,6 +264,60 @@ func TestProductTogether(t *testing.T) {
 				compute(t, ps[n%3], &op)
 				for i, y := range ys {
 					within(t, y.read(t), want[i], size[i])
+				}
+			}
+		}
+	})
+}
+
+// TestProductJoined has norms before products and sums after them, which are
+// what the kernels of these compute, bit for bit.
+func TestProductJoined(t *testing.T) {
+	ps := pools(t)
+	eachLevel(t, func(t *testing.T, level Level) {
+		for _, typ := range []int{typeQ8_0, typeQ4_0, typeQ6_K, typeF16} {
+			for _, n := range []int{1, 2, 7, 100} {
+				for which, epilogue := range []Epilogue{Plain, GELU, GeGLU, Plain} {
+					r := rand.New(rand.NewPCG(6, uint64(n)))
+					const k, m = 768, 45
+					x, residual := fill(r, fenced[float32](t, (k+3)*n)), fill(r, fenced[float32](t, (m+2)*n-2))
+					norm := Norm{W: addr(fill(r, fenced[float32](t, k))), Eps: 1e-6, Centered: which%2 == 0}
+					if norm.Centered {
+						norm.B = addr(fill(r, fenced[float32](t, k)))
+					}
+					var out []Output
+					var ys []*guardedRows
+					for i := range []int{1, 1, 2, 3}[which] { // the last with three results
+						y := newGuarded(t, n, m, m+1, i)
+						bias := fill(r, fenced[float32](t, m))
+						out = append(out, Output{W: pack(t, typ, k, m, randomRows(t, r, typ, k, m)), Bias: addr(bias), Y: y.addr(), Stride: y.step})
+						if epilogue != GeGLU || i == 0 {
+							ys = append(ys, y)
+						}
+					}
+					joined := Linear{X: addr(x), N: n, Stride: k + 3, Norm: &norm, Residual: addr(residual), ResidualStride: m + 2,
+						Out: out, Epilogue: epilogue, Level: level, Threads: 3}
+					compute(t, ps[(n+1)%3], &joined)
+					var got [][]float32
+					for _, y := range ys {
+						got = append(got, y.read(t))
+					}
+
+					normed := fenced[float32](t, k*n)
+					apart := norm
+					apart.Size, apart.Columns, apart.X, apart.XStep, apart.Out, apart.OutStep, apart.Level = k, n, addr(x), k+3, addr(normed), k, level
+					compute(t, ps[n%3], &apart)
+					linear := Linear{X: addr(normed), N: n, Stride: k, Out: out, Epilogue: epilogue, Level: level, Threads: 3}
+					compute(t, ps[n%3], &linear)
+					for i, y := range ys {
+						want := y.read(t)
+						for j := range want {
+							if i == 0 {
+								want[j] += residual[j/m*(m+2)+j%m]
+							}
+						}
+						same(t, got[i], want)
+					}
 				}
 			}
 		}

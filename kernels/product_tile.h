@@ -175,18 +175,20 @@ PG_DOT static inline void blocks(const int form, const int plane, const int halv
 	if (SUMS)
 		sums(1, columns, 0, t->acc, y);
 	for (int b = 0; b < t->blocks; b++) {
-		if (plane >= 0 && !plain(plane) && left == each)
-			heads(t->f, w - head, b, b + each, t->chunk);
-		for (int i = 0; i < t->lines; i++, ahead += 64) {
-			if (plane < 0)
-				__builtin_prefetch(ahead, 0, 2); // is used only after the other tiles
-			else
-				__builtin_prefetch(ahead);
+		int at = plane < 0 ? b : each - left; // of the scales
+		if (plane >= 0 && !plain(plane) && at == 0)
+			heads(t->f, w - head, 0, each, t->chunk);
+		if (plane >= 0) {
+			const uint8_t *from = at == 0 ? w - head : w;
+			for (; from < w + step; from += 64)
+				__builtin_prefetch(from + PG_AHEAD);
 		}
+		for (int i = 0; plane < 0 && i < t->lines; i++, ahead += 64)
+			__builtin_prefetch(ahead, 0, 2); // is used only after the other tiles
 		ONCE for (int v = 0; v < VECTORS; v += 2) {
 			if (!SUMS)
 				sums(1, columns, v, t->acc, y);
-			block(form, plane, halves, columns, t, w, act, plain(plane) ? (const void *)(w - head) : t->chunk->d[b][0], t->chunk->m[b][0], v, y);
+			block(form, plane, halves, columns, t, w, act, plain(plane) ? (const void *)(w - head) : t->chunk->d[at][0], t->chunk->m[at][0], v, y);
 			if (!SUMS)
 				sums(0, columns, v, t->acc, y);
 		}
@@ -246,7 +248,8 @@ STREAM(PG_P6, 1)
 STREAM(PG_P3, 1)
 STREAM(PG_P2U, 1)
 
-// A stream is a tile of one column that reads packed weights in place.
+// A stream is a tile of one column that reads packed weights in place, however
+// many blocks there are.
 PG_KERNEL static void stream(const pg_tile *t) {
 	static tile_function *const all[PG_PLANES] = {
 		[PG_P8] = stream_PG_P8_1, [PG_P4] = stream_PG_P4_1, [PG_P4U] = stream_PG_P4U_1,
@@ -254,9 +257,14 @@ PG_KERNEL static void stream(const pg_tile *t) {
 		[PG_P6] = stream_PG_P6_1, [PG_P3] = stream_PG_P3_1, [PG_P2U] = stream_PG_P2U_1,
 	};
 	if (t->form != STREAM_FORM(t->f->planes)) { // the form for accuracy
-		pg_tile unpacked = *t;
-		unpack(&unpacked, t->w);
-		tile(&unpacked);
+		pg_tile part = *t;
+		int each = t->f->block / 32;
+		for (int b = 0; b < t->blocks; b += part.blocks, part.first = 0) {
+			part.blocks = t->blocks - b < PG_CHUNK_BLOCKS ? t->blocks - b : PG_CHUNK_BLOCKS;
+			part.act = (const uint8_t *)t->act + b * pg_unit(t->form, t->wide);
+			unpack(&part, t->w + (size_t)(b / each) * pg_record_bytes(t->f));
+			tile(&part);
+		}
 		return;
 	}
 	all[t->f->planes](t);

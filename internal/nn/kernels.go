@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"slices"
+
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/kernels"
 )
@@ -12,6 +14,7 @@ import (
 // graph has memory.
 type kernelNode struct {
 	node *kernels.Node
+	dst  Tensor
 	op   func() kernels.Op
 }
 
@@ -25,12 +28,20 @@ func (g *Graph) kernel(name string, ne [4]int, op func(dst Tensor) kernels.Op, o
 	}
 	call := bindings.CustomFromC(kernels.Callback(), node.UserData())
 	dst := g.node(name, g.home.ctx.Custom(call, bindings.F32, native(ne), 1, args...), bindings.F32, ne)
-	g.kernels = append(g.kernels, kernelNode{node, func() kernels.Op { return op(dst) }})
+	g.kernels = append(g.kernels, kernelNode{node, dst, func() kernels.Op { return op(dst) }})
 	return dst
 }
 
-// bind tells the kernels where their operands are.
+// bind tells the kernels where their operands are, and leaves out those whose
+// results nothing reads.
 func (g *Graph) bind() error {
+	g.kernels = slices.DeleteFunc(g.kernels, func(k kernelNode) bool {
+		unread := !k.dst.t.Placed()
+		if unread {
+			k.node.Free()
+		}
+		return unread
+	})
 	ops, size := make([]kernels.Op, len(g.kernels)), 0
 	for i, k := range g.kernels {
 		ops[i] = k.op()
@@ -54,47 +65,6 @@ func (g *Graph) unbind() {
 		k.node.Free()
 	}
 	g.scratch.Free()
-}
-
-// linear is the product of packed weights and x [in, n], with their biases:
-// outputs side by side [out..., n], or one if the epilogue joins them.
-func (g *Graph) linear(epilogue kernels.Epilogue, x Tensor, layers ...Linear) Tensor {
-	const name = "linear"
-	if !g.f32Rows(name, x) {
-		return Tensor{}
-	}
-	rows, operands := 0, []Tensor{x}
-	for _, l := range layers {
-		w := l.W
-		switch {
-		case w.ne[0] != x.ne[0] || x.ne[2] != 1 || x.ne[3] != 1:
-			return g.fail(name, "%v by %v: rows of %d and %d", w, x, w.ne[0], x.ne[0])
-		case l.B.home != nil && (l.B.typ != bindings.F32 || l.B.ne != [4]int{w.ne[1], 1, 1, 1}):
-			return g.fail(name, "bias %v of weights %v", l.B, w)
-		}
-		if err := g.use(w); err != nil {
-			return g.fail(name, "weights: %w", err)
-		}
-		if l.B.home != nil {
-			operands = append(operands, l.B)
-		}
-		rows += w.ne[1]
-	}
-	if epilogue == kernels.GeGLU {
-		rows = layers[0].W.ne[1]
-	}
-	return g.kernel(name, [4]int{rows, x.ne[1], 1, 1}, func(dst Tensor) kernels.Op {
-		op := &kernels.Linear{X: x.address(), N: x.ne[1], Stride: x.nb[1] / 4, Epilogue: epilogue,
-			Precise: g.backend.Precise, Level: g.backend.level, Threads: g.backend.pool.Threads()}
-		at := dst.address()
-		for _, l := range layers {
-			op.Out = append(op.Out, kernels.Output{W: *l.W.packed, Bias: l.B.address(), Y: at, Stride: rows})
-			if epilogue != kernels.GeGLU {
-				at += uintptr(4 * l.W.ne[1])
-			}
-		}
-		return op
-	}, operands...)
 }
 
 // ReadsRows reports whether kernels multiply weights w in ggml's layout.
@@ -162,32 +132,16 @@ func (g *Graph) rows(w, x Tensor) *kernels.Rows {
 		X: x.address(), Precise: g.backend.Precise, Level: g.backend.level}
 }
 
-// kernelNorm norms the columns of x [d, n], about their mean if centered,
-// and applies w and, unless it is zero, b.
-func (g *Graph) kernelNorm(x, w, b Tensor, eps float32, centered bool) Tensor {
-	const name = "norm"
-	operands := []Tensor{x, w}
-	if b.home != nil {
-		operands = append(operands, b)
-	}
-	if !g.f32Rows(name, operands...) {
-		return Tensor{}
-	}
-	column := [4]int{x.ne[0], 1, 1, 1}
-	switch {
-	case !finite(eps) || eps < 0:
-		return g.fail(name, "epsilon is %v, want 0 or more", eps)
-	case w.ne != column || b.home != nil && b.ne != column || x.ne[2]*x.ne[3] != 1:
-		return g.fail(name, "%v by %v: want a matrix and as many weights as it has rows", x, w)
-	}
-	return g.kernel(name, x.ne, func(dst Tensor) kernels.Op {
-		return &kernels.Norm{Size: x.ne[0], Columns: x.ne[1], X: x.address(), XStep: x.nb[1] / 4, W: w.address(), B: b.address(),
-			Centered: centered, Eps: eps, Out: dst.address(), OutStep: dst.nb[1] / 4, Level: g.backend.level}
-	}, operands...)
-}
-
 // kernelSum is a + b, of one shape and contiguous.
 func (g *Graph) kernelSum(a, b Tensor) Tensor {
+	if g.joins() {
+		if y := g.plus(b, a); y.Valid() {
+			return y
+		}
+		if y := g.plus(a, b); y.Valid() {
+			return y
+		}
+	}
 	if !g.f32Rows("add", a, b) {
 		return Tensor{}
 	}

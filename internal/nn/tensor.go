@@ -24,6 +24,7 @@ type Tensor struct {
 	tiled bool            // in a layout that only MulMat reads
 
 	packed *kernels.Matrix // in a layout that only our kernels read; t has no data then
+	made   any             // the product or norm that x is the result of, to be joined
 }
 
 // address is where the data lies, once it has memory; 0 for the zero Tensor.
