@@ -161,6 +161,7 @@ typedef struct {
 	int weight;
 	int64_t panel, panels;
 	int64_t first, last; // tiles [first, last)
+	int64_t pieces;      // that it is
 } part;
 
 // output describes where columns of a part's panel i are stored, and from which
@@ -264,53 +265,76 @@ static void stream(const job *j, int weight, const part *p, work *w, int out) {
 		j->level->finish(&store);
 }
 
+// part_of returns the first part of pieces [first, end), of up to so many panels.
+static part part_of(const job *j, int64_t first, int64_t end, int64_t most) {
+	const pg_linear *op = j->op;
+	part p = {.panel = first / j->pieces, .panels = 1};
+	int64_t piece = first % j->pieces, count = end - first, left;
+	while (p.panel >= (left = pg_panels(op->out[p.weight].w.m)))
+		p.panel -= left, p.weight++;
+	while (piece == 0 && p.panels < most && p.panels < left - p.panel && (p.panels + 1) * j->pieces <= count)
+		p.panels++;
+	if (count > j->pieces - piece)
+		count = j->pieces - piece;
+	p.first = cut(j->tiles, j->pieces, piece);
+	p.last = cut(j->tiles, j->pieces, piece + count);
+	p.pieces = count * p.panels;
+	return p;
+}
+
+// How a call's pieces are shared: most of them that a thread takes at a time, a
+// share of what is left, and most panels of a part. Pieces of a panel share its
+// weights; panels of one column, which take as long as reading them, what is
+// prefetched.
+typedef struct {
+	int64_t all, most, share, group;
+} sharing;
+
+static sharing share(const job *j, int threads) {
+	const pg_linear *op = j->op;
+	int64_t pieces = MOST_TILES / PIECE_TILES;
+	sharing s = {.all = panels_of(op) * j->pieces, .most = pieces, .share = 4 * threads, .group = 1};
+	if (op->n <= 8) {
+		s.most = s.all;
+		s.share = 2 * threads;
+	} else if (j->pieces <= pieces) {
+		s.group = GROUP;
+		s.most = j->pieces * GROUP;
+	}
+	return s;
+}
+
 // take returns the next pieces of work for a thread and how many they are: many
-// at first, for what they share, and one at the end, for no thread to wait long
-// for the others.
-static int64_t take(pg_team *team, int64_t all, int64_t most, int64_t pieces, int64_t *count) {
-	int64_t left = all - atomic_load_explicit(&team->counter[PANELS].next, memory_order_relaxed);
-	*count = left / (4 * team->threads);
-	*count = *count < 1 ? 1 : *count > most ? most : *count;
-	if (*count > pieces)
-		*count -= *count % pieces;
-	return pg_take(team, PANELS, *count);
+// at first, and one at the end, for no thread to wait long for the others.
+static int64_t take(const job *j, const sharing *s, pg_team *team, int64_t *end) {
+	int64_t left = s->all - atomic_load_explicit(&team->counter[PANELS].next, memory_order_relaxed), count = left / s->share;
+	count = count < 1 ? 1 : count > s->most ? s->most : count;
+	if (count > j->pieces)
+		count -= count % j->pieces;
+	int64_t first = pg_take(team, PANELS, count);
+	*end = first + count < s->all ? first + count : s->all;
+	return first;
 }
 
 void pg_linear_run(const void *linear, int ith, pg_team *team) {
 	const pg_linear *op = linear;
 	job j;
 	plan(&j, op, team->threads);
+	sharing s = share(&j, team->threads);
 	if (op->normed)
 		norm_all(&j, ith, team);
 	else
 		quantize_all(&j, team);
-	pg_wait(team);
 
-	// Pieces of a panel share its weights; panels of few columns, which take as
-	// long as reading them, what is prefetched.
-	int64_t all = panels_of(op) * j.pieces, most = MOST_TILES / PIECE_TILES, group = 1;
-	if (op->n <= 8)
-		most = 8;
-	else if (j.pieces <= most)
-		most = j.pieces * (group = GROUP);
-	work *w = &j.works[ith];
-	for (int64_t count, begin; (begin = take(team, all, most, j.pieces, &count)) < all;) {
-		int64_t end = begin + count < all ? begin + count : all;
-		while (begin < end) {
-			part p = {.panel = begin / j.pieces, .panels = 1};
-			int64_t first = begin % j.pieces, last = first + end - begin < j.pieces ? first + end - begin : j.pieces;
-			while (p.panel >= pg_panels(op->out[p.weight].w.m))
-				p.panel -= pg_panels(op->out[p.weight++].w.m);
-			int64_t panels = pg_panels(op->out[p.weight].w.m) - p.panel;
-			while (first == 0 && p.panels < group && p.panels < panels && (p.panels + 1) * j.pieces <= end - begin)
-				p.panels++;
-			begin += (last - first) * p.panels;
-			p.first = cut(j.tiles, j.pieces, first);
-			p.last = cut(j.tiles, j.pieces, last);
-			void (*compute)(const job *, int, const part *, work *, int) = op->n == 1 ? stream : product;
-			compute(&j, p.weight, &p, w, op->epilogue != PG_GEGLU);
+	pg_wait(team);
+	void (*compute)(const job *, int, const part *, work *, int) = op->n == 1 ? stream : product;
+	for (int64_t first, end; (first = take(&j, &s, team, &end)) < s.all;) {
+		while (first < end) {
+			part p = part_of(&j, first, end, s.group);
+			first += p.pieces;
+			compute(&j, p.weight, &p, &j.works[ith], op->epilogue != PG_GEGLU);
 			if (op->epilogue == PG_GEGLU)
-				compute(&j, 1, &p, w, 1);
+				compute(&j, 1, &p, &j.works[ith], 1);
 		}
 	}
 }

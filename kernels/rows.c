@@ -60,6 +60,17 @@ static void dot(const pg_rows *op, const pg_level *level, const uint8_t *act, co
 	}
 }
 
+// take returns the next runs for a thread: many at first, as what it prefetches
+// beyond its last is for another thread, and one at the end.
+static int64_t take(pg_team *team, int64_t runs, int64_t *end) {
+	int64_t left = runs - atomic_load_explicit(&team->counter[ROWS].next, memory_order_relaxed);
+	int64_t count = left / (2 * team->threads);
+	count = count < 1 ? 1 : count;
+	int64_t first = pg_take(team, ROWS, count);
+	*end = first + count < runs ? first + count : runs;
+	return first;
+}
+
 void pg_rows_dot(const void *rows, int ith, pg_team *team) {
 	(void)ith;
 	const pg_rows *op = rows;
@@ -72,13 +83,15 @@ void pg_rows_dot(const void *rows, int ith, pg_team *team) {
 		round_x(op, level, act, rest, team);
 		pg_wait(team);
 	}
-	int64_t all = op->picks ? op->picks * PG_RUN : op->last - op->first;
-	for (int64_t at; (at = pg_take(team, ROWS, PG_RUN)) < all;) {
-		int64_t i = op->picks ? (int64_t)op->runs[at / PG_RUN] * PG_RUN : op->first + at;
-		int64_t end = i + PG_RUN < op->last ? i + PG_RUN : op->last;
-		float sums[PG_RUN], *y = op->best ? sums : op->y + at;
-		dot(op, level, act, rest, i, end, y);
-		if (op->best)
-			op->best[at / PG_RUN] = vectors->best(y, end - i, op->softcap);
+	int64_t all = (op->picks ? op->picks * PG_RUN : op->last - op->first), runs = (all + PG_RUN - 1) / PG_RUN;
+	for (int64_t first, end; (first = take(team, runs, &end)) < runs;) {
+		for (; first < end; first++) {
+			int64_t at = first * PG_RUN, i = op->picks ? (int64_t)op->runs[first] * PG_RUN : op->first + at;
+			int64_t last = i + PG_RUN < op->last ? i + PG_RUN : op->last;
+			float sums[PG_RUN], *y = op->best ? sums : op->y + at;
+			dot(op, level, act, rest, i, last, y);
+			if (op->best)
+				op->best[first] = vectors->best(y, last - i, op->softcap);
+		}
 	}
 }
