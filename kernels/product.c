@@ -166,21 +166,20 @@ typedef struct {
 
 // output describes where columns of a part's panel i are stored, and from which
 // sums.
-static pg_finish output(const job *j, const part *p, int64_t i, int64_t first, int64_t last, const work *w) {
+static void output(const job *j, const part *p, int64_t i, int64_t first, int64_t last, const work *w, pg_finish *f) {
 	const pg_linear *op = j->op;
 	int64_t sum = first - first_column(j, p->first), row = (p->panel + i) * PG_PANEL, rows = op->out[p->weight].w.m - row;
-	pg_finish f = {.epilogue = op->epilogue, .rows = rows < PG_PANEL ? (int)rows : PG_PANEL, .columns = (int)(last - first)};
-	f.acc = w->acc[0][i][sum];
-	f.acc1 = w->acc[1][i][sum];
-	f.y = op->out[p->weight].y + first * op->out[p->weight].y_stride + row;
-	f.y_stride = op->out[p->weight].y_stride;
-	f.bias = op->out[p->weight].bias ? op->out[p->weight].bias + row : NULL;
-	if (op->epilogue == PG_GEGLU)
-		f.bias1 = op->out[1].bias ? op->out[1].bias + row : NULL;
-	if (op->residual && p->weight == 0)
-		f.residual = op->residual + first * op->residual_stride + row;
-	f.residual_stride = op->residual_stride;
-	return f;
+	f->epilogue = op->epilogue;
+	f->rows = rows < PG_PANEL ? (int)rows : PG_PANEL;
+	f->columns = (int)(last - first);
+	f->acc = w->acc[0][i][sum];
+	f->acc1 = w->acc[1][i][sum];
+	f->y = op->out[p->weight].y + first * op->out[p->weight].y_stride + row;
+	f->y_stride = op->out[p->weight].y_stride;
+	f->bias = op->out[p->weight].bias ? op->out[p->weight].bias + row : NULL;
+	f->bias1 = op->epilogue == PG_GEGLU && op->out[1].bias ? op->out[1].bias + row : NULL;
+	f->residual = op->residual && p->weight == 0 ? op->residual + first * op->residual_stride + row : NULL;
+	f->residual_stride = op->residual_stride;
 }
 
 // fetch brings what a finish needs into the cache.
@@ -234,9 +233,11 @@ static void product(const job *j, int weight, const part *p, work *w, int out) {
 			t.next = next;
 			t.lines = next < end ? (int)lines : 0;
 			next += 64 * lines * t.blocks;
-			pg_finish store = output(j, p, i, column, column + t.columns, w);
-			if (done)
+			pg_finish store;
+			if (done) {
+				output(j, p, i, column, column + t.columns, w, &store);
 				fetch(&store);
+			}
 			j->level->tile[form](&t);
 			if (done)
 				j->level->finish(&store);
@@ -257,9 +258,11 @@ static void stream(const job *j, int weight, const part *p, work *w, int out) {
 	t.acc = w->acc[weight != p->weight][0][0];
 	t.next = t.w + PG_AHEAD;
 	t.lines = (int)(pg_record_bytes(f) / 64);
-	pg_finish store = output(j, p, 0, 0, 1, w);
-	if (out)
+	pg_finish store;
+	if (out) {
+		output(j, p, 0, 0, 1, w, &store);
 		fetch(&store);
+	}
 	j->level->stream[form](&t);
 	if (out)
 		j->level->finish(&store);
