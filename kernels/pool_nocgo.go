@@ -45,3 +45,5 @@ func supported(Level) bool            { return false }
 func (*Attention) Scratch() int { return 0 }
 
 func (*Pool) Limits(Level) (Limits, error) { return Limits{}, ErrNone }
+
+func (*Stretch) Run([]int32, []uint8, int, int) {}

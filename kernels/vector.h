@@ -9,6 +9,7 @@
 #include "norm.h"
 #include "product.h" // the levels
 #include "rope.h"
+#include "stretch.h"
 
 enum {
 	// Attention, where a row is a pair of a query and a head:
@@ -33,6 +34,7 @@ typedef struct pg_vectors {
 	void (*store)(const pg_store *op, int64_t token, int64_t row);
 	void (*sum)(const pg_sum *op, int64_t first, int64_t last);
 	pg_best (*best)(float *y, int64_t n, float softcap); // of up to PG_RUN scores, which it softcaps
+	void (*stretch)(const pg_stretch *op, int64_t first, int64_t last);
 } pg_vectors;
 
 // pg_vectors_of returns a level's functions, those of the best for PG_AUTO.

@@ -12,4 +12,6 @@
 
 #include "rope_tile.h"
 
-const pg_vectors PG_VECTORS = {attend, attend_part, join, norm, rope, store_token, sum, best};
+#include "stretch_tile.h"
+
+const pg_vectors PG_VECTORS = {attend, attend_part, join, norm, rope, store_token, sum, best, stretch};
