@@ -19,9 +19,9 @@ func (s *Stretch) scratch() int {
 
 func (s *Stretch) run(out []int32, pixels, scratch []uint8, first, last int) {
 	C.pg_stretch_lines(C.pg_stretch{
-		pixels: (*C.uint8_t)(unsafe.SliceData(pixels)), width: C.int64_t(s.Width), size: C.int64_t(s.Size),
+		pixels: samples(pixels), width: C.int64_t(s.Width), size: C.int64_t(s.Size),
 		columns: s.Columns.c(), lines: s.Lines.c(), out: ints(out),
-		scratch: (*C.uint8_t)(unsafe.SliceData(scratch)), level: C.int(s.Level),
+		scratch: samples(scratch), level: C.int(s.Level),
 	}, C.int64_t(first), C.int64_t(last))
 }
 

@@ -14,4 +14,6 @@
 
 #include "stretch_tile.h"
 
-const pg_vectors PG_VECTORS = {attend, attend_part, join, norm, rope, store_token, sum, best, stretch};
+#include "ycbcr_tile.h"
+
+const pg_vectors PG_VECTORS = {attend, attend_part, join, norm, rope, store_token, sum, best, stretch, rgb_line, upsample};
