@@ -39,7 +39,7 @@ var layers = map[string][]string{
 	"ggml":                     nil,
 	"ggml/internal/gensymbols": nil,
 	"models":                   nil,
-	"internal/imageproc":       nil,
+	"internal/imageproc":       {"kernels"},
 	"internal/locseg":          nil,
 	"internal/metrics":         nil,
 	"internal/newfile":         nil,

@@ -45,3 +45,8 @@ func supported(Level) bool            { return false }
 func (*Attention) Scratch() int { return 0 }
 
 func (*Pool) Limits(Level) (Limits, error) { return Limits{}, ErrNone }
+
+func (*Stretch) Run([]int32, []uint8, int, int) {}
+
+func nativeRGB(_, _, _, _ []uint8, _ Level) bool   { return false }
+func nativeUpsample(_, _, _ []uint8, _ Level) bool { return false }

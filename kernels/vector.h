@@ -9,6 +9,8 @@
 #include "norm.h"
 #include "product.h" // the levels
 #include "rope.h"
+#include "stretch.h"
+#include "ycbcr.h"
 
 enum {
 	// Attention, where a row is a pair of a query and a head:
@@ -33,6 +35,9 @@ typedef struct pg_vectors {
 	void (*store)(const pg_store *op, int64_t token, int64_t row);
 	void (*sum)(const pg_sum *op, int64_t first, int64_t last);
 	pg_best (*best)(float *y, int64_t n, float softcap); // of up to PG_RUN scores, which it softcaps
+	void (*stretch)(const pg_stretch *op, int64_t first, int64_t last);
+	void (*rgb)(uint8_t *rgb, const uint8_t *y, const uint8_t *cb, const uint8_t *cr, int64_t n);
+	void (*upsample)(uint8_t *out, const uint8_t *near, const uint8_t *far, int64_t n);
 } pg_vectors;
 
 // pg_vectors_of returns a level's functions, those of the best for PG_AUTO.

@@ -85,6 +85,17 @@ PG_INLINE vf vfinite_or_0(vf a) {
 	return _mm256_andnot_ps(_mm256_cmp_ps(a, _mm256_set1_ps(-__builtin_inff()), _CMP_EQ_OQ), a);
 }
 
+// 16 bytes in memory, as int32 that are clipped when stored.
+PG_INLINE void vload_bytes(const uint8_t *p, vi to[2]) {
+	to[0] = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+	to[1] = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8)));
+}
+PG_INLINE void vstore_bytes(uint8_t *p, const vi from[2]) {
+	vi words = _mm256_permute4x64_epi64(_mm256_packs_epi32(from[0], from[1]), 0xd8);
+	__m128i low = _mm256_castsi256_si128(words), high = _mm256_extracti128_si256(words, 1);
+	_mm_storeu_si128((__m128i *)p, _mm_packus_epi16(low, high));
+}
+
 // The sum and the largest of all lanes.
 PG_INLINE __m256 fold(vf a) { return a; }
 PG_INLINE float vsum(vf a) {

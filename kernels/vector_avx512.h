@@ -59,6 +59,12 @@ PG_INLINE vf vfinite_or_0(vf a) {
 	__mmask16 low = _mm512_cmp_ps_mask(a, _mm512_set1_ps(-__builtin_inff()), _CMP_EQ_OQ);
 	return _mm512_mask_mov_ps(a, low, _mm512_setzero_ps());
 }
+PG_INLINE void vload_bytes(const uint8_t *p, vi to[1]) {
+	to[0] = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+}
+PG_INLINE void vstore_bytes(uint8_t *p, const vi from[1]) {
+	_mm_storeu_si128((__m128i *)p, _mm512_cvtusepi32_epi8(_mm512_max_epi32(from[0], _mm512_setzero_si512())));
+}
 PG_INLINE float vsum(vf a) { return _mm512_reduce_add_ps(a); }
 PG_INLINE float vtop(vf a) { return _mm512_reduce_max_ps(a); }
 PG_INLINE __m256 fold(vf a) { return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }

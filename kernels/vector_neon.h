@@ -75,10 +75,31 @@ PG_INLINE void vquarter(vf n, vf *sine, vf *cosine) {
 	*cosine = vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(c), c_turn));
 }
 PG_INLINE vf vfinite_or_0(vf a) { return vbslq_f32(vceqq_f32(a, vset(-__builtin_inff())), vset(0), a); }
+PG_INLINE void vload_bytes(const uint8_t *p, vi to[4]) {
+	uint8x16_t a = vld1q_u8(p);
+	uint16x8_t low = vmovl_u8(vget_low_u8(a)), high = vmovl_high_u8(a);
+	to[0] = vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(low)));
+	to[1] = vreinterpretq_s32_u32(vmovl_high_u16(low));
+	to[2] = vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(high)));
+	to[3] = vreinterpretq_s32_u32(vmovl_high_u16(high));
+}
+PG_INLINE void vstore_bytes(uint8_t *p, const vi from[4]) {
+	int16x8_t low = vqmovn_high_s32(vqmovn_s32(from[0]), from[1]);
+	int16x8_t high = vqmovn_high_s32(vqmovn_s32(from[2]), from[3]);
+	vst1q_u8(p, vqmovun_high_s16(vqmovun_s16(low), high));
+}
 PG_INLINE float vsum(vf a) { return vaddvq_f32(a); }
 PG_INLINE float vtop(vf a) { return vmaxvq_f32(a); }
 PG_INLINE void vsum4(vf a, vf b, vf c, vf d, float sum[4]) {
 	vst1q_f32(sum, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)));
+}
+
+typedef uint8x16_t bytes16;
+PG_INLINE bytes16 load16(const uint8_t *p) { return vld1q_u8(p); }
+PG_INLINE void store16(uint8_t *p, bytes16 a) { vst1q_u8(p, a); }
+PG_INLINE void zip16(bytes16 a, bytes16 b, bytes16 to[2]) {
+	to[0] = vzip1q_u8(a, b);
+	to[1] = vzip2q_u8(a, b);
 }
 
 // transpose4 gives to[i][to_at + j] = from[j][at + i] for i, j < 4.

@@ -1,5 +1,15 @@
 // What AVX2 and AVX-512 do alike, included by their vector_*.h.
 
+typedef __m128i bytes16;
+PG_INLINE bytes16 load16(const void *p) { return _mm_loadu_si128(p); }
+PG_INLINE void store16(void *p, bytes16 a) { _mm_storeu_si128(p, a); }
+
+// zip16 gives bytes of a and b by turns.
+PG_INLINE void zip16(bytes16 a, bytes16 b, bytes16 to[2]) {
+	to[0] = _mm_unpacklo_epi8(a, b);
+	to[1] = _mm_unpackhi_epi8(a, b);
+}
+
 // transpose8 gives to[i][j] = from[j][i] for i, j < 8.
 PG_INLINE void transpose8(const float *const from[8], float *const to[8]) {
 	__m256 a[8], b[8];

@@ -12,4 +12,8 @@
 
 #include "rope_tile.h"
 
-const pg_vectors PG_VECTORS = {attend, attend_part, join, norm, rope, store_token, sum, best};
+#include "stretch_tile.h"
+
+#include "ycbcr_tile.h"
+
+const pg_vectors PG_VECTORS = {attend, attend_part, join, norm, rope, store_token, sum, best, stretch, rgb_line, upsample};

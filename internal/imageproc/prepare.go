@@ -40,7 +40,7 @@ func Prepare(img image.Image, o Options) ([]float32, error) {
 	}
 	switch o.Filter {
 	case Bicubic:
-		return normalize(resample(m, o.Size, bicubic())), nil
+		return normalize(stretch(m, o.Size)), nil
 	case Bilinear:
 		return normalizeFloat(resample(m, o.Size, bilinear())), nil
 	}
@@ -54,7 +54,7 @@ func (m *RGB) Stretch(size int) (*RGB, error) {
 		return nil, fmt.Errorf("image size %d is out of range 1 to %d", size, MaxSize)
 	}
 	out := newRGB(size, size)
-	for i, v := range resample(m, size, bicubic()) {
+	for i, v := range stretch(m, size) {
 		out.Pix[i] = uint8(v)
 	}
 	return out, nil

@@ -3,6 +3,8 @@ package imageproc
 import (
 	"fmt"
 	"image"
+
+	"github.com/pgcli/paligemma/kernels"
 )
 
 // fromYCbCr fills lines lo to hi-1 of m from a JPEG's planes as libjpeg-turbo does: chroma
@@ -17,19 +19,7 @@ func fromYCbCr(m *RGB, s *image.YCbCr, lo, hi int) {
 		cells.interpolate(cb, s.Cb[near:], s.Cb[far:], y)
 		cells.interpolate(cr, s.Cr[near:], s.Cr[far:], y)
 		skip := s.Rect.Min.X % cells.stepX // a sub-image may start inside a cell
-		jpegRow(m.row(i), s.Y[i*s.YStride:], cb[skip:], cr[skip:])
-	}
-}
-
-// jpegRow converts one line from full-range BT.601 in libjpeg's 16-bit fixed point.
-func jpegRow(rgb, luma, cb, cr []uint8) {
-	const half = 1 << 15
-	for x := range len(rgb) / 3 {
-		y, b, r := int32(luma[x]), int32(cb[x])-128, int32(cr[x])-128
-		p := rgb[3*x : 3*x+3]
-		p[0] = clip8(y + (91881*r+half)>>16)          // 1.40200
-		p[1] = clip8(y + (-22554*b-46802*r+half)>>16) // 0.34414, 0.71414
-		p[2] = clip8(y + (116130*b+half)>>16)         // 1.77200
+		kernels.RGB(m.row(i), s.Y[i*s.YStride:], cb[skip:], cr[skip:], kernels.Auto)
 	}
 }
 
@@ -98,14 +88,7 @@ func (g *chromaGrid) interpolate(dst, near, far []uint8, y int) {
 			dst[2*c+1] = uint8((3*int(v) + int(right) + 2) >> 2)
 		}
 	default:
-		column := func(c int) int { return 3*int(near[c]) + int(far[c]) }
-		left, v := column(0), column(0)
-		for c := range near {
-			right := column(min(c+1, g.columns-1))
-			dst[2*c] = uint8((3*v + left + 8) >> 4)
-			dst[2*c+1] = uint8((3*v + right + 7) >> 4)
-			left, v = v, right
-		}
+		kernels.Upsample(dst, near, far, kernels.Auto)
 	}
 }
 

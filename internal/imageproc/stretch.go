@@ -1,0 +1,34 @@
+package imageproc
+
+import "github.com/pgcli/paligemma/kernels"
+
+// longest is the most pixels of a side that a kernel is given: it needs 48 bytes for each
+// of a line, and a copy of all weights.
+const longest = 1 << 16
+
+// stretch is resample in bicubic arithmetic, by a kernel where there is one.
+func stretch(m *RGB, size int) []int32 {
+	a := bicubic()
+	if len(kernels.Levels()) == 0 || max(m.Width, m.Height) > longest {
+		return resample(m, size, a)
+	}
+	s := kernels.Stretch{
+		Width: m.Width, Size: size,
+		Columns: sideBySide(windows(m.Width, size, a.kernel, a.weight)),
+		Lines:   sideBySide(windows(m.Height, size, a.kernel, a.weight)),
+	}
+	pixels, out := m.Pix[:3*m.Width*m.Height], make([]int32, 3*size*size)
+	bands(size, func(lo, hi int) { s.Run(out, pixels, lo, hi) })
+	return out
+}
+
+// sideBySide lays out windows as kernels read them.
+func sideBySide(all []window[int32]) kernels.Windows {
+	out := kernels.Windows{At: []int32{0}}
+	for _, w := range all {
+		out.First = append(out.First, int32(w.first))
+		out.Weights = append(out.Weights, w.weights...)
+		out.At = append(out.At, int32(len(out.Weights)))
+	}
+	return out
+}
