@@ -101,6 +101,12 @@ typedef struct pg_level {
 	// quantize writes the records of c columns and some blocks of x.
 	void (*quantize)(int form, int halves, const float *x, int64_t x_stride, int c, int blocks, void *act);
 
+	// round writes the record of 32 rows of c columns, PG_PANEL apart, but for
+	// PG_FIXED the scales; for floats rows may be fewer. settle makes integers of
+	// the scales of a chunk's records.
+	void (*round)(int form, int halves, const float *x, int c, int rows, void *record);
+	void (*settle)(int c, int blocks, void *act);
+
 	// unpack prepares a tile's weights: w, w_step and chunk.
 	void (*unpack)(pg_tile *t, const uint8_t *records);
 

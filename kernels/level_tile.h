@@ -35,6 +35,26 @@ PG_KERNEL static void quantize(int form, int wide, const float *x, int64_t x_str
 	}
 }
 
+PG_KERNEL static void round_rows(int form, int wide, const float *x, int columns, int rows, void *record) {
+	switch (form) {
+	case PG_INT8:
+		round_block_columns(PG_INT8, wide, x, columns, record);
+		break;
+	case PG_INT16:
+		round_block_columns(PG_INT16, wide, x, columns, record);
+		break;
+#if FIXED
+	case PG_FIXED:
+		round_block_columns(PG_FIXED, 0, x, columns, record);
+		break;
+#endif
+	default:
+		for (int k = 0; k < rows; k++)
+			for (int c = 0; c < columns; c++)
+				((float *)record)[k * columns + c] = x[c * PG_PANEL + k];
+	}
+}
+
 static int form(const pg_format *f, int precise, int64_t n) {
 	if (f->planes < 0)
 		return PG_FLOAT;
@@ -47,6 +67,8 @@ const pg_level PG_LEVEL = {
 	.columns = PG_COLUMNS,
 	.form = form,
 	.quantize = quantize,
+	.round = round_rows,
+	.settle = settle,
 	.unpack = fixed_unpack,
 	.tile = {tile, tile, fixed_tile, float_tile},
 	.stream = {stream, stream, NULL, float_stream},

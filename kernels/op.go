@@ -30,6 +30,10 @@ type Linear struct {
 	Threads        int // that may take part
 }
 
+// An MLP is a Linear of one matrix, Down, of the result of another, Up, which is
+// one and not stored: Y of Up and X of Down are not used.
+type MLP struct{ Up, Down Linear }
+
 // A Rows is y[i] = x·(row First+i) for rows [First, Last) of a matrix in ggml's
 // own layout. If Best is not 0, y is softcapped and only a Best of every RunRows
 // of them is stored, there. If there are Picks, y is that of so many runs of

@@ -28,19 +28,32 @@ func (l *Linear) c(scratch uintptr) *C.pg_linear {
 	return op
 }
 
-// Scratch implements Op.
-func (l *Linear) Scratch() int {
+// shape is c without the addresses, as cgo refuses what may point to Go memory.
+func (l *Linear) shape() *C.pg_linear {
 	op := l.c(0)
-	op.x, op.residual = nil, nil // cgo refuses what may point to Go memory
+	op.x, op.residual = nil, nil
 	op.norm = C.pg_norm{}
 	for i := range op.out {
 		op.out[i].bias, op.out[i].y = nil, nil
 	}
-	return int(C.pg_linear_scratch(op, C.int(l.Threads)))
+	return op
 }
+
+// Scratch implements Op.
+func (l *Linear) Scratch() int { return int(C.pg_linear_scratch(l.shape(), C.int(l.Threads))) }
 
 func (l *Linear) native(scratch uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
 	return C.pg_kernel(C.pg_linear_run), unsafe.Pointer(l.c(scratch)), C.sizeof_pg_linear
+}
+
+// Scratch implements Op.
+func (m *MLP) Scratch() int {
+	return int(C.pg_mlp_scratch(&C.pg_mlp{up: *m.Up.shape(), down: *m.Down.shape()}, C.int(m.Up.Threads)))
+}
+
+func (m *MLP) native(scratch uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
+	op := &C.pg_mlp{up: *m.Up.c(scratch), down: *m.Down.c(0)}
+	return C.pg_kernel(C.pg_mlp_run), unsafe.Pointer(op), C.sizeof_pg_mlp
 }
 
 func (r *Rows) c(scratch uintptr) *C.pg_rows {

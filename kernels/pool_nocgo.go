@@ -26,6 +26,7 @@ func Callback() uintptr { return 0 }
 type Op interface{ Scratch() int }
 
 func (*Linear) Scratch() int { return 0 }
+func (*MLP) Scratch() int    { return 0 }
 
 type Memory []byte
 

@@ -100,6 +100,17 @@ size_t pg_linear_scratch(const pg_linear *op, int threads);
 // pg_linear_run is the pg_kernel of a pg_linear.
 void pg_linear_run(const void *op, int ith, pg_team *team);
 
+// A pg_mlp is a product down of the result of another, up, which is rounded as
+// soon as it is there, and not stored: up has one result, without a residual,
+// and down one weight and no norm. Both are of the same columns, level and
+// accuracy.
+typedef struct pg_mlp {
+	pg_linear up, down; // up's scratch is that of both
+} pg_mlp;
+
+size_t pg_mlp_scratch(const pg_mlp *op, int threads);
+void pg_mlp_run(const void *op, int ith, pg_team *team);
+
 enum { PG_RUN = 64 }; // rows of a pg_best
 
 // A pg_best sums up the scores y of a run of rows: the greatest, its row counted

@@ -324,6 +324,57 @@ func TestProductJoined(t *testing.T) {
 	})
 }
 
+// TestMLP compares two products in one with the same in turn, bit for bit: their
+// rounding between the two, and all that can be beside them.
+func TestMLP(t *testing.T) {
+	ps := pools(t)
+	types := [][2]int{{typeQ8_0, typeQ8_0}, {typeQ4_0, typeQ4_0}, {typeQ4_0, typeQ6_K}, {typeQ4_K, typeQ5_1}, {typeQ8_0, typeIQ4XS}, {typeF16, typeBF16}, {typeQ4_0, typeF16}, {typeF32, typeQ4_0}}
+	eachLevel(t, func(t *testing.T, level Level) {
+		for i, typ := range types {
+			for _, n := range []int{1, 2, 3, 5, 13, 100, 301} {
+				r := rand.New(rand.NewPCG(9, uint64(n)))
+				const in, out = 256, 70
+				hidden := 1024 + 32*3 // chunks of an odd number of blocks, and a short one
+				if blocks[typ[1]].columns == 256 {
+					hidden = 1024 + 256
+				} else if blocks[typ[1]].columns == 1 {
+					hidden = 150
+				}
+				x, residual := fill(r, fenced[float32](t, in*n)), fill(r, fenced[float32](t, out*n))
+				if i%2 == 0 {
+					x[in*n/2] = float32(math.Inf(1)) // which must show in its own column only
+				}
+				norm := Norm{W: addr(fill(r, fenced[float32](t, in))), Eps: 1e-6}
+				matrix := func(typ, k, m int) Output {
+					return Output{W: pack(t, typ, k, m, randomRows(t, r, typ, k, m)), Bias: addr(fill(r, fenced[float32](t, m)))}
+				}
+				up := Linear{X: addr(x), N: n, Stride: in, Norm: &norm, Epilogue: GeGLU, Precise: i == 1, Level: level, Threads: 3,
+					Out: []Output{matrix(typ[0], in, hidden), matrix(typ[0], in, hidden)}}
+				if n%2 == 0 {
+					up.Epilogue, up.Out = GELU, up.Out[:1]
+				}
+				y := newGuarded(t, n, out, out+1, 1)
+				last := matrix(typ[1], hidden, out)
+				last.Y, last.Stride = y.addr(), y.step
+				down := Linear{N: n, Residual: addr(residual), ResidualStride: out, Out: []Output{last}, Precise: up.Precise, Level: level, Threads: 3}
+				compute(t, ps[n%3], &MLP{Up: up, Down: down})
+				got := y.read(t)
+
+				between := fenced[float32](t, hidden*n)
+				up.Out[0].Y, up.Out[0].Stride = addr(between), hidden
+				down.X, down.Stride = addr(between), hidden
+				compute(t, ps[1], &up)
+				compute(t, ps[1], &down)
+				for j, want := range y.read(t) {
+					if g := got[j]; g != want && (g == g || want == want) {
+						t.Fatalf("%s, %s, %d columns: value %d is %v, want %v", typeNames[typ[0]], typeNames[typ[1]], n, j, g, want)
+					}
+				}
+			}
+		}
+	})
+}
+
 // TestProductEpilogues compares GELU and GeGLU with the definition of what the
 // plain product gives, so that only their own error counts: some units in the
 // last place, and two of the exponent 2u of the exponential in them.

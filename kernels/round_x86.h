@@ -101,15 +101,16 @@ PG_DOT static inline void round_fixed(round_scale *s, int blocks, int each) {
 }
 #endif
 
-// round_four rounds 4 blocks, steps apart, with the scales from i: see the
-// records of level.h.
+// round_four rounds 4 blocks, x_step apart, with the scales from i: see the
+// records of level.h. From block to block it is act_step and step bytes to their
+// integers and fields.
 PG_DOT static inline void round_four(const int form, int wide, const float *x, int64_t x_step, const round_scale *scale,
-                                     int64_t i, int c, int columns, uint8_t *act, int64_t step) {
+                                     int64_t i, int c, int columns, uint8_t *act, int64_t act_step, int64_t step) {
 	const int bytes = form == PG_INT16 ? 64 : 32;
 	uint8_t *to = act + c * bytes, *fields = act + columns * bytes + c * 4 * PG_FIELDS;
 	__m256i s[4];
 	UNROLL for (int j = 0; j < 4; j++)
-		s[j] = round_block(form, x + j * x_step, scale->inverse[i + j], to + j * step);
+		s[j] = round_block(form, x + j * x_step, scale->inverse[i + j], to + j * act_step);
 	s[0] = _mm256_hadd_epi32(_mm256_hadd_epi32(s[0], s[1]), _mm256_hadd_epi32(s[2], s[3]));
 	__m128i s0 = _mm256_castsi256_si128(s[0]), s1 = _mm256_extracti128_si256(s[0], 1), sum = _mm_add_epi32(s0, s1);
 	if (form == PG_FIXED) { // weights are bytes around 128, or if NARROW around 8 and of 4 bits
@@ -151,7 +152,41 @@ PG_DOT static inline void round_columns(const int form, int wide, const float *x
 #endif
 		for (int64_t b = 0; b < blocks; b += take) {
 			int64_t at = b + take <= blocks ? b : blocks - take;
-			round_four(form, wide, x + at * 32, 32 * step, &scale, at * each, c, columns, act + at * record, step * record);
+			round_four(form, wide, x + at * 32, 32 * step, &scale, at * each, c, columns, act + at * record, step * record, step * record);
 		}
 	}
 }
+
+// round_block_columns rounds a block of each column, PG_PANEL apart: four of
+// them at a time, as round_columns does with blocks. What is to be an integer
+// scale is left a float.
+PG_DOT static inline void round_block_columns(const int form, int wide, const float *x, int columns, uint8_t *record) {
+	int64_t step = columns < 4 ? 0 : 1, take = columns < 4 ? 1 : 4, bytes = form == PG_INT16 ? 64 : 32;
+	round_scale scale;
+	for (int c = 0; c < columns; c += take) {
+		int at = c + take <= columns ? c : columns - (int)take;
+		round_scales(form, x + at * PG_PANEL, PG_PANEL * step, scale.d, scale.inverse);
+		memcpy(scale.fixed, scale.d, 4 * sizeof *scale.d);
+		scale.unit = 0;
+		round_four(form, wide, x + at * PG_PANEL, PG_PANEL * step, &scale, 0, at, columns, record, bytes * step, 4 * PG_FIELDS * step);
+	}
+}
+
+#if FIXED
+PG_KERNEL static void settle(int columns, int blocks, void *act) {
+	const int64_t record = columns * pg_unit(PG_FIXED, 0);
+	round_scale scale;
+	for (int c = 0; c < columns; c++) {
+		uint8_t *fields = (uint8_t *)act + columns * 32 + c * 4 * PG_FIELDS;
+		for (int b = 0; b < blocks; b++)
+			scale.d[b] = *(const float *)(fields + b * record);
+		round_fixed(&scale, blocks, 1);
+		for (int b = 0; b < blocks; b++) {
+			*(int32_t *)(fields + b * record) = scale.fixed[b];
+			((float *)(fields + b * record))[3] = scale.unit;
+		}
+	}
+}
+#else
+#define settle NULL
+#endif

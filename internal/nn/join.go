@@ -16,8 +16,9 @@ func (g *Graph) joins() bool { return g.trace == nil }
 // side by side, or one if the epilogue joins them; then residual is added.
 type linearNode struct {
 	epilogue kernels.Epilogue
-	x        Tensor    // [in, n]
-	norm     *normNode // nil for none
+	x        Tensor      // [in, n]
+	up       *linearNode // whose result x is, to be computed here; or nil
+	norm     *normNode   // nil for none
 	layers   []Linear
 	residual Tensor // of the result's shape, or none
 }
@@ -61,43 +62,75 @@ func (g *Graph) linear(epilogue kernels.Epilogue, x Tensor, layers ...Linear) Te
 		}
 	}
 	n := linearNode{epilogue: epilogue, x: x, layers: layers}
-	if norm, ok := x.made.(*normNode); ok && g.joins() && norm.residual.home == nil {
-		n.x, n.norm = norm.x, norm
+	switch made := x.made.(type) {
+	case *normNode:
+		if g.joins() && made.residual.home == nil {
+			n.x, n.norm = made.x, made
+		}
+	case *linearNode: // an MLP
+		if g.joins() && made.epilogue != kernels.Plain && made.residual.home == nil && made.up == nil && len(layers) == 1 {
+			n.up = made
+		}
 	}
 	return g.appendLinear(n)
 }
 
 // appendLinear appends n, whose operands are checked.
 func (g *Graph) appendLinear(n linearNode) Tensor {
-	rows, operands := 0, some(n.x, n.residual)
-	for _, l := range n.layers {
-		operands = append(operands, some(l.B)...)
-		rows += l.W.ne[1]
+	operands := n.operands()
+	if n.up != nil {
+		operands = append(n.up.operands(), some(n.residual)...)
+		operands = append(operands, some(n.layers[0].B)...)
 	}
-	if n.norm != nil {
-		operands = append(operands, some(n.norm.w, n.norm.b)...)
-	}
-	if n.epilogue == kernels.GeGLU {
-		rows = n.layers[0].W.ne[1]
-	}
-	y := g.kernel("linear", [4]int{rows, n.x.ne[1], 1, 1}, func(dst Tensor) kernels.Op {
-		op := &kernels.Linear{X: n.x.address(), N: n.x.ne[1], Stride: n.x.nb[1] / 4, Epilogue: n.epilogue,
-			Residual: n.residual.address(), ResidualStride: n.residual.nb[1] / 4,
-			Precise: g.backend.Precise, Level: g.backend.level, Threads: g.backend.pool.Threads()}
-		if n.norm != nil {
-			op.Norm = n.norm.kernel()
-		}
-		at := dst.address()
-		for _, l := range n.layers {
-			op.Out = append(op.Out, kernels.Output{W: *l.W.packed, Bias: l.B.address(), Y: at, Stride: rows})
-			if n.epilogue != kernels.GeGLU {
-				at += uintptr(4 * l.W.ne[1])
-			}
+	y := g.kernel("linear", [4]int{n.rows(), n.x.ne[1], 1, 1}, func(dst Tensor) kernels.Op {
+		op := n.kernel(g.backend, dst.address())
+		if n.up != nil {
+			return &kernels.MLP{Up: *n.up.kernel(g.backend, 0), Down: *op}
 		}
 		return op
 	}, operands...)
 	y.made = &n
 	return y
+}
+
+// operands are what n reads, packed weights aside.
+func (n *linearNode) operands() []Tensor {
+	all := some(n.x, n.residual)
+	for _, l := range n.layers {
+		all = append(all, some(l.B)...)
+	}
+	if n.norm != nil {
+		all = append(all, some(n.norm.w, n.norm.b)...)
+	}
+	return all
+}
+
+// rows is the length of a column of the result.
+func (n *linearNode) rows() (rows int) {
+	if n.epilogue == kernels.GeGLU {
+		return n.layers[0].W.ne[1]
+	}
+	for _, l := range n.layers {
+		rows += l.W.ne[1]
+	}
+	return rows
+}
+
+// kernel describes the product whose result is at an address.
+func (n *linearNode) kernel(b *Backend, at uintptr) *kernels.Linear {
+	op := &kernels.Linear{X: n.x.address(), N: n.x.ne[1], Stride: n.x.nb[1] / 4, Epilogue: n.epilogue,
+		Residual: n.residual.address(), ResidualStride: n.residual.nb[1] / 4,
+		Precise: b.Precise, Level: b.level, Threads: b.pool.Threads()}
+	if n.norm != nil {
+		op.Norm = n.norm.kernel()
+	}
+	for _, l := range n.layers {
+		op.Out = append(op.Out, kernels.Output{W: *l.W.packed, Bias: l.B.address(), Y: at, Stride: n.rows()})
+		if n.epilogue != kernels.GeGLU && at != 0 {
+			at += uintptr(4 * l.W.ne[1])
+		}
+	}
+	return op
 }
 
 // kernelNorm is a norm without a residual.

@@ -83,10 +83,10 @@ func TestJoined(t *testing.T) {
 			if !slices.Equal(taps, []string{"first", "second"}) {
 				t.Errorf("taps %q", taps)
 			}
-			// Two norms and four sums are parts of other nodes; of the last two sums,
-			// each with what is read elsewhere too, the products are computed again.
-			if joined != 11 || apart != 17 {
-				t.Errorf("%d columns: %d nodes joined, %d traced, want 11 and 17", n, joined, apart)
+			// Two norms, four sums and a product are parts of other nodes; of the last two
+			// sums, each with what is read elsewhere too, the products are computed again.
+			if joined != 10 || apart != 17 {
+				t.Errorf("%d columns: %d nodes joined, %d traced, want 10 and 17", n, joined, apart)
 			}
 		}
 	})
