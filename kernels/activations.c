@@ -104,13 +104,17 @@ static int only_form(const pg_job *j) {
 	return form;
 }
 
-void pg_round_rows(const pg_job *j, int64_t row, int rows, int64_t column, int columns, const float *x) {
+uint8_t *pg_record(const pg_job *j, int64_t row, int64_t column, int columns, size_t *bytes) {
+	const pg_layout *l = &j->layouts[only_form(j)];
+	*bytes = (size_t)columns * l->unit;
+	size_t column_bytes;
+	uint8_t *act = pg_act_of(j, l, row / l->chunk, &column_bytes) + (size_t)column * column_bytes;
+	return act + (size_t)(row % l->chunk / l->block) * *bytes;
+}
+
+void pg_round_rows(const pg_job *j, const float *x, int columns, int rows, uint8_t *record) {
 	int form = only_form(j);
-	const pg_layout *l = &j->layouts[form];
-	size_t bytes;
-	uint8_t *act = pg_act_of(j, l, row / l->chunk, &bytes) + (size_t)column * bytes;
-	act += (size_t)(row % l->chunk / l->block * columns) * l->unit;
-	j->level->round(form, l->wide, x, columns, rows, act);
+	j->level->round(form, j->layouts[form].wide, x, columns, rows, record);
 }
 
 int pg_settles(const pg_job *j) { return only_form(j) == PG_FIXED; }

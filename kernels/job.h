@@ -63,9 +63,12 @@ uint8_t *pg_plan(pg_job *j, const pg_linear *op, int threads, int64_t widest, ui
 // operation says so.
 void pg_round_all(const pg_job *j, int ith, pg_team *team);
 
-// pg_round_rows rounds results: up to a panel's rows, from row on, of the columns
-// of the tile that begins with column. Columns of x are PG_PANEL apart.
-void pg_round_rows(const pg_job *j, int64_t row, int rows, int64_t column, int columns, const float *x);
+// pg_record returns where rows from a panel's first on belong, of the columns of
+// the tile that begins with column, and sets the bytes of a block of them.
+uint8_t *pg_record(const pg_job *j, int64_t row, int64_t column, int columns, size_t *bytes);
+
+// pg_round_rows rounds a panel's rows or fewer, of columns PG_PANEL apart.
+void pg_round_rows(const pg_job *j, const float *x, int columns, int rows, uint8_t *record);
 
 // pg_settles reports whether rounded rows need pg_settle_all when all are there.
 int pg_settles(const pg_job *j);

@@ -90,6 +90,8 @@ typedef struct pg_finish { // an epilogue for columns of a panel
 	float *y;
 	int64_t y_stride;
 	int rows, columns, epilogue;
+	uint8_t *record; // to which y is then rounded, or NULL
+	size_t record_bytes;
 } pg_finish;
 
 typedef struct pg_level {

@@ -48,19 +48,18 @@ static void output(const pg_job *j, const part *p, int64_t i, int64_t first, int
 	f->residual_stride = op->residual_stride;
 	f->y = j->next ? w->y[0] : op->out[p->weight].y + first * op->out[p->weight].y_stride + row;
 	f->y_stride = j->next ? PG_PANEL : op->out[p->weight].y_stride;
+	f->record = j->next ? pg_record(j->next, row, first, f->columns, &f->record_bytes) : NULL;
 }
 
-// store is the end of a tile or stream whose sums are done: it computes the
-// results of a part's panel i from a column on.
-static void store(const pg_job *j, const part *p, int64_t i, int64_t column, const pg_finish *f) {
-	j->level->finish(f);
-	if (j->next)
-		pg_round_rows(j->next, (p->panel + i) * PG_PANEL, f->rows, column, f->columns, f->y);
-}
 
 // fetch brings what a finish needs into the cache. Not inlined, gcc leaves it out
 // as a function without effects.
 static inline __attribute__((always_inline)) void fetch(const pg_finish *f) {
+	if (f->record) {
+		for (size_t i = 0; i < f->record_bytes; i += 64)
+			__builtin_prefetch(f->record + i, 1);
+		return;
+	}
 	for (int c = 0; c < f->columns; c++) {
 		__builtin_prefetch(f->y + c * f->y_stride, 1);
 		__builtin_prefetch(f->y + c * f->y_stride + PG_PANEL - 1, 1);
@@ -69,6 +68,13 @@ static inline __attribute__((always_inline)) void fetch(const pg_finish *f) {
 			__builtin_prefetch(f->residual + c * f->residual_stride + PG_PANEL - 1);
 		}
 	}
+}
+
+// store is the end of a tile or stream whose sums are done.
+static void store(const pg_job *j, const pg_finish *f) {
+	j->level->finish(f);
+	if (j->next)
+		pg_round_rows(j->next, f->y, f->columns, f->rows, f->record);
 }
 
 // product sums a part for a matrix, which in GeGLU may be another. With out, it
@@ -117,7 +123,7 @@ static void product(const pg_job *j, int weight, const part *p, work *w, int out
 			}
 			j->level->tile[form](&t);
 			if (done)
-				store(j, p, i, column, &finish);
+				store(j, &finish);
 		}
 	}
 }
@@ -142,7 +148,7 @@ static void stream(const pg_job *j, int weight, const part *p, work *w, int out)
 	}
 	j->level->stream[form](&t);
 	if (out)
-		store(j, p, 0, 0, &finish);
+		store(j, &finish);
 }
 
 // part_of returns the first part of pieces [first, end), of up to so many panels.

@@ -58,7 +58,7 @@ PG_DOT static inline void round_block_columns(const int form, int wide, const fl
 		round_block(form, wide, x + c * PG_PANEL, c, columns, record);
 }
 
-#define settle NULL // scales are floats
+#define settle_scales NULL // scales are floats
 
 PG_DOT static inline void round_columns(const int form, int wide, const float *x, int64_t x_stride, int columns, int blocks,
                                         uint8_t *act) {

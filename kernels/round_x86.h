@@ -173,7 +173,7 @@ PG_DOT static inline void round_block_columns(const int form, int wide, const fl
 }
 
 #if FIXED
-PG_KERNEL static void settle(int columns, int blocks, void *act) {
+PG_KERNEL static void settle_scales(int columns, int blocks, void *act) {
 	const int64_t record = columns * pg_unit(PG_FIXED, 0);
 	round_scale scale;
 	for (int c = 0; c < columns; c++) {
@@ -188,5 +188,5 @@ PG_KERNEL static void settle(int columns, int blocks, void *act) {
 	}
 }
 #else
-#define settle NULL
+#define settle_scales NULL
 #endif
