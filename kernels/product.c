@@ -151,55 +151,71 @@ static void stream(const pg_job *j, int weight, const part *p, work *w, int out)
 		store(j, &finish);
 }
 
-// part_of returns the first part of pieces [first, end), of up to so many panels.
-static part part_of(const pg_job *j, int64_t first, int64_t end, int64_t most) {
-	const pg_linear *op = j->op;
-	part p = {.panel = first / j->pieces, .panels = 1};
-	int64_t piece = first % j->pieces, count = end - first, left;
-	while (p.panel >= (left = pg_panels(op->out[p.weight].w.m)))
-		p.panel -= left, p.weight++;
-	while (piece == 0 && p.panels < most && p.panels < left - p.panel && (p.panels + 1) * j->pieces <= count)
-		p.panels++;
-	if (count > j->pieces - piece)
-		count = j->pieces - piece;
-	p.first = cut(j->tiles, j->pieces, piece);
-	p.last = cut(j->tiles, j->pieces, piece + count);
-	p.pieces = count * p.panels;
-	return p;
-}
-
-// How a call's pieces are shared: most of them that a thread takes at a time, a
-// share of what is left, and most panels of a part. Pieces of a panel share its
-// weights; panels of one column, which take as long as reading them, what is
-// prefetched.
+// How a call's pieces are shared. They are in spans, of which each panel comes
+// before the next span: as many pieces as a thread keeps sums for, so that a
+// group of panels shares activations. Panels of one column take as long as
+// reading them, and share what is prefetched.
 typedef struct {
-	int64_t all, most, share, group;
+	int64_t panels, spans, all;
+	int64_t most, share; // that a thread takes: so many, or a share of what is left
+	int64_t group;       // panels of a part
 } sharing;
 
 static sharing share(const pg_job *j, int threads) {
-	const pg_linear *op = j->op;
-	int64_t pieces = MOST_TILES / PG_PIECE_TILES;
-	sharing s = {.all = panels_of(op) * j->pieces, .most = pieces, .share = 4 * threads, .group = 1};
-	if (op->n <= 8) {
-		s.most = s.all;
+	int64_t panels = panels_of(j->op), span = MOST_TILES / PG_PIECE_TILES, all = panels * j->pieces;
+	sharing s = {panels, (j->pieces + span - 1) / span, all, span * GROUP, 4 * threads, GROUP};
+	if (j->op->n <= 8) {
+		s.most = all;
 		s.share = 2 * threads;
-	} else if (j->pieces <= pieces) {
-		s.group = GROUP;
-		s.most = j->pieces * GROUP;
+		s.group = 1;
 	}
 	return s;
+}
+
+// A span is pieces [first, first + pieces) of each panel.
+typedef struct {
+	int64_t first, pieces;
+} span;
+
+static span span_of(const pg_job *j, const sharing *s, int64_t piece) {
+	int64_t i = 0;
+	while (i < s->spans - 1 && piece >= s->panels * cut(j->pieces, s->spans, i + 1))
+		i++;
+	int64_t first = cut(j->pieces, s->spans, i);
+	return (span){first, cut(j->pieces, s->spans, i + 1) - first};
 }
 
 // take returns the next pieces of work for a thread and how many they are: many
 // at first, and one at the end, for no thread to wait long for the others.
 static int64_t take(const pg_job *j, const sharing *s, pg_team *team, int64_t *end) {
-	int64_t left = s->all - atomic_load_explicit(&team->counter[j->counter + PANELS].next, memory_order_relaxed), count = left / s->share;
+	int64_t next = atomic_load_explicit(&team->counter[j->counter + PANELS].next, memory_order_relaxed);
+	int64_t count = (s->all - next) / s->share, panel = span_of(j, s, next).pieces;
 	count = count < 1 ? 1 : count > s->most ? s->most : count;
-	if (count > j->pieces)
-		count -= count % j->pieces;
+	if (count > panel)
+		count -= count % panel;
 	int64_t first = pg_take(team, j->counter + PANELS, count);
 	*end = first + count < s->all ? first + count : s->all;
 	return first;
+}
+
+// part_of returns the first part of pieces [first, end).
+static part part_of(const pg_job *j, const sharing *s, int64_t first, int64_t end) {
+	const pg_linear *op = j->op;
+	span at = span_of(j, s, first);
+	int64_t whole = s->panels * (at.first + at.pieces), count = (end < whole ? end : whole) - first, left;
+	first -= s->panels * at.first;
+	part p = {.panel = first / at.pieces, .panels = 1};
+	int64_t piece = first % at.pieces;
+	while (p.panel >= (left = pg_panels(op->out[p.weight].w.m)))
+		p.panel -= left, p.weight++;
+	while (piece == 0 && p.panels < s->group && p.panels < left - p.panel && (p.panels + 1) * at.pieces <= count)
+		p.panels++;
+	if (count > at.pieces - piece)
+		count = at.pieces - piece;
+	p.first = cut(j->tiles, j->pieces, at.first + piece);
+	p.last = cut(j->tiles, j->pieces, at.first + piece + count);
+	p.pieces = count * p.panels;
+	return p;
 }
 
 // multiply computes this thread's share of the products.
@@ -208,7 +224,7 @@ static void multiply(const pg_job *j, work *w, pg_team *team) {
 	void (*compute)(const pg_job *, int, const part *, work *, int) = j->op->n == 1 ? stream : product;
 	for (int64_t first, end; (first = take(j, &s, team, &end)) < s.all;) {
 		while (first < end) {
-			part p = part_of(j, first, end, s.group);
+			part p = part_of(j, &s, first, end);
 			first += p.pieces;
 			compute(j, p.weight, &p, w, j->op->epilogue != PG_GEGLU);
 			if (j->op->epilogue == PG_GEGLU)

@@ -204,7 +204,7 @@ func TestProductLong(t *testing.T) {
 	eachLevel(t, func(t *testing.T, level Level) {
 		eachType(t, func(t *testing.T, typ int) {
 			r := rand.New(rand.NewPCG(2, uint64(typ)))
-			for _, s := range []struct{ m, n, k int }{{40, 1, 1536 + 256}, {40, 5, 1024 + 256}, {33, 301, 512 + 256}, {300, 80, 512 + 256}} {
+			for _, s := range []struct{ m, n, k int }{{40, 1, 1536 + 256}, {40, 5, 1024 + 256}, {100, 301, 512 + 256}, {300, 80, 512 + 256}} {
 				k := s.k
 				if blocks[typ].columns == 32 {
 					k += 32
