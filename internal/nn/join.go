@@ -6,14 +6,18 @@ import (
 )
 
 // Kernels that do the work of two nodes. A model's code names its steps one by
-// one; here a norm before a product and a sum after it become parts of it. The
-// node that is taken in stays, and is computed only if something else reads it.
+// one; here a norm before a product and a sum after it become parts of it, and
+// two products an MLP. A node that is taken in stays, and is computed only if
+// something else reads it. What it reads is still there for the joined node:
+// operands of these kernels are inputs, weights and results, which nothing
+// writes to once they are there.
 
 // joins reports whether nodes are joined: not where all of them are looked at.
 func (g *Graph) joins() bool { return g.trace == nil }
 
-// A linearNode is the product of packed weights and x, normed first, with biases: outputs
-// side by side, or one if the epilogue joins them; then residual is added.
+// A linearNode is the product of packed weights and x, which is normed first,
+// with biases: outputs side by side, or one if the epilogue joins them; then
+// residual is added.
 type linearNode struct {
 	epilogue kernels.Epilogue
 	x        Tensor      // [in, n]
