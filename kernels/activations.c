@@ -2,8 +2,6 @@
 
 #include "vector.h"
 
-enum { UNITS }; // counter
-
 int64_t pg_widest(const pg_linear *op) {
 	const pg_level *level = pg_level_of(op->level);
 	int64_t width = PG_MAX_COLUMNS;
@@ -58,11 +56,11 @@ static void quantize(const pg_job *j, int form, int64_t chunk, int64_t tile, con
 // quantize_all rounds this thread's share of the activations.
 static void quantize_all(const pg_job *j, pg_team *team) {
 	const pg_linear *op = j->op;
-	int64_t before = 0, unit = pg_take(team, j->counter + UNITS, 1);
+	int64_t before = 0, unit = pg_take(team, j->counter + PG_UNITS, 1);
 	for (int form = 0; form < PG_FORMS; form++) {
 		const pg_layout *l = &j->layouts[form];
 		int64_t units = l->used ? j->tiles * l->chunks : 0;
-		for (; unit - before < units; unit = pg_take(team, j->counter + UNITS, 1)) {
+		for (; unit - before < units; unit = pg_take(team, j->counter + PG_UNITS, 1)) {
 			int64_t chunk = (unit - before) / j->tiles, tile = (unit - before) % j->tiles;
 			quantize(j, form, chunk, tile, op->x + pg_first_column(j, tile) * op->x_stride, op->x_stride);
 		}
@@ -78,7 +76,7 @@ static void norm_all(const pg_job *j, int ith, pg_team *team) {
 	norm.d = norm.out_step = op->k;
 	norm.x_step = op->x_stride;
 	norm.out = j->normed + ith * op->k * PG_MAX_COLUMNS;
-	for (int64_t tile; (tile = pg_take(team, j->counter + UNITS, 1)) < j->tiles;) {
+	for (int64_t tile; (tile = pg_take(team, j->counter + PG_UNITS, 1)) < j->tiles;) {
 		int64_t first = pg_first_column(j, tile), last = pg_first_column(j, tile + 1);
 		norm.x = op->x + first * op->x_stride;
 		for (int64_t c = 0; c < last - first; c++)
@@ -121,7 +119,7 @@ int pg_settles(const pg_job *j) { return only_form(j) == PG_FIXED; }
 
 void pg_settle_all(const pg_job *j, pg_team *team) {
 	const pg_layout *l = &j->layouts[PG_FIXED];
-	for (int64_t unit; (unit = pg_take(team, j->counter + UNITS, 1)) < j->tiles * l->chunks;) {
+	for (int64_t unit; (unit = pg_take(team, j->counter + PG_UNITS, 1)) < j->tiles * l->chunks;) {
 		int64_t chunk = unit / j->tiles, tile = unit % j->tiles, first = pg_first_column(j, tile);
 		size_t bytes;
 		uint8_t *act = pg_act_of(j, l, chunk, &bytes) + (size_t)first * bytes;

@@ -20,7 +20,7 @@ typedef struct {
 typedef struct pg_job {
 	const pg_linear *op;
 	const pg_level *level;
-	int counter; // of the team, the first of PG_JOB_COUNTERS
+	int counter; // the first of PG_JOB_COUNTERS of the team
 	int64_t tiles, pieces;
 	int64_t columns, wider; // of each tile; the first wider of them have one more
 	pg_layout layouts[PG_FORMS];
@@ -28,7 +28,7 @@ typedef struct pg_job {
 	struct pg_job *next;   // whose activations the results are, or NULL
 } pg_job;
 
-enum { PG_JOB_COUNTERS = 2 };
+enum { PG_UNITS, PG_PANELS, PG_JOB_COUNTERS };
 
 // A piece is of so many tiles at most.
 enum { PG_PIECE_TILES = 12 };

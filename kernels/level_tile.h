@@ -49,9 +49,7 @@ PG_KERNEL static void round_rows(int form, int wide, const float *x, int columns
 		break;
 #endif
 	default:
-		for (int k = 0; k < rows; k++)
-			for (int c = 0; c < columns; c++)
-				((float *)record)[k * columns + c] = x[c * PG_PANEL + k];
+		quantize(PG_FLOAT, 0, x, PG_PANEL, columns, rows, record);
 	}
 }
 

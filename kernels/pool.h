@@ -27,6 +27,25 @@ static inline int64_t pg_take(pg_team *t, int counter, int64_t n) {
 	return atomic_fetch_add_explicit(&t->counter[counter].next, n, memory_order_relaxed);
 }
 
+// pg_next is the value that pg_take would return now.
+static inline int64_t pg_next(pg_team *t, int counter) {
+	return atomic_load_explicit(&t->counter[counter].next, memory_order_relaxed);
+}
+
+// pg_take_share takes some of all pieces of work, from the returned one up to
+// end: a share of what is left, so many at first, and one at the end, for no
+// thread to wait long for the others; at most most, and a multiple of whole if
+// they are more.
+static inline int64_t pg_take_share(pg_team *t, int counter, int64_t all, int64_t share, int64_t most, int64_t whole, int64_t *end) {
+	int64_t count = (all - pg_next(t, counter)) / share;
+	count = count < 1 ? 1 : count > most ? most : count;
+	if (count > whole)
+		count -= count % whole;
+	int64_t first = pg_take(t, counter, count);
+	*end = first + count < all ? first + count : all;
+	return first;
+}
+
 // pg_wait returns once all threads of the team have called it, and shows each
 // what the others wrote before.
 void pg_wait(pg_team *t);

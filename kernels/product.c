@@ -1,7 +1,5 @@
 #include "job.h"
 
-enum { UNITS, PANELS }; // counters
-
 // How many tiles' sums a thread keeps while it goes through the columns of
 // weights: of so many panels it computes a chunk before the next, while its
 // activations are in the cache.
@@ -139,7 +137,7 @@ static void stream(const pg_job *j, int weight, const part *p, work *w, int out)
 	t.act = l->act;
 	t.blocks = (int)(m->k / l->block);
 	t.acc = w->acc[weight != p->weight][0][0];
-	t.next = t.w + PG_AHEAD;
+	t.next = t.w + PG_AHEAD; // for floats; other streams prefetch by their records
 	t.lines = (int)(pg_record_bytes(f) / 64);
 	pg_finish finish;
 	if (out) {
@@ -162,8 +160,8 @@ typedef struct {
 } sharing;
 
 static sharing share(const pg_job *j, int threads) {
-	int64_t panels = panels_of(j->op), span = MOST_TILES / PG_PIECE_TILES, all = panels * j->pieces;
-	sharing s = {panels, (j->pieces + span - 1) / span, all, span * GROUP, 4 * threads, GROUP};
+	int64_t panels = panels_of(j->op), pieces = MOST_TILES / PG_PIECE_TILES, all = panels * j->pieces;
+	sharing s = {panels, (j->pieces + pieces - 1) / pieces, all, pieces * GROUP, 4 * threads, GROUP};
 	if (j->op->n <= 8) {
 		s.most = all;
 		s.share = 2 * threads;
@@ -185,17 +183,11 @@ static span span_of(const pg_job *j, const sharing *s, int64_t piece) {
 	return (span){first, cut(j->pieces, s->spans, i + 1) - first};
 }
 
-// take returns the next pieces of work for a thread and how many they are: many
-// at first, and one at the end, for no thread to wait long for the others.
+// take returns the next pieces of work for a thread and where they end.
 static int64_t take(const pg_job *j, const sharing *s, pg_team *team, int64_t *end) {
-	int64_t next = atomic_load_explicit(&team->counter[j->counter + PANELS].next, memory_order_relaxed);
-	int64_t count = (s->all - next) / s->share, panel = span_of(j, s, next).pieces;
-	count = count < 1 ? 1 : count > s->most ? s->most : count;
-	if (count > panel)
-		count -= count % panel;
-	int64_t first = pg_take(team, j->counter + PANELS, count);
-	*end = first + count < s->all ? first + count : s->all;
-	return first;
+	int counter = j->counter + PG_PANELS;
+	int64_t panel = span_of(j, s, pg_next(team, counter)).pieces;
+	return pg_take_share(team, counter, s->all, s->share, s->most, panel, end);
 }
 
 // part_of returns the first part of pieces [first, end).

@@ -52,17 +52,16 @@ PG_DOT static inline void round_block(const int form, int wide, const float *x, 
 	}
 }
 
-// round_block_columns rounds 32 values of each column, PG_PANEL apart.
-PG_DOT static inline void round_block_columns(const int form, int wide, const float *x, int columns, uint8_t *record) {
-	for (int c = 0; c < columns; c++)
-		round_block(form, wide, x + c * PG_PANEL, c, columns, record);
-}
-
-#define settle_scales NULL // scales are floats
-
 PG_DOT static inline void round_columns(const int form, int wide, const float *x, int64_t x_stride, int columns, int blocks,
                                         uint8_t *act) {
 	for (int b = 0; b < blocks; b++, act += columns * pg_unit(form, wide))
 		for (int c = 0; c < columns; c++)
 			round_block(form, wide, x + c * x_stride + b * 32, c, columns, act);
 }
+
+// round_block_columns rounds 32 values of each column, PG_PANEL apart.
+PG_DOT static inline void round_block_columns(const int form, int wide, const float *x, int columns, uint8_t *record) {
+	round_columns(form, wide, x, PG_PANEL, columns, 1, record);
+}
+
+#define settle_scales NULL // scales are floats

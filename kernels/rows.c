@@ -60,17 +60,6 @@ static void dot(const pg_rows *op, const pg_level *level, const uint8_t *act, co
 	}
 }
 
-// take returns the next runs for a thread: many at first, as what it prefetches
-// beyond its last is for another thread, and one at the end.
-static int64_t take(pg_team *team, int64_t runs, int64_t *end) {
-	int64_t left = runs - atomic_load_explicit(&team->counter[ROWS].next, memory_order_relaxed);
-	int64_t count = left / (2 * team->threads);
-	count = count < 1 ? 1 : count;
-	int64_t first = pg_take(team, ROWS, count);
-	*end = first + count < runs ? first + count : runs;
-	return first;
-}
-
 void pg_rows_dot(const void *rows, int ith, pg_team *team) {
 	(void)ith;
 	const pg_rows *op = rows;
@@ -83,8 +72,10 @@ void pg_rows_dot(const void *rows, int ith, pg_team *team) {
 		round_x(op, level, act, rest, team);
 		pg_wait(team);
 	}
-	int64_t all = (op->picks ? op->picks * PG_RUN : op->last - op->first), runs = (all + PG_RUN - 1) / PG_RUN;
-	for (int64_t first, end; (first = take(team, runs, &end)) < runs;) {
+	int64_t runs = op->picks ? op->picks : (op->last - op->first + PG_RUN - 1) / PG_RUN;
+
+	// What a thread prefetches beyond its last run is for another, so it takes many.
+	for (int64_t first, end; (first = pg_take_share(team, ROWS, runs, 2 * team->threads, runs, 1, &end)) < runs;) {
 		for (; first < end; first++) {
 			int64_t at = first * PG_RUN, i = op->picks ? (int64_t)op->runs[first] * PG_RUN : op->first + at;
 			int64_t last = i + PG_RUN < op->last ? i + PG_RUN : op->last;

@@ -66,47 +66,52 @@ func (g *Graph) linear(epilogue kernels.Epilogue, x Tensor, layers ...Linear) Te
 		}
 	}
 	n := linearNode{epilogue: epilogue, x: x, layers: layers}
-	switch made := x.made.(type) {
-	case *normNode:
-		if g.joins() && made.residual.home == nil {
-			n.x, n.norm = made.x, made
-		}
-	case *linearNode: // an MLP; of SigLIP's, whose rows are short, rounding apart is faster
-		if g.joins() && made.epilogue == kernels.GeGLU && made.residual.home == nil && made.up == nil && len(layers) == 1 {
-			n.up = made
-		}
+	if g.joins() {
+		n.takeIn(x)
 	}
 	return g.appendLinear(n)
 }
 
+// takeIn makes the node that x is of a part of n, if it can be.
+func (n *linearNode) takeIn(x Tensor) {
+	switch made := x.made.(type) {
+	case *normNode:
+		if made.residual.home == nil {
+			n.x, n.norm = made.x, made
+		}
+	case *linearNode: // an MLP; of SigLIP's, whose rows are short, rounding apart is faster
+		if made.epilogue == kernels.GeGLU && made.residual.home == nil && made.up == nil && len(n.layers) == 1 {
+			n.up = made
+		}
+	}
+}
+
 // appendLinear appends n, whose operands are checked.
 func (g *Graph) appendLinear(n linearNode) Tensor {
-	operands := n.operands()
-	if n.up != nil {
-		operands = append(n.up.operands(), some(n.residual)...)
-		operands = append(operands, some(n.layers[0].B)...)
-	}
 	y := g.kernel("linear", [4]int{n.rows(), n.x.ne[1], 1, 1}, func(dst Tensor) kernels.Op {
 		op := n.kernel(g.backend, dst.address())
 		if n.up != nil {
 			return &kernels.MLP{Up: *n.up.kernel(g.backend, 0), Down: *op}
 		}
 		return op
-	}, operands...)
+	}, n.operands()...)
 	y.made = &n
 	return y
 }
 
 // operands are what n reads, packed weights aside.
 func (n *linearNode) operands() []Tensor {
-	all := some(n.x, n.residual)
-	for _, l := range n.layers {
-		all = append(all, some(l.B)...)
+	all := some(n.x)
+	if n.up != nil {
+		all = n.up.operands()
 	}
 	if n.norm != nil {
 		all = append(all, some(n.norm.w, n.norm.b)...)
 	}
-	return all
+	for _, l := range n.layers {
+		all = append(all, some(l.B)...)
+	}
+	return append(all, some(n.residual)...)
 }
 
 // rows is the length of a column of the result.
