@@ -9,11 +9,12 @@ SOURCES := $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h' | grep -v '
 # products need. Without these it is compiled for the oldest x86-64. Products
 # and sums are fused only where ggml asks for it, so that quantizing gives the
 # same bytes on every machine. (gcc warns of an overflow in ggml's repacking
-# that cannot happen.)
+# that cannot happen.) The module leaves ggml's AMX code out, so what calls it
+# has to go, too: without -U the linker fails on processors that have AMX.
 ifeq ($(shell uname -s)-$(shell uname -m),Darwin-arm64)
 NATIVE := -mcpu=native
 else
-NATIVE := -march=native
+NATIVE := -march=native -U__AMX_INT8__
 endif
 export CGO_CFLAGS   := -O3 $(NATIVE) -ffp-contract=off -DGGML_USE_CPU_REPACK
 export CGO_CXXFLAGS := -O3 $(NATIVE) -ffp-contract=off -DGGML_USE_CPU_REPACK $(if $(filter Linux,$(shell uname -s)),-Wno-stringop-overflow)
