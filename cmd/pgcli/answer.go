@@ -37,7 +37,7 @@ func newAsking(c *cli.Context) (*asking, error) {
 	if a.sampling, err = sampling(c); err != nil {
 		return nil, err
 	}
-	if _, err = grammar(c, ""); err != nil {
+	if _, err = promptGrammar(c, ""); err != nil {
 		return nil, err
 	}
 	if a.out, err = newPrinter(c, 1); err != nil {
@@ -55,7 +55,7 @@ func (a *asking) answer(c *cli.Context, p paligemma.Prompt) error {
 	}
 	sm := *a.sampling
 	var err error
-	if sm.Grammar, err = grammar(c, p); err != nil {
+	if sm.Grammar, err = promptGrammar(c, p); err != nil {
 		return err
 	}
 	if a.out.form == "json" || a.out.form == "coco" {

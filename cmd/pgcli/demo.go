@@ -67,7 +67,7 @@ func demoAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := grammar(c, ""); err != nil {
+	if _, err := promptGrammar(c, ""); err != nil {
 		return err
 	}
 	page := filepath.Join(dir, "index.html")

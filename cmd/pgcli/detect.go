@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/grammar"
 )
 
 func detectCommand() *cli.Command {
@@ -84,7 +85,7 @@ func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) er
 	if err != nil {
 		return err
 	}
-	if sm.Grammar, err = grammar(c, prompt); err != nil {
+	if sm.Grammar, err = promptGrammar(c, prompt); err != nil {
 		return err
 	}
 	out, err := newPrinter(c, len(pictures), slices.Clone(things)...)
@@ -148,8 +149,8 @@ func grammarFlag(value string) cli.Flag {
 	return &cli.StringFlag{Name: "grammar", Value: value, Usage: "`on`: answers to detect and segment can only be objects; off: they can be anything"}
 }
 
-// grammar is that of a prompt, if the flag asks for one.
-func grammar(c *cli.Context, p paligemma.Prompt) (paligemma.Grammar, error) {
+// promptGrammar returns the grammar of a prompt, if the flag asks for it.
+func promptGrammar(c *cli.Context, p paligemma.Prompt) (grammar.Grammar, error) {
 	switch v := c.String("grammar"); v {
 	case "on":
 		return p.Grammar(), nil

@@ -65,7 +65,7 @@ func evalAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	g, err := grammar(c, "detect x")
+	g, err := promptGrammar(c, "detect x")
 	if err != nil {
 		return err
 	}

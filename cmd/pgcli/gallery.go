@@ -100,7 +100,7 @@ func (g *gallery) add(c *cli.Context, m *paligemma.Model, s *paligemma.Session, 
 	}
 	style := overlay.Style{Palette: &overlay.Palette{}}
 	for _, q := range e.asks {
-		if sm.Grammar, err = grammar(c, q.Prompt); err != nil {
+		if sm.Grammar, err = promptGrammar(c, q.Prompt); err != nil {
 			return err
 		}
 		r, err := s.Run(c.Context, []*paligemma.Image{encoded}, q.Prompt, &sm)
