@@ -4,17 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"github.com/bep/imagemeta"
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
 	"image"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"io"
-	"os"
-
-	"github.com/bep/imagemeta"
-	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
-	"golang.org/x/image/webp"
 )
 
 const (
@@ -82,23 +80,6 @@ func identify(head []byte) (*format, error) {
 		}
 	}
 	return nil, &FormatError{Found: describe(head)}
-}
-
-// ReadFile decodes the picture file at path; see [Decode] for the limit and the result.
-func ReadFile(path string, maxPixels int) (*RGB, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	if info, err := file.Stat(); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("%s: is a directory, expected a picture", path)
-	}
-	m, err := Read(file, maxPixels)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, nil
 }
 
 // Read decodes the picture in r; see [Decode] for the limit and the result. Data that is

@@ -52,23 +52,6 @@ func TestErrorSaysWhatTheFileIs(t *testing.T) {
 	}
 }
 
-func TestReadFileNamesThePath(t *testing.T) {
-	dir := t.TempDir()
-	text := filepath.Join(dir, "notes.jpg")
-	if err := os.WriteFile(text, []byte("hello"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for path, want := range map[string]string{
-		dir:                           "is a directory",
-		filepath.Join(dir, "missing"): "no such file",
-		text:                          `found text ("hello")`,
-	} {
-		if _, err := ReadFile(path, 0); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, want one with %q and %q", err, path, want)
-		}
-	}
-}
-
 func TestTooManyPixelsAreRefused(t *testing.T) {
 	png := picture(t, "rgb.png")
 	for _, c := range []struct {

@@ -2,12 +2,18 @@ package imageproc_test
 
 import (
 	"fmt"
-
 	"github.com/pgcli/paligemma/internal/imageproc"
+	"os"
 )
 
 func ExamplePrepare() {
-	photo, err := imageproc.ReadFile("testdata/pictures/orientation-6.jpg", 0)
+	file, err := os.Open("testdata/pictures/orientation-6.jpg")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer file.Close()
+	photo, err := imageproc.Read(file, 0)
 	if err != nil {
 		fmt.Println(err)
 		return
