@@ -2,8 +2,9 @@ package imageproc_test
 
 import (
 	"fmt"
-	"github.com/pgcli/paligemma/internal/imageproc"
 	"os"
+
+	"github.com/pgcli/paligemma/internal/imageproc"
 )
 
 func ExamplePrepare() {
