@@ -8,7 +8,7 @@
 //     such as "<loc0512>" or a run of newlines, else one character.
 //  3. Merge: while two neighbours that are not user-defined spell a piece
 //     together, merge the pair of the highest score, the leftmost on a tie.
-//  4. Look up: a symbol that is no piece becomes its UTF-8 bytes, one byte
+//  4. Look up: a symbol that is not a piece becomes its UTF-8 bytes, one byte
 //     piece each, so no text ever encodes to the unknown id.
 //
 // Control pieces are never found in text: "<bos>" typed by a user is five
