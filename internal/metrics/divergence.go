@@ -28,8 +28,8 @@ func logSum(x []float32) (top, log float64) {
 	return top, math.Log(log)
 }
 
-// Top returns the index of the largest value, the first of equals: the argmax.
-func Top(x []float32) int {
+// Argmax returns the index of the largest value, the first of equals.
+func Argmax(x []float32) int {
 	top := 0
 	for i, v := range x {
 		if v > x[top] {

@@ -189,7 +189,7 @@ func TestDivergenceEqualsScipy(t *testing.T) {
 		if got := KL(c.A, c.A); got != 0 {
 			t.Errorf("KL of logits with themselves is %v", got)
 		}
-		if got := [2]int{Top(c.A), Top(c.B)}; got != c.Top {
+		if got := [2]int{Argmax(c.A), Argmax(c.B)}; got != c.Top {
 			t.Errorf("tops %v, want %v", got, c.Top)
 		}
 	}
