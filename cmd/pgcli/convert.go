@@ -92,12 +92,12 @@ func quantizeCommand() *cli.Command {
 		Usage:     "change the types of the tensors in a GGUF file",
 		ArgsUsage: "FILE.gguf",
 		Description: `Reads a GGUF file that pgcli convert wrote as f32, f16 or bf16, and writes
-another one with smaller types.
+another one with other types.
 
 Examples:
   pgcli quantize model-bf16.gguf -o model-q4_k_m.gguf --type q4_k_m
   pgcli quantize model-bf16.gguf -o small.gguf --type q4_0 --embedding-type q6_k
-  pgcli quantize text.gguf --mmproj mmproj-text.gguf -o model.gguf --type q8_0   # joins two files`,
+  pgcli quantize text-bf16.gguf --mmproj mmproj-text-bf16.gguf -o model.gguf --type q8_0   # joins two files`,
 		Flags: slices.Concat(outputFlags("`type` of the language model"), []cli.Flag{
 			&cli.PathFlag{Name: "mmproj", Usage: "`file` of the vision tower, if FILE.gguf has the language model alone (see convert --split-mmproj)"},
 			&cli.BoolFlag{Name: "allow-requantize", Usage: "accept a file that is quantized already; rounding twice loses quality"},

@@ -147,7 +147,7 @@ func timingsFlag() cli.Flag {
 // grammarFlag has the default value on for commands that want objects, and off for
 // commands that take any text.
 func grammarFlag(value string) cli.Flag {
-	return &cli.StringFlag{Name: "grammar", Value: value, Usage: "`switch`: on limits answers to detect and segment to objects, off allows any text"}
+	return &cli.StringFlag{Name: "grammar", Value: value, Usage: "`on|off`: whether answers to detect and segment can only be objects"}
 }
 
 // promptGrammar returns the grammar of a prompt if the flag is on, else nil.
