@@ -35,6 +35,7 @@ type places struct {
 	agreed int
 }
 
+// add counts a place.
 func (p *places) add(kl float64, agreed bool) {
 	p.kl.Add(kl)
 	if agreed {
@@ -48,6 +49,7 @@ func (p *places) report() Divergence {
 	return Divergence{n, p.kl.Mean(), q[0], q[1], q[2], float64(p.agreed) / float64(max(1, n))}
 }
 
+// close closes the sessions.
 func (c *comparer) close() {
 	for _, s := range c.side {
 		s.session.Close()

@@ -16,11 +16,11 @@ import (
 type asking struct {
 	model    *paligemma.Model
 	session  *paligemma.Session
-	images   []*paligemma.Image
-	sampling *paligemma.Sampling
+	images   []*paligemma.Image  // what every prompt is asked about
+	sampling *paligemma.Sampling // without a grammar: it depends on the prompt
 	out      *printer
 	drawing  *drawing
-	objects  []paligemma.Object
+	objects  []paligemma.Object // of all answers so far
 }
 
 // newAsking reads the flags. It refuses to draw on several pictures, or to name
@@ -58,7 +58,7 @@ func (a *asking) answer(c *cli.Context, p paligemma.Prompt) error {
 	if sm.Grammar, err = promptGrammar(c, p); err != nil {
 		return err
 	}
-	if a.out.form == "json" || a.out.form == "coco" {
+	if a.out.form == "json" || a.out.form == "coco" { // printed when it is complete
 		f.Result, err = a.session.Run(c.Context, a.images, p, &sm)
 	} else {
 		f.Result, err = a.stream(c, p, &sm, f.size)
@@ -66,7 +66,7 @@ func (a *asking) answer(c *cli.Context, p paligemma.Prompt) error {
 	if c.Bool("timings") {
 		printTimings(c.App.ErrWriter, a.session.Timings())
 	}
-	if f.Result == nil {
+	if f.Result == nil { // failed or interrupted
 		return err
 	}
 	a.objects = append(a.objects, f.Objects...)

@@ -44,6 +44,8 @@ Examples:
 	}
 }
 
+// benchAction measures the tests one after another. With --compare-ggml two models
+// are open: one side computes with our kernels, the other with ggml's.
 func benchAction(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
@@ -77,7 +79,7 @@ func benchAction(c *cli.Context) error {
 	}
 	var rows []benchRow
 	for _, t := range tests {
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: %s\n", t.name)
+		fmt.Fprintf(c.App.ErrWriter, "pgcli: %s\n", t.name) // progress
 		row, err := measure(c.Context, t, sides, c.Int("repetitions"))
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)

@@ -46,6 +46,7 @@ func newBencher(c *cli.Context, kernels string) (b *bencher, err error) {
 	return b, nil
 }
 
+// Close closes the session and the model.
 func (b *bencher) Close() {
 	b.session.Close()
 	b.model.Close()

@@ -65,6 +65,7 @@ func middle(v []float64) float64 {
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
+// benchColumns is the header of the columns that every table has.
 var benchColumns = []string{"test", "tokens", "ms", "± ms", "median ms", "tokens/s"}
 
 // cells returns the columns of a result; the columns of a comparison come last.
@@ -99,6 +100,8 @@ func benchTable(rows []benchRow) [][]string {
 	return table
 }
 
+// benchMarkdown writes a table whose columns also line up as plain text: the first
+// is aligned left, the others right.
 func benchMarkdown(w io.Writer, rows []benchRow) error {
 	table := benchTable(rows)
 	widths := make([]int, len(table[0]))
@@ -138,10 +141,12 @@ func benchMarkdown(w io.Writer, rows []benchRow) error {
 	return err
 }
 
+// benchCSV writes the table's cells.
 func benchCSV(w io.Writer, rows []benchRow) error {
 	return csv.NewWriter(w).WriteAll(benchTable(rows))
 }
 
+// benchJSON writes an array of results.
 func benchJSON(w io.Writer, rows []benchRow) error {
 	results := make([]benchResult, len(rows))
 	for i, r := range rows {

@@ -39,6 +39,8 @@ Examples:
 	}
 }
 
+// compareAction checks the data set before it opens the models. After an error or
+// Ctrl-C it prints the comparison so far.
 func compareAction(c *cli.Context) error {
 	args := c.Args().Slice()
 	set, opts, err := dataSet(c, args, "A.gguf", "B.gguf", "DATA.jsonl")
@@ -68,6 +70,8 @@ func compareAction(c *cli.Context) error {
 	return errors.Join(err, printComparison(c.App.Writer, report))
 }
 
+// printComparison prints a row for each kind of place that occurs, then a line about
+// answers and boxes.
 func printComparison(w io.Writer, r *eval.Comparison) error {
 	if r.Partial {
 		fmt.Fprintf(w, "PARTIAL: stopped after %d of %d\n", r.Compared+r.Failed, r.Examples)

@@ -55,6 +55,7 @@ type ask struct {
 	Expected string           `json:"expected"` // "" if not known
 }
 
+// demoAction checks arguments, flags and the output before it opens the model.
 func demoAction(c *cli.Context) error {
 	dir := c.Path("output")
 	if dir == "" {

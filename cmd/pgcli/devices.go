@@ -90,6 +90,7 @@ func whereFrom(e *paligemma.Engine) string {
 	return e.Door + " " + e.Path
 }
 
+// orNone joins names with spaces, and spells an empty list as "(none)".
 func orNone(names []string) string {
 	if len(names) == 0 {
 		return "(none)"

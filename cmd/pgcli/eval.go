@@ -69,6 +69,8 @@ Examples:
 	}
 }
 
+// evalAction checks the data set before it opens the model. After an error or Ctrl-C
+// it prints the report so far.
 func evalAction(c *cli.Context) error {
 	set, opts, err := dataSet(c, c.Args().Slice(), "DATA.jsonl")
 	if err != nil {
@@ -149,6 +151,8 @@ func printJSON(w io.Writer, v any) error {
 	return out.Encode(v)
 }
 
+// printReport prints a row for each task, a line about the scores of objects for
+// each task that has them, and a line about pictures.
 func printReport(w io.Writer, r *eval.Report) error {
 	if r.Partial {
 		fmt.Fprintf(w, "PARTIAL: stopped after %d of %d\n", r.Answered+r.Failed, r.Examples)
@@ -188,11 +192,13 @@ func number(v *float64) string {
 // An answerFile has the name FILE.partial until it is complete. An interrupted run
 // leaves it under that name.
 type answerFile struct {
-	path string
+	path string // without .partial
 	file *os.File
 	out  *json.Encoder
 }
 
+// createAnswers starts an answerFile. A file that exists at path is an error unless
+// replace is set. The caller must close the answerFile.
 func createAnswers(path string, replace bool) (*answerFile, error) {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) && !replace {
 		return nil, errors.Join(err, fmt.Errorf("%s exists already; --force replaces it", path))
@@ -206,6 +212,7 @@ func createAnswers(path string, replace bool) (*answerFile, error) {
 	return a, nil
 }
 
+// write adds a line with an answer.
 func (a *answerFile) write(v *eval.Answered) error { return a.out.Encode(v) }
 
 // close gives the file its name if it is complete, and else says where it is.

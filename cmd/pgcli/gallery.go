@@ -56,6 +56,7 @@ type answered struct {
 	Took     string        // time
 }
 
+// newGallery returns a gallery without cards.
 func newGallery(c *cli.Context, m *paligemma.Model) *gallery {
 	cfg := m.Config()
 	g := &gallery{Model: filepath.Base(c.Path("model")), Size: cfg.ImageSize, Tokens: cfg.ImageTokens, Version: version()}

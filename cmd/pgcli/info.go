@@ -48,6 +48,8 @@ Examples:
 	}
 }
 
+// infoText prints a file as text: metadata, every tensor if tensors is set, the types
+// of each part, and the memory of a PaliGemma model.
 func infoText(w io.Writer, f *gguf.File, tensors bool) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "GGUF version %d\t%s\n", f.Version(), size(f.Size()))
@@ -117,7 +119,7 @@ type need struct {
 
 // memory returns the needs of contexts, from the shortest useful one to the longest.
 func memory(f *gguf.File, c convert.Config) []need {
-	perToken := 2 * int64(c.Layers) * int64(c.KVHeads) * int64(c.HeadDim)
+	perToken := 2 * int64(c.Layers) * int64(c.KVHeads) * int64(c.HeadDim) // elements of keys and values
 	var weights int64
 	for _, t := range f.Tensors() {
 		weights += t.Size
@@ -131,6 +133,8 @@ func memory(f *gguf.File, c convert.Config) []need {
 	return list
 }
 
+// infoJSON prints everything about a file as one JSON object. Unlike printJSON it
+// does not escape the < and > of pieces.
 func infoJSON(w io.Writer, f *gguf.File) error {
 	metadata := map[string]any{}
 	for _, k := range f.Keys() {

@@ -52,13 +52,14 @@ func printTypes(w io.Writer, tensors []convert.TensorPlan) error {
 	return table.Flush()
 }
 
+// A tensorJSON is a tensor in the output of convert --json and info --json.
 type tensorJSON struct {
 	Name  string `json:"name"`
 	Part  string `json:"part"`
-	Shape []int  `json:"shape"`
+	Shape []int  `json:"shape"` // fastest axis first
 	Type  string `json:"type"`
 	Bytes int64  `json:"bytes"`
-	From  string `json:"from,omitempty"`
+	From  string `json:"from,omitempty"` // name in the checkpoint
 }
 
 // planJSON returns the plan as JSON has it: without the metadata's long arrays.

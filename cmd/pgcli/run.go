@@ -65,6 +65,8 @@ Examples:
 	}
 }
 
+// runAction checks prompts and flags before it opens the model. It encodes the
+// pictures once for all prompts.
 func runAction(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err

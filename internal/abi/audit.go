@@ -38,6 +38,7 @@ func (a *Audit) CheckCallback(name string, fn reflect.Type) []string {
 	return a.compare(name, p, fn)
 }
 
+// compare returns a message for each difference of fn from p; name is for messages.
 func (a *Audit) compare(name string, p Prototype, fn reflect.Type) []string {
 	var wrong []string
 	complain := func(format string, args ...any) {
@@ -78,6 +79,7 @@ var plain = map[reflect.Kind][]string{
 // bytes are the C types that *byte matches: pointers to any memory.
 var bytes = []string{"void *", "char *", "uint8_t *"}
 
+// matches reports whether a Go type has the size and kind of a C type.
 func (a *Audit) matches(g reflect.Type, c Type) bool {
 	if want, ok := a.Named[g]; ok {
 		return c.String() == want

@@ -16,6 +16,7 @@ type Type struct {
 	Stars int
 }
 
+// String spells a type as C does: "struct ggml_tensor *".
 func (t Type) String() string {
 	return strings.TrimSuffix(t.Base+" "+strings.Repeat("*", t.Stars), " ")
 }
@@ -79,6 +80,8 @@ func Parse(sources ...string) *Headers {
 	return h
 }
 
+// declareType records a struct, an enum or a typedef, and ignores other
+// declarations.
 func (h *Headers) declareType(s []string) {
 	if len(s) < 3 {
 		return
@@ -113,6 +116,7 @@ func (h *Headers) declareType(s []string) {
 // decorations are ggml's macros around a prototype.
 var decorations = []string{"GGML_API", "GGML_BACKEND_API", "extern"}
 
+// declareFunction records a prototype, and ignores other declarations.
 func (h *Headers) declareFunction(s []string) {
 	if len(s) > 2 && s[0] == "GGML_DEPRECATED" { // GGML_DEPRECATED(prototype, "advice")
 		s = split(s[2:len(s)-1], ",")[0]
@@ -212,6 +216,7 @@ func (h *Headers) param(s []string) (Param, bool) {
 	return p, len(s) == 0
 }
 
+// resolve returns the type behind a typedef's name, or else the base itself.
 func (h *Headers) resolve(base string) Type {
 	if t, ok := h.typedefs[base]; ok {
 		return t
@@ -219,6 +224,7 @@ func (h *Headers) resolve(base string) Type {
 	return Type{Base: base}
 }
 
+// fields returns the fields of a struct, given the tokens between its braces.
 func (h *Headers) fields(body []string) []Param {
 	var list []Param
 	for _, part := range split(body, ";") {

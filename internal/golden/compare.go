@@ -60,6 +60,7 @@ func (c *Comparer) CheckLast(name string, shape []int, got []float32) bool {
 	return c.add(name, want, shape, got, c.near)
 }
 
+// near returns a fault if a row's relative difference is beyond the tolerance.
 func (c *Comparer) near(r row) string {
 	if !(r.relative <= c.tolerance) { // NaN fails
 		return fmt.Sprintf("relative difference %.2e, allowed %.0e", r.relative, c.tolerance)
@@ -125,6 +126,7 @@ func (c *Comparer) add(name string, want tensor[float32], shape []int, got []flo
 	return c.append(r)
 }
 
+// append records a row and reports whether it passes.
 func (c *Comparer) append(r row) bool {
 	c.checked[r.name] = true
 	c.rows = append(c.rows, r)
@@ -208,6 +210,7 @@ func isInput(name string) bool {
 	return name == "ids" || name == "pixels" || strings.HasSuffix(name, ".pixels")
 }
 
+// table returns the rows as text.
 func (c *Comparer) table() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)

@@ -177,6 +177,7 @@ func (s *Set) add(name string, e entry, b []byte) error {
 	return nil
 }
 
+// decode returns the values of b, of width bytes each.
 func decode[T any](b []byte, width int, value func([]byte) T) []T {
 	out := make([]T, 0, len(b)/width)
 	for x := range slices.Chunk(b, width) {

@@ -41,6 +41,7 @@ type format struct {
 	density int
 }
 
+// formats lists the known formats. The first one that matches a file decodes it.
 func formats() []format {
 	return []format{
 		// Deflate expands at most 1032 times, and a byte holds up to 8 pixels.
@@ -61,6 +62,7 @@ func from(decode func(io.Reader) (image.Image, error)) func([]byte) (image.Image
 	return func(file []byte) (image.Image, error) { return decode(bytes.NewReader(file)) }
 }
 
+// matches reports whether a file that starts with head has the format.
 func (f *format) matches(head []byte) bool {
 	if len(head) < len(f.magic) {
 		return false

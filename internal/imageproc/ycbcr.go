@@ -34,6 +34,7 @@ type chromaGrid struct {
 	stride        int // bytes from one row of cells to the next
 }
 
+// newChromaGrid returns the grid of an image, whose coordinates must not be negative.
 func newChromaGrid(s *image.YCbCr) chromaGrid {
 	g := chromaGrid{stepX: 1, stepY: 1, stride: s.CStride}
 	switch s.SubsampleRatio {

@@ -23,6 +23,7 @@ func FindIDs(id func(piece string) (int32, bool)) (IDs, error) {
 	return IDs{loc, seg}, err
 }
 
+// find returns the id of the first of n pieces with consecutive ids.
 func find(id func(string) (int32, bool), format string, n int) (first int32, err error) {
 	for i := range n {
 		piece := fmt.Sprintf(format, i)

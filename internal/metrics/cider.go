@@ -61,8 +61,8 @@ type gram struct {
 	count int
 }
 
-// ngrams returns the n-grams of a caption in order of appearance; grams[n] has
-// those of n+1 words.
+// ngrams returns the n-grams of a caption in order of appearance; grams[n] has the
+// n-grams of n+1 words.
 func ngrams(caption string) (grams [ciderN][]gram) {
 	var words []string
 	for _, w := range strings.Fields(strings.ToLower(caption)) {

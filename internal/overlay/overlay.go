@@ -54,6 +54,7 @@ type sheet struct {
 	em     float64         // size of the letters
 }
 
+// newSheet chooses line width and letter size for a picture of a size in pixels.
 func newSheet(size image.Point) sheet {
 	side := math.Sqrt(float64(size.X) * float64(size.Y))
 	return sheet{

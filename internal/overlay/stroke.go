@@ -50,7 +50,6 @@ type pen struct {
 }
 
 // newPen returns a pen for lines of a width in pixels.
-
 func newPen(band image.Rectangle, width float32) *pen {
 	p := &pen{vector.NewRasterizer(band.Dx(), band.Dy()), band, width / 2, [8]point{}}
 	for i := range p.round {

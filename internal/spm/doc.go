@@ -1,6 +1,6 @@
 // Package spm is the SentencePiece BPE tokenizer of Gemma and PaliGemma.
 //
-// Text becomes ids in four steps, those of SentencePiece's bpe::Model:
+// Text becomes ids in four steps, as in SentencePiece's bpe::Model:
 //
 //  1. Normalize: each invalid UTF-8 byte becomes U+FFFD, each space becomes
 //     "▁" (U+2581). Nothing is put in front, nothing is stripped.

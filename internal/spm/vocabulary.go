@@ -46,7 +46,7 @@ type Vocabulary struct {
 
 	BOS, EOS int32 // ids of control pieces
 	UNK      int32 // id of the piece of type Unknown
-	PAD      int32 // id of a control piece, or -1 if there is none
+	PAD      int32 // id of a control piece, or -1
 }
 
 // Extend returns a copy of v in which PaliGemma's pieces follow the others:
