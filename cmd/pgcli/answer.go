@@ -16,7 +16,7 @@ import (
 type asking struct {
 	model    *paligemma.Model
 	session  *paligemma.Session
-	images   []*paligemma.Image  // what every prompt is asked about
+	images   []*paligemma.Image  // of every prompt
 	sampling *paligemma.Sampling // without a grammar: it depends on the prompt
 	out      *printer
 	drawing  *drawing
