@@ -2,7 +2,7 @@
 // this project's results with them.
 //
 // A golden file is a safetensors file of F32, I32 and I64 tensors, named after
-// the taps of a forward pass; scripts/oracle/make.py writes them and lists them
+// the taps of a forward pass; scripts/oracle/golden.py writes them and lists them
 // in its head. Shapes are in ggml's order, fastest axis first.
 //
 //	set, err := golden.Load("testdata/oracle/pg1-a/golden.safetensors")

@@ -1,12 +1,17 @@
-"""Goldens of the Go package internal/metrics, from other people's programs.
+"""Goldens of internal/metrics, made by other people's programs.
 
-    python scripts/metrics/make.py testdata/metrics
+    pip install --no-deps -r scripts/metrics/requirements.txt
+    python scripts/metrics/golden.py [DIR]      # writes golden.json to DIR, testdata/metrics by default
 
-VQA: the challenge's vqaEval.py, in the copy of salesforce-lavis. It spells the people's
-answers less thoroughly than the published rules; here they are spelt by its own two
-functions first. ANLS: package anls. CIDEr-D: pycocoevalcap, on words cut as our
-documentation says. Average precision: scikit-learn. Divergence: scipy. IoU of boxes: on
-a grid of pixels; matching: the largest entry of a table, again and again.
+VQA accuracy      the challenge's vqaEval.py, in the copy of salesforce-lavis. It normalizes the
+                  people's answers less thoroughly than the published rules say, so its own two
+                  functions normalize them here first
+ANLS              package anls
+CIDEr-D           pycocoevalcap, on words cut as package internal/metrics documents
+average precision scikit-learn
+divergence        scipy
+IoU of boxes      counted on a grid of pixels; boxes are matched by taking the largest entry of a
+                  table again and again
 """
 
 import importlib.util
@@ -21,11 +26,12 @@ from anls import anls_score
 from pycocoevalcap.cider.cider_scorer import CiderScorer
 from sklearn.metrics import average_precision_score
 
+TESTDATA = pathlib.Path(__file__).resolve().parents[2] / "testdata/metrics"
 rng = np.random.default_rng(20261125)
 
 
 def load_vqa():
-    """vqaEval.py alone: importing the package would need all that it needs."""
+    """The class VQAEval, from vqaEval.py alone: importing the whole package would need all its dependencies."""
     package = pathlib.Path(importlib.util.find_spec("lavis").submodule_search_locations[0])
     spec = importlib.util.spec_from_file_location("vqa_eval", package / "common/vqa_tools/vqa_eval.py")
     module = importlib.util.module_from_spec(spec)
@@ -34,7 +40,7 @@ def load_vqa():
 
 
 class Answers:
-    """What VQAEval reads: answers by question."""
+    """Answers by question, in the form that VQAEval reads."""
 
     def __init__(self, qa):
         self.qa = qa
@@ -87,7 +93,7 @@ def anls():
 
 
 def words(caption):
-    """Lower case, cut at spaces, without what surrounds a word."""
+    """A caption in lower case, cut at spaces, each word without the punctuation around it."""
     parts = (re.sub(r"^[\W_]+|[\W_]+$", "", w) for w in caption.lower().split())
     return " ".join(p for p in parts if p)
 
@@ -105,7 +111,7 @@ def cider():
     items[0]["answer"] = items[0]["expected"][0]
     items[1]["answer"] = ""
     items[2]["answer"] = "dog"
-    items[3]["answer"] = " ".join([items[3]["expected"][0]] * 3)  # repeats what was said once
+    items[3]["answer"] = " ".join([items[3]["expected"][0]] * 3)  # repeats a caption three times
     items[4]["answer"] = "Don't -- stop !"
     items[5]["expected"] = ["x"]
     scorer = CiderScorer()
@@ -116,7 +122,7 @@ def cider():
 
 
 def canvas(box, size):
-    """Pixels of a box of whole numbers."""
+    """The pixels inside a box of whole numbers, bool [size, size]."""
     out = np.zeros((size, size), bool)
     out[box[1]:box[3], box[0]:box[2]] = True
     return out
@@ -143,7 +149,7 @@ def match():
                     table[i, j] = iou(canvas(f["box"], 24), canvas(t["box"], 24))
         ious, partner = [0.0] * len(truth), [-1] * len(truth)
         while table.size and table.max() > 0:
-            i, j = np.unravel_index(table.argmax(), table.shape)  # of equal ones the first
+            i, j = np.unravel_index(table.argmax(), table.shape)  # the first of equal entries
             ious[j], partner[j] = float(table[i, j]), int(i)
             table[i], table[:, j] = 0, 0
         out.append({"found": found, "truth": truth, "ious": ious, "partner": partner})
@@ -151,7 +157,7 @@ def match():
 
 
 def masks():
-    """Runs of opacity, row by row, in a window of the picture."""
+    """Masks of 8-bit opacity: one of the whole picture and one of a window in it."""
     out = []
     for k in range(12):
         whole = rng.integers(0, 256, (9, 7), dtype=np.uint8)
@@ -201,7 +207,7 @@ def quantiles():
 
 
 def main():
-    out = pathlib.Path(sys.argv[1])
+    out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else TESTDATA
     out.mkdir(parents=True, exist_ok=True)
     stdout, sys.stdout = sys.stdout, open("/dev/null", "w")  # VQAEval prints its progress
     golden = {f.__name__: f() for f in (normal, vqa, anls, cider, match, masks, ranking, divergence, quantiles)}

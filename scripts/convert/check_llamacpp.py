@@ -1,25 +1,24 @@
 """Checks package convert against llama.cpp itself.
 
-    scripts/engines.sh                                    # fetches llama.cpp's libraries
-    python scripts/spm_golden.py --gemma GEMMA            # fetches Gemma's tokenizer
-    python scripts/convert_llama.py .engines/linux-x64 GEMMA
+    pip install -r scripts/convert/requirements.txt
+    scripts/engines/fetch.sh                              # fetches llama.cpp's libraries
+    python scripts/spm/golden.py --gemma GEMMA            # fetches Gemma's tokenizer; needs scripts/spm/requirements.txt
+    python scripts/convert/check_llamacpp.py .engines/linux-x64 GEMMA
 
-For PaliGemma 1 and 2 it writes small checkpoints with Gemma's tokenizer, splits
-them into llama.cpp's two files, and checks that llama.cpp
+For PaliGemma 1 and 2 the script writes small checkpoints with Gemma's tokenizer,
+splits them into llama.cpp's two files, and checks that llama.cpp
 
   - loads the text file,
-  - finds the token ids of the published vectors and of SentencePiece's,
+  - gives the published token ids, and for other strings SentencePiece's,
   - gives every tensor the type and the bytes that convert gives it, in every mix.
 
-The types that llama.cpp chose for models of the released depths are written to
-convert/testdata/mixes.json, which a Go test reads.
+Then it writes convert/testdata/mixes.json, which a Go test reads: the types that
+llama.cpp chose for models of the released depths.
 """
 
-import ctypes
 import json
 import pathlib
 import random
-import re
 import subprocess
 import sys
 import tempfile
@@ -27,66 +26,10 @@ import tempfile
 import gguf
 import numpy as np
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 TESTDATA = ROOT / "convert" / "testdata"
-
-# llama.h: enum llama_ftype
-FTYPES = {
-    "f32": 0, "f16": 1, "q4_0": 2, "q8_0": 7, "q5_0": 8, "q2_k": 10, "q3_k_m": 12, "q4_k_s": 14, "q4_k_m": 15,
-    "q5_k_s": 16, "q5_k_m": 17, "q6_k": 18, "iq4_nl": 25, "iq4_xs": 30, "bf16": 32,
-}  # fmt: skip
-
-
-class Params(ctypes.Structure):
-    """Any of llama.cpp's structs of parameters. They are made by its own functions
-    and passed on by value, on the stack, where more bytes than needed do no harm."""
-
-    _fields_ = [("bytes", ctypes.c_uint8 * 1024)]
-
-
-class Llama:
-    def __init__(self, folder):
-        libraries = {p.name: p for p in pathlib.Path(folder).glob("*.so")}
-        base = ctypes.CDLL(str(libraries["libggml-base.so"]), ctypes.RTLD_GLOBAL)
-        self.ggml = ctypes.CDLL(str(next(p for n, p in libraries.items() if re.match(r"libggml\.", n))), ctypes.RTLD_GLOBAL)
-        self.lib = ctypes.CDLL(str(next(p for n, p in libraries.items() if re.match(r"libllama\.", n))), ctypes.RTLD_GLOBAL)
-        self.ggml.ggml_backend_load_all_from_path(str(folder).encode())
-        log = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
-        self.messages = []
-        self.log = log(lambda level, text, _: self.messages.append(text.decode(errors="replace")))
-        self.lib.llama_log_set(self.log, None)
-        self.lib.llama_model_default_params.restype = Params
-        self.lib.llama_model_quantize_default_params.restype = Params
-        self.lib.llama_model_load_from_file.argtypes = [ctypes.c_char_p, Params]
-        self.lib.llama_model_load_from_file.restype = ctypes.c_void_p
-        self.lib.llama_model_get_vocab.argtypes = [ctypes.c_void_p]
-        self.lib.llama_model_get_vocab.restype = ctypes.c_void_p
-        self.lib.llama_model_free.argtypes = [ctypes.c_void_p]
-        self.lib.llama_tokenize.argtypes = [
-            ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32, ctypes.POINTER(ctypes.c_int32), ctypes.c_int32, ctypes.c_bool, ctypes.c_bool,
-        ]  # fmt: skip
-        self.lib.llama_model_quantize.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(Params)]
-        self.lib.llama_model_quantize.restype = ctypes.c_uint32
-        del base
-
-    def load(self, path):
-        model = self.lib.llama_model_load_from_file(str(path).encode(), self.lib.llama_model_default_params())
-        if not model:
-            raise SystemExit(f"llama.cpp does not load {path}:\n" + "".join(self.messages[-30:]))
-        return model
-
-    def tokenize(self, vocab, text):
-        data = text.encode()
-        out = (ctypes.c_int32 * (len(data) + 16))()
-        n = self.lib.llama_tokenize(vocab, data, len(data), out, len(out), False, False)
-        return list(out[:n])
-
-    def quantize(self, src, dst, mix):
-        params = self.lib.llama_model_quantize_default_params()
-        # struct llama_model_quantize_params { int32_t nthread; enum llama_ftype ftype; ...
-        ctypes.cast(ctypes.byref(params), ctypes.POINTER(ctypes.c_int32))[1] = FTYPES[mix]
-        if self.lib.llama_model_quantize(str(src).encode(), str(dst).encode(), ctypes.byref(params)) != 0:
-            raise SystemExit(f"llama.cpp does not quantize {src} to {mix}:\n" + "".join(self.messages[-30:]))
+sys.path.insert(0, str(ROOT / "scripts/engines"))
+import llamacpp  # noqa: E402
 
 
 def run(*command):
@@ -110,7 +53,7 @@ def split(pgcli, directory, mix):
 
 
 def strings(rng, count):
-    """Unicode strings of all planes, without the surrogates."""
+    """Yields random strings from many Unicode blocks, without surrogates."""
     planes = [(0x20, 0x7F), (0xA0, 0x24F), (0x370, 0x52F), (0x590, 0x6FF), (0x900, 0xDFF), (0x3040, 0x30FF), (0x4E00, 0x9FFF), (0x1F300, 0x1FAFF)]
     for _ in range(count):
         yield "".join(chr(rng.randint(*rng.choice(planes))) if rng.random() < 0.8 else rng.choice(" \n\t  ") for _ in range(rng.randint(1, 40)))
@@ -130,15 +73,15 @@ def check_tokens(llama, pgcli, gemma, temp):
     for family, kv in {"gemma": 1, "gemma2": 2}.items():
         directory = temp / f"tokens-{family}"
         checkpoint(directory, gemma / "tokenizer.model", Family=family, KVHeads=kv, Vocab=257152, Width=64, HeadDim=32, MLP=64)
-        model = llama.load(split(pgcli, directory, "f16"))
-        vocab = llama.lib.llama_model_get_vocab(model)
+        model = llama.load_model(split(pgcli, directory, "f16"))
+        vocab = llama.llama_model_get_vocab(model)
         for v in vectors:
             ids = llama.tokenize(vocab, v["text"])
             assert ids == v["ids"], (family, v, ids)
         for text in texts:
             ids, want = llama.tokenize(vocab, text), reference.encode(text)
             assert ids == want, (family, text, ids, want)
-        llama.lib.llama_model_free(model)
+        llama.llama_model_free(model)
         print(f"{family}: loaded by llama.cpp; {len(vectors)} vectors and {len(texts)} strings tokenize as they should")
 
 
@@ -153,7 +96,7 @@ def check_mixes(llama, pgcli, temp):
         checkpoint(directory, Family=family, Layers=layers, Heads=heads, KVHeads=kv, HeadDim=256 // heads if layers != 46 else 8)
         source = split(pgcli, directory, "f32")
         types = {}
-        for mix in FTYPES:
+        for mix in llamacpp.FTYPES:
             theirs = temp / "theirs.gguf"
             llama.quantize(source, theirs, mix)
             ours = split(pgcli, directory, mix)
@@ -163,11 +106,11 @@ def check_mixes(llama, pgcli, temp):
 
 
 def compare(ours, theirs, mix):
-    """Compares all tensors, and returns the types of those that are matrices."""
+    """Compares all tensors. Returns the names of the matrices by type."""
     a, b = gguf.GGUFReader(ours), gguf.GGUFReader(theirs)
     want = {t.name: t for t in b.tensors}
     assert {t.name for t in a.tensors} == set(want), mix
-    assert a.get_field("general.file_type").contents() == b.get_field("general.file_type").contents() == FTYPES[mix]
+    assert a.get_field("general.file_type").contents() == b.get_field("general.file_type").contents() == llamacpp.FTYPES[mix]
     types, differ = {}, []
     for t in a.tensors:
         w = want[t.name]
@@ -187,7 +130,7 @@ def main():
         temp = pathlib.Path(name)
         pgcli = temp / "pgcli"
         run("go", "build", "-o", pgcli, "./cmd/pgcli")
-        llama = Llama(engines)
+        llama = llamacpp.Library(engines)
         check_tokens(llama, pgcli, gemma, temp)
         check_mixes(llama, pgcli, temp)
 

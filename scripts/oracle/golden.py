@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Goldens of the inference: what Hugging Face transformers computes on tiny checkpoints.
+"""Goldens of the model: tiny checkpoints, and every intermediate that Hugging Face transformers computes on them.
 
-    python -m venv env && env/bin/pip install -r scripts/oracle/requirements.txt
-    env/bin/python scripts/oracle/make.py            # rewrites testdata/oracle, prints the trap table
-    env/bin/python scripts/oracle/make.py --check    # rebuilds elsewhere and compares every byte
+    pip install -r scripts/oracle/requirements.txt
+    python scripts/oracle/golden.py            # rewrites testdata/oracle, prints the table of mistakes
+    python scripts/oracle/golden.py --check    # rebuilds elsewhere and compares every byte
 
-testdata/oracle/<name>/ holds one checkpoint as a folder of Hugging Face's
+testdata/oracle/<name>/ holds one checkpoint in the form of a Hugging Face folder
 (config.json, safetensors, tokenizer.model) and its goldens:
 
     golden.safetensors            the checkpoint as it is, computed in float32
     golden-{f16,bf16,q8_0}.safetensors   its matrices rounded to that type first
     golden.json                   prompt, versions, which tensors were rounded and how
 
-precision.py prints how far from the rounded ones an engine must be that also rounds
-the inputs of its products, as ggml does on the CPU.
+precision.py prints how far an engine that also rounds the inputs of its products, as
+ggml does on the CPU, must be from the rounded goldens.
 
 Tensors of a golden, shapes in row-major order (ggml's read backwards):
 
@@ -32,8 +32,8 @@ Tensors of a golden, shapes in row-major order (ggml's read backwards):
 
 A second image has its own taps, named image1.pixels, image1.v.embd and so on.
 
-Everything is seeded and single-threaded. Another processor may differ in the
-last bits, as PyTorch picks its kernels by it; the same one gives the same bytes.
+Everything is seeded and single-threaded, so the same processor gives the same bytes.
+PyTorch chooses its kernels by the processor: another one may differ in the last bits.
 """
 
 import argparse
@@ -54,12 +54,12 @@ import reference
 import traps
 
 TESTDATA = checkpoints.ROOT / "testdata" / "oracle"
-SMALLEST_LEAD = 0.02  # of a greedy token's logit over the next; 20 times what logits may be off
+SMALLEST_LEAD = 0.02  # of a greedy token's logit over the next one; 20 times the error that logits may have
 FILE_LIMIT, TOTAL_LIMIT = 1_000_000, 8_000_000  # bytes
 
 
 def build(out):
-    """Writes every folder and returns, by name, what the trap table needs."""
+    """Writes every folder. Returns by name the spec, vocabulary, weights and golden, for the table of mistakes."""
     vocab, cases = checkpoints.Vocabulary(), {}
     for spec in checkpoints.SPECS:
         folder = out / spec.name
@@ -100,7 +100,7 @@ def build(out):
 def agree(spec, vocab, weights, golden):
     """Fails unless the NumPy implementation gives the same taps, logits and tokens.
 
-    Returns the largest difference, and the largest attention score before its cap.
+    Returns the largest difference, and the largest attention score before the softcap.
     """
     model = reference.Reference(spec, vocab, weights)
     images = [golden["pixels"]] + [golden[f"image{i}.pixels"] for i in range(1, spec.images)]

@@ -1,8 +1,8 @@
-// Tinytable measures a checkpoint in every type that pgcli converts to: how good
-// its answers are on a data set, and how far it is from its own float32 file. It
-// prints a Markdown table.
+// Tinytable measures a checkpoint in every type that pgcli converts to: the
+// quality of its answers on a data set, and the divergence from its own float32
+// file. It prints a Markdown table.
 //
-//	go run ./scripts/tinytable -checkpoint models/tiny -mask-decoder models/tiny/vae.npz -data build/heldout/data.jsonl
+//	go run ./scripts/bench/tinytable -checkpoint models/tiny -mask-decoder models/tiny/vae.npz -data build/heldout/data.jsonl
 package main
 
 import (
@@ -22,12 +22,12 @@ import (
 	"github.com/pgcli/paligemma/eval"
 )
 
-// A table is what the flags ask for.
+// A table holds the flags, and the state of the run.
 type table struct {
 	checkpoint, maskDecoder, data, types string
 	limit, threads                       int
 
-	dir string // of the converted files
+	dir string // folder of the converted files
 	set *eval.DataSet
 }
 
@@ -73,8 +73,8 @@ func (t *table) print(ctx context.Context, w io.Writer) (err error) {
 	return nil
 }
 
-// open converts the checkpoint to a type, and opens the file, whose size is in
-// bytes.
+// open converts the checkpoint to a type and opens the file. It returns the
+// model, which the caller closes, and the size of the file in bytes.
 func (t *table) open(ctx context.Context, typ string) (*paligemma.Model, int64, error) {
 	path := filepath.Join(t.dir, typ+".gguf")
 	if _, err := convert.Run(ctx, t.checkpoint, path, convert.Options{Type: typ, MaskDecoder: t.maskDecoder, Force: true}); err != nil {

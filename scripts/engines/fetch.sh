@@ -1,13 +1,13 @@
 #!/bin/sh
-# Fetches third-party ggml builds to test the shared-library door with.
+# Fetches third-party ggml builds, to test with: the library can load any ggml at run time.
 #
-#   scripts/engines.sh [--vulkan] [DIR]
+#   scripts/engines/fetch.sh [--vulkan] [DIR]      or make engines
 #
-# DIR defaults to .engines in the repository. Result, only ggml's and llama.cpp's libraries:
-#   DIR/linux-x64/*.so           processor levels only
+# DIR defaults to .engines in the repository. It gets only ggml's and llama.cpp's libraries:
+#   DIR/linux-x64/*.so           one CPU plug-in per processor level
 #   DIR/linux-x64-vulkan/*.so    with libggml-vulkan.so, when --vulkan is given
-# A package is checked against the integrity pinned here before anything is unpacked.
-# A folder that is complete is left alone, so running it again costs nothing.
+# A package's SHA-512 is compared with the one pinned here before anything is unpacked.
+# A complete folder is left alone, so a second run costs nothing.
 set -eu
 
 version=3.22.1
@@ -59,7 +59,7 @@ for arg in "$@"; do
 	*) [ -z "$dir" ] || fail "one folder expected, got $dir and $arg"; dir=$arg ;;
 	esac
 done
-dir=${dir:-$(dirname "$0")/../.engines}
+dir=${dir:-$(dirname "$0")/../../.engines}
 
 need npm npm
 need openssl openssl

@@ -1,21 +1,27 @@
 """Goldens of the Go package gguf, made by the Python package gguf and numpy.
 
-    python scripts/gguf_golden.py write gguf/testdata   # python_v2.gguf, python_v3.gguf, types.json, float16.json
-    python scripts/gguf_golden.py read FILE [OUT.json]  # what Python sees in a file, for example ours.gguf
+    pip install -r scripts/gguf/requirements.txt
+    python scripts/gguf/golden.py [DIR]                # writes the goldens to DIR, gguf/testdata by default
+    python scripts/gguf/golden.py --read FILE          # prints, as JSON, the contents of a GGUF file as Python reads it
 
-The Go tests read these files offline. Floats are given by their bits and all
-values as strings, so that JSON cannot round them.
+python_v2.gguf, python_v3.gguf   files with every kind of value and every tensor type; the .json
+                                 beside each lists its contents
+types.json                       every type's number, and elements and bytes of its blocks
+float16.json                     hashes of all F16 and BF16 codes decoded, and of floats rounded to both
+
+Floats are given by their bits and all values as strings, so that JSON cannot round them.
 """
 
+import argparse
 import hashlib
 import json
 import pathlib
-import sys
 
 import gguf
 import ml_dtypes
 import numpy as np
 
+TESTDATA = pathlib.Path(__file__).resolve().parents[2] / "gguf" / "testdata"
 V = gguf.GGUFValueType
 GO_NAMES = {V.UINT8: "uint8", V.INT8: "int8", V.UINT16: "uint16", V.INT16: "int16", V.UINT32: "uint32", V.INT32: "int32",
             V.UINT64: "uint64", V.INT64: "int64", V.FLOAT32: "float32", V.FLOAT64: "float64", V.BOOL: "bool", V.STRING: "string"}
@@ -26,7 +32,7 @@ def sha256(data) -> str:
 
 
 def spell(kind, part) -> str:
-    """One value as a string; part is the reader's numpy array."""
+    """One value as a string. part is the numpy array in which the reader has it."""
     if kind == V.STRING:
         return bytes(part).decode()
     if kind == V.FLOAT32:
@@ -37,7 +43,7 @@ def spell(kind, part) -> str:
 
 
 def read(path) -> dict:
-    """Describe a file as gguf.GGUFReader sees it."""
+    """The contents of a file as gguf.GGUFReader sees them."""
     reader = gguf.GGUFReader(path)
     keys, tensors = [], []
     for field in reader.fields.values():
@@ -55,7 +61,7 @@ def read(path) -> dict:
 
 
 def write(path, version, alignment) -> None:
-    """A file with every kind of value and every tensor type."""
+    """Writes a file with every kind of value and every tensor type."""
     gguf.gguf_writer.GGUF_VERSION = version
     w = gguf.GGUFWriter(path, "golden")
     if alignment:
@@ -82,8 +88,9 @@ def write(path, version, alignment) -> None:
     w.close()
 
 
-# Types that Python knows and the pinned ggml does not; and Q8_1, for which the
-# package has the 40 bytes a block had before ggml made its two scales halves.
+# Types that Python knows and the pinned ggml does not. Q8_1 is left out because
+# the package gives it blocks of 40 bytes, their size before ggml stored the two
+# scales as halves.
 LEFT_OUT = {"NVFP4", "Q1_0", "Q8_1"}
 
 
@@ -108,26 +115,26 @@ def float16() -> dict:
     return out
 
 
-def dump(path, value) -> None:
-    text = json.dumps(value, indent=1, ensure_ascii=True) + "\n"
-    if path:
-        pathlib.Path(path).write_text(text)
-    else:
-        print(text, end="")
+def spelled(value) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=True) + "\n"
 
 
-def main(command, *args) -> None:
-    if command == "read":
-        dump(args[1] if len(args) > 1 else None, read(args[0]))
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("dir", nargs="?", type=pathlib.Path, default=TESTDATA, help="folder to write the goldens to")
+    parser.add_argument("--read", metavar="FILE", help="only print the contents of a GGUF file as JSON")
+    args = parser.parse_args()
+    if args.read:
+        print(spelled(read(args.read)), end="")
         return
-    folder = pathlib.Path(args[0])
+    args.dir.mkdir(parents=True, exist_ok=True)
     for version, alignment in ((2, None), (3, 64)):
-        path = folder / f"python_v{version}.gguf"
+        path = args.dir / f"python_v{version}.gguf"
         write(path, version, alignment)
-        dump(path.with_suffix(".json"), read(path))
-    dump(folder / "types.json", types())
-    dump(folder / "float16.json", float16())
+        path.with_suffix(".json").write_text(spelled(read(path)))
+    (args.dir / "types.json").write_text(spelled(types()))
+    (args.dir / "float16.json").write_text(spelled(float16()))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,12 +1,13 @@
 """Goldens of package convert, made without any of its code.
 
-    python -m venv /tmp/venv && /tmp/venv/bin/pip install -r scripts/requirements-convert.txt
-    /tmp/venv/bin/python scripts/convert_golden.py
+    pip install -r scripts/convert/requirements.txt
+    python scripts/convert/golden.py          # rewrites convert/testdata
 
-computes the weights of two tiny models in numpy, what a GGUF file must hold of
-them, and writes the hashes to convert/testdata/. Then it writes the same models
-as checkpoints with the packages safetensors and numpy, has the Go test
-TestPython convert them, and reads the results with the package gguf.
+The script computes the weights of two tiny models in numpy, derives the tensors
+that a GGUF file of each must hold, and writes their hashes to convert/testdata/.
+Then it writes the same models as checkpoints with the packages safetensors and
+numpy, lets the Go test TestPython convert them, and reads the results with the
+package gguf.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ import ml_dtypes
 import numpy as np
 from safetensors.numpy import save_file
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 TESTDATA = ROOT / "convert" / "testdata"
 SEED = 7
 DTYPES = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2"), "bf16": np.dtype(ml_dtypes.bfloat16)}
@@ -106,7 +107,7 @@ def gguf_name(family, d, name):
 
 
 def hf_model(family, dtype):
-    """name -> array, and name -> GGUF name"""
+    """Two dicts: name -> array, and name -> GGUF name."""
     d = TINY[family]
     arrays, names = {}, {}
     for name, shape in hf_shapes(family, d):
@@ -116,7 +117,7 @@ def hf_model(family, dtype):
 
 
 def expected(family, arrays, names):
-    """GGUF name -> float32 array, as the file must hold it"""
+    """A dict: GGUF name -> float32 array, as the file must hold it."""
     d = TINY[family]
     out = {}
     for name, array in arrays.items():
@@ -196,7 +197,7 @@ def npz_model(family, hf):
 
 
 def plain(array):
-    """bfloat16 is nothing that numpy can save but as opaque bytes."""
+    """The array in a type that numpy can save: bfloat16 as opaque pairs of bytes."""
     return array.view("V2") if array.dtype == DTYPES["bf16"] else array
 
 
@@ -204,11 +205,11 @@ def plain(array):
 
 
 def small(name, shape):
-    """Multiples of 1/8 from -1/2 to 3/8, so that all sums below are exact."""
+    """Weights that are multiples of 1/8 from -1/2 to 3/8, so that all sums in write_adapter are exact."""
     return (np.floor(weights(name, int(np.prod(shape))) * 2**21 / 1024).astype(np.int64) % 8 - 4).reshape(shape).astype(np.float32) / 8
 
 
-# What the golden adapter changes.
+# The modules that the golden adapter changes.
 MODULES = [
     "language_model.model.layers.0.self_attn.q_proj",
     "language_model.model.layers.1.mlp.down_proj",
@@ -289,7 +290,7 @@ def goldens():
 
 
 def reader_files():
-    """Small files of the packages' own making, and what is in them."""
+    """Small files that safetensors and numpy write, and a list of their contents."""
     contents, arrays = {}, {}
     for dtype, kind in DTYPES.items():
         for shape in [(1,), (3, 5), (2, 3, 4)]:
@@ -319,7 +320,7 @@ def write_checkpoints(directory):
 
 
 def check(directory, table):
-    """Reads what TestPython made of them."""
+    """Compares every tensor of the files that TestPython converted with the expected one."""
     read = 0
     for path in sorted(directory.glob("*.gguf")):
         reader = gguf.GGUFReader(path)

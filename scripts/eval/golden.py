@@ -1,13 +1,13 @@
-"""Goldens of the Go package eval: held-out scenes, answers with faults, and what
-scripts/tiny/evaluate.py makes of them.
+"""Goldens of package eval: held-out scenes, answers with faults, and the figures that
+scripts/tiny/evaluate.py computes from them.
 
-    python scripts/metrics/heldout.py --vae models/tiny/vae.npz --out testdata/metrics/heldout
+    pip install -r scripts/eval/requirements.txt
+    python scripts/eval/golden.py [DIR]      # DIR is testdata/metrics/heldout by default
 
-Needs what scripts/tiny needs. Writes data.jsonl (without the pictures, which no figure
-needs), true masks, and golden.json: an answer to each line, and the figures.
+Writes data.jsonl, the true masks, and golden.json: an answer to each line, and the
+figures. The pictures are left out, as no figure needs them.
 """
 
-import argparse
 import json
 import pathlib
 import random
@@ -17,17 +17,18 @@ import sys
 import numpy as np
 from PIL import Image
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tiny"))
-import evaluate
-import heldout
-import scenes
-import vqvae
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts/tiny"))
+import evaluate  # noqa: E402
+import heldout  # noqa: E402
+import scenes  # noqa: E402
+import vqvae  # noqa: E402
 
 SIDE, SCENES = 112, 12
 
 
 def move(text, rng):
-    """Coordinates that are off by up to a thirtieth of the picture."""
+    """The answer with every number moved by up to a thirtieth of the picture."""
     return re.sub(r"\d{4}", lambda m: f"{min(1023, max(0, int(m[0]) + rng.randint(-34, 34))):04d}", text)
 
 
@@ -38,7 +39,7 @@ def drop(text, rng):
 
 
 def flip(text, rng):
-    """Corners the other way round."""
+    """The answer with the corners of its first box exchanged."""
     return re.sub(r"(<loc\d{4}>)(<loc\d{4}>)(<loc\d{4}>)(<loc\d{4}>)", r"\3\4\1\2", text, count=1)
 
 
@@ -52,11 +53,8 @@ FAULTS = [move, move, move, drop, flip,
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--vae", required=True)
-    parser.add_argument("--out", required=True)
-    args = parser.parse_args()
-    out, vae, rng = pathlib.Path(args.out), vqvae.load(args.vae), random.Random(7)
+    out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "testdata/metrics/heldout"
+    vae, rng = vqvae.load(ROOT / "models/tiny/vae.npz"), random.Random(7)
     out.mkdir(parents=True, exist_ok=True)
     lines, texts = [], []
     for i in range(SCENES):

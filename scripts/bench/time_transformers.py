@@ -1,12 +1,12 @@
 """Times Hugging Face transformers on a checkpoint, for comparison with pgcli bench.
 
+    pip install -r scripts/bench/requirements.txt
     go run ./scripts/synthetic -variant paligemma-3b-224 -shards 3 -o CHECKPOINT
-    python scripts/bench_transformers.py CHECKPOINT [--dtype bfloat16] [--threads 2] [--runs 5] [--prompt 14] [--answer 16]
-    python scripts/bench_transformers.py CHECKPOINT --dtype float32
+    python scripts/bench/time_transformers.py CHECKPOINT [--dtype bfloat16] [--threads 2] [--runs 5] [--prompt 14] [--answer 16]
+    python scripts/bench/time_transformers.py CHECKPOINT --dtype float32
 
-Needs the packages of scripts/tiny/requirements.txt, and memory for the weights: 6 GB in
-bfloat16, 12 in float32. Prints the time from a picture's pixels to the first token, and
-per token after it.
+Prints the time from the pixels of a picture to the first token, and the tokens a second
+after it. The weights take 6 GB of memory in bfloat16, 12 GB in float32.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from transformers import PaliGemmaForConditionalGeneration
 
 
 def load(folder, dtype):
-    """The model of a checkpoint; every weight has to be in its files, and every one of the files' to be used."""
+    """The model in a checkpoint. Fails if a weight is missing from its files or one in them is not used."""
     if not (pathlib.Path(folder) / "config.json").is_file():
         raise SystemExit(f"{folder} has no config.json; scripts/synthetic writes a checkpoint")
     transformers.utils.logging.disable_progress_bar()
@@ -32,7 +32,7 @@ def load(folder, dtype):
 
 
 def likeliest(logits):
-    """The likeliest token, as an input; fails on logits that are no numbers."""
+    """The likeliest token, as input for the next step. Fails if a logit is not finite."""
     if not torch.isfinite(logits.sum()):
         raise SystemExit(f"the logits add up to {logits.sum()}, want a number")
     return logits[:, -1:].argmax(-1)
@@ -45,7 +45,7 @@ def main():
     parser.add_argument("--dtype", choices=["bfloat16", "float32"], default="bfloat16")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--prompt", type=int, default=14, help="tokens behind the picture's")
+    parser.add_argument("--prompt", type=int, default=14, help="tokens after those of the picture")
     parser.add_argument("--answer", type=int, default=16)
     args = parser.parse_args()
     if min(args.threads, args.runs, args.prompt, args.answer) < 1:
@@ -64,7 +64,7 @@ def main():
     for run in range(args.runs + 1):  # the first warms up
         start = time.perf_counter()
         out = model(input_ids=ids, pixel_values=pixels, attention_mask=torch.ones_like(ids),
-                    token_type_ids=torch.zeros_like(ids), use_cache=True, logits_to_keep=1)  # zeros: in both directions
+                    token_type_ids=torch.zeros_like(ids), use_cache=True, logits_to_keep=1)  # zeros: the prefix is read in both directions
         token = likeliest(out.logits)
         firsts.append(time.perf_counter() - start)
         first, start = out.logits.max().item(), time.perf_counter()

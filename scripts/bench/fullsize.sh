@@ -1,18 +1,18 @@
 #!/bin/sh
-# Runs PaliGemma 1 3B at full size, with random weights, and prints what it took.
+# Runs PaliGemma 1 3B at full size, with random weights, and prints times and peak memory.
 #
-#   scripts/fullsize.sh DIR [RESOLUTION ...]      default: 224 448 896
+#   scripts/bench/fullsize.sh DIR [RESOLUTION ...]      default: 224 448 896
 #
-# Per resolution it writes a checkpoint (5.8 GB, removed again), converts it to Q4_0 and
-# Q8_0, and answers one prompt with 16 tokens. DIR needs 12 GB. Random weights see nothing:
-# only times and memory mean something.
+# For each resolution the script writes a checkpoint (5.8 GB, removed again), converts it to
+# Q4_0 and Q8_0, and answers one prompt with 16 tokens. DIR needs 12 GB. With random weights
+# the answers mean nothing, only times and memory do.
 set -eu
 
-dir=${1:?usage: scripts/fullsize.sh DIR [RESOLUTION ...]}
+dir=${1:?usage: scripts/bench/fullsize.sh DIR [RESOLUTION ...]}
 shift
 [ $# -gt 0 ] || set -- 224 448 896
 [ -x /usr/bin/time ] || { echo "fullsize.sh: GNU time is missing: apt-get install time" >&2; exit 1; }
-root=$(cd "$(dirname "$0")/.." && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
 make -s
 mkdir -p "$dir"

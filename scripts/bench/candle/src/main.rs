@@ -1,14 +1,14 @@
 //! Times candle's PaliGemma on a checkpoint, for comparison with pgcli bench.
 //!
 //!     go run ./scripts/synthetic -variant paligemma-3b-224 -shards 3 -o CHECKPOINT
-//!     cd scripts/candle
+//!     cd scripts/bench/candle
 //!     RUSTFLAGS="-C target-cpu=native" cargo build --release --locked
 //!     RAYON_NUM_THREADS=2 target/release/bench-candle CHECKPOINT [DTYPE=f32] [RUNS=5] [PROMPT=14] [ANSWER=16]
 //!
-//! DTYPE is f32, f16 or bf16, which ends with "unsupported dtype BF16 for op matmul": candle 0.11.1 has no
-//! bf16 convolution on the CPU. Prints the time from a picture's pixels to the first token, and per token after it.
-//! f32 takes 12 GB of memory. candle divides soft tokens by their length and multiplies them by the
-//! root of the width, which other programs do not, so answers differ; the work does not.
+//! DTYPE is f32, f16 or bf16. bf16 fails with "unsupported dtype BF16 for op matmul": candle 0.11.1 has no
+//! bf16 convolution on the CPU. The program prints the time from the pixels of a picture to the first token, and
+//! the tokens a second after it. f32 takes 12 GB of memory. candle divides soft tokens by their norm and multiplies
+//! them by the root of the width, which other programs do not, so its answers differ, but it does the same work.
 
 use candle_core::{bail, DType, Device, Error, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -16,10 +16,10 @@ use candle_transformers::models::paligemma::{Config, Model};
 use serde_json::{json, Value};
 use std::{env, fs, path::Path, path::PathBuf, time::Instant};
 
-/// As Cargo.toml pins it.
+/// The version that Cargo.toml pins.
 const CANDLE: &str = "0.11.1";
 
-/// The checkpoint's config.json; what Hugging Face leaves out there for being its default, candle wants to see.
+/// The checkpoint's config.json, with the defaults added that Hugging Face leaves out and candle requires.
 fn config(folder: &Path) -> Result<Config> {
     let path = folder.join("config.json");
     let text = fs::read_to_string(&path).map_err(|e| Error::msg(format!("{}: {e}", path.display())))?;
@@ -42,7 +42,7 @@ fn weights(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The likeliest token, as an input; fails on logits that are no numbers.
+/// The likeliest token, as input for the next step, and its logit. Fails if a logit is not finite.
 fn likeliest(logits: &Tensor) -> Result<(Tensor, f32)> {
     let logits = logits.flatten_all()?.to_dtype(DType::F32)?;
     let sum = logits.sum_all()?.to_scalar::<f32>()?;
@@ -83,7 +83,7 @@ fn main() -> Result<()> {
     let folder = Path::new(&args[0]);
     let config = config(folder)?;
     let side = config.vision_config.image_size;
-    // The files stay as they are while they are mapped: nobody writes to a checkpoint that is measured.
+    // Safe as long as the mapped files do not change: nobody writes to a checkpoint while it is measured.
     let vars = unsafe { VarBuilder::from_mmaped_safetensors(&weights(folder)?, dtype, &Device::Cpu)? };
     let mut model = Model::new(&config, vars)?;
     let pixels: Vec<f32> = (0..3 * side * side).map(|i| (i % 255) as f32 / 127.0 - 1.0).collect();

@@ -1,15 +1,14 @@
-"""Measures conversions at full size.
+"""Times conversions at full size, beside cp.
 
     make bench-convert                          # or, with bin/pgcli built:
-    python scripts/convert_measure.py DIR [--variant paligemma2-3b-224] [--format huggingface] [--types bf16 q8_0 q4_k_m]
-                                          [--llama .engines/linux-x64] [--runs 3]
+    python scripts/bench/time_conversion.py DIR [--variant paligemma2-3b-224] [--format huggingface] [--types bf16 q8_0 q4_k_m]
+                                           [--llama .engines/linux-x64] [--runs 3]
 
-writes a synthetic checkpoint to DIR (once), then in turn copies it with cp, and
-converts it to each type. The table has the best of the runs, the time relative
-to cp, and the peak of resident memory. Memory counts what the process holds
-itself: files are read and written, not mapped. With --llama it also times
-llama.cpp's own quantizer on the text half, which needs the packages of
-requirements-convert.txt.
+The script writes a synthetic checkpoint to DIR, unless it is there, then copies it
+with cp and converts it to each type, in turn. It prints the best time of the runs,
+that time relative to cp, and the peak of resident memory, which counts what the
+process holds itself: files are read and written, not mapped. With --llama it also
+times llama.cpp's own quantizer on the text half. It needs no Python package.
 """
 
 import argparse
@@ -18,13 +17,16 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts/engines"))
+import llamacpp  # noqa: E402
 
 
 def run(command):
-    """Seconds and peak memory in MiB of a command, and what it synced."""
+    """Runs a command. Returns the seconds it took and its peak memory in MiB."""
     start = time.monotonic()
     process = subprocess.Popen([str(c) for c in command], cwd=ROOT, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -34,7 +36,7 @@ def run(command):
 
 
 def copy(source, target):
-    """cp of a whole checkpoint, synced as pgcli syncs what it writes: seconds and peak memory in MiB."""
+    """Copies a whole checkpoint with cp and syncs it, as pgcli syncs its output. Returns seconds and peak memory in MiB."""
     start = time.monotonic()
     _, memory = run(["cp", "-r", source, target])
     for path in target.rglob("*") if target.is_dir() else [target]:
@@ -47,7 +49,7 @@ def copy(source, target):
 
 
 def reserve(dir, need, what):
-    """Stops if dir's disk has not as many bytes free as what will take, and a twentieth more."""
+    """Stops unless the disk of dir has need bytes free, and a twentieth more."""
     need += need // 20
     free = shutil.disk_usage(dir).free
     if free < need:
@@ -55,7 +57,7 @@ def reserve(dir, need, what):
 
 
 def synthesize(args, source):
-    """Writes the checkpoint under another name, and renames it when it is complete."""
+    """Writes the checkpoint under another name and renames it when it is complete."""
     part = source.with_suffix(".part")
     command = ["go", "run", "./scripts/synthetic", "-variant", args.variant, "-format", args.format]
     size = subprocess.run(command + ["-size"], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
@@ -65,7 +67,7 @@ def synthesize(args, source):
 
 
 def output_bytes(checkpoint, out, kind):
-    """Bytes of tensors that a conversion would write."""
+    """The bytes of tensors that a conversion would write."""
     command = ["bin/pgcli", "convert", "--dry-run", "--json", "--type", kind, "-o", out, checkpoint]
     plan = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
     return sum(o["bytes"] for o in plan["outputs"])
@@ -87,7 +89,7 @@ def main():
         synthesize(args, source)
     checkpoint = source / "model.npz" if args.format == "big_vision" else source
     out = source.with_suffix(".gguf")
-    largest = max(output_bytes(checkpoint, out, kind) for kind in args.types + ["bf16"])  # the copy has bf16
+    largest = max(output_bytes(checkpoint, out, kind) for kind in args.types + ["bf16"])  # the copy is bf16
     reserve(args.dir, largest * (3 if args.llama else 1), "a copy or conversion of it")
     best = {}
     for _ in range(args.runs):
@@ -108,10 +110,8 @@ def note(best, kind, seconds, memory):
 
 
 def llama(args, checkpoint, out, best):
-    """The text half by llama.cpp, and by us from the same file of the same values."""
-    from convert_llama import Llama
-
-    library = Llama(args.llama.resolve())
+    """Times the text half, quantized by llama.cpp, and by pgcli from a checkpoint with the same values."""
+    library = llamacpp.Library(args.llama)
     mmproj = out.with_name("mmproj-" + out.name)
     run(["bin/pgcli", "convert", "--force", "--split-mmproj", "--type", "bf16", "-o", out, checkpoint])
     for kind in [k for k in args.types if k.startswith("q")]:
@@ -124,7 +124,7 @@ def llama(args, checkpoint, out, best):
             ours = out.with_suffix(".ours.gguf")
             # the tower as f16 costs next to nothing
             command = ["bin/pgcli", "convert", "--force", "--split-mmproj", "--vision-type", "f16", "--type", kind, "-o", ours, checkpoint]
-            seconds, _ = run(command)  # its peak begins with this process's, which has llama.cpp's
+            seconds, _ = run(command)  # no memory: the child's peak starts at this process's, which includes llama.cpp
             note(best, f"{kind} text, pgcli", seconds, 0)
             ours.unlink()
             ours.with_name("mmproj-" + ours.name).unlink()

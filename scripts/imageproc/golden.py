@@ -1,14 +1,14 @@
-"""Writes the golden data of internal/imageproc from Pillow, transformers and JAX.
+"""Goldens of internal/imageproc, made by Pillow, transformers and JAX.
 
-    pip install -r scripts/requirements-imageproc.txt
-    python scripts/imageproc_golden.py internal/imageproc/testdata
+    pip install -r scripts/imageproc/requirements.txt
+    python scripts/imageproc/golden.py [DIR]      # DIR is internal/imageproc/testdata by default
 
 stretch.json   Pillow's bicubic resize of patterns that Go recomputes: SHA-256 of the RGB
                bytes, and the bytes themselves where they are few
 prepare.json   float32 pixels of transformers' SiglipImageProcessor ("bicubic", SHA-256) and
                of jax.image.resize with antialias ("bilinear", values)
-pictures/      small files of every format; pictures.json holds what
-               ImageOps.exif_transpose(...).convert("RGB") makes of each
+pictures/      small files of every format; pictures.json holds the pixels of each after
+               ImageOps.exif_transpose(...).convert("RGB")
 """
 
 import base64
@@ -25,6 +25,8 @@ import numpy as np
 from PIL import Image, ImageOps
 from transformers import SiglipImageProcessor
 
+TESTDATA = pathlib.Path(__file__).resolve().parents[2] / "internal/imageproc/testdata"
+
 # width, height, side of the square
 STRETCH = [
     (1, 1, 14), (1, 7, 14), (7, 1, 14), (2, 3, 14), (3, 1000, 14), (1000, 3, 14), (1, 5000, 28),
@@ -38,7 +40,7 @@ KEEP_BYTES = 6000  # larger outputs are kept as hashes only
 
 
 def pattern(kind, width, height):
-    """The test picture that pattern in golden_test.go makes too, [h, w, 3] bytes."""
+    """A test picture, bytes [h, w, 3]. The function pattern in golden_test.go makes the same."""
     x, y, c = np.arange(width)[None, :, None], np.arange(height)[:, None, None], np.arange(3)[None, None, :]
     if kind == "noise":
         v = 3 * x * x + 5 * y * y + 7 * x * y + 85 * c + ((131 * x + 71 * y + 29 * c) ^ (x * y))
@@ -106,7 +108,7 @@ def exif(orientation, byte_order="<"):
 
 
 def pictures():
-    """Name and bytes of each file."""
+    """Yields the name and the bytes of each file."""
     rgb = pattern("noise", 23, 17)
     x, y = np.arange(45)[None, :], np.arange(37)[:, None]
     smooth = np.stack([x * 5 + y, 255 - y * 6 + 0 * x, (x * 3 + y * 4) % 256], -1).clip(0, 255).astype(np.uint8)
@@ -198,7 +200,7 @@ def picture_cases(folder):
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1])
+    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else TESTDATA
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     for name, cases in (("stretch", stretch_cases()), ("prepare", prepare_cases()),
                         ("pictures", picture_cases(folder / "pictures"))):
