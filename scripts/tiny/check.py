@@ -15,7 +15,6 @@ import torch
 from torch.nn import functional as F
 
 import batches
-import data
 import model
 import tokenizer
 
