@@ -15,7 +15,7 @@ cpu_integrity='5uCCDNqWCNfaAm8aR/Uzxbo4HBpKgNF91kCHPepKhgMgV2OAmatoefbOlMihsqCiH
 vulkan_integrity='bBxqU+JOcBu1nb5Qj2zcMci+JByT1E8EajHvYodyNfVIPkEhXh+/HMwR1/BT7xP08YK0hks+kM8fglER0P8JEg=='
 
 fail() {
-	echo "engines.sh: $*" >&2
+	echo "fetch.sh: $*" >&2
 	exit 1
 }
 
