@@ -105,7 +105,7 @@ func TestTextWithoutObjectsIsMalformed(t *testing.T) {
 
 // TestFiguresEqualEvaluatePy: answers to held-out scenes, with and without faults,
 // score as in scripts/tiny/evaluate.py, which runs the same model in transformers.
-// scripts/metrics/heldout.py wrote the answers and figures.
+// scripts/eval/golden.py wrote the answers and figures.
 func TestFiguresEqualEvaluatePy(t *testing.T) {
 	const dir = "../testdata/metrics/heldout/"
 	data, err := os.ReadFile(dir + "golden.json")

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// The golden files come from scripts/imageproc_golden.py, which describes their content.
+// The golden files come from scripts/imageproc/golden.py, which describes their content.
 
 // A golden is one line of a golden file; each file uses some of the fields.
 type golden struct {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A golden holds the results of scripts/metrics/make.py.
+// A golden holds the results of scripts/metrics/golden.py.
 type golden struct {
 	Normal []struct{ Text, Normal string }
 	VQA    []struct {

@@ -8,7 +8,7 @@ import (
 )
 
 // TestEncodeMaskEqualsPycocotools compares with the golden file that
-// scripts/overlay/coco_golden.py wrote.
+// scripts/overlay/golden.py wrote.
 func TestEncodeMaskEqualsPycocotools(t *testing.T) {
 	data, err := os.ReadFile("testdata/coco.json")
 	if err != nil {

@@ -73,7 +73,7 @@ func TestOldTokenizerJSONGivesTheSameVocabulary(t *testing.T) {
 func TestGemma(t *testing.T) {
 	dir := os.Getenv("SPM_GEMMA")
 	if dir == "" {
-		t.Skip("needs Gemma's vocabulary: python scripts/spm_golden.py --gemma DIR fetches it and runs this test")
+		t.Skip("needs Gemma's vocabulary: python scripts/spm/golden.py --gemma DIR fetches it and runs this test")
 	}
 	base, err := ParseTokenizerJSON(readFile(t, filepath.Join(dir, "tokenizer.json")))
 	if err != nil {

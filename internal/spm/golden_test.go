@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// A golden is a line of a file written by scripts/spm_golden.py: a text, or bytes
+// A golden is a line of a file written by scripts/spm/golden.py: a text, or bytes
 // that are not UTF-8, with the ids that SentencePiece encodes it to.
 type golden struct {
 	Variant string
@@ -55,7 +55,7 @@ func readFile(t testing.TB, path string) []byte {
 	return data
 }
 
-// smallVocabulary returns the vocabulary that scripts/spm_golden.py trains, changed
+// smallVocabulary returns the vocabulary that scripts/spm/golden.py trains, changed
 // to a variant as the script does.
 func smallVocabulary(t testing.TB, variant string) Vocabulary {
 	t.Helper()

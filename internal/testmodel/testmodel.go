@@ -1,7 +1,7 @@
 // Package testmodel is for tests: checkpoints of the oracle, the engine to run
 // them with, a GGUF file taken apart to be changed, and the towers alone.
 //
-// scripts/oracle/make.py wrote the checkpoints, which are tiny and have random
+// scripts/oracle/golden.py wrote the checkpoints, which are tiny and have random
 // weights, and what Hugging Face's implementation computes with them.
 package testmodel
 
