@@ -78,9 +78,9 @@ func New(w nn.Weights, c Config) *Encoder {
 // decoder's width. ViT (arXiv:2010.11929), equations 1 to 4.
 func (e *Encoder) Forward(g *nn.Graph, pixels nn.Tensor) nn.Tensor {
 	v := g.Scope("v", -1)
-	patches := g.Patches(pixels, e.PatchSize) // [p*p*3, n]
+	patches := g.Patches(pixels, e.PatchSize)             // [p*p*3, n]
 	x := v.Tap("patch_embd", e.Patch.Forward(g, patches)) // [d, n]
-	x = v.Tap("embd", g.Add(x, e.Position)) // [d, n]  eq. 1
+	x = v.Tap("embd", g.Add(x, e.Position))               // [d, n]  eq. 1
 	for i, b := range e.Blocks {
 		g := v.Scope("blk", i)
 		x = g.Add(x, g.Tap("attn_out", b.Attn.Forward(g, b.LN1.Forward(g, x))))             // eq. 2
@@ -104,12 +104,12 @@ func newAttention(w nn.Weights, c Config) Attention {
 // Forward maps x [d, n] to [d, n].
 func (a Attention) Forward(g *nn.Graph, x nn.Tensor) nn.Tensor {
 	e := x.Dim(0) / a.heads
-	heads := nn.Heads(g, e, x, a.Q, a.K, a.V) // [e, h, n] each
-	q := g.Permute(heads[0], 0, 2, 1, 3)  // [e, n, h]
-	k := g.Permute(heads[1], 0, 2, 1, 3)  // [e, n, h]
-	vT := g.Permute(heads[2], 1, 2, 0, 3) // [n, e, h]
+	heads := nn.Heads(g, e, x, a.Q, a.K, a.V)                                    // [e, h, n] each
+	q := g.Permute(heads[0], 0, 2, 1, 3)                                         // [e, n, h]
+	k := g.Permute(heads[1], 0, 2, 1, 3)                                         // [e, n, h]
+	vT := g.Permute(heads[2], 1, 2, 0, 3)                                        // [n, e, h]
 	y := g.Attention(q, k, vT, nn.Tensor{}, float32(1/math.Sqrt(float64(e))), 0) // [d, n]
-	return a.Out.Forward(g, y) // [d, n]
+	return a.Out.Forward(g, y)                                                   // [d, n]
 }
 
 // MLP is fc2(gelu(fc1(x))).
