@@ -19,7 +19,7 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/pgcli": {"", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile"},
+	"cmd/pgcli": {"", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile", "ggml"},
 	"eval":      {"", "internal/metrics", "internal/locseg"},
 	"": {"internal/siglip", "internal/gemma", "internal/nn", "internal/imageproc",
 		"internal/locseg", "internal/spm", "gguf", "bindings", "kernels"},
@@ -27,7 +27,8 @@ var layers = map[string][]string{
 	"internal/siglip":  {"internal/nn", "bindings", "kernels"},
 	"internal/gemma":   {"internal/nn", "bindings", "kernels"},
 	"internal/nn":      {"bindings", "kernels"},
-	"bindings":         {"ggml"},
+	"bindings":         {"internal/door"},
+	"ggml":             {"internal/door"}, // imported by programs and tests only
 	"gguf":             {"internal/newfile"},
 	"internal/overlay": {"internal/imageproc"},
 
@@ -36,9 +37,9 @@ var layers = map[string][]string{
 	"convert/synthetic":        {"convert", "gguf"},
 
 	"kernels":                  nil,
-	"ggml":                     nil,
 	"ggml/internal/gensymbols": nil,
 	"models":                   nil,
+	"internal/door":            nil,
 	"internal/imageproc":       {"kernels"},
 	"internal/locseg":          nil,
 	"internal/metrics":         nil,

@@ -30,7 +30,7 @@ func openDoor(t testing.TB, door Door) *Lib {
 	}
 	lib, err := openBuiltIn()
 	if errors.Is(err, ErrNoBuiltIn) {
-		t.Skip("no built-in ggml: this test binary was built with CGO_ENABLED=0")
+		t.Skip(err)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/pgcli/paligemma/ggml"
+	"github.com/pgcli/paligemma/internal/door"
 )
 
 // A Lib is one loaded ggml. It is safe for concurrent use and is never
@@ -17,6 +17,7 @@ type Lib struct {
 	fn      functions
 	addr    map[string]uintptr // of each symbol, for those passed on as callbacks
 	door    Door
+	builtIn door.BuiltIn // zero if a shared library
 	path    string
 	version string
 
@@ -44,8 +45,9 @@ var loaded struct {
 
 // Open returns an engine. With a path it loads that library, or the one in
 // that folder. With "" it takes the first of: the path in the environment
-// variable PALIGEMMA_GGML, the built-in ggml, a library next to the
-// executable, and what the system's loader knows.
+// variable PALIGEMMA_GGML, the ggml that the program has built in by importing
+// package ggml, a library next to the executable, and a library that the
+// system's loader knows.
 //
 // Errors name every place that was tried, and every missing function.
 func Open(path string) (*Lib, error) {
@@ -67,20 +69,25 @@ func Open(path string) (*Lib, error) {
 		}
 		tried = append(tried, err)
 	}
-	return nil, fmt.Errorf("bindings: no ggml found; build with cgo, or set %s to a ggml library or its folder: %w",
+	return nil, fmt.Errorf("bindings: no ggml found; build one into the program, or set %s to a ggml library or its folder: %w",
 		environment, errors.Join(tried...))
 }
 
-// ErrNoBuiltIn is returned when the program was built without cgo.
-var ErrNoBuiltIn = errors.New("bindings: this build has no ggml inside (it was built with CGO_ENABLED=0)")
+// ErrNoBuiltIn is returned, wrapped with the reason, by a program that has no
+// ggml inside.
+var ErrNoBuiltIn = errors.New("no ggml is built in")
 
 func openBuiltIn() (*Lib, error) {
 	return once("", func() (*Lib, error) {
+		ggml, ok := door.Registered()
+		if !ok {
+			return nil, fmt.Errorf(`bindings: %w: the program lacks import _ "github.com/pgcli/paligemma/ggml"`, ErrNoBuiltIn)
+		}
 		addr := ggml.Symbols()
 		if addr == nil {
-			return nil, ErrNoBuiltIn
+			return nil, fmt.Errorf("bindings: %w: the program was built with CGO_ENABLED=0", ErrNoBuiltIn)
 		}
-		lib := &Lib{door: BuiltIn, addr: addr}
+		lib := &Lib{door: BuiltIn, builtIn: ggml, addr: addr}
 		return lib, lib.fill("the built-in ggml")
 	})
 }
@@ -173,7 +180,7 @@ func (l *Lib) Path() string { return l.path }
 // the module that carries it.
 func (l *Lib) Version() string {
 	if l.door == BuiltIn {
-		return fmt.Sprintf("llama.cpp %s (%s %s)", ggml.Commit, ggml.Module, ggml.Version)
+		return l.builtIn.Name
 	}
 	if l.version == "" {
 		return "of unknown version" // as the module's own, built as a library

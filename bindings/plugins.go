@@ -8,8 +8,6 @@ import (
 	"slices"
 
 	"github.com/ebitengine/purego"
-
-	"github.com/pgcli/paligemma/ggml"
 )
 
 // LoadPlugins loads ggml's backends from a plug-in file or from every plug-in
@@ -60,9 +58,9 @@ func (l *Lib) loadPlugins(path string) ([]Device, error) {
 // quietCore finds the core that plug-ins for the built-in ggml use, and takes
 // over its log, which would go to standard error.
 func (l *Lib) quietCore(dir string) error {
-	name := fmt.Sprintf("libggml-base-%s.so", ggml.Version)
+	name := fmt.Sprintf("libggml-base-%s.so", l.builtIn.Version)
 	if runtime.GOOS == "darwin" {
-		name = fmt.Sprintf("libggml-base-%s.dylib", ggml.Version)
+		name = fmt.Sprintf("libggml-base-%s.dylib", l.builtIn.Version)
 	}
 	core := filepath.Join(dir, name)
 	if _, err := os.Stat(core); err != nil {
