@@ -59,8 +59,11 @@
 // A model is safe for concurrent use; a session is not. Every call that
 // computes takes a context and returns soon after it ends.
 //
-// The engine is ggml, compiled in when cgo is on, or any other ggml given as a
-// shared library: see [EngineOptions].
+// The engine is ggml. A program compiles one in, with cgo, by importing it:
+//
+//	import _ "github.com/pgcli/paligemma/ggml"
+//
+// Without that import the engine is a shared library: see [EngineOptions].
 //
 // # What is promised
 //
