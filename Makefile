@@ -51,7 +51,7 @@ test-all: engines test test-race test-nocgo fuzz ## engines, test, test-race, te
 
 .PHONY: test-race
 test-race: toolchain ## all tests with the race detector, ten times as slow
-	time $(TEST) -race ./...
+	time GORACE=atexit_sleep_ms=100 $(TEST) -race ./...
 
 .PHONY: test-nocgo
 test-nocgo: ## all tests without cgo: no kernels, and ggml from make engines only
