@@ -15,7 +15,7 @@ import (
 // unloaded: ggml keeps threads and a registry of devices of its own.
 type Lib struct {
 	fn      functions
-	addr    map[string]uintptr // of each symbol, for those passed on as callbacks
+	addr    map[string]uintptr // of each C function, for those passed on as callbacks
 	door    Door
 	builtIn door.BuiltIn // zero if a shared library
 	path    string
@@ -36,8 +36,8 @@ const (
 	SharedLibrary Door = "shared library"
 )
 
-// loaded holds the process's libraries: a second Open of the same ggml must
-// find the first, because its device registry exists only once.
+// loaded holds the libraries of the process. A second Open of the same ggml must
+// find the first, because a ggml has one registry of devices.
 var loaded struct {
 	sync.Mutex
 	libs map[string]*Lib // by real path; "" is the built-in one
@@ -122,9 +122,9 @@ func openShared(path string) (*Lib, error) {
 	return lib, nil
 }
 
-// loadOwnPlugins finds the devices of a core that has none built in and brings
-// its processors as plug-ins beside it. A core whose plug-ins are missing stays
-// loaded, so that a later Open can look for them again.
+// loadOwnPlugins loads the plug-ins beside a core that has no devices built in.
+// A core without plug-ins stays loaded, so that a later Open can look for them
+// again.
 func (l *Lib) loadOwnPlugins() error {
 	l.plugins.Lock()
 	defer l.plugins.Unlock()
@@ -153,8 +153,8 @@ func once(key string, open func() (*Lib, error)) (*Lib, error) {
 	return lib, nil
 }
 
-// fill points the table at the addresses found, checks that the library is a
-// ggml whose types are laid out as this project's, and takes over its log.
+// fill points the table at the addresses, checks that the library lays out types
+// as this project does, and takes over its log.
 func (l *Lib) fill(what string) error {
 	if missing := l.fn.register(l.addr); len(missing) > 0 {
 		return &MissingSymbolsError{Library: what, Names: missing, Of: len(l.fn.symbols())}
@@ -173,11 +173,11 @@ func (l *Lib) fill(what string) error {
 // Door says whether ggml is built in or came from a shared library.
 func (l *Lib) Door() Door { return l.door }
 
-// Path returns the shared library's file; "" when built in.
+// Path returns the shared library's file; "" for the built-in ggml.
 func (l *Lib) Path() string { return l.path }
 
-// Version names ggml's version as the library itself gives it, or, built in,
-// the module that carries it.
+// Version returns the version that a shared library gives itself, or the
+// module and commit of the built-in ggml.
 func (l *Lib) Version() string {
 	if l.door == BuiltIn {
 		return l.builtIn.Name
