@@ -49,6 +49,8 @@ test: toolchain ## all tests, with the built-in ggml and, after make engines, a 
 test-all: export PALIGEMMA_REQUIRE_ENGINE := 1
 test-all: engines test test-race test-nocgo fuzz ## engines, test, test-race, test-nocgo and fuzz
 
+# Programs built with the race detector sleep for a second when they end, unless
+# told otherwise, and the tests start about sixty.
 .PHONY: test-race
 test-race: toolchain ## all tests with the race detector, ten times as slow
 	time GORACE=atexit_sleep_ms=100 $(TEST) -race ./...
