@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	_ "github.com/pgcli/paligemma/ggml" // the built-in door
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
 // The module that carries the built-in ggml.
@@ -17,7 +17,7 @@ const ggmlModule = "github.com/ollama/ollama"
 // forTests lists the packages that bring the built-in door to tests,
 // withoutGGML the tests that convert to types for which ggml is not needed.
 var (
-	forTests    = []string{module + "/bindings/internal/cbench"}
+	forTests    = []string{module + "/internal/testmodel", module + "/bindings/internal/cbench"}
 	withoutGGML = []string{module + "/internal/locseg.test"}
 )
 
@@ -88,14 +88,7 @@ func TestProgramWithoutTheDoor(t *testing.T) {
 		}
 	})
 	t.Run("shared library", func(t *testing.T) {
-		const engine = ".engines/linux-x64"
-		if _, err := os.Stat(engine); err != nil {
-			if os.Getenv("PALIGEMMA_REQUIRE_ENGINE") == "1" {
-				t.Fatal("no shared ggml to test with: run `make engines`")
-			}
-			t.Skip("no shared ggml to test with: run `make engines`")
-		}
-		if out, err := nodoor(program, engine); err != nil || out != "shared library\n" {
+		if out, err := nodoor(program, testmodel.SharedEngine(t)); err != nil || out != "shared library\n" {
 			t.Errorf("with a shared library: %v, %s", err, out)
 		}
 	})
