@@ -19,7 +19,7 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile"},
+	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile", "ggml"},
 	"eval":      {"", "internal/metrics", "internal/locseg"},
 	"": {"grammar", "internal/decode", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
 		"internal/imageproc", "internal/locseg", "internal/spm", "gguf", "bindings", "kernels"},
@@ -30,7 +30,8 @@ var layers = map[string][]string{
 	"internal/siglip":  {"internal/nn"},
 	"internal/gemma":   {"internal/nn", "gguf"},
 	"internal/nn":      {"bindings", "kernels", "gguf"},
-	"bindings":         {"ggml", "gguf"},
+	"bindings":         {"internal/door", "gguf"},
+	"ggml":             {"internal/door"}, // imported by programs and tests only
 	"gguf":             {"internal/newfile"},
 	"internal/overlay": {"internal/imageproc"},
 
@@ -39,9 +40,9 @@ var layers = map[string][]string{
 	"convert/synthetic":        {"convert", "gguf"},
 
 	"kernels":                  nil,
-	"ggml":                     nil,
 	"ggml/internal/gensymbols": nil,
 	"models":                   nil,
+	"internal/door":            nil,
 	"internal/imageproc":       {"kernels"},
 	"internal/locseg":          nil,
 	"internal/metrics":         nil,
@@ -50,7 +51,7 @@ var layers = map[string][]string{
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests
 	"internal/testmodel": {"convert", "gguf", "grammar", "internal/golden", "internal/siglip", "internal/gemma",
-		"internal/nn", "internal/locseg", "bindings", "kernels"}, // for tests
+		"internal/nn", "internal/locseg", "bindings", "kernels", "ggml"}, // for tests
 }
 
 // guarded lists the packages that may import what steps outside Go's own

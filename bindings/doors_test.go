@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -17,8 +18,8 @@ const (
 
 var doors = []Door{BuiltIn, SharedLibrary}
 
-// openDoor opens ggml through one door, or skips the test and says what to do
-// about it.
+// openDoor opens ggml through one door, or skips the test and says how to open
+// it.
 func openDoor(t testing.TB, door Door) *Lib {
 	t.Helper()
 	if door == SharedLibrary {
@@ -30,7 +31,7 @@ func openDoor(t testing.TB, door Door) *Lib {
 	}
 	lib, err := openBuiltIn()
 	if errors.Is(err, ErrNoBuiltIn) {
-		t.Skip("no built-in ggml: this test binary was built with CGO_ENABLED=0")
+		t.Skip(err)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -84,8 +85,8 @@ func cpu(t testing.TB, lib *Lib) Device {
 	return d
 }
 
-// inOwnProcess reports whether the process is one that runs this test only. If not,
-// it starts such a process and passes its outcome on.
+// inOwnProcess reports whether this process runs this test only. If it does not,
+// inOwnProcess starts such a process and passes its outcome on.
 func inOwnProcess(t *testing.T) bool {
 	t.Helper()
 	const variable = "PALIGEMMA_TEST_ALONE"
@@ -107,5 +108,13 @@ func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// wants checks that err has the part.
+func wants(t *testing.T, what string, err error, part string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), part) {
+		t.Errorf("%s: error %v, want %q in it", what, err, part)
 	}
 }

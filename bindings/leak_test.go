@@ -10,8 +10,8 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// residentBytes returns the process's resident memory, after Go has given back
-// what it does not need.
+// residentBytes returns the process's resident memory, after Go has given unused
+// memory back.
 func residentBytes(t *testing.T) int {
 	t.Helper()
 	debug.FreeOSMemory()
@@ -45,8 +45,8 @@ func openComputeClose(t *testing.T, lib *Lib) {
 }
 
 // TestManyRounds opens and closes 1,000 times. 1,000 leaked buffers would be
-// 1 GB and leaked schedulers 30 MB or more; the margin is what Go's heap and the C
-// allocator's caches were seen to move by, also in 10,000 rounds.
+// 1 GB and leaked schedulers 30 MB or more. The margin is how much Go's heap and
+// the C allocator's caches moved, also in 10,000 rounds.
 func TestManyRounds(t *testing.T) {
 	const rounds, margin = 1000, 8 << 20
 	eachDoor(t, func(t *testing.T, lib *Lib) {

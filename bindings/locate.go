@@ -16,9 +16,9 @@ const environment = "PALIGEMMA_GGML"
 
 func fromEnvironment() string { return os.Getenv(environment) }
 
-// defaultPaths lists where a shared library is looked for without being
-// asked for: next to the executable, then by bare name, which leaves the
-// search to the system's loader.
+// defaultPaths lists where Open looks for a shared library if nobody names one:
+// next to the executable, then by bare name, which leaves the search to the
+// system's loader.
 func defaultPaths() []string {
 	var paths []string
 	if exe, err := os.Executable(); err == nil {
@@ -27,9 +27,9 @@ func defaultPaths() []string {
 	return append(paths, coreNames()...)
 }
 
-// coreNames returns what ggml's core is called on this system, best first.
-// The core is the library that holds the device registry; ggml-base, which
-// holds the rest, comes with it as a dependency.
+// coreNames returns the file names of ggml's core on this system, best first.
+// The core is the library with the registry of devices. It depends on ggml-base,
+// which holds the rest.
 func coreNames() []string {
 	switch runtime.GOOS {
 	case "darwin":
@@ -40,8 +40,8 @@ func coreNames() []string {
 	return []string{"libggml.so", "libggml.so.0"}
 }
 
-// locate turns what the user gave into a library file: a file stands for
-// itself, a folder for the ggml core in it, a bare core name for the loader.
+// locate returns the library file for a path: the file itself, the ggml core in
+// a folder, or a bare core name, which the loader searches for.
 func locate(path string) (string, error) {
 	if slices.Contains(coreNames(), path) {
 		return path, nil
@@ -66,8 +66,8 @@ func locate(path string) (string, error) {
 	return "", fmt.Errorf("bindings: no ggml library in folder %s (looked for %s)", path, strings.Join(corePatterns(), ", "))
 }
 
-// corePatterns match a core in a folder. Builds put their version and
-// variant in the name: libggml.so.0, libggml.v0.5.0.so, libggml.vulkan.v0.5.0.so.
+// corePatterns match a core in a folder. Builds put version and variant in the
+// name: libggml.so.0, libggml.v0.5.0.so, libggml.vulkan.v0.5.0.so.
 func corePatterns() []string {
 	switch runtime.GOOS {
 	case "darwin":
@@ -78,7 +78,7 @@ func corePatterns() []string {
 	return []string{"libggml.so", "libggml.so.*", "libggml.*.so", "libggml.*.so.*"}
 }
 
-// escape keeps a folder's own name from being read as a pattern.
+// escape quotes the characters in a folder's name that have a meaning in patterns.
 func escape(dir string) string {
 	if runtime.GOOS == "windows" {
 		return dir
@@ -86,7 +86,7 @@ func escape(dir string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }
 
-// explain says in words why the loader refused file, when its header tells.
+// explain adds to the loader's error the reason that file's header shows, if any.
 func explain(file string, refused error) error {
 	f, err := elf.Open(file)
 	switch {
@@ -102,7 +102,7 @@ func explain(file string, refused error) error {
 	return refused
 }
 
-// machine is this program's processor in ELF's terms.
+// machine returns ELF's number of this program's processor.
 func machine() elf.Machine {
 	switch runtime.GOARCH {
 	case "amd64":

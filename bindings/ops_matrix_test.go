@@ -23,7 +23,7 @@ func products(how func(row []float64) []float64) func(x []array) []float64 {
 			rounded = append(rounded, how(b.v[i:i+n])...)
 		}
 		b.v = rounded
-		// The third and fourth axes of a are spread over those of b.
+		// The third and fourth axes of a are repeated to the lengths of b's.
 		return fill([4]int{a.ne[1], b.ne[1], b.ne[2], b.ne[3]}, func(i, j, k, l int) float64 {
 			var sum float64
 			for p := range n {

@@ -11,8 +11,8 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// An array is a tensor for the plain definitions: exact values and the bytes
-// that stand for them. ne is in ggml's order, fastest axis first.
+// An array is a tensor for the plain definitions: exact values, and the bytes
+// that encode them. ne is in ggml's order, fastest axis first.
 type array struct {
 	typ gguf.Type
 	ne  [4]int
@@ -49,7 +49,7 @@ func random(t gguf.Type, ne ...int) source {
 	return values(t, func(r *rand.Rand) float64 { return r.NormFloat64() }, ne...)
 }
 
-// values holds what next gives, rounded to type t.
+// values holds the numbers that next returns, rounded to type t.
 func values(t gguf.Type, next func(r *rand.Rand) float64, ne ...int) source {
 	return func(r *rand.Rand) array {
 		a := array{typ: t, ne: [4]int{1, 1, 1, 1}}
@@ -94,7 +94,7 @@ func blocks(t gguf.Type, scales []int, ne ...int) source {
 	}
 }
 
-// An opCase is one operation on random operands, and what it is by definition.
+// An opCase is one operation on random operands, with its plain definition.
 type opCase struct {
 	name  string // the method of Context, a slash, and the variant
 	in    []source
