@@ -98,7 +98,7 @@ func (c valueCase) run(t *testing.T, b *Backend) {
 		t.Fatalf("shape %v, want %v", y.ne, want.ne)
 	}
 	var got []float32
-	if y.Type() == gguf.I32 {
+	if y.typ == gguf.I32 {
 		ints := make([]int32, y.Len())
 		must(t, Get(g, y, ints))
 		for _, n := range ints {

@@ -1,7 +1,9 @@
 package nn
 
 import (
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
@@ -54,7 +56,7 @@ func randomWeights(t *testing.T, dev bindings.Device) *Store {
 // graphs before may have written them.
 func (p *pool) addStores(stores ...*Store) {
 	for _, s := range stores {
-		for _, name := range s.Names() {
+		for _, name := range slices.Sorted(maps.Keys(s.tensors)) {
 			p.all = append(p.all, entry{Tensor: s.tensors[name], root: len(p.all)})
 		}
 	}

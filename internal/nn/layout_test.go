@@ -3,7 +3,6 @@ package nn
 import (
 	"testing"
 
-	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/gguf"
 )
 
@@ -50,17 +49,6 @@ var layoutCases = []valueCase{
 	{"concat 1", args(f32(6, 5, 2), f32(6, 1, 2)), func(g *Graph, x []Tensor) Tensor { return g.Concat(x[0], x[1], 1) }, joined(1), 0},
 	{"concat 2", args(f32(6, 5, 2), f32(6, 5, 3)), func(g *Graph, x []Tensor) Tensor { return g.Concat(x[0], x[1], 2) }, joined(2), 0},
 	{"concat 3", args(f32(3, 2, 2), f32(3, 2, 2, 2)), func(g *Graph, x []Tensor) Tensor { return g.Concat(x[0], x[1], 3) }, joined(3), 0},
-	{"repeat", args(f32(3, 2)), func(g *Graph, x []Tensor) Tensor { return g.Repeat(x[0], 6, 2, 3) },
-		func(x []array) array { return fill(shaped(6, 2, 3), x[0].at) }, 0},
-	{"pad", args(f32(3, 2)), func(g *Graph, x []Tensor) Tensor { return g.Pad(x[0], 2, 1, 1) },
-		func(x []array) array {
-			return fill(shaped(5, 3, 2), func(i, j, k, _ int) float64 {
-				if i < 3 && j < 2 && k < 1 {
-					return x[0].at(i, j, k, 0)
-				}
-				return 0
-			})
-		}, 0},
 	{"get_rows", args(f32(7, 11), i32(11, 5)), binary((*Graph).GetRows), func(x []array) array {
 		return fill(shaped(7, 5), func(i, j, _, _ int) float64 { return x[0].at(i, int(x[1].v[j]), 0, 0) })
 	}, 0},
@@ -74,18 +62,6 @@ var layoutCases = []valueCase{
 		}, 0},
 	{"patches", args(f32(9, 6, 2)), func(g *Graph, x []Tensor) Tensor { return g.Patches(x[0], 3) },
 		func(x []array) array { return patches(x[0], 3) }, 0},
-	{"custom", args(f32(7, 5)), func(g *Graph, x []Tensor) Tensor {
-		double := bindings.CustomFromGo(func(dst bindings.Tensor, ith, nth int) {
-			v := make([]float32, 35)
-			if err := bindings.Get(x[0].t, 0, v); err != nil {
-				return // the values then differ
-			}
-			for i := ith; i < len(v); i += nth {
-				_ = bindings.Set(dst, 4*i, []float32{2 * v[i]})
-			}
-		})
-		return g.Custom(double, gguf.F32, -1, []int{7, 5}, x[0])
-	}, each(func(a float64) float64 { return 2 * a }), 1e-7},
 }
 
 // patches is Graph.Patches by its definition.

@@ -101,16 +101,6 @@ var matrixCases = []valueCase{
 	}, func(x []array) array {
 		return attention(x[0].swap(1, 2), x[1].swap(1, 2), x[2].as(6, 2, 9).swap(1, 2), x[3], 0.4, 0).as(24, 5)
 	}, 1e-5},
-	{"flash_attn", args(f32(8, 5, 4), f32(8, 9, 2), f32(8, 9, 2)), func(g *Graph, x []Tensor) Tensor {
-		return g.FlashAttention(x[0], x[1], x[2], Tensor{}, 0.4, 0)
-	}, func(x []array) array { return attention(x[0], x[1], x[2], array{}, 0.4, 0) }, 1e-5},
-	{"flash_attn masked and capped", args(f32(8, 4, 5), f32(8, 2, 9), f32(8, 2, 9), f32(9, 5)), func(g *Graph, x []Tensor) Tensor {
-		heads := func(a Tensor) Tensor { return g.Permute(a, 0, 2, 1, 3) }
-		k, v := g.Cast(x[1], gguf.F16), g.Cast(x[2], gguf.F16)
-		return g.FlashAttention(heads(x[0]), heads(k), heads(v), g.Cast(x[3], gguf.F16), 0.4, 0.9)
-	}, func(x []array) array {
-		return attention(x[0].swap(1, 2), x[1].swap(1, 2), x[2].swap(1, 2), x[3], 0.4, 0.9)
-	}, 5e-3},
 }
 
 func TestMatrix(t *testing.T) { runValues(t, matrixCases) }

@@ -3,7 +3,6 @@ package nn
 import (
 	"slices"
 
-	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/gguf"
 )
 
@@ -147,43 +146,6 @@ func (g *Graph) Concat(a, b Tensor, dim int) Tensor {
 	return g.node("concat", g.home.ctx.Concat(a.t, b.t, dim), a.typ, ne)
 }
 
-// Repeat tiles a to shape, each axis a multiple of its own.
-func (g *Graph) Repeat(a Tensor, shape ...int) Tensor {
-	if !g.begin("repeat", a) {
-		return Tensor{}
-	}
-	ne, err := shape4(a.typ, shape)
-	switch {
-	case err != nil:
-		return g.fail("repeat", "%v: %w", a, err)
-	case !moves(a.typ) || !a.rowsContiguous():
-		return g.fail("repeat", "%v (rows contiguous: %t), want f32, f16, bf16 or i32 with contiguous rows", a, a.rowsContiguous())
-	}
-	for i := range ne {
-		if ne[i]%a.ne[i] != 0 {
-			return g.fail("repeat", "%v to %v: axis %d is no multiple", a, shape, i)
-		}
-	}
-	return g.node("repeat", g.home.ctx.Repeat(a.t, native(ne)), a.typ, ne)
-}
-
-// Pad appends zeros to each axis of a: p[i] elements to axis i.
-func (g *Graph) Pad(a Tensor, p ...int) Tensor {
-	if !g.f32Rows("pad", a) {
-		return Tensor{}
-	}
-	var to [4]int32
-	ne := a.ne
-	for i, n := range p {
-		if i > 3 || n < 0 || n > maxAxis {
-			return g.fail("pad", "%v by %v: want 0 or more for each of up to 4 axes", a, p)
-		}
-		to[i] = int32(n)
-		ne[i] += n
-	}
-	return g.node("pad", g.home.ctx.Pad(a.t, to), gguf.F32, ne)
-}
-
 // index notes that the values of rows, an input, select among n rows, for Set
 // to check: ggml ends the process at a wrong one.
 func (g *Graph) index(op string, rows Tensor, n int) bool {
@@ -235,22 +197,4 @@ func (g *Graph) SetRows(a, b, rows Tensor) Tensor {
 		return Tensor{}
 	}
 	return g.view("set_rows", g.home.ctx.SetRows(a.t, b.t, rows.t), a, a.ne, a.nb)
-}
-
-// Custom adds an operation of our own on args, with a contiguous result.
-func (g *Graph) Custom(op bindings.CustomOp, t gguf.Type, tasks int, shape []int, args ...Tensor) Tensor {
-	const maxArgs = 9 // ggml keeps ten sources per node, one of them its own
-	if !g.begin("custom", args...) {
-		return Tensor{}
-	}
-	ne, err := shape4(t, shape)
-	if err != nil || len(args) < 1 || len(args) > maxArgs || tasks == 0 || tasks < -1 {
-		return g.fail("custom", "result %v %v of %d operands in %d tasks: want a shape, 1 to %d operands, 1 or more tasks or -1",
-			t, shape, len(args), tasks, maxArgs)
-	}
-	native4 := make([]bindings.Tensor, len(args))
-	for i, x := range args {
-		native4[i] = x.t
-	}
-	return g.node("custom", g.home.ctx.Custom(op, t, native(ne), tasks, native4...), t, ne)
 }

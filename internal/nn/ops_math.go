@@ -40,9 +40,6 @@ func (g *Graph) Add(a, b Tensor) Tensor {
 	return g.arithmetic("add", g.home.ctx.Add, a, b)
 }
 
-// Sub is a - b; b is repeated to a's shape.
-func (g *Graph) Sub(a, b Tensor) Tensor { return g.arithmetic("sub", g.home.ctx.Sub, a, b) }
-
 // Mul is a * b element by element; b is repeated to a's shape.
 func (g *Graph) Mul(a, b Tensor) Tensor { return g.arithmetic("mul", g.home.ctx.Mul, a, b) }
 
@@ -81,9 +78,6 @@ func (g *Graph) SiLU(a Tensor) Tensor { return g.pointwise("silu", g.home.ctx.Si
 
 // Tanh is the hyperbolic tangent.
 func (g *Graph) Tanh(a Tensor) Tensor { return g.pointwise("tanh", g.home.ctx.Tanh, a) }
-
-// Exp is e^a.
-func (g *Graph) Exp(a Tensor) Tensor { return g.pointwise("exp", g.home.ctx.Exp, a) }
 
 // Sqr is a^2.
 func (g *Graph) Sqr(a Tensor) Tensor { return g.pointwise("sqr", g.home.ctx.Sqr, a) }
@@ -128,39 +122,4 @@ func (g *Graph) Norm(a Tensor, eps float32) Tensor { return g.normal("norm", g.h
 // RMSNorm is a / sqrt(mean(a^2) + eps) over rows, without weights.
 func (g *Graph) RMSNorm(a Tensor, eps float32) Tensor {
 	return g.normal("rms_norm", g.home.ctx.RMSNorm, a, eps)
-}
-
-// SumRows sums each row: [n, ...] to [1, ...].
-func (g *Graph) SumRows(a Tensor) Tensor { return g.reduce("sum_rows", g.home.ctx.SumRows, a) }
-
-// Mean averages each row: [n, ...] to [1, ...].
-func (g *Graph) Mean(a Tensor) Tensor { return g.reduce("mean", g.home.ctx.Mean, a) }
-
-func (g *Graph) reduce(op string, f func(bindings.Tensor) bindings.Tensor, a Tensor) Tensor {
-	if !g.f32Rows(op, a) {
-		return Tensor{}
-	}
-	return g.node(op, f(a.t), gguf.F32, [4]int{1, a.ne[1], a.ne[2], a.ne[3]})
-}
-
-// Argmax gives the place of the largest value of each row: [n, m] to i32 [m].
-func (g *Graph) Argmax(a Tensor) Tensor {
-	if !g.f32Rows("argmax", a) {
-		return Tensor{}
-	}
-	if a.ne[2] != 1 || a.ne[3] != 1 || !a.Contiguous() {
-		return g.fail("argmax", "%v: want a contiguous matrix", a)
-	}
-	return g.node("argmax", g.home.ctx.Argmax(a.t), gguf.I32, [4]int{a.ne[1], 1, 1, 1})
-}
-
-// Argsort gives the order that sorts each row: i32 of a's shape.
-func (g *Graph) Argsort(a Tensor, descending bool) Tensor {
-	if !g.f32Rows("argsort", a) {
-		return Tensor{}
-	}
-	if !a.Contiguous() || !a.rowsPacked() {
-		return g.fail("argsort", "%v is not contiguous", a)
-	}
-	return g.node("argsort", g.home.ctx.Argsort(a.t, descending), gguf.I32, a.ne)
 }

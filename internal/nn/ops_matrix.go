@@ -68,36 +68,6 @@ func (g *Graph) maskFits(op string, mask Tensor) bool {
 	return true
 }
 
-// FlashAttention is Attention without a score matrix in memory: q [e, n, h],
-// k and v [e, m, hk] with h a multiple of hk give [e, h, n]. mask [m, n] is
-// f16, or zero for none; softcap 0 is none.
-//
-// It equals: scores = k·q per head, softcap(scores*scale), + mask, softmax
-// over m, times v, heads side by side.
-func (g *Graph) FlashAttention(q, k, v, mask Tensor, scale, softcap float32) Tensor {
-	const op = "flash_attn"
-	if !g.begin(op, withMask(mask, q, k, v)...) || mask.home != nil && !g.maskFits(op, mask) {
-		return Tensor{}
-	}
-	float := func(t gguf.Type) bool { return t == gguf.F32 || t == gguf.F16 }
-	switch {
-	case q.typ != gguf.F32 || !float(k.typ) || !float(v.typ):
-		return g.fail(op, "q %v, k %v, v %v: want f32 queries, f32 or f16 keys and values", q, k, v)
-	case !q.rowsContiguous() || !k.rowsContiguous() || !v.rowsContiguous():
-		return g.fail(op, "q %v, k %v, v %v: rows are not contiguous", q, k, v)
-	case q.ne[0] != k.ne[0] || k.ne[1] != v.ne[1] || k.ne[2] != v.ne[2] || q.ne[2]%k.ne[2] != 0:
-		return g.fail(op, "q %v, k %v, v %v: want [e n h], [e m hk], [e m hk]", q, k, v)
-	case q.ne[3] != 1 || k.ne[3] != 1 || v.ne[3] != 1:
-		return g.fail(op, "q %v, k %v, v %v: want three axes", q, k, v)
-	case mask.home != nil && (mask.typ != gguf.F16 || mask.ne != [4]int{k.ne[1], q.ne[1], 1, 1}):
-		return g.fail(op, "mask %v, want f16 [%d %d]", mask, k.ne[1], q.ne[1])
-	case !finite(scale) || !finite(softcap) || softcap < 0:
-		return g.fail(op, "scale %v, softcap %v: want finite numbers, softcap 0 or more", scale, softcap)
-	}
-	ne := [4]int{v.ne[0], q.ne[2], q.ne[1], 1}
-	return g.node(op, g.home.ctx.FlashAttention(q.t, k.t, v.t, mask.t, scale, softcap), gguf.F32, ne)
-}
-
 // RoPE rotates pairs (i, i+e/2) of each row of a [e, h, n] by the angle
 // pos*base^(-2i/e); pos is i32 [n]. (RoFormer, arXiv:2104.09864, in the
 // half-split form of Gemma.)

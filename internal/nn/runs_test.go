@@ -51,7 +51,7 @@ func TestRunProducts(t *testing.T) {
 				return g.RunProducts(v, g.Input("x", gguf.F32, k), g.Input("runs", gguf.I32, 3))
 			}},
 			{"are not an input of this graph", func(g *Graph) Tensor {
-				return g.RunProducts(w, g.Input("x", gguf.F32, k), g.Argmax(g.Input("y", gguf.F32, k, 3)))
+				return g.RunProducts(w, g.Input("x", gguf.F32, k), g.Cont(g.Input("runs", gguf.I32, 3)))
 			}},
 		} {
 			other := newGraph(t, kernelBackend(t, dev, 1, level), 8, nil)

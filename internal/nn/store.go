@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 
 	"github.com/pgcli/paligemma/bindings"
@@ -250,16 +249,6 @@ func (s *Store) copy(t bindings.BufferType, file []byte, specs []Spec) error {
 	close(next)
 	wg.Wait()
 	return errors.Join(errs...)
-}
-
-// Names returns the names of all tensors, sorted.
-func (s *Store) Names() []string {
-	names := make([]string, 0, len(s.tensors))
-	for name := range s.tensors {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // Bytes returns the memory held, borrowed memory included.

@@ -34,9 +34,6 @@ func (x Tensor) address() uintptr { return x.t.Address() }
 // Valid reports whether x is a tensor at all.
 func (x Tensor) Valid() bool { return x.t.Valid() }
 
-// Type returns the element type.
-func (x Tensor) Type() gguf.Type { return x.typ }
-
 // Dim returns the length of axis i, 0 <= i < 4; axes past the last are 1.
 func (x Tensor) Dim(i int) int { return x.ne[i] }
 

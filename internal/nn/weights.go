@@ -23,9 +23,6 @@ func (w Weights) Sub(name string, i int) Weights {
 	return w
 }
 
-// Has reports whether there is a tensor of that name.
-func (w Weights) Has(name string) bool { _, ok := w.store.tensors[w.prefix+name]; return ok }
-
 // Get returns the tensor of that name, which must have the given shape. When
 // it does not, it returns the zero Tensor and keeps a TensorError.
 func (w Weights) Get(name string, shape ...int) Tensor {
