@@ -11,18 +11,18 @@ import (
 // ErrClosed is wrapped by errors about something used after its Close.
 var ErrClosed = errors.New("used after Close")
 
-// An arena owns a native context, and knows who still uses its tensors.
+// An arena owns a native context and counts the graphs that use its tensors.
 type arena struct {
 	ctx   *bindings.Context
 	name  string // for messages
-	graph bool   // of a graph, not a store
+	graph bool   // the context belongs to a graph, not to a store
 
 	mu     sync.Mutex
 	users  int // open graphs that read the tensors
 	closed bool
 }
 
-// hold counts a user in; it fails when the arena is closed.
+// hold adds a user. It fails when the arena is closed.
 func (a *arena) hold() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -33,15 +33,15 @@ func (a *arena) hold() error {
 	return nil
 }
 
-// release counts a user out.
+// release removes a user.
 func (a *arena) release() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.users--
 }
 
-// shut marks the arena closed. It reports false when it was already, and an
-// error, changing nothing, while it has users.
+// shut marks the arena closed and reports whether it was open before. While
+// the arena has users it changes nothing and returns an error.
 func (a *arena) shut() (bool, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

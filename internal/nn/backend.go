@@ -13,21 +13,21 @@ import (
 // device lacks run on the CPU. Its methods are safe for concurrent use.
 type Backend struct {
 	main  *bindings.Backend
-	cpu   *bindings.Backend // for what main lacks; nil when main is the CPU
+	cpu   *bindings.Backend // computes what main lacks; nil when main is the CPU
 	abort *bindings.AbortFlag
-	pool  *kernels.Pool // computes our kernels; nil if ggml's are used
+	pool  *kernels.Pool // runs package kernels; nil when ggml computes everything
 	level kernels.Level
 
 	// Precise makes kernels round activations to 16 bits, not 8. It may be set
 	// until the first graph is built.
 	Precise bool
 
-	turn  chan struct{} // full while a graph is computed, even an abandoned one
+	turn  chan struct{} // full while a graph is computed, an abandoned one included
 	arena arena         // counts the open graphs
 }
 
-// NewBackend starts dev with the given number of CPU threads, at least 1. The
-// caller must Close the backend, after the graphs built on it.
+// NewBackend starts dev with a number of CPU threads, from 1 to 512. The caller
+// must Close the backend, after the graphs built on it.
 func NewBackend(dev bindings.Device, threads int) (*Backend, error) {
 	lib := dev.Lib()
 	main, err := dev.NewBackend(threads)
@@ -51,10 +51,10 @@ func NewBackend(dev bindings.Device, threads int) (*Backend, error) {
 	return b, nil
 }
 
-// NewKernelBackend starts the CPU device dev with package kernels' code, which
-// runs on threads threads at a level, Auto for the fastest. ggml has one
-// thread, for what the kernels leave to it. The caller must Close the backend,
-// after the graphs built on it.
+// NewKernelBackend starts the CPU device dev for graphs that package kernels
+// computes on a number of threads, with the instructions of level; Auto picks
+// the fastest. ggml computes the other operations, on one thread. The caller
+// must Close the backend, after the graphs built on it.
 func NewKernelBackend(dev bindings.Device, threads int, level kernels.Level) (*Backend, error) {
 	pool, err := kernels.NewPool(threads)
 	if err != nil {
@@ -73,7 +73,7 @@ func NewKernelBackend(dev bindings.Device, threads int, level kernels.Level) (*B
 	return b, nil
 }
 
-// Kernels reports whether package kernels computes what it can.
+// Kernels reports whether the backend is one of NewKernelBackend.
 func (b *Backend) Kernels() bool { return b.pool != nil }
 
 // OnCPU reports whether the device is the CPU.
@@ -97,23 +97,23 @@ func (b *Backend) Close() error {
 	return b.abort.Close()
 }
 
-// abortGrace is how long a cancelled computation may take to notice. Kernels
-// look between pieces of work, ggml between nodes; one that takes longer is left
-// to end on its own.
+// abortGrace is how long run waits for a cancelled computation to notice.
+// Kernels look between pieces of work, ggml between nodes; a node that takes
+// longer is left to end on its own.
 const abortGrace = 50 * time.Millisecond
 
-// run computes with start until it ends or ctx does.
+// run calls start, which computes a graph, and returns when it or ctx ends.
 //
 // When ctx ends, run returns within abortGrace. If ggml is inside one long
 // node then, that node ends in the background: run reports that it abandoned
-// the computation, and whoever computes next waits for its turn.
+// the computation, and the next computation waits for its turn.
 func (b *Backend) run(ctx context.Context, start func() bindings.Status) (abandoned bool, err error) {
 	select {
 	case b.turn <- struct{}{}:
 	case <-ctx.Done():
 		return false, ended(ctx)
 	}
-	if ctx.Err() != nil { // select takes either when both are ready
+	if ctx.Err() != nil { // when both cases are ready, select takes either
 		<-b.turn
 		return false, ended(ctx)
 	}
@@ -153,8 +153,10 @@ func (b *Backend) wait() {
 	<-b.turn
 }
 
+// ended is the error of a computation whose context ended.
 func ended(ctx context.Context) error { return fmt.Errorf("nn: compute: %w", context.Cause(ctx)) }
 
+// outcome is the error of a computation that ggml ended with status s.
 func outcome(s bindings.Status) error {
 	if s != bindings.Success {
 		return fmt.Errorf("nn: compute: %v", s)

@@ -10,11 +10,11 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// Set gives an input its data: as many values as it has elements, of its type;
-// uint16 holds the bits of f16 or bf16. Values of an input that selects rows
-// must be row numbers.
+// Set gives the input x its data: x.Len() values of its type, fastest axis
+// first. uint16 holds the bits of f16 or bf16. Values of an input that selects
+// rows must be row numbers.
 func Set[T float32 | uint16 | int32 | int64](g *Graph, x Tensor, data []T) error {
-	if err := g.reach(x, len(data), holds[T](x.typ)); err != nil {
+	if err := g.checkAccess(x, len(data), holds[T](x.typ)); err != nil {
 		return fmt.Errorf("nn: set: %w", err)
 	}
 	in, ok := g.inputs[x.t]
@@ -26,7 +26,7 @@ func Set[T float32 | uint16 | int32 | int64](g *Graph, x Tensor, data []T) error
 			return fmt.Errorf("nn: set %q: value %d is %v, want a row from 0 to %d", in.name, i, v, in.rows-1)
 		}
 	}
-	g.settle()
+	g.waitAbandoned()
 	if err := bindings.Set(x.t, 0, data); err != nil {
 		return fmt.Errorf("nn: set %q: %w", in.name, err)
 	}
@@ -35,10 +35,10 @@ func Set[T float32 | uint16 | int32 | int64](g *Graph, x Tensor, data []T) error
 	return nil
 }
 
-// Get copies an output's values, as the last Compute left them, into data, of
-// as many elements and its type.
+// Get copies the values of the output x, as the last Compute left them, into
+// data, which has x.Len() elements of its type, fastest axis first.
 func Get[T float32 | uint16 | int32](g *Graph, x Tensor, data []T) error {
-	err := g.reach(x, len(data), holds[T](x.typ))
+	err := g.checkAccess(x, len(data), holds[T](x.typ))
 	switch {
 	case err != nil:
 	case !g.outputs[x.t]:
@@ -56,9 +56,9 @@ func Get[T float32 | uint16 | int32](g *Graph, x Tensor, data []T) error {
 	return nil
 }
 
-// reach checks that x is a tensor of this graph, has memory and holds n values
-// of the type asked for.
-func (g *Graph) reach(x Tensor, n int, fits bool) error {
+// checkAccess checks that x is a tensor of this graph, has memory and holds n
+// values; fits says whether they are of the type asked for.
+func (g *Graph) checkAccess(x Tensor, n int, fits bool) error {
 	switch {
 	case g.home.closed:
 		return fmt.Errorf("graph: %w", ErrClosed)
@@ -74,7 +74,7 @@ func (g *Graph) reach(x Tensor, n int, fits bool) error {
 	return nil
 }
 
-// holds reports whether values of Go type T are those of type t.
+// holds reports whether a tensor of type t holds values of Go type T.
 func holds[T float32 | uint16 | int32 | int64](t gguf.Type) bool {
 	switch any(*new(T)).(type) {
 	case float32:
@@ -87,8 +87,8 @@ func holds[T float32 | uint16 | int32 | int64](t gguf.Type) bool {
 	return t == gguf.I64
 }
 
-// Compute runs the graph on its inputs. When ctx ends it stops and returns the
-// cause; there are no outputs then. Taps are traced before it returns.
+// Compute runs the graph on its inputs and traces the taps. When ctx ends it
+// stops and returns the cause; outputs cannot be read then.
 func (g *Graph) Compute(ctx context.Context) error {
 	switch {
 	case g.err != nil:
@@ -115,8 +115,8 @@ func (g *Graph) Compute(ctx context.Context) error {
 	return g.traceTaps()
 }
 
-// unset names the inputs that the graph reads and nobody filled: their memory
-// may hold row numbers that end the process.
+// unset names the inputs that the graph reads and that were never set: their
+// memory may hold row numbers at which ggml ends the process.
 func (g *Graph) unset() (names []string) {
 	for t, in := range g.inputs {
 		if !in.set && t.Placed() {
@@ -127,8 +127,9 @@ func (g *Graph) unset() (names []string) {
 	return names
 }
 
-// settle waits for a computation that was abandoned.
-func (g *Graph) settle() {
+// waitAbandoned waits for a computation that was abandoned when its context
+// ended.
+func (g *Graph) waitAbandoned() {
 	if g.abandoned {
 		g.backend.wait()
 		g.abandoned = false

@@ -10,7 +10,11 @@
 //	if err := g.Compile(x); err != nil { ... }
 //
 // Shapes are in ggml's order, fastest axis first: a row-major matrix
-// [out, in] is a Tensor of shape [in, out].
+// [out, in] is a Tensor of shape [in, out]. The elements along axis 0 are a
+// row of a tensor.
+//
+// ggml computes the operations. On a backend of [NewKernelBackend], package
+// kernels computes those for which it has faster code.
 //
 // A [Backend] is a device with its threads; it runs one graph at a time. A
 // [Store] owns tensors that outlive graphs: weights, or a key-value cache.

@@ -8,19 +8,19 @@ import (
 	"github.com/pgcli/paligemma/kernels"
 )
 
-// Nodes that package kernels computes. They replace ggml's on the CPU when the
-// weights are packed for them (see PackStore).
+// Nodes that package kernels computes, on backends of NewKernelBackend. To ggml
+// they are custom operations.
 
-// A kernelNode is a node that package kernels computes. Its operands have
-// addresses only once the graph has memory.
+// A kernelNode is a node that package kernels computes. op describes the
+// computation; it is called once the graph, and so every operand, has memory.
 type kernelNode struct {
 	node *kernels.Node
 	dst  Tensor
 	op   func() kernels.Op
 }
 
-// kernel appends a node of type f32 and shape ne that reads operands, which
-// the caller has passed to begin. op is called once they have memory.
+// kernel appends a node of type f32 and shape ne that reads operands, which the
+// caller has passed to begin. op describes the computation that writes dst.
 func (g *Graph) kernel(name string, ne [4]int, op func(dst Tensor) kernels.Op, operands ...Tensor) Tensor {
 	node := g.backend.pool.NewNode()
 	args := make([]bindings.Tensor, len(operands))
@@ -33,7 +33,7 @@ func (g *Graph) kernel(name string, ne [4]int, op func(dst Tensor) kernels.Op, o
 	return dst
 }
 
-// bind tells the kernels where their operands are, and leaves out those whose
+// bind tells the kernels where their operands lie, and drops the kernels whose
 // results nothing reads.
 func (g *Graph) bind() error {
 	g.kernels = slices.DeleteFunc(g.kernels, func(k kernelNode) bool {
@@ -60,7 +60,7 @@ func (g *Graph) bind() error {
 	return nil
 }
 
-// unbind frees what the kernels needed, when the graph is gone.
+// unbind frees the kernels' memory.
 func (g *Graph) unbind() {
 	for _, k := range g.kernels {
 		k.node.Free()
@@ -68,59 +68,61 @@ func (g *Graph) unbind() {
 	g.scratch.Free()
 }
 
-// ReadsRows reports whether kernels multiply weights w in ggml's layout.
+// ReadsRows reports whether kernels multiply the rows of weights w [k, m] in
+// ggml's layout, as Runs and RunProducts need.
 func (b *Backend) ReadsRows(w Tensor) bool {
-	return b.pool != nil && w.fixed && w.ne[2]*w.ne[3] == 1 && kernels.RowsSupported(int(w.typ), w.ne[0])
+	return b.pool != nil && w.readOnly && w.ne[2]*w.ne[3] == 1 && kernels.RowsSupported(int(w.typ), w.ne[0])
 }
 
-// kernelRows is the product of weights in ggml's layout and one column.
+// kernelRows multiplies weights w [k, m] in ggml's layout by one column x [k]: [m].
 func (g *Graph) kernelRows(w, x Tensor) Tensor {
 	return g.kernel(opMulMat, [4]int{w.ne[1], 1, 1, 1}, func(dst Tensor) kernels.Op {
-		op := g.rows(w, x)
-		op.Y = dst.address()
-		return op
-	}, w, x)
+		rows := g.rows(w, x)
+		rows.Y = dst.address()
+		return rows
+	}, w, x) // [m]
 }
 
-// rows describes products of all rows of w with x, but for their result.
+// rows describes the product of all rows of w and x; the caller adds where the
+// result goes.
 func (g *Graph) rows(w, x Tensor) *kernels.Rows {
 	return &kernels.Rows{Type: int(w.typ), K: w.ne[0], Last: w.ne[1], Data: w.address(), RowBytes: w.nb[1],
 		X: x.address(), Precise: g.backend.Precise, Level: g.backend.level}
 }
 
-// kernelSum is a + b, of one shape and contiguous.
+// kernelSum is a + b, both contiguous and of the result's shape.
 func (g *Graph) kernelSum(a, b Tensor) Tensor {
 	if g.joins() {
-		if y := g.plus(b, a); y.Valid() {
+		if y := g.joinSum(b, a); y.Valid() {
 			return y
 		}
-		if y := g.plus(a, b); y.Valid() {
+		if y := g.joinSum(a, b); y.Valid() {
 			return y
 		}
 	}
-	if !g.f32Rows("add", a, b) {
+	if !g.f32Rows(opAdd, a, b) {
 		return Tensor{}
 	}
-	return g.kernel("add", a.ne, func(dst Tensor) kernels.Op {
+	return g.kernel(opAdd, a.ne, func(dst Tensor) kernels.Op {
 		return &kernels.Sum{Len: a.Len(), A: a.address(), B: b.address(), S: 1, Out: dst.address(), Level: g.backend.level}
 	}, a, b)
 }
 
-// kernelRoPE is RoPE, of which it has checked the operands.
+// kernelRoPE is RoPE by package kernels; RoPE has checked the operands.
 func (g *Graph) kernelRoPE(a, pos Tensor, base float32) Tensor {
 	e, h, n := a.ne[0], a.ne[1], a.ne[2]
-	return g.kernel("rope", a.ne, func(dst Tensor) kernels.Op {
+	return g.kernel(opRoPE, a.ne, func(dst Tensor) kernels.Op {
 		return &kernels.RoPE{HeadDim: e, Heads: h, Tokens: n, X: a.address(), XHead: a.nb[1] / 4, XToken: a.nb[2] / 4,
 			Positions: pos.address(), Base: base, OutHead: e,
 			Out: kernels.Places{To: dst.address(), Row: e * h, Channel: 1, Size: n}, Level: g.backend.level}
-	}, a, pos)
+	}, a, pos) // [e, h, n]
 }
 
-// kernelPatches is Patches, of which it has checked the operand.
+// kernelPatches is Patches by package kernels; Patches has checked the operand.
 func (g *Graph) kernelPatches(image Tensor, p int) Tensor {
 	w, h, c := image.ne[0], image.ne[1], image.ne[2]
 	size, n := p*p*c, w/p*(h/p)
-	return g.kernel("patches", [4]int{size, n, 1, 1}, func(dst Tensor) kernels.Op {
+	return g.kernel(opPatches, [4]int{size, n, 1, 1}, func(dst Tensor) kernels.Op {
 		return &kernels.Unfold{W: w, H: h, Channels: c, Side: p, Image: image.address(), Out: dst.address(), Step: size}
-	}, image)
+	}, image) // [p*p*c, w/p*h/p]
 }

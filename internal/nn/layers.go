@@ -6,10 +6,13 @@ import (
 	"github.com/pgcli/paligemma/kernels"
 )
 
-// The layers that both towers are made of. Axis letters: d width, n tokens.
+// Layers of both towers. Axis letters: d width, n tokens, e head dim.
 
 // Linear is Wx + B.
-type Linear struct{ W, B Tensor }
+type Linear struct {
+	W Tensor // [in, out]
+	B Tensor // [out]; may be the zero Tensor
+}
 
 // Linear reads name.weight [in, out] and, if bias is set, name.bias [out].
 func (w Weights) Linear(name string, in, out int, bias bool) Linear {
@@ -23,49 +26,50 @@ func (w Weights) Linear(name string, in, out int, bias bool) Linear {
 // Forward maps x [in, n] to [out, n].
 func (l Linear) Forward(g *Graph, x Tensor) Tensor {
 	if l.W.packed != nil {
-		return g.linear(kernels.Plain, x, l)
+		return g.linear(kernels.Plain, x, l) // [out, n]
 	}
-	x = g.MulMat(l.W, x)
+	x = g.MulMat(l.W, x) // [out, n]
 	if l.B.home != nil {
 		x = g.Add(x, l.B)
 	}
 	return x
 }
 
-// GELU is GELU of Forward.
+// GELU is GELU(Wx + B): x [in, n] to [out, n].
 func (l Linear) GELU(g *Graph, x Tensor) Tensor {
 	if l.W.packed != nil {
-		return g.linear(kernels.GELU, x, l)
+		return g.linear(kernels.GELU, x, l) // [out, n]
 	}
 	return g.GELU(l.Forward(g, x))
 }
 
-// GeGLU maps x to GELU(gate x) * up x, where gate and up are of one shape.
-// (arXiv:2002.05202)
+// GeGLU is GELU(gate x) * up x: x [in, n] to [out, n]. gate and up have weights
+// of one shape. (arXiv:2002.05202)
 func GeGLU(g *Graph, gate, up Linear, x Tensor) Tensor {
 	if gate.W.packed != nil && up.W.packed != nil {
-		return g.linear(kernels.GeGLU, x, gate, up)
+		return g.linear(kernels.GeGLU, x, gate, up) // [out, n]
 	}
 	return g.GeGLU(gate.Forward(g, x), up.Forward(g, x))
 }
 
-// Heads applies up to three layers to the same x [in, n] and cuts what they
-// give into heads: of layer i, f32 [e, out/e, n], rows contiguous.
+// Heads applies each layer to x [in, n] and cuts each result into heads of
+// length e: for a layer, f32 [e, out/e, n] with contiguous rows.
 func Heads(g *Graph, e int, x Tensor, layers ...Linear) []Tensor {
 	heads := make([]Tensor, len(layers))
-	if all := layers; !slices.ContainsFunc(all, func(l Linear) bool { return l.W.packed == nil }) {
-		y, at := g.linear(kernels.Plain, x, layers...), 0 // outputs side by side
-		y = g.Reshape(y, e, y.ne[0]/e, y.ne[1])
+	if !slices.ContainsFunc(layers, func(l Linear) bool { return l.W.packed == nil }) {
+		y := g.linear(kernels.Plain, x, layers...) // [sum of out, n]
+		y = g.Reshape(y, e, y.ne[0]/e, y.ne[1])    // [e, sum of out/e, n]
+		first := 0
 		for i, l := range layers {
 			h := l.W.ne[1] / e
-			heads[i] = g.View(y, []int{0, at, 0}, e, h, y.ne[2])
-			at += h
+			heads[i] = g.View(y, []int{0, first, 0}, e, h, y.ne[2]) // [e, h, n]
+			first += h
 		}
 		return heads
 	}
 	for i, l := range layers {
-		y := l.Forward(g, x)
-		heads[i] = g.Reshape(y, e, y.ne[0]/e, y.ne[1])
+		y := l.Forward(g, x)                           // [out, n]
+		heads[i] = g.Reshape(y, e, y.ne[0]/e, y.ne[1]) // [e, out/e, n]
 	}
 	return heads
 }
@@ -73,7 +77,7 @@ func Heads(g *Graph, e int, x Tensor, layers ...Linear) []Tensor {
 // LayerNorm is (x - mean)/sqrt(variance + Eps)·W + B over each token.
 // (arXiv:1607.06450)
 type LayerNorm struct {
-	W, B Tensor
+	W, B Tensor // [d]
 	Eps  float32
 }
 
@@ -91,9 +95,9 @@ func (l LayerNorm) Forward(g *Graph, x Tensor) Tensor {
 }
 
 // RMSNorm is x/sqrt(mean(x²) + Eps)·W over each token. (arXiv:1910.07467)
-// Gemma's checkpoints store w of W = 1 + w; GGUF files store W.
+// Gemma's checkpoints store w, where W = 1 + w; GGUF files store W.
 type RMSNorm struct {
-	W   Tensor
+	W   Tensor // [d]
 	Eps float32
 }
 

@@ -6,83 +6,88 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// Operations that move, select or reinterpret data.
+// Operations that move, select or reinterpret data. "shape" stands for any
+// shape, fastest axis first.
 
-// Reshape views contiguous a in another shape of as many elements.
+// Reshape views contiguous a as shape, which has as many elements.
 func (g *Graph) Reshape(a Tensor, shape ...int) Tensor {
-	if !g.begin("reshape", a) {
+	const op = "reshape"
+	if !g.begin(op, a) {
 		return Tensor{}
 	}
 	ne, err := shape4(a.typ, shape)
 	switch {
 	case err != nil:
-		return g.fail("reshape", "%w", err)
+		return g.fail(op, "%w", err)
 	case !a.Contiguous():
-		return g.fail("reshape", "%v is not contiguous", a)
+		return g.fail(op, "%v is not contiguous", a)
 	case ne[0]*ne[1]*ne[2]*ne[3] != a.Len():
-		return g.fail("reshape", "%v to %v: %d elements to %d", a, shape, a.Len(), ne[0]*ne[1]*ne[2]*ne[3])
+		return g.fail(op, "%v to %v: %d elements to %d", a, shape, a.Len(), ne[0]*ne[1]*ne[2]*ne[3])
 	}
-	return g.view("reshape", g.home.ctx.Reshape(a.t, native(ne)), a, ne, strides(a.typ, ne))
+	return g.view(op, g.home.ctx.Reshape(a.t, native(ne)), a, ne, strides(a.typ, ne))
 }
 
-// View is the part of a that starts at index at and extends over shape, with
-// a's own strides: at has one index per axis of shape.
+// View is the part of a of the given shape that starts at the indices at, one
+// for each axis of shape. It keeps the strides of a, whose rows must be
+// contiguous.
 func (g *Graph) View(a Tensor, at []int, shape ...int) Tensor {
-	if !g.begin("view", a) {
+	const op = "view"
+	if !g.begin(op, a) {
 		return Tensor{}
 	}
 	ne, err := shape4(a.typ, shape)
 	if err != nil || len(at) != len(shape) {
-		return g.fail("view", "%v from %v over %v: want one start for each of 1 to 4 axes", a, at, shape)
+		return g.fail(op, "%v from %v over %v: want one start for each of 1 to 4 axes", a, at, shape)
 	}
 	offset := 0
 	for i, start := range at {
 		if start < 0 || ne[i] > a.ne[i] || start > a.ne[i]-ne[i] {
-			return g.fail("view", "%v from %v over %v: outside on axis %d", a, at, shape, i)
+			return g.fail(op, "%v from %v over %v: outside on axis %d", a, at, shape, i)
 		}
 		if i == 0 && start%a.typ.BlockSize() != 0 {
-			return g.fail("view", "%v from %v: start inside a block of %d", a, at, a.typ.BlockSize())
+			return g.fail(op, "%v from %v: start inside a block of %d", a, at, a.typ.BlockSize())
 		}
-		step := a.nb[i]
 		if i == 0 {
 			start /= a.typ.BlockSize()
 		}
-		offset += start * step
+		offset += start * a.nb[i]
 	}
 	if a.nb[0] != a.typ.BlockBytes() {
-		return g.fail("view", "%v: rows are not contiguous", a)
+		return g.fail(op, "%v: rows are not contiguous", a)
 	}
 	t := g.home.ctx.View(a.t, native(ne), a.nb[1], a.nb[2], a.nb[3], offset)
-	return g.view("view", t, a, ne, a.nb)
+	return g.view(op, t, a, ne, a.nb)
 }
 
-// Permute moves axis i of a to axes[i], without moving data.
+// Permute makes axis i of a axis axes[i] of the result, without moving data:
+// the result's axis axes[i] is as long as axis i of a. There are four axes.
 func (g *Graph) Permute(a Tensor, axes ...int) Tensor {
-	if !g.begin("permute", a) {
+	const op = "permute"
+	if !g.begin(op, a) {
 		return Tensor{}
 	}
 	sorted := slices.Sorted(slices.Values(axes))
 	if !slices.Equal(sorted, []int{0, 1, 2, 3}) {
-		return g.fail("permute", "axes %v, want an order of 0 1 2 3", axes)
+		return g.fail(op, "axes %v, want an order of 0 1 2 3", axes)
 	}
 	if a.typ.Quantized() && axes[0] != 0 {
-		return g.fail("permute", "%v: blocks cannot leave their row", a)
+		return g.fail(op, "%v: blocks cannot leave their row", a)
 	}
 	if slices.Max(a.nb[:]) > maxAxis {
-		return g.fail("permute", "%v has steps of over %d bytes, more than ggml can move", a, maxAxis)
+		return g.fail(op, "%v has steps of over %d bytes, more than ggml can move", a, maxAxis)
 	}
 	var ne, nb [4]int
 	var to [4]int32
 	for i, axis := range axes {
 		ne[axis], nb[axis], to[i] = a.ne[i], a.nb[i], int32(axis)
 	}
-	return g.view("permute", g.home.ctx.Permute(a.t, to), a, ne, nb)
+	return g.view(op, g.home.ctx.Permute(a.t, to), a, ne, nb)
 }
 
-// Transpose swaps axes 0 and 1, without moving data.
+// Transpose swaps axes 0 and 1, without moving data: a [k, m, ...] to [m, k, ...].
 func (g *Graph) Transpose(a Tensor) Tensor { return g.Permute(a, 1, 0, 2, 3) }
 
-// moves reports whether ggml copies elements of type t one by one.
+// moves reports whether ggml can copy single elements of type t.
 func moves(t gguf.Type) bool {
 	return t == gguf.F32 || t == gguf.F16 || t == gguf.BF16 || t == gguf.I32
 }
@@ -90,65 +95,72 @@ func moves(t gguf.Type) bool {
 // floats reports whether t is a plain floating-point type.
 func floats(t gguf.Type) bool { return moves(t) && t != gguf.I32 }
 
-// Cont copies a so that its elements lie side by side.
+// Cont copies a, of f32, f16, bf16 or i32, so that its elements lie side by
+// side. The shape stays.
 func (g *Graph) Cont(a Tensor) Tensor {
-	if !g.begin("cont", a) {
+	const op = "cont"
+	if !g.begin(op, a) {
 		return Tensor{}
 	}
 	if !moves(a.typ) {
-		return g.fail("cont", "%v: want f32, f16, bf16 or i32", a)
+		return g.fail(op, "%v: want f32, f16, bf16 or i32", a)
 	}
-	return g.node("cont", g.home.ctx.Cont(a.t), a.typ, a.ne)
+	return g.node(op, g.home.ctx.Cont(a.t), a.typ, a.ne)
 }
 
-// Cast converts between f32, f16 and bf16, or from a quantized type to f32.
+// Cast converts a to type t: between f32, f16 and bf16, or from a quantized
+// type to f32. The shape stays.
 func (g *Graph) Cast(a Tensor, t gguf.Type) Tensor {
-	if !g.begin("cast", a) {
+	const op = "cast"
+	if !g.begin(op, a) {
 		return Tensor{}
 	}
 	if !(floats(a.typ) && floats(t)) && !(a.typ.Quantized() && t == gguf.F32) {
-		return g.fail("cast", "%v to %v: want f32, f16 or bf16, or a quantized type to f32", a, t)
+		return g.fail(op, "%v to %v: want f32, f16 or bf16, or a quantized type to f32", a, t)
 	}
-	return g.node("cast", g.home.ctx.Cast(a.t, t), t, a.ne)
+	return g.node(op, g.home.ctx.Cast(a.t, t), t, a.ne)
 }
 
-// Copy writes a over b, converting between f32, f16 and bf16, and returns b,
-// which must not lie in a mapped store. Pass the result to Run when only the
-// effect on b matters.
+// Copy writes a over b of the same shape, converting between f32, f16 and bf16,
+// and returns b. b must not lie in a mapped store. Pass the result to Run when
+// only the effect on b matters.
 func (g *Graph) Copy(a, b Tensor) Tensor {
-	if !g.begin("copy", a, b) {
+	const op = "copy"
+	if !g.begin(op, a, b) {
 		return Tensor{}
 	}
 	if a.ne != b.ne || !floats(a.typ) || !floats(b.typ) {
-		return g.fail("copy", "%v to %v: want one shape, of f32, f16 or bf16", a, b)
+		return g.fail(op, "%v to %v: want one shape, of f32, f16 or bf16", a, b)
 	}
-	if b.fixed {
-		return g.fail("copy", "%v lies in a mapped store, which is read only", b)
+	if b.readOnly {
+		return g.fail(op, "%v lies in a mapped store, which is read only", b)
 	}
-	return g.view("copy", g.home.ctx.Copy(a.t, b.t), b, b.ne, b.nb)
+	return g.view(op, g.home.ctx.Copy(a.t, b.t), b, b.ne, b.nb)
 }
 
-// Concat appends b to a along axis dim.
+// Concat appends b to a along axis dim, from 0 to 3, where the lengths add up.
+// The other axes are equally long. Both have one type of f32, f16, bf16 or i32.
 func (g *Graph) Concat(a, b Tensor, dim int) Tensor {
-	if !g.begin("concat", a, b) {
+	const op = "concat"
+	if !g.begin(op, a, b) {
 		return Tensor{}
 	}
 	if dim < 0 || dim > 3 || a.typ != b.typ || !moves(a.typ) {
-		return g.fail("concat", "%v and %v along axis %d: want one type of f32, f16, bf16 or i32, an axis from 0 to 3", a, b, dim)
+		return g.fail(op, "%v and %v along axis %d: want one type of f32, f16, bf16 or i32, an axis from 0 to 3", a, b, dim)
 	}
 	ne := a.ne
 	for i := range ne {
 		if i != dim && a.ne[i] != b.ne[i] {
-			return g.fail("concat", "%v and %v differ on axis %d", a, b, i)
+			return g.fail(op, "%v and %v differ on axis %d", a, b, i)
 		}
 	}
 	ne[dim] += b.ne[dim]
-	return g.node("concat", g.home.ctx.Concat(a.t, b.t, dim), a.typ, ne)
+	return g.node(op, g.home.ctx.Concat(a.t, b.t, dim), a.typ, ne)
 }
 
-// index notes that the values of rows, an input, select among n rows, for Set
-// to check: ggml ends the process at a wrong one.
-func (g *Graph) index(op string, rows Tensor, n int) bool {
+// indexes notes that the values of the input rows select among n rows. Set checks
+// them, since ggml ends the process at a wrong one.
+func (g *Graph) indexes(op string, rows Tensor, n int) bool {
 	in, ok := g.inputs[rows.t]
 	if !ok {
 		g.fail(op, "rows %v are not an input of this graph, so they cannot be checked", rows)
@@ -161,40 +173,43 @@ func (g *Graph) index(op string, rows Tensor, n int) bool {
 	return true
 }
 
-// GetRows selects rows of a matrix: a [d, m] and i32 rows [n] give f32 [d, n].
-// rows must be an input of the graph.
+// GetRows selects rows of a matrix: a [d, m] of any float type and i32 rows [n],
+// an input of the graph, give f32 [d, n].
 func (g *Graph) GetRows(a, rows Tensor) Tensor {
-	if !g.begin("get_rows", a, rows) {
+	const op = "get_rows"
+	if !g.begin(op, a, rows) {
 		return Tensor{}
 	}
 	switch {
 	case a.ne[2] != 1 || a.ne[3] != 1 || !a.rowsContiguous() || a.typ == gguf.I32 || a.typ == gguf.I64:
-		return g.fail("get_rows", "%v (rows contiguous: %t): want a matrix of floats with contiguous rows", a, a.rowsContiguous())
+		return g.fail(op, "%v (rows contiguous: %t): want a matrix of floats with contiguous rows", a, a.rowsContiguous())
 	case rows.typ != gguf.I32 || rows.ne[1] != 1 || rows.ne[2] != 1 || rows.ne[3] != 1:
-		return g.fail("get_rows", "rows %v, want i32 [n]", rows)
-	case !g.index("get_rows", rows, a.ne[1]):
+		return g.fail(op, "rows %v, want i32 [n]", rows)
+	case !g.indexes(op, rows, a.ne[1]):
 		return Tensor{}
 	}
-	return g.node("get_rows", g.home.ctx.GetRows(a.t, rows.t), gguf.F32, [4]int{a.ne[0], rows.ne[0], 1, 1})
+	return g.node(op, g.home.ctx.GetRows(a.t, rows.t), gguf.F32, [4]int{a.ne[0], rows.ne[0], 1, 1}) // [d, n]
 }
 
-// SetRows writes the rows of b over those of a: a [d, m], b f32 [d, n] and i64
-// rows [n], an input of the graph. It returns a.
+// SetRows writes row i of b over row rows[i] of a and returns a: a [d, m] of f32,
+// f16 or bf16, b f32 [d, n] and i64 rows [n], an input of the graph. a must not
+// lie in a mapped store.
 func (g *Graph) SetRows(a, b, rows Tensor) Tensor {
-	if !g.begin("set_rows", a, b, rows) {
+	const op = "set_rows"
+	if !g.begin(op, a, b, rows) {
 		return Tensor{}
 	}
 	switch {
 	case !floats(a.typ) || b.typ != gguf.F32 || !a.rowsContiguous() || !b.rowsContiguous():
-		return g.fail("set_rows", "%v over %v: want f32 over f32, f16 or bf16", b, a)
+		return g.fail(op, "%v over %v: want f32 over f32, f16 or bf16", b, a)
 	case a.ne[0] != b.ne[0] || a.ne[2] != 1 || a.ne[3] != 1 || b.ne[2] != 1 || b.ne[3] != 1:
-		return g.fail("set_rows", "%v over %v: want matrices with rows of one length", b, a)
+		return g.fail(op, "%v over %v: want matrices with rows of one length", b, a)
 	case rows.typ != gguf.I64 || rows.ne != [4]int{b.ne[1], 1, 1, 1}:
-		return g.fail("set_rows", "rows %v, want i64 [%d]", rows, b.ne[1])
-	case a.fixed:
-		return g.fail("set_rows", "%v lies in a mapped store, which is read only", a)
-	case !g.index("set_rows", rows, a.ne[1]):
+		return g.fail(op, "rows %v, want i64 [%d]", rows, b.ne[1])
+	case a.readOnly:
+		return g.fail(op, "%v lies in a mapped store, which is read only", a)
+	case !g.indexes(op, rows, a.ne[1]):
 		return Tensor{}
 	}
-	return g.view("set_rows", g.home.ctx.SetRows(a.t, b.t, rows.t), a, a.ne, a.nb)
+	return g.view(op, g.home.ctx.SetRows(a.t, b.t, rows.t), a, a.ne, a.nb)
 }

@@ -5,7 +5,11 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// f32Rows checks the common rule of arithmetic: float32 with contiguous rows.
+// Operations on elements and rows. Results are f32. Unless a comment says
+// otherwise, operands are f32 with contiguous rows and the result has the shape
+// of a.
+
+// f32Rows begins op and checks that its operands are f32 with contiguous rows.
 func (g *Graph) f32Rows(op string, operands ...Tensor) bool {
 	if !g.begin(op, operands...) {
 		return false
@@ -19,7 +23,8 @@ func (g *Graph) f32Rows(op string, operands ...Tensor) bool {
 	return true
 }
 
-// arithmetic applies f element by element, b repeated over a.
+// arithmetic appends f, which combines a and b element by element. b is repeated
+// to a's shape, of which each axis must be a multiple of b's.
 func (g *Graph) arithmetic(op string, f func(a, b bindings.Tensor) bindings.Tensor, a, b Tensor) Tensor {
 	if !g.f32Rows(op, a, b) {
 		return Tensor{}
@@ -37,7 +42,7 @@ func (g *Graph) Add(a, b Tensor) Tensor {
 	if g.backend.pool != nil && a.typ == gguf.F32 && b.typ == gguf.F32 && a.ne == b.ne && a.Contiguous() && b.Contiguous() {
 		return g.kernelSum(a, b)
 	}
-	return g.arithmetic("add", g.home.ctx.Add, a, b)
+	return g.arithmetic(opAdd, g.home.ctx.Add, a, b)
 }
 
 // Mul is a * b element by element; b is repeated to a's shape.
@@ -46,12 +51,13 @@ func (g *Graph) Mul(a, b Tensor) Tensor { return g.arithmetic("mul", g.home.ctx.
 // Div is a / b element by element; b is repeated to a's shape.
 func (g *Graph) Div(a, b Tensor) Tensor { return g.arithmetic("div", g.home.ctx.Div, a, b) }
 
-// pointwise applies f to each element; rows may lie apart.
+// pointwise appends f, which maps each element of a. Rows may lie apart, but
+// evenly.
 func (g *Graph) pointwise(op string, f func(bindings.Tensor) bindings.Tensor, a Tensor) Tensor {
 	if !g.f32Rows(op, a) {
 		return Tensor{}
 	}
-	if !a.rowsPacked() {
+	if !a.rowsEven() {
 		return g.fail(op, "%v has permuted rows; make it contiguous first", a)
 	}
 	return g.node(op, f(a.t), gguf.F32, a.ne)
@@ -60,17 +66,16 @@ func (g *Graph) pointwise(op string, f func(bindings.Tensor) bindings.Tensor, a 
 // GELU is 0.5a(1 + tanh(sqrt(2/pi)(a + 0.044715a^3))), the tanh approximation
 // that both towers were trained with.
 //
-// ggml's own reads it from a table indexed by float16, with errors of 5e-4.
-// As 0.5(1 + tanh(y/2)) is the logistic function of y, it is also
-// silu(y)/t with y = a·t and t = 2·sqrt(2/pi)(1 + 0.044715a^2), which ggml
-// computes in float32.
+// ggml's own GELU reads a table indexed by float16, with errors of 5e-4. This
+// one is in float32: 0.5(1 + tanh(y/2)) is the logistic function of y, so GELU is
+// also silu(a·t)/t with t = 2·sqrt(2/pi)(1 + 0.044715a^2).
 func (g *Graph) GELU(a Tensor) Tensor {
 	const slope = 2 * 0.7978845608028654
 	t := g.Affine(g.Sqr(a), slope*0.044715, slope)
 	return g.Div(g.SiLU(g.Mul(a, t)), t)
 }
 
-// GeGLU is GELU(gate) * up. (arXiv:2002.05202)
+// GeGLU is GELU(gate) * up, of one shape. (arXiv:2002.05202)
 func (g *Graph) GeGLU(gate, up Tensor) Tensor { return g.Mul(g.GELU(gate), up) }
 
 // SiLU is a / (1 + e^-a).
@@ -85,19 +90,20 @@ func (g *Graph) Sqr(a Tensor) Tensor { return g.pointwise("sqr", g.home.ctx.Sqr,
 // Scale is a * s.
 func (g *Graph) Scale(a Tensor, s float32) Tensor { return g.Affine(a, s, 0) }
 
-// Affine is a * s + b.
+// Affine is a * s + b, of contiguous a and finite s and b.
 func (g *Graph) Affine(a Tensor, s, b float32) Tensor {
-	if !g.f32Rows("scale", a) {
+	const op = "scale"
+	if !g.f32Rows(op, a) {
 		return Tensor{}
 	}
-	if !finite(s) || !finite(b) || !a.Contiguous() || !a.plain() {
-		return g.fail("scale", "%v by %v plus %v: want a contiguous tensor and finite numbers", a, s, b)
+	if !finite(s) || !finite(b) || !a.Contiguous() || !a.padded1D() {
+		return g.fail(op, "%v by %v plus %v: want a contiguous tensor and finite numbers", a, s, b)
 	}
-	return g.node("scale", g.home.ctx.Scale(a.t, s, b), gguf.F32, a.ne)
+	return g.node(op, g.home.ctx.Scale(a.t, s, b), gguf.F32, a.ne)
 }
 
 // Softcap is limit * tanh(a / limit), which keeps values within ±limit (Gemma
-// 2, arXiv:2408.00118, section 2). A limit of 0 means none.
+// 2, arXiv:2408.00118, section 2). With a limit of 0 it is a.
 func (g *Graph) Softcap(a Tensor, limit float32) Tensor {
 	if limit == 0 {
 		return a
@@ -105,7 +111,7 @@ func (g *Graph) Softcap(a Tensor, limit float32) Tensor {
 	return g.Scale(g.Tanh(g.Scale(a, 1/limit)), limit)
 }
 
-// normal applies a normalization of rows.
+// normal appends f, which normalizes each row of a.
 func (g *Graph) normal(op string, f func(bindings.Tensor, float32) bindings.Tensor, a Tensor, eps float32) Tensor {
 	if !g.f32Rows(op, a) {
 		return Tensor{}
@@ -117,7 +123,7 @@ func (g *Graph) normal(op string, f func(bindings.Tensor, float32) bindings.Tens
 }
 
 // Norm is (a - mean) / sqrt(variance + eps) over rows, without weights.
-func (g *Graph) Norm(a Tensor, eps float32) Tensor { return g.normal("norm", g.home.ctx.Norm, a, eps) }
+func (g *Graph) Norm(a Tensor, eps float32) Tensor { return g.normal(opNorm, g.home.ctx.Norm, a, eps) }
 
 // RMSNorm is a / sqrt(mean(a^2) + eps) over rows, without weights.
 func (g *Graph) RMSNorm(a Tensor, eps float32) Tensor {

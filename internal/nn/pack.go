@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/pgcli/paligemma/bindings"
@@ -10,16 +9,16 @@ import (
 	"github.com/pgcli/paligemma/kernels"
 )
 
-// Packable reports whether PackStore takes a product weight of that type and
-// shape.
+// Packable reports whether PackStore takes a product weight of type t and the
+// given shape.
 func Packable(t gguf.Type, shape []int) bool {
 	return len(shape) == 2 && kernels.Packable(int(t), shape[0], shape[1])
 }
 
-// packPanels is how much of a matrix is packed at a time, in panels.
+// packPanels is how much of a matrix a thread packs at a time, in panels.
 const packPanels = 16
 
-// pack packs the product weights and lets the rest lie in the file.
+// pack packs the product weights and leaves the other tensors in the file.
 func (s *Store) pack(dev bindings.Device, file []byte, specs []Spec, threads int) error {
 	var products, rest []Spec
 	size := 0
@@ -34,13 +33,8 @@ func (s *Store) pack(dev bindings.Device, file []byte, specs []Spec, threads int
 		products = append(products, spec)
 		size += kernels.PackedBytes(int(spec.Type), spec.Shape[0], spec.Shape[1])
 	}
-	if err := s.borrow(dev, file, rest); err != nil {
-		if err := s.copyAll(file, map[bindings.BufferType][]Spec{dev.BufferType(): rest}); err != nil {
-			return err
-		}
-	}
-	for _, b := range s.buffers {
-		b.MarkWeights()
+	if err := s.fill(dev, file, rest, false); err != nil {
+		return err
 	}
 	if size == 0 {
 		return nil
@@ -49,42 +43,35 @@ func (s *Store) pack(dev bindings.Device, file []byte, specs []Spec, threads int
 	if s.packed, err = kernels.Alloc(size); err != nil {
 		return err
 	}
-	jobs, at := []func(){}, s.packed
+	var jobs []func()
+	free := s.packed
 	for _, spec := range products {
-		k, m := spec.Shape[0], spec.Shape[1]
-		n := kernels.PackedBytes(int(spec.Type), k, m)
-		w := &kernels.Matrix{Type: int(spec.Type), K: k, M: m, Packed: at[:n]}
-		at = at[n:]
-		x := s.tensors[spec.Name]
-		x.packed = w
-		s.tensors[spec.Name] = x
-		rows := file[spec.Offset:][:x.Bytes()]
-		var left atomic.Int64
-		panels := kernels.Panels(m)
-		left.Store(int64((panels + packPanels - 1) / packPanels))
-		for first := 0; first < panels; first += packPanels {
-			jobs = append(jobs, func() {
-				w.Pack(rows, first, min(first+packPanels, panels))
-				if left.Add(-1) == 0 && spec.Copied != nil {
-					spec.Copied()
-				}
-			})
-		}
+		n := kernels.PackedBytes(int(spec.Type), spec.Shape[0], spec.Shape[1])
+		jobs = append(jobs, s.packJobs(spec, file, free[:n])...)
+		free = free[n:]
 	}
 	inParallel(threads, jobs)
 	return nil
 }
 
-// inParallel runs jobs in order, threads at a time.
-func inParallel(threads int, jobs []func()) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range threads {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(jobs)); i = next.Add(1) - 1 {
-				jobs[i]()
+// packJobs returns the jobs that pack spec, some panels each, into memory.
+func (s *Store) packJobs(spec Spec, file []byte, memory kernels.Memory) (jobs []func()) {
+	k, m := spec.Shape[0], spec.Shape[1]
+	w := &kernels.Matrix{Type: int(spec.Type), K: k, M: m, Packed: memory}
+	x := s.tensors[spec.Name]
+	x.packed = w
+	s.tensors[spec.Name] = x
+	rows := file[spec.Offset:][:x.Bytes()]
+	panels := kernels.Panels(m)
+	var left atomic.Int64
+	left.Store(int64((panels + packPanels - 1) / packPanels))
+	for first := 0; first < panels; first += packPanels {
+		jobs = append(jobs, func() {
+			w.Pack(rows, first, min(first+packPanels, panels))
+			if left.Add(-1) == 0 && spec.Copied != nil {
+				spec.Copied()
 			}
 		})
 	}
-	wg.Wait()
+	return jobs
 }

@@ -19,7 +19,7 @@ type bench struct {
 	half, i32   Tensor // f16 [6 4], i32 [6 4]
 	ids, far    Tensor // inputs i32 [4] and i64 [4]
 	q8, fixed   Tensor // of stores: q8_0 [32 4], and mapped f32 [6 4]
-	tiled       Tensor // a repacked weight, q4_0 [32 8]
+	repacked       Tensor // a repacked weight, q4_0 [32 8]
 	other       Tensor // of another graph
 	gone        Tensor // of a closed store
 }
@@ -49,7 +49,7 @@ func newBench(t *testing.T, dev bindings.Device) *bench {
 		far:   g.Input("far", gguf.I64, 4),
 		q8:    NewWeights(q8).Get("q8", 32, 4),
 		fixed: w.Get("f", 6, 4),
-		tiled: w.Get("p", 32, 8),
+		repacked: w.Get("p", 32, 8),
 		other: newGraph(t, back, 4, nil).Input("other", gguf.F32, 6, 4),
 		gone:  NewWeights(closed).Get("x", 6, 4),
 	}
@@ -82,10 +82,10 @@ var refusals = []struct {
 	}},
 	{"input x: type type(99) is not supported", func(b *bench) Tensor { return b.Input("x", 99, 3) }},
 	{"rows of q4_K must be a multiple of 256 long", func(b *bench) Tensor { return b.Input("x", gguf.Q4_K, 255) }},
-	{"add: operand 1: q4_0 [32 8] is kept in the layout that only mul_mat reads", func(b *bench) Tensor { return b.Add(b.tiled, b.m) }},
-	{"get_rows: operand 1: q4_0 [32 8] is kept in the layout", func(b *bench) Tensor { return b.GetRows(b.tiled, b.ids) }},
-	{"reshape: operand 1: q4_0 [32 8] is kept in the layout", func(b *bench) Tensor { return b.Reshape(b.tiled, 256) }},
-	{"mul_mat: operand 2: q4_0 [32 8] is kept in the layout", func(b *bench) Tensor { return b.MulMat(b.m, b.tiled) }},
+	{"add: operand 1: q4_0 [32 8] is kept in the layout that only mul_mat reads", func(b *bench) Tensor { return b.Add(b.repacked, b.m) }},
+	{"get_rows: operand 1: q4_0 [32 8] is kept in the layout", func(b *bench) Tensor { return b.GetRows(b.repacked, b.ids) }},
+	{"reshape: operand 1: q4_0 [32 8] is kept in the layout", func(b *bench) Tensor { return b.Reshape(b.repacked, 256) }},
+	{"mul_mat: operand 2: q4_0 [32 8] is kept in the layout", func(b *bench) Tensor { return b.MulMat(b.m, b.repacked) }},
 
 	// Arithmetic.
 	{"add: operand 1 is f16 [6 4] (rows contiguous: true), want f32", func(b *bench) Tensor { return b.Add(b.half, b.m) }},
@@ -175,7 +175,7 @@ var refusals = []struct {
 		return b.MulMat(x, x)
 	}},
 	{"mul_mat: q4_0 [32 8] by f32 [32 1 1 2]: the layout of the weights does not multiply this", func(b *bench) Tensor {
-		return b.MulMat(b.tiled, b.Input("x", gguf.F32, 32, 1, 1, 2))
+		return b.MulMat(b.repacked, b.Input("x", gguf.F32, 32, 1, 1, 2))
 	}},
 	{"soft_max: f16 [6 4]: want f32", func(b *bench) Tensor { return b.SoftMax(b.half, Tensor{}, 1) }},
 	{"soft_max: f32 [6 4] by NaN", func(b *bench) Tensor { return b.SoftMax(b.m, Tensor{}, nan) }},
@@ -237,7 +237,7 @@ func TestRefusals(t *testing.T) {
 	for _, c := range refusals {
 		t.Run(c.want, func(t *testing.T) {
 			b := newBench(t, dev)
-			if strings.Contains(c.want, "layout") && !b.tiled.tiled {
+			if strings.Contains(c.want, "layout") && !b.repacked.repacked {
 				t.Skip("this build of ggml has no layout of its own for q4_0: build with make")
 			}
 			if x := c.do(b); x.home != nil {

@@ -157,7 +157,7 @@ func TestRepack(t *testing.T) {
 				must(t, Set(g, x, values))
 				compute(t, g)
 				results = append(results, append(get(t, g, y), get(t, g, one)...))
-				if w.tiled {
+				if w.repacked {
 					repacked = append(repacked, typ.String())
 				}
 			}

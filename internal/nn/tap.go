@@ -8,10 +8,11 @@ import (
 )
 
 // A TraceFunc receives each tapped tensor in graph order, under its scoped
-// name such as "v.blk.0.attn_out". shape is fastest axis first; values is
-// valid only during the call.
+// name such as "v.blk.0.attn_out". shape is fastest axis first; values, in the
+// order of the elements, is valid only during the call.
 type TraceFunc func(name string, shape []int, values []float32)
 
+// A tap is a tensor to trace, contiguous and of f32 or i32.
 type tap struct {
 	name string
 	x    Tensor
@@ -51,6 +52,7 @@ func (g *Graph) traceTaps() error {
 	return nil
 }
 
+// read returns the values of the tap as floats.
 func (t tap) read() ([]float32, error) {
 	values := make([]float32, t.x.Len())
 	if t.x.typ == gguf.F32 {

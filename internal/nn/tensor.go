@@ -10,9 +10,9 @@ import (
 	"github.com/pgcli/paligemma/kernels"
 )
 
-// A Tensor is a node of a graph or an entry of a store. The zero Tensor is
-// none; operations on it do nothing, as the error that made it is already
-// kept by the graph.
+// A Tensor is a node of a graph or an entry of a store. The zero Tensor stands
+// for a result that could not be computed, whose error the graph keeps, or for
+// an operand that is left out.
 type Tensor struct {
 	t    bindings.Tensor
 	typ  gguf.Type
@@ -20,24 +20,25 @@ type Tensor struct {
 	nb   [4]int // bytes from an element (or block) to the next on each axis
 	home *arena
 
-	base  bindings.Tensor // whose memory of this graph x lies in; none for a store's
-	fixed bool            // in a mapped store: reads only
-	tiled bool            // in a layout that only MulMat reads
+	base     bindings.Tensor // the node whose memory holds the data; zero in a store
+	readOnly bool            // the data lies in a mapped store
+	repacked bool            // the data has a layout of ggml's that only MulMat reads
 
-	packed *kernels.Matrix // in a layout that only our kernels read; t has no data then
-	made   any             // the product or norm that x is the result of, to be joined
+	packed   *kernels.Matrix // the data in the layout of package kernels, if not nil: t has none then
+	producer any             // the *linearNode or *normNode that gives x; see join.go
 }
 
-// address is where the data lies, once it has memory; 0 for the zero Tensor.
+// address returns where the data lies once the graph is compiled; 0 for the
+// zero Tensor.
 func (x Tensor) address() uintptr { return x.t.Address() }
 
-// Valid reports whether x is a tensor at all.
+// Valid reports whether x is not the zero Tensor.
 func (x Tensor) Valid() bool { return x.t.Valid() }
 
-// Dim returns the length of axis i, 0 <= i < 4; axes past the last are 1.
+// Dim returns the length of axis i, 0 <= i < 4; axes past the last are 1 long.
 func (x Tensor) Dim(i int) int { return x.ne[i] }
 
-// Shape returns the lengths of the axes, trailing ones of length 1 left out.
+// Shape returns the lengths of the axes, without trailing axes of length 1.
 func (x Tensor) Shape() []int {
 	n := 4
 	for n > 1 && x.ne[n-1] == 1 {
@@ -49,7 +50,8 @@ func (x Tensor) Shape() []int {
 // Len returns the number of elements.
 func (x Tensor) Len() int { return x.ne[0] * x.ne[1] * x.ne[2] * x.ne[3] }
 
-// Bytes returns the size of the data, from its first byte to its last.
+// Bytes returns the distance from the first byte of the data to the end of the
+// last element.
 func (x Tensor) Bytes() int {
 	n := x.typ.RowBytes(x.ne[0])
 	if !x.typ.Quantized() {
@@ -61,7 +63,7 @@ func (x Tensor) Bytes() int {
 	return n
 }
 
-// String describes x as in error messages: f32 [2048 264].
+// String describes x for error messages: f32 [2048 264].
 func (x Tensor) String() string { return fmt.Sprintf("%v %v", x.typ, x.Shape()) }
 
 // rowsContiguous reports whether the elements of each row lie side by side.
@@ -78,10 +80,10 @@ func (x Tensor) Contiguous() bool {
 	return true
 }
 
-// rowsPacked reports whether all rows lie at one distance, nb[1], in order, as
-// kernels need that count rows through all axes. ggml's own rule
-// ("contiguous_1") also wants them side by side when axis 1 is of length 1.
-func (x Tensor) rowsPacked() bool {
+// rowsEven reports whether all rows lie in order at one distance, nb[1]. Loops
+// of ggml that count rows through all axes need it. ggml's own rule
+// ("contiguous_1") also wants them side by side when axis 1 is 1 long.
+func (x Tensor) rowsEven() bool {
 	next := x.nb[1]
 	for i := 2; i < 4; i++ {
 		next *= x.ne[i-1]
@@ -92,13 +94,13 @@ func (x Tensor) rowsPacked() bool {
 	return x.rowsContiguous()
 }
 
-// plain reports whether axes 2 and 3 follow axis 1 without gaps, even where
-// they are of length 1 ("padded_1d" in ggml).
-func (x Tensor) plain() bool {
+// padded1D reports whether axes 2 and 3 follow axis 1 without gaps, even where
+// they are 1 long. The name is ggml's.
+func (x Tensor) padded1D() bool {
 	return x.nb[2] == x.nb[1]*x.ne[1] && x.nb[3] == x.nb[2]*x.ne[2]
 }
 
-// strides are those of a contiguous tensor.
+// strides returns the strides of a contiguous tensor, in bytes.
 func strides(t gguf.Type, ne [4]int) [4]int {
 	nb := [4]int{t.BlockBytes(), t.RowBytes(ne[0])}
 	nb[2] = nb[1] * ne[1]
@@ -106,11 +108,9 @@ func strides(t gguf.Type, ne [4]int) [4]int {
 	return nb
 }
 
-// maxElements keeps every byte count within an int64, and ggml's own products
-// with it. maxAxis is what ggml counts along an axis in an int.
 const (
-	maxElements = 1 << 48
-	maxAxis     = math.MaxInt32
+	maxElements = 1 << 48       // keeps every byte count, ours and ggml's, within an int64
+	maxAxis     = math.MaxInt32 // ggml counts along an axis in an int
 )
 
 // shape4 checks a shape and pads it with ones.
@@ -136,7 +136,7 @@ func shape4(t gguf.Type, shape []int) ([4]int, error) {
 	return ne, nil
 }
 
-// native is a shape as ggml takes it.
+// native returns a shape as ggml takes it.
 func native(ne [4]int) [4]int64 {
 	return [4]int64{int64(ne[0]), int64(ne[1]), int64(ne[2]), int64(ne[3])}
 }

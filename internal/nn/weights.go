@@ -5,26 +5,26 @@ import (
 	"fmt"
 )
 
-// Weights reads a part of a store by name and shape. It keeps every error, so
-// that a model can ask for all it needs and report all that is wrong at once.
+// Weights looks up tensors of a store by name and shape. It keeps every error,
+// so that a model can ask for all it needs and report all that is wrong at once.
 type Weights struct {
 	store  *Store
 	prefix string
 	errs   *[]error
 }
 
-// NewWeights reads from s.
+// NewWeights looks up tensors of s.
 func NewWeights(s *Store) Weights { return Weights{store: s, errs: new([]error)} }
 
-// Sub reads names that begin with name and i, as "blk.3."; a negative i is
+// Sub looks up names that begin with name and i, as "blk.3."; a negative i is
 // left out. Errors go to the same list.
 func (w Weights) Sub(name string, i int) Weights {
 	w.prefix = scoped(w.prefix, name, i)
 	return w
 }
 
-// Get returns the tensor of that name, which must have the given shape. When
-// it does not, it returns the zero Tensor and keeps a TensorError.
+// Get returns the tensor of that name if it has the given shape. Otherwise it
+// keeps a TensorError and returns the zero Tensor.
 func (w Weights) Get(name string, shape ...int) Tensor {
 	x, ok := w.store.tensors[w.prefix+name]
 	ne, err := shape4(x.typ, shape)
@@ -39,14 +39,14 @@ func (w Weights) Get(name string, shape ...int) Tensor {
 	return Tensor{}
 }
 
-// Err returns all errors of Get so far, joined; nil if there are none.
+// Err returns all errors so far as one; nil if all went well.
 func (w Weights) Err() error { return errors.Join(*w.errs...) }
 
-// A TensorError is a tensor that a file lacks, or holds in another shape.
+// A TensorError says that a file lacks a tensor or has it in another shape.
 type TensorError struct {
 	Name string
 	Want []int // fastest axis first
-	Got  []int // nil when there is no such tensor
+	Got  []int // nil when the file lacks the tensor
 }
 
 func (e *TensorError) Error() string {

@@ -1,0 +1,154 @@
+package nn
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
+)
+
+// Tensors of a store get memory in one of three ways. borrow leaves them where
+// they lie in the file, copyInto copies them into memory of a type of buffer,
+// and pack (pack.go) rearranges them for package kernels.
+
+// fill gives each tensor the fastest memory that the device has for it.
+func (s *Store) fill(dev bindings.Device, file []byte, specs []Spec, repack bool) error {
+	var rest []Spec
+	copied := map[bindings.BufferType][]Spec{}
+	for _, spec := range specs {
+		if t, ok := fastest(dev, spec, repack); ok {
+			copied[t] = append(copied[t], spec)
+			x := s.tensors[spec.Name]
+			x.repacked = true
+			s.tensors[spec.Name] = x
+		} else {
+			rest = append(rest, spec)
+		}
+	}
+	if err := s.borrow(dev, file, rest); err != nil {
+		copied[dev.BufferType()] = rest
+	}
+	for t, group := range copied {
+		if err := s.copyInto(t, file, group); err != nil {
+			return err
+		}
+	}
+	s.markWeights()
+	return nil
+}
+
+// markWeights tells ggml that the buffers hold weights.
+func (s *Store) markWeights() {
+	for _, b := range s.buffers {
+		b.MarkWeights()
+	}
+}
+
+// fastest returns the special buffer type from which the device multiplies spec
+// fastest, if it has one and repack is set.
+func fastest(dev bindings.Device, spec Spec, repack bool) (bindings.BufferType, bool) {
+	if !repack || !spec.Product || len(spec.Shape) != 2 {
+		return bindings.BufferType{}, false
+	}
+	for _, t := range dev.ExtraBufferTypes() {
+		if multiplies(dev, t, spec) {
+			return t, true
+		}
+	}
+	return bindings.BufferType{}, false
+}
+
+// multiplies reports whether the device can multiply by spec in a buffer of type
+// t. ggml answers only for a tensor that has memory, so this makes one.
+func multiplies(dev bindings.Device, t bindings.BufferType, spec Spec) bool {
+	ctx, err := dev.Lib().NewContext(3, 0)
+	if err != nil {
+		return false
+	}
+	defer ctx.Close()
+	w := ctx.New(spec.Type, int64(spec.Shape[0]), int64(spec.Shape[1]))
+	b, err := t.Alloc(t.TensorBytes(w))
+	if err != nil {
+		return false
+	}
+	defer b.Close()
+	if b.Place(w, 0) != nil {
+		return false
+	}
+	return dev.SupportsOp(ctx.MulMat(w, ctx.New(gguf.F32, int64(spec.Shape[0]), 1)))
+}
+
+// borrow places tensors where they lie in the file. It changes nothing unless
+// it succeeds for all.
+func (s *Store) borrow(dev bindings.Device, file []byte, specs []Spec) error {
+	if len(specs) == 0 {
+		return nil
+	}
+	largest, align := 0, dev.BufferType().Alignment()
+	for _, spec := range specs {
+		if spec.Offset%align != 0 {
+			return fmt.Errorf("tensor %s at %d, want a multiple of %d", spec.Name, spec.Offset, align)
+		}
+		largest = max(largest, s.tensors[spec.Name].Bytes())
+	}
+	b, err := dev.Borrow(file, largest)
+	if err != nil {
+		return err
+	}
+	s.buffers = append(s.buffers, b)
+	for _, spec := range specs {
+		if err := b.Place(s.tensors[spec.Name].t, spec.Offset); err != nil {
+			return fmt.Errorf("tensor %s: %w", spec.Name, err)
+		}
+	}
+	return nil
+}
+
+// copyInto places tensors in a new buffer of type t and copies their data, on
+// all processors: ggml repacks weights while it copies.
+func (s *Store) copyInto(t bindings.BufferType, file []byte, specs []Spec) error {
+	size, offsets := 0, make([]int, len(specs))
+	for i, spec := range specs {
+		offsets[i] = size
+		n := t.TensorBytes(s.tensors[spec.Name].t)
+		size += (n + t.Alignment() - 1) / t.Alignment() * t.Alignment()
+	}
+	b, err := t.Alloc(size)
+	if err != nil {
+		return err
+	}
+	s.buffers = append(s.buffers, b)
+	jobs, errs := make([]func(), len(specs)), make([]error, len(specs))
+	for i, spec := range specs {
+		x := s.tensors[spec.Name]
+		if err := b.Place(x.t, offsets[i]); err != nil {
+			return fmt.Errorf("tensor %s: %w", spec.Name, err)
+		}
+		jobs[i] = func() {
+			errs[i] = bindings.Set(x.t, 0, file[spec.Offset:][:x.Bytes()])
+			if spec.Copied != nil {
+				spec.Copied()
+			}
+		}
+	}
+	inParallel(runtime.GOMAXPROCS(0), jobs)
+	return errors.Join(errs...)
+}
+
+// inParallel runs jobs in order, threads at a time.
+func inParallel(threads int, jobs []func()) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(threads, len(jobs)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(jobs)); i = next.Add(1) - 1 {
+				jobs[i]()
+			}
+		})
+	}
+	wg.Wait()
+}
