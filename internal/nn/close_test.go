@@ -15,7 +15,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-func TestCloseOrder(t *testing.T) {
+func TestCloseWhileInUse(t *testing.T) {
 	dev := anyDoor(t)
 	live := dev.Lib().Live()
 	s, err := NewStore(dev, "weights", []Spec{{Name: "w", Type: gguf.F32, Shape: []int{4}}})
@@ -61,7 +61,7 @@ func TestCloseOrder(t *testing.T) {
 	must(t, (*Backend)(nil).Close())
 }
 
-func TestNewErrors(t *testing.T) {
+func TestNewRefusesWrongSizes(t *testing.T) {
 	dev := anyDoor(t)
 	live := dev.Lib().Live()
 	for _, threads := range []int{0, -1, 513} {
@@ -93,8 +93,8 @@ func resident(t *testing.T) int {
 	return pages * os.Getpagesize()
 }
 
-// TestThousandModels opens and closes a thousand models.
-func TestThousandModels(t *testing.T) {
+// TestThousandModelsLeakNothing opens and closes a thousand models.
+func TestThousandModelsLeakNothing(t *testing.T) {
 	eachDoor(t, func(t *testing.T, dev bindings.Device) {
 		file := page(1 << 20)
 		model := func() {
@@ -139,9 +139,9 @@ func TestThousandModels(t *testing.T) {
 	})
 }
 
-// TestConcurrent runs a backend and a graph in each of 8 goroutines, on one
+// TestConcurrentGraphsAgree runs a backend and a graph in each of 8 goroutines, on one
 // store, and all graphs once more on one backend.
-func TestConcurrent(t *testing.T) {
+func TestConcurrentGraphsAgree(t *testing.T) {
 	eachDoor(t, func(t *testing.T, dev bindings.Device) {
 		const d, n = 64, 5
 		r := rand.New(rand.NewPCG(7, 7))

@@ -30,9 +30,9 @@ func joinable(g *Graph, w Weights, x Tensor) []Tensor {
 	return []Tensor{x, twice, product, sum, c.Forward(g, x)}
 }
 
-// TestJoined compares graphs whose nodes are joined with the same computed node
+// TestJoinedNodesChangeNothing compares graphs whose nodes are joined with the same computed node
 // by node, as they are when they are traced: they are equal bit for bit.
-func TestJoined(t *testing.T) {
+func TestJoinedNodesChangeNothing(t *testing.T) {
 	eachLevel(t, func(t *testing.T, dev bindings.Device, level kernels.Level) {
 		r := rand.New(rand.NewPCG(8, 8))
 		var specs []Spec

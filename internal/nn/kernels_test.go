@@ -67,9 +67,9 @@ var layerCases = []layerCase{
 	}},
 }
 
-// TestKernelLayers compares each layer with the same in float32 of the same
+// TestKernelLayersAsGoodAsGGML compares each layer with the same in float32 of the same
 // quantized weights, and the error with that of ggml's kernels.
-func TestKernelLayers(t *testing.T) {
+func TestKernelLayersAsGoodAsGGML(t *testing.T) {
 	eachLevel(t, func(t *testing.T, dev bindings.Device, level kernels.Level) {
 		for _, typ := range []gguf.Type{gguf.F32, gguf.F16, gguf.BF16, gguf.Q8_0, gguf.Q4_0, gguf.Q5_0,
 			gguf.Q4_K, gguf.Q5_K, gguf.Q6_K, gguf.IQ4_NL, gguf.IQ4_XS, gguf.Q3_K, gguf.Q2_K} {

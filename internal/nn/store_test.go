@@ -46,8 +46,8 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-// TestStoreErrors refuses what a file may claim.
-func TestStoreErrors(t *testing.T) {
+// TestStoreRefusesFalseClaims refuses what a file may claim.
+func TestStoreRefusesFalseClaims(t *testing.T) {
 	dev := anyDoor(t)
 	file := page(256)
 	m := func(offset int, shape ...int) []Spec {
@@ -85,9 +85,9 @@ func TestStoreErrors(t *testing.T) {
 	}
 }
 
-// TestMapStore holds where the data lies: in the file when the CPU can read it
+// TestMapStoreCopiesOnlyWhenItMust holds where the data lies: in the file when the CPU can read it
 // there, in a copy elsewhere.
-func TestMapStore(t *testing.T) {
+func TestMapStoreCopiesOnlyWhenItMust(t *testing.T) {
 	eachDoor(t, func(t *testing.T, dev bindings.Device) {
 		const n = 4096
 		host := dev.Type() == bindings.CPU
@@ -132,9 +132,9 @@ func TestMapStore(t *testing.T) {
 	})
 }
 
-// TestRepack multiplies by weights as they are in the file and in the layout
+// TestRepackedProductsAgree multiplies by weights as they are in the file and in the layout
 // that the device multiplies fastest, and says which types have one.
-func TestRepack(t *testing.T) {
+func TestRepackedProductsAgree(t *testing.T) {
 	eachDoor(t, func(t *testing.T, dev bindings.Device) {
 		const k, m, n = 512, 48, 5
 		r := rand.New(rand.NewPCG(2, 2))

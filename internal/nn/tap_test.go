@@ -29,7 +29,7 @@ func tapped(g *Graph, s *Store) (x, ids, y Tensor) {
 	return x, ids, g.Tap("encoded", g.Add(y, s.tensors["w"]))
 }
 
-func TestTaps(t *testing.T) {
+func TestTapsChangeNothing(t *testing.T) {
 	eachDoor(t, func(t *testing.T, dev bindings.Device) {
 		var names []string
 		traced := map[string][]float32{}
@@ -94,8 +94,8 @@ func checkTapped(t *testing.T, values []float32, traced map[string][]float32, sh
 	near(t, "encoded", traced["encoded"], x.v, 1e-6)
 }
 
-// TestTapsAreFree compares a graph with taps that are off to one without.
-func TestTapsAreFree(t *testing.T) {
+// TestTapsOffCostNothing compares a graph with taps that are off to one without.
+func TestTapsOffCostNothing(t *testing.T) {
 	b := newBackend(t, anyDoor(t), 1)
 	nodes := func(tap bool) (planned, room, bytes int) {
 		g := newGraph(t, b, 20, nil)
