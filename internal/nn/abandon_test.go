@@ -49,7 +49,7 @@ func longNodeOf(t *testing.T, b *Backend, n int) longNode {
 	return g
 }
 
-// clear writes zeros over the results.
+// clear fills the results with zeros.
 func (g longNode) clear(t *testing.T) {
 	t.Helper()
 	must(t, bindings.Set(g.product.t, 0, make([]float32, g.product.Len())))
@@ -95,15 +95,15 @@ func TestCancelLongNode(t *testing.T) {
 	})
 }
 
-// TestAbandonedNodeIsWaitedFor sets and closes a graph whose computation was abandoned: both
-// wait for the node that still runs on its memory.
+// TestAbandonedNodeIsWaitedFor sets and closes a graph whose computation was
+// abandoned: both wait for the node that still uses the graph's memory.
 func TestAbandonedNodeIsWaitedFor(t *testing.T) {
 	b := newBackend(t, anyDoor(t), 1)
 	for name, then := range map[string]func(g longNode) error{
 		"close": func(g longNode) error { return g.Close() },
 		"set": func(g longNode) error {
 			err := Set(g.Graph, g.x, make([]float32, g.x.Len()))
-			g.ended(t) // with what it had read
+			g.ended(t) // with the ones that it had read
 			return err
 		},
 	} {

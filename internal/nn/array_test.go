@@ -66,7 +66,7 @@ func args(list ...arg) []arg       { return list }
 func one(a []array) array          { return a[0] }
 func (a array) as(ne ...int) array { return array{shaped(ne...), a.v} }
 
-// A valueCase is an operation on random inputs and what it is by definition.
+// A valueCase compares an operation on random inputs with its definition, want.
 type valueCase struct {
 	name  string
 	in    []arg

@@ -147,7 +147,7 @@ func (b *Backend) run(ctx context.Context, start func() bindings.Status) (abando
 	return true, ended(ctx)
 }
 
-// wait returns when nothing is computed.
+// wait returns once no graph is being computed.
 func (b *Backend) wait() {
 	b.turn <- struct{}{}
 	<-b.turn

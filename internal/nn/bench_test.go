@@ -9,8 +9,8 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// decoding builds a graph of the shape of one decoding step of Gemma 2B, with
-// tiny tensors: what remains is the cost of the graph itself.
+// decoding builds a graph with the operations of one decoding step of Gemma 2B
+// on tiny tensors. Its time is the cost of the graph itself.
 func decoding(tb testing.TB, g *Graph, s *Store) (set func()) {
 	const e, h, hk, size, blocks = 8, 4, 1, 16, 20
 	w := NewWeights(s)
@@ -20,12 +20,12 @@ func decoding(tb testing.TB, g *Graph, s *Store) (set func()) {
 	square, kv, cache := w.Get("w", e*h, e*h), w.Get("kv", e*h, e*hk), w.Get("cache", e*hk, size)
 	for range blocks {
 		n := norm.Forward(g, y)
-		q := g.RoPE(g.Reshape(g.MulMat(square, n), e, h, 1), pos, 1e4)
-		k := g.RoPE(g.Reshape(g.MulMat(kv, n), e, hk, 1), pos, 1e4)
-		g.Run(g.SetRows(cache, g.Reshape(k, e*hk, 1), row))
+		q := g.RoPE(g.Reshape(g.MulMat(square, n), e, h, 1), pos, 1e4) // [e, h, 1]
+		k := g.RoPE(g.Reshape(g.MulMat(kv, n), e, hk, 1), pos, 1e4)    // [e, hk, 1]
+		g.Run(g.SetRows(cache, g.Reshape(k, e*hk, 1), row))            // [e*hk, size]
 		keys := g.Permute(g.Reshape(cache, e, hk, size), 0, 2, 1, 3) // [e, size, hk]
 		values := g.Cont(g.Permute(keys, 1, 0, 2, 3))                // [size, e, hk]
-		a := g.Attention(g.Permute(q, 0, 2, 1, 3), keys, values, Tensor{}, 0.1, 0)
+		a := g.Attention(g.Permute(q, 0, 2, 1, 3), keys, values, Tensor{}, 0.1, 0) // [e*h, 1]
 		y = g.Add(y, g.MulMat(square, a))
 		n = norm.Forward(g, y)
 		y = g.Add(y, g.MulMat(square, g.GeGLU(g.MulMat(square, n), g.MulMat(square, n))))
@@ -60,7 +60,7 @@ func BenchmarkBuild(b *testing.B) {
 	})
 }
 
-// BenchmarkDispatch computes such a graph again and again.
+// BenchmarkDispatch computes the graph of a decoding step again and again.
 func BenchmarkDispatch(b *testing.B) {
 	for _, threads := range []int{1, 2} {
 		b.Run(fmt.Sprintf("threads=%d", threads), func(b *testing.B) {

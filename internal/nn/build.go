@@ -39,8 +39,8 @@ func (g *Graph) Input(name string, t gguf.Type, shape ...int) Tensor {
 	return x
 }
 
-// Run plans the computation of x at this point, before what is built later. It
-// is for operations whose effect is on a store, such as writing a cache.
+// Run plans the computation of x at this point, before all nodes added later.
+// It is for operations whose effect is on a store, such as writing a cache.
 func (g *Graph) Run(x Tensor) {
 	const op = "run"
 	switch {

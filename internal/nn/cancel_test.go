@@ -63,7 +63,8 @@ func chain(t *testing.T, b *Backend) (g *Graph, x, y Tensor) {
 	return g, x, y
 }
 
-// small is a graph that is right when y is twice x, and computes and checks it.
+// small returns a graph that doubles its input, and a function that computes it
+// with new values and checks the results.
 func small(t *testing.T, b *Backend) (g *Graph, check func()) {
 	g = newGraph(t, b, 4, nil)
 	x := g.Input("x", gguf.F32, 5)
@@ -160,8 +161,8 @@ func TestCancelHurtsNobody(t *testing.T) {
 	wg.Wait()
 }
 
-// TestCancelKernel: a kernel that would take long ends early, and the next
-// ones do all of their work.
+// TestCancelKernel cancels a long kernel, which ends early; the kernels after it
+// do all of their work.
 func TestCancelKernel(t *testing.T) {
 	if len(kernels.Levels()) == 0 {
 		t.Skip(kernels.ErrNone)

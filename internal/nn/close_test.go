@@ -82,7 +82,8 @@ func TestNewRefusesWrongSizes(t *testing.T) {
 	}
 }
 
-// resident is the memory of this process in bytes; 0 where it is not known.
+// resident returns the memory of this process in bytes, or 0 where the system
+// does not tell.
 func resident(t *testing.T) int {
 	stat, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -139,8 +140,8 @@ func TestThousandModelsLeakNothing(t *testing.T) {
 	})
 }
 
-// TestConcurrentGraphsAgree runs a backend and a graph in each of 8 goroutines, on one
-// store, and all graphs once more on one backend.
+// TestConcurrentGraphsAgree computes one graph in 16 goroutines on one store: 8
+// have a backend each, 8 share one.
 func TestConcurrentGraphsAgree(t *testing.T) {
 	eachDoor(t, func(t *testing.T, dev bindings.Device) {
 		const d, n = 64, 5

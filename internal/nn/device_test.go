@@ -10,8 +10,8 @@ import (
 )
 
 // TestDevice compares the device that the environment names with the CPU of the
-// same library, at sizes of a tower: products of a row and of many, and a block
-// of a transformer.
+// same library, at sizes of a tower: a product and a block of a transformer, of
+// one token and of many.
 func TestDevice(t *testing.T) {
 	if os.Getenv(deviceVariable) == "" {
 		t.Skip("no device to test: run `make test-vulkan`, or set " + deviceVariable + " to one of the ggml in " + engineVariable)

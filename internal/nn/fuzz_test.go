@@ -19,9 +19,9 @@ var (
 )
 
 // TestRandomGraphs builds graphs of random operations on random shapes, types,
-// views and permutations. Most calls are wrong. What nn accepts must agree
-// with ggml about shape and memory, compute without ending the process, and
-// give what the definitions give.
+// views and permutations. Most calls are wrong. The nodes that nn accepts must
+// have the shape and the memory that ggml gives them, must not end the process,
+// and must have the values of their definitions.
 //
 // When ggml ends the process, the seed is the first argument of randomGraph in
 // the trace, in hexadecimal.
@@ -56,14 +56,14 @@ type fuzzCounts struct {
 	accepted                  map[string]int
 }
 
-// An entry is a tensor at hand, with its values where they are known.
+// An entry is a tensor of a pool, with its values if they are known.
 type entry struct {
 	Tensor
 	root  int // entries of one root share memory
 	known *array
 }
 
-// A pool is a graph in the making.
+// A pool is a graph that is being built and the tensors to choose operands from.
 type pool struct {
 	*rand.Rand
 	*Graph
@@ -133,7 +133,7 @@ func randomGraph(seed uint64, t *testing.T, b *Backend, store, weights *Store, n
 	}
 }
 
-// agree compares what nn and ggml think of a tensor.
+// agree compares the shape, size and contiguity of a tensor in nn and in ggml.
 func (p *pool) agree(seed uint64, t *testing.T, name string, y entry) {
 	x := y.Tensor
 	switch {
@@ -150,7 +150,7 @@ func (p *pool) agree(seed uint64, t *testing.T, name string, y entry) {
 }
 
 // compare holds an output against its known values and counts them. The
-// tolerance is for bfloat16 and chains of operations: what it must catch are
+// tolerance allows for bfloat16 and chains of operations: the aim is to catch
 // elements taken from the wrong place.
 func (p *pool) compare(seed uint64, t *testing.T, y entry) int {
 	if !y.Contiguous() || y.typ != gguf.F32 {
@@ -178,12 +178,12 @@ func (a array) tame() bool {
 	return !slices.ContainsFunc(a.v, func(v float64) bool { return !(math.Abs(v) < 300) })
 }
 
-// any picks a tensor, later ones more often.
+// any picks a tensor, more often one of the later tensors.
 func (p *pool) any() entry {
 	return p.all[max(p.IntN(len(p.all)), p.IntN(len(p.all)))]
 }
 
-// pick looks for a tensor that fits; one time in ten it takes any.
+// pick looks for a tensor that fits; one time in ten it takes any tensor.
 func (p *pool) pick(fits func(x Tensor) bool) entry {
 	e := p.any()
 	for range 30 {
@@ -195,7 +195,7 @@ func (p *pool) pick(fits func(x Tensor) bool) entry {
 	return e
 }
 
-// shape is random and small.
+// shape returns a small random shape.
 func (p *pool) shape() []int {
 	s := make([]int, 1+p.IntN(4))
 	for i := range s {
@@ -229,7 +229,8 @@ func (p *pool) alias(y Tensor, x entry, known func() array) entry {
 	return e
 }
 
-// forget drops what was known of the memory of x, which is overwritten.
+// forget drops the known values of all entries in the memory of x, which a node
+// overwrites.
 func (p *pool) forget(x entry) {
 	for i := range p.all {
 		if p.all[i].root == x.root {

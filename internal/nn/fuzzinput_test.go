@@ -10,7 +10,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// randomStore is writable, with tensors of every type, filled once.
+// randomStore returns a writable store of zeros with tensors of every type.
 func randomStore(t *testing.T, dev bindings.Device) *Store {
 	var specs []Spec
 	for _, typ := range []gguf.Type{gguf.F32, gguf.F16, gguf.BF16} {
@@ -24,7 +24,7 @@ func randomStore(t *testing.T, dev bindings.Device) *Store {
 	return newStore(t, dev, specs...)
 }
 
-// randomWeights is mapped, some of it repacked where ggml can.
+// randomWeights returns a mapped store, part of it repacked where ggml can.
 func randomWeights(t *testing.T, dev bindings.Device) *Store {
 	var specs []Spec
 	offset := 0
@@ -35,7 +35,7 @@ func randomWeights(t *testing.T, dev bindings.Device) *Store {
 		raw := make([]byte, typ.RowBytes(shape[0])*shape[1])
 		values := normal(r, shape[0]*shape[1])
 		if typ == gguf.F32 {
-			typ = gguf.F16 // twice: written as what Quantize knows
+			typ = gguf.F16 // a second time, as Quantize does not write f32
 			raw = raw[:len(raw)/2]
 		}
 		must(t, dev.Lib().Quantize(typ, raw, values, shape[0]))
@@ -52,8 +52,8 @@ func randomWeights(t *testing.T, dev bindings.Device) *Store {
 	return s
 }
 
-// addStores puts some tensors of stores at hand. Their values are not known:
-// graphs before may have written them.
+// addStores adds the tensors of stores to the pool. Their values are not known:
+// earlier graphs may have written them.
 func (p *pool) addStores(stores ...*Store) {
 	for _, s := range stores {
 		for _, name := range slices.Sorted(maps.Keys(s.tensors)) {
@@ -62,9 +62,9 @@ func (p *pool) addStores(stores ...*Store) {
 	}
 }
 
-// addInputs puts inputs at hand and returns what sets them. Index inputs are
-// bound by what they select among only when they are used, so set asks the
-// graph.
+// addInputs adds inputs to the pool and returns a function that sets them. The
+// number of rows that an input of indexes may select among is known only once an
+// operation uses it, so set asks the graph.
 func (p *pool) addInputs(t *testing.T) (set func()) {
 	var inputs []entry
 	add := func(typ gguf.Type, shape ...int) {

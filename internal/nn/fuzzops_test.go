@@ -10,7 +10,8 @@ func isF32(x Tensor) bool    { return x.typ == gguf.F32 }
 func isMatrix(x Tensor) bool { return isF32(x) && x.ne[2] == 1 && x.ne[3] == 1 }
 func isFloat(x Tensor) bool  { return floats(x.typ) }
 
-// pointwiseOp is a fuzzed operation on each element, elementwise on two.
+// pointwiseOp returns a fuzzed operation on the elements of one tensor,
+// elementwise one on the elements of two, rowwise one on rows.
 func pointwiseOp(op func(*Graph, Tensor) Tensor, f func(float64) float64) func(p *pool) entry {
 	return func(p *pool) entry {
 		a := p.pick(isF32)
@@ -131,7 +132,7 @@ var fuzzOps = map[string]func(p *pool) entry{
 		a := p.pick(isFloat)
 		b := p.pick(func(x Tensor) bool { return isFloat(x) && x.ne == a.ne })
 		if a.root == b.root {
-			return entry{} // undefined in ggml, as memmove is not what it does
+			return entry{} // undefined in ggml: it copies as memcpy does
 		}
 		y := p.Copy(a.Tensor, b.Tensor)
 		if y.home == nil {

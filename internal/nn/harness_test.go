@@ -156,8 +156,8 @@ func wide(v []float32) []float64 {
 	return w
 }
 
-// anyDoor opens whichever door there is, the built-in one first, for tests of
-// what lies above the doors.
+// anyDoor opens the built-in door, or else the shared-library door, for tests
+// that do not depend on the door.
 func anyDoor(t testing.TB) bindings.Device {
 	t.Helper()
 	t.Setenv("PALIGEMMA_GGML", "")

@@ -10,8 +10,8 @@ import (
 	"github.com/pgcli/paligemma/kernels"
 )
 
-// A block as both towers have them, whose norms and sums can be joined with
-// products, and where they must not: what is read twice stays.
+// joinable builds a block as both towers have it, whose norms and sums can be
+// joined with products, and nodes that must stay because two others read them.
 func joinable(g *Graph, w Weights, x Tensor) []Tensor {
 	a, b, c := w.Linear("a", layerIn, layerIn, true), w.Linear("b", layerIn, layerIn, false), w.Linear("c", layerIn, layerIn, false)
 	layer := LayerNorm{W: w.Get("w", layerIn), B: w.Get("a.bias", layerIn), Eps: 1e-6}
@@ -30,8 +30,9 @@ func joinable(g *Graph, w Weights, x Tensor) []Tensor {
 	return []Tensor{x, twice, product, sum, c.Forward(g, x)}
 }
 
-// TestJoinedNodesChangeNothing compares graphs whose nodes are joined with the same computed node
-// by node, as they are when they are traced: they are equal bit for bit.
+// TestJoinedNodesChangeNothing compares a graph whose nodes are joined with the
+// same graph computed node by node, as when it is traced. The results are equal
+// bit for bit.
 func TestJoinedNodesChangeNothing(t *testing.T) {
 	eachLevel(t, func(t *testing.T, dev bindings.Device, level kernels.Level) {
 		r := rand.New(rand.NewPCG(8, 8))
@@ -84,8 +85,8 @@ func TestJoinedNodesChangeNothing(t *testing.T) {
 			if !slices.Equal(taps, []string{"first", "second"}) {
 				t.Errorf("taps %q", taps)
 			}
-			// Two norms, four sums and a product are parts of other nodes; of the last two
-			// sums, each with what is read elsewhere too, the products are computed again.
+			// Two norms, four sums and a product are parts of other nodes. The last two
+			// sums read products that other nodes read too, and compute them again.
 			if joined != 10 || apart != 17 {
 				t.Errorf("%d columns: %d nodes joined, %d traced, want 10 and 17", n, joined, apart)
 			}

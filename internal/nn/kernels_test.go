@@ -31,7 +31,7 @@ func kernelBackend(t testing.TB, dev bindings.Device, threads int, level kernels
 	return b
 }
 
-// layerCase is a computation with packed weights, as both towers have them.
+// A layerCase is a computation with packed weights, as both towers have it.
 type layerCase struct {
 	name string
 	make func(g *Graph, w Weights, x Tensor) []Tensor
@@ -67,8 +67,9 @@ var layerCases = []layerCase{
 	}},
 }
 
-// TestKernelLayersAsGoodAsGGML compares each layer with the same in float32 of the same
-// quantized weights, and the error with that of ggml's kernels.
+// TestKernelLayersAsGoodAsGGML compares each layer with the same layer in float32
+// on the same quantized weights. The error must not exceed the error of ggml's
+// kernels.
 func TestKernelLayersAsGoodAsGGML(t *testing.T) {
 	eachLevel(t, func(t *testing.T, dev bindings.Device, level kernels.Level) {
 		for _, typ := range []gguf.Type{gguf.F32, gguf.F16, gguf.BF16, gguf.Q8_0, gguf.Q4_0, gguf.Q5_0,
@@ -193,7 +194,7 @@ func runLayers(t *testing.T, b *Backend, s *Store, values []float32, n int) (res
 	return results
 }
 
-// distance is the norm of got - want over that of want.
+// distance returns the norm of got - want divided by the norm of want.
 func distance(got, want []float32) float64 {
 	var off, all float64
 	for i, w := range want {

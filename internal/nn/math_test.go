@@ -129,8 +129,8 @@ var mathCases = []valueCase{
 
 func TestMath(t *testing.T) { runValues(t, mathCases) }
 
-// runValues holds each case through each door, with one thread and with more
-// than there are rows, against its definition.
+// runValues compares each case with its definition, through each door, on one
+// thread and on four.
 func runValues(t *testing.T, cases []valueCase) {
 	eachDoor(t, func(t *testing.T, dev bindings.Device) {
 		for _, threads := range []int{1, 4} {

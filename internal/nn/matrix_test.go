@@ -105,8 +105,8 @@ var matrixCases = []valueCase{
 
 func TestMatrix(t *testing.T) { runValues(t, matrixCases) }
 
-// Attention takes queries in groups when the scores would be large; the result
-// must be that of one group.
+// TestAttentionInGroups compares attention whose queries are taken in groups,
+// as the scores of all would be large, with attention of the last query alone.
 func TestAttentionInGroups(t *testing.T) {
 	const e, m, n, h = 2, 1 << 17, 67, 4 // 2^17 * 4 * 67 scores: three groups
 	b := newBackend(t, anyDoor(t), 2)

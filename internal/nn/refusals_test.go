@@ -8,8 +8,8 @@ import (
 
 var nan, inf = float32(math.NaN()), float32(math.Inf(1))
 
-// A refusal is a wrong call, and a part of the error that it must give: the
-// operation, what it met, what it wants.
+// A refusal is a wrong call and a part of the error that it must give, which names
+// the operation, what it met and what it wants.
 type refusal struct {
 	want string
 	do   func(b *bench) Tensor

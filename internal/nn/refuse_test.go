@@ -10,7 +10,7 @@ import (
 	"github.com/pgcli/paligemma/kernels"
 )
 
-// A bench is a graph with tensors of many kinds to refuse.
+// A bench is a graph with tensors of many kinds for wrong calls.
 type bench struct {
 	*Graph
 	m, wide, t  Tensor // f32 [6 4], [8 4], and [6 4] as a transposed view
@@ -113,7 +113,7 @@ func refuse(t *testing.T, back *Backend, refusals []refusal) {
 }
 
 // TestTooManyLeaves reads as many weights as the graph was made for, beside an
-// input, and then one more: ggml's list of both is of a fixed length.
+// input, and then one more: ggml's list of inputs and weights has a fixed length.
 func TestTooManyLeaves(t *testing.T) {
 	dev := anyDoor(t)
 	var specs []Spec

@@ -14,7 +14,7 @@ import (
 )
 
 // TestReuse computes one graph many times, in turns with another on the same
-// backend.
+// backend: an input that is set once keeps its values.
 func TestReuse(t *testing.T) {
 	eachDoor(t, func(t *testing.T, dev bindings.Device) {
 		r := rand.New(rand.NewPCG(4, 4))
@@ -96,7 +96,7 @@ func TestCache(t *testing.T) {
 	})
 }
 
-// TestInputs holds what Set, Get and Compute refuse.
+// TestInputs checks the errors of Set, Get and Compute.
 func TestInputs(t *testing.T) {
 	g := newGraph(t, newBackend(t, anyDoor(t), 1), 20, nil)
 	m, ids, far := g.Input("m", gguf.F32, 6, 5), g.Input("ids", gguf.I32, 2), g.Input("far", gguf.I64, 1)

@@ -46,7 +46,8 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-// TestStoreRefusesFalseClaims refuses what a file may claim.
+// TestStoreRefusesFalseClaims checks the errors of shapes, types and places that
+// a file may claim.
 func TestStoreRefusesFalseClaims(t *testing.T) {
 	dev := anyDoor(t)
 	file := page(256)
@@ -85,8 +86,8 @@ func TestStoreRefusesFalseClaims(t *testing.T) {
 	}
 }
 
-// TestMapStoreCopiesOnlyWhenItMust holds where the data lies: in the file when the CPU can read it
-// there, in a copy elsewhere.
+// TestMapStoreCopiesOnlyWhenItMust checks where the data lies: in the file if the
+// device can read it there, else in a copy.
 func TestMapStoreCopiesOnlyWhenItMust(t *testing.T) {
 	eachDoor(t, func(t *testing.T, dev bindings.Device) {
 		const n = 4096
@@ -132,8 +133,9 @@ func TestMapStoreCopiesOnlyWhenItMust(t *testing.T) {
 	})
 }
 
-// TestRepackedProductsAgree multiplies by weights as they are in the file and in the layout
-// that the device multiplies fastest, and says which types have one.
+// TestRepackedProductsAgree multiplies by weights as they are in the file and in
+// the layout that the device multiplies fastest, and logs the types that have
+// such a layout.
 func TestRepackedProductsAgree(t *testing.T) {
 	eachDoor(t, func(t *testing.T, dev bindings.Device) {
 		const k, m, n = 512, 48, 5

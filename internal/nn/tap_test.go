@@ -71,7 +71,7 @@ func TestTapsChangeNothing(t *testing.T) {
 	})
 }
 
-// checkTapped computes the taps of tapped in Go.
+// checkTapped compares the taps of tapped with values computed in Go.
 func checkTapped(t *testing.T, values []float32, traced map[string][]float32, shapes map[string][]int) {
 	x := array{shaped(6, 4), wide(values)}
 	near(t, "embedded", traced["embedded"], x.v, 0)
@@ -94,7 +94,8 @@ func checkTapped(t *testing.T, values []float32, traced map[string][]float32, sh
 	near(t, "encoded", traced["encoded"], x.v, 1e-6)
 }
 
-// TestTapsOffCostNothing compares a graph with taps that are off to one without.
+// TestTapsOffCostNothing compares a graph whose taps are off with a graph without
+// taps.
 func TestTapsOffCostNothing(t *testing.T) {
 	b := newBackend(t, anyDoor(t), 1)
 	nodes := func(tap bool) (planned, room, bytes int) {
@@ -120,7 +121,7 @@ func TestTapsOffCostNothing(t *testing.T) {
 	}
 }
 
-// TestTapOfNothing keeps the first error of a graph whose taps are on.
+// TestTapOfNothing taps the zero Tensor: the graph keeps that error.
 func TestTapOfNothing(t *testing.T) {
 	g := newGraph(t, newBackend(t, anyDoor(t), 1), 20, func(string, []int, []float32) {})
 	g.Scope("blk", 1).Tap("lost", Tensor{})
