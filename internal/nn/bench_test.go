@@ -20,11 +20,11 @@ func decoding(tb testing.TB, g *Graph, s *Store) (set func()) {
 	square, kv, cache := w.Get("w", e*h, e*h), w.Get("kv", e*h, e*hk), w.Get("cache", e*hk, size)
 	for range blocks {
 		n := norm.Forward(g, y)
-		q := g.RoPE(g.Reshape(g.MulMat(square, n), e, h, 1), pos, 1e4) // [e, h, 1]
-		k := g.RoPE(g.Reshape(g.MulMat(kv, n), e, hk, 1), pos, 1e4)    // [e, hk, 1]
-		g.Run(g.SetRows(cache, g.Reshape(k, e*hk, 1), row))            // [e*hk, size]
-		keys := g.Permute(g.Reshape(cache, e, hk, size), 0, 2, 1, 3) // [e, size, hk]
-		values := g.Cont(g.Permute(keys, 1, 0, 2, 3))                // [size, e, hk]
+		q := g.RoPE(g.Reshape(g.MulMat(square, n), e, h, 1), pos, 1e4)             // [e, h, 1]
+		k := g.RoPE(g.Reshape(g.MulMat(kv, n), e, hk, 1), pos, 1e4)                // [e, hk, 1]
+		g.Run(g.SetRows(cache, g.Reshape(k, e*hk, 1), row))                        // [e*hk, size]
+		keys := g.Permute(g.Reshape(cache, e, hk, size), 0, 2, 1, 3)               // [e, size, hk]
+		values := g.Cont(g.Permute(keys, 1, 0, 2, 3))                              // [size, e, hk]
 		a := g.Attention(g.Permute(q, 0, 2, 1, 3), keys, values, Tensor{}, 0.1, 0) // [e*h, 1]
 		y = g.Add(y, g.MulMat(square, a))
 		n = norm.Forward(g, y)
