@@ -24,6 +24,9 @@ func (g *Graph) MulMat(w, x Tensor) Tensor {
 	if g.backend.ReadsRows(w) && x.Len() == x.ne[0] {
 		return g.kernelRows(w, x) // [m]
 	}
+	if w.rowsOverlap() || x.rowsOverlap() {
+		return g.fail(opMulMat, "%v by %v: a row is longer than the step to the next; make it contiguous first", w, x)
+	}
 	t := g.home.ctx.MulMat(w.t, x.t)
 	if w.repacked && (x.ne[3] != 1 || !g.backend.Device().SupportsOp(t)) {
 		return g.fail(opMulMat, "%v by %v: the layout of the weights does not multiply this", w, x)

@@ -119,6 +119,12 @@ var refusals = []refusal{
 	{"mul_mat: f32 [6 4] by f32 [6 4]: rows are not contiguous", func(b *bench) Tensor { return b.MulMat(b.t, b.m) }},
 	{"mul_mat: f32 [6 4] by f32 [6 4]: rows are not contiguous", func(b *bench) Tensor { return b.MulMat(b.m, b.t) }},
 	{"mul_mat: f32 [6 4] by f32 [8 4]: rows of 6 and 8", func(b *bench) Tensor { return b.MulMat(b.m, b.wide) }},
+	{"mul_mat: f32 [6] by f32 [6 4]: a row is longer than the step to the next", func(b *bench) Tensor {
+		return b.MulMat(b.Transpose(b.Input("column", gguf.F32, 1, 6)), b.m)
+	}},
+	{"mul_mat: f32 [6 4] by f32 [6]: a row is longer than the step to the next", func(b *bench) Tensor {
+		return b.MulMat(b.m, b.Transpose(b.Input("column", gguf.F32, 1, 6)))
+	}},
 	{"mul_mat: f32 [6 4 2] does not repeat to f32 [6 4]", func(b *bench) Tensor { return b.MulMat(b.cube, b.m) }},
 	{"mul_mat: result: shape", func(b *bench) Tensor {
 		x := b.Input("long", gguf.F32, 1, 1<<30)

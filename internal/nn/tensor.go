@@ -69,6 +69,11 @@ func (x Tensor) String() string { return fmt.Sprintf("%v %v", x.typ, x.Shape()) 
 // rowsContiguous reports whether the elements of each row lie side by side.
 func (x Tensor) rowsContiguous() bool { return x.nb[0] == x.typ.BlockBytes() }
 
+// rowsOverlap reports whether the step between rows is shorter than a row. That
+// takes an axis 1 of length 1 that Permute moved there; fast products of ggml end
+// the process at it.
+func (x Tensor) rowsOverlap() bool { return x.nb[1] < x.typ.RowBytes(x.ne[0]) }
+
 // Contiguous reports whether all elements lie side by side, in order.
 func (x Tensor) Contiguous() bool {
 	want := strides(x.typ, x.ne)
