@@ -33,7 +33,7 @@ var layers = map[string][]string{
 
 	// Tools of this repository, which nothing above imports.
 	"bindings/internal/cbench": {"ggml"},
-	"convert/synthetic":        {"convert", "gguf"},
+	"internal/synthetic":       {"convert", "gguf"}, // for tests and scripts
 
 	"kernels":                  nil,
 	"ggml":                     nil,

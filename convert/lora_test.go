@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/convert/synthetic"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/synthetic"
 )
 
 // TestAdapter merges the adapter that scripts/convert_golden.py made.

@@ -17,8 +17,8 @@ import (
 
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/convert/synthetic"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/synthetic"
 )
 
 var (
