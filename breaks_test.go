@@ -35,7 +35,7 @@ var breaks = []struct {
 	{"TestTrapPictureFirst", []edit{{"session.go", `x = g.Concat(image, x, 1)`, `x = g.Concat(x, image, 1)`}}},
 	{"TestTrapAllPictures", []edit{{"session.go", `soft = append(soft, img.tokens...)`, `soft = append(soft, images[0].tokens...)`}}},
 	{"TestTrapPictureScale", []edit{{"session.go", `x = g.Concat(image, x, 1)`, `x = g.Concat(g.Scale(image, c.EmbedScale), x, 1)`}}},
-	{"TestTrapTextScale", []edit{{"config.go", `c.text.EmbedScale = t.number("paligemma.embedding_scale", 0)`, `c.text.EmbedScale = 45.25`}}},
+	{"TestTrapTextScale", []edit{{"config.go", `EmbedScale:   t.EmbedScale,`, `EmbedScale:   45.25,`}}},
 
 	// The picture.
 	{"TestTrapColours", []edit{{"internal/imageproc/convert.go", `rgb[0], rgb[1], rgb[2] = p[0], p[1], p[2] })`, `rgb[2], rgb[1], rgb[0] = p[0], p[1], p[2] })`}}},

@@ -42,26 +42,26 @@ type hfConfig struct {
 }
 
 type textConfig struct {
-	ModelType    option[string]  `json:"model_type"`
-	Width        option[int]     `json:"hidden_size"`
-	MLP          option[int]     `json:"intermediate_size"`
-	Layers       option[int]     `json:"num_hidden_layers"`
-	Heads        option[int]     `json:"num_attention_heads"`
-	KVHeads      option[int]     `json:"num_key_value_heads"`
-	HeadDim      option[int]     `json:"head_dim"`
-	ImageTokens  option[int]     `json:"num_image_tokens"`
-	Context      option[int]     `json:"max_position_embeddings"`
-	RMSEps       option[float64] `json:"rms_norm_eps"`
-	RopeTheta    option[float64] `json:"rope_theta"`
-	QueryScale   option[float64] `json:"query_pre_attn_scalar"`
-	AttnSoftcap  option[float64] `json:"attn_logit_softcapping"`
-	FinalSoftcap option[float64] `json:"final_logit_softcapping"`
-	Activation   option[string]  `json:"hidden_activation"`
-	OldName      option[string]  `json:"hidden_act"`
-	Bias         option[bool]    `json:"attention_bias"`
-	Tied         option[bool]    `json:"tie_word_embeddings"`
-	RopeScaling  option[any]     `json:"rope_scaling"`
-	Rope         struct {
+	ModelType          option[string]  `json:"model_type"`
+	Width              option[int]     `json:"hidden_size"`
+	MLP                option[int]     `json:"intermediate_size"`
+	Layers             option[int]     `json:"num_hidden_layers"`
+	Heads              option[int]     `json:"num_attention_heads"`
+	KVHeads            option[int]     `json:"num_key_value_heads"`
+	HeadDim            option[int]     `json:"head_dim"`
+	ImageTokens        option[int]     `json:"num_image_tokens"`
+	Context            option[int]     `json:"max_position_embeddings"`
+	RMSEps             option[float64] `json:"rms_norm_eps"`
+	RopeTheta          option[float64] `json:"rope_theta"`
+	QueryPreAttnScalar option[float64] `json:"query_pre_attn_scalar"`
+	AttnSoftcap        option[float64] `json:"attn_logit_softcapping"`
+	FinalSoftcap       option[float64] `json:"final_logit_softcapping"`
+	Activation         option[string]  `json:"hidden_activation"`
+	OldName            option[string]  `json:"hidden_act"`
+	Bias               option[bool]    `json:"attention_bias"`
+	Tied               option[bool]    `json:"tie_word_embeddings"`
+	RopeScaling        option[any]     `json:"rope_scaling"`
+	Rope               struct {
 		Theta option[float64] `json:"rope_theta"`
 		Type  option[string]  `json:"rope_type"`
 	} `json:"rope_parameters"`

@@ -89,8 +89,8 @@ func TestInfer(t *testing.T) {
 				t.Errorf("%s as %s: %v", v.Name, f, err)
 				continue
 			}
-			if c.Dims != v.Dims || c.QueryScale != v.QueryScale {
-				t.Errorf("%s as %s: inferred %+v, scale %v, want %+v, %v", v.Name, f, c.Dims, c.QueryScale, v.Dims, v.QueryScale)
+			if c.Dims != v.Dims || c.QueryPreAttnScalar != v.QueryPreAttnScalar {
+				t.Errorf("%s as %s: inferred %+v, scale %v, want %+v, %v", v.Name, f, c.Dims, c.QueryPreAttnScalar, v.Dims, v.QueryPreAttnScalar)
 			}
 			if capped := c.AttnSoftcap == 50 && c.FinalSoftcap == 30; capped != (v.Dims.Family == Gemma2) {
 				t.Errorf("%s as %s: soft caps %v and %v", v.Name, f, c.AttnSoftcap, c.FinalSoftcap)
@@ -227,7 +227,7 @@ func TestHugeSizes(t *testing.T) {
 			n.list[i].shape[0] = 1 << 40
 		}
 	}
-	if _, err := plan(n, t.TempDir(), 257152); err == nil || !strings.Contains(err.Error(), "layers is 1099511627776, want 1 to 1024") {
+	if _, err := plan(n, t.TempDir(), 257152); err == nil || !strings.Contains(err.Error(), "block_count is 1099511627776, want 1 to 1024") {
 		t.Errorf("error is %v", err)
 	}
 	n = released(t, "paligemma2-3b-224", HuggingFace)

@@ -6,15 +6,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/locseg"
 )
 
 // maskIgnored are the beginnings of names in a file of masks that only training
 // needs: the encoder, and the averages that the codebook is learned by.
 var maskIgnored = []string{"encoder.", "_vq_vae._ema_"}
-
-// maxMaskWidth bounds the width of a codebook; the released one has 512.
-const maxMaskWidth = 1 << 14
 
 // readMasks opens big_vision's vae-oid.npz, or a file with the same names, and
 // returns the tensors of its decoder and the width of its codebook. What is
@@ -63,7 +61,7 @@ func resolveMasks(ck checkpoint) (list []*tensor, width int, err error) {
 // has none, or of the released one.
 func maskWidth(arrays map[string]array) int {
 	for _, w := range locseg.Weights(1)[:2] {
-		if a := arrays[w.Source]; len(a.shape) == len(w.Shape) && a.shape[0] == w.Shape[0] && a.shape[1] >= 1 && a.shape[1] <= maxMaskWidth {
+		if a := arrays[w.Source]; len(a.shape) == len(w.Shape) && a.shape[0] == w.Shape[0] && a.shape[1] >= 1 && a.shape[1] <= hparams.MaxMaskWidth {
 			return a.shape[1]
 		}
 	}
@@ -88,12 +86,4 @@ func (j *job) addMasks(c *Config) error {
 	j.masks, c.MaskWidth = ck, width
 	j.tensors = append(j.tensors, list...)
 	return nil
-}
-
-// maskMetadata lists the entries of a file that has a mask decoder.
-func maskMetadata(c Config) []KV {
-	if c.MaskWidth == 0 {
-		return nil
-	}
-	return []KV{{locseg.WidthKey, uint32(c.MaskWidth)}}
 }

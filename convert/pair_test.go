@@ -78,7 +78,7 @@ func TestPairErrors(t *testing.T) {
 		{mmproj(text), convert.Options{}, []string{mmproj(text), `general.architecture is "clip"`}, convert.ErrHalf},
 		{text, convert.Options{Projector: "nowhere.gguf"}, []string{"projector: ", "nowhere.gguf"}, fs.ErrNotExist},
 		{text, convert.Options{Projector: mmproj(other)}, []string{`general.name is "other", want "mix"`, mmproj(other), text}, nil},
-		{text, convert.Options{Projector: mmproj(wider)}, []string{"clip.vision.projection_dim is 512, but the embedding is 256 wide"}, nil},
+		{text, convert.Options{Projector: mmproj(wider)}, []string{"projector to width 512 for a decoder of width 256", mmproj(wider)}, nil},
 		{text, convert.Options{Projector: mmproj(elder)}, []string{`clip.projector_type is "paligemma", want "paligemma2"`}, nil},
 		{text, convert.Options{Projector: text}, []string{`general.architecture is "gemma2", want "clip"`}, nil},
 		{mmproj(text), convert.Options{Projector: mmproj(text)}, []string{`general.architecture is "clip", want "gemma" or "gemma2"`}, nil},

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/spm"
 )
 
@@ -96,8 +97,8 @@ func newJob(src, dst string, o Options) (_ *job, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Resample != "" && o.Resample != "bicubic" && o.Resample != "bilinear" {
-		return nil, fmt.Errorf("resample is %q, want \"bicubic\" or \"bilinear\"", o.Resample)
+	if o.Resample != "" && o.Resample != hparams.Bicubic && o.Resample != hparams.Bilinear {
+		return nil, fmt.Errorf("resample is %q, want %q or %q", o.Resample, hparams.Bicubic, hparams.Bilinear)
 	}
 	j := &job{options: o}
 	if o.Projector == "" {

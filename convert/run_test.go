@@ -94,13 +94,13 @@ func TestMetadata(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := convert.Config{
-			Dims: c.Dims, Context: 8192, QueryScale: 32, RMSEps: float64(float32(1e-6)), RopeBase: 10000, AttnSoftcap: 50, FinalSoftcap: 30,
+			Dims: c.Dims, Context: 8192, QueryPreAttnScalar: 32, RMSEps: float64(float32(1e-6)), RopeBase: 10000, AttnSoftcap: 50, FinalSoftcap: 30,
 			VisionEps: float64(float32(1e-6)), ImageMean: [3]float32{0.5, 0.5, 0.5}, ImageStd: [3]float32{0.5, 0.5, 0.5}, Resample: filter,
 		}
-		if math.Abs(got.QueryScale-want.QueryScale) > 1e-5 {
-			t.Errorf("query scale is %v, want %v", got.QueryScale, want.QueryScale)
+		if math.Abs(got.QueryPreAttnScalar-want.QueryPreAttnScalar) > 1e-5 {
+			t.Errorf("query scale is %v, want %v", got.QueryPreAttnScalar, want.QueryPreAttnScalar)
 		}
-		got.QueryScale = want.QueryScale
+		got.QueryPreAttnScalar = want.QueryPreAttnScalar
 		if got != want {
 			t.Errorf("config is %+v\nwant %+v", got, want)
 		}

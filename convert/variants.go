@@ -2,9 +2,9 @@ package convert
 
 // A Variant is a released model.
 type Variant struct {
-	Name       string // as in Google's repository names, without the kind
-	Dims       Dims
-	QueryScale float64 // what queries are divided by, squared: the head width but for 28B
+	Name               string // as in Google's repository names, without the kind
+	Dims               Dims
+	QueryPreAttnScalar float64 // what queries are divided by, squared: the head width but for 28B
 }
 
 // texts are the released text halves. 257152 pieces are 256000 of Gemma, 1024

@@ -2,10 +2,6 @@ package locseg
 
 import "fmt"
 
-// WidthKey is the metadata key of a GGUF file that has a mask decoder: the width
-// of the codebook, uint32.
-const WidthKey = "paligemma.mask.embedding_length"
-
 // A Weight is an array of the mask decoder.
 type Weight struct {
 	Name   string // in a GGUF file

@@ -1,0 +1,57 @@
+package hparams
+
+// A Vision holds the hyperparameters of the SigLIP tower and its projector.
+// llama.cpp's names of the keys are those of its multimodal files.
+type Vision struct {
+	ImageSize  int        // side of the square that pictures are stretched to, pixels
+	PatchSize  int        // side of a patch, pixels
+	Width      int        // W
+	Layers     int        // B
+	Heads      int        // A
+	MLP        int        // M, as the model defines it
+	PaddedMLP  int        // M of the tensors: MLP, then zeros up to a multiple of a block
+	Projection int        // D: width that the projector makes of W, the decoder's
+	Eps        float32    // of the layer norms
+	Mean       [3]float32 // of red, green, blue, on the scale from 0 to 1
+	Deviation  [3]float32 // standard deviation of the same
+	Resampling string     // how pictures are stretched: Bicubic or Bilinear
+}
+
+// Filters that pictures are stretched with, both antialiased.
+const (
+	Bicubic  = "bicubic"  // Pillow's, on bytes
+	Bilinear = "bilinear" // in float
+)
+
+// sizes lists the keys that llama.cpp has a name for.
+func (v *Vision) sizes() []Field {
+	return []Field{
+		{"image_size", count{&v.ImageSize, MaxImageSize}},
+		{"patch_size", size(&v.PatchSize)},
+		{"embedding_length", size(&v.Width)},
+		{"block_count", blocks(&v.Layers)},
+		{"feed_forward_length", size(&v.MLP)},
+		{"projection_dim", size(&v.Projection)},
+		{"attention.head_count", size(&v.Heads)},
+		{"attention.layer_norm_epsilon", above(&v.Eps, 0)},
+		{"image_mean", channels{&v.Mean}},
+		{"image_std", channels{&v.Deviation}},
+	}
+}
+
+// own lists the keys that are this project's.
+func (v *Vision) own() []Field {
+	return []Field{
+		{"feed_forward_length_padded", size(&v.PaddedMLP)},
+		{"resampling", oneOf(&v.Resampling, Bicubic, Bilinear)},
+	}
+}
+
+// Tokens returns the number of image tokens, one for each patch.
+func (v *Vision) Tokens() int {
+	if v.PatchSize < 1 {
+		return 0
+	}
+	side := v.ImageSize / v.PatchSize
+	return side * side
+}
