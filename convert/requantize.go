@@ -45,7 +45,7 @@ func (j *job) planGGUF(g converted, src, dst string, types typing) error {
 		return err
 	}
 	for _, t := range j.tensors {
-		if quantized(t.from.typ) && t.typ != t.from.typ && !o.Requantize {
+		if t.from.typ.Quantized() && t.typ != t.from.typ && !o.Requantize {
 			return fmt.Errorf("%s: %s is %v, to become %v: %w", src, t.name, t.from.typ, t.typ, ErrQuantized)
 		}
 	}

@@ -38,7 +38,7 @@ func (w *rowConverter) convert(c *chunk) error {
 	width, inner := cols(t.shape), cols(t.inner)
 	if t.from.typ == t.typ && t.role != rmsNorm && width == inner && len(c.deltas) == 0 && raw != nil {
 		c.out = raw
-		if quantized(t.typ) {
+		if t.typ.Quantized() {
 			return w.ggml.check(t, c.out)
 		}
 		return reject(c, firstNotFinite(raw, t.typ), "is not finite")
@@ -49,7 +49,7 @@ func (w *rowConverter) convert(c *chunk) error {
 		return err
 	}
 	values := w.values[:c.elems]
-	if quantized(t.typ) { // ggml checks the values, and the scales that come out
+	if t.typ.Quantized() { // ggml checks the values, and the scales that come out
 		if err := w.ggml.quantize(t.typ, c.out, values, t.rowLen()); err != nil {
 			return cmp.Or(unfit(c, values), err)
 		}
@@ -105,7 +105,7 @@ func (w *rowConverter) decode(c *chunk, raw []byte, width, inner int) error {
 	if width != inner { // decode to the end, then move rows to the front one by one
 		stored = values[c.elems-c.n*inner:]
 	}
-	if quantized(t.from.typ) {
+	if t.from.typ.Quantized() {
 		if err := w.ggml.dequantize(stored, raw, t.from.typ, t.rowLen()); err != nil {
 			return err
 		}
