@@ -7,7 +7,7 @@ import (
 	"github.com/pgcli/paligemma/internal/hparams"
 )
 
-// A Config is everything that inference needs to know besides the weights.
+// A Config holds every number that inference needs besides the weights.
 type Config struct {
 	Dims
 	Context            int     // positions the model was trained for
@@ -28,8 +28,8 @@ func defaults(d Dims, f Format) Config {
 	c := Config{
 		Dims: d, Context: 8192, QueryPreAttnScalar: float64(d.HeadDim), RMSEps: 1e-6, RopeBase: 10000, VisionEps: 1e-6,
 		ImageMean: [3]float32{0.5, 0.5, 0.5}, ImageStd: [3]float32{0.5, 0.5, 0.5},
-		// Each ecosystem has its own filter, and fine-tuned models expect the
-		// one they were trained with.
+		// Each ecosystem has its own filter, and a fine-tuned model expects the
+		// filter that it was trained with.
 		Resample: hparams.Bicubic,
 	}
 	if f == BigVision {
@@ -38,7 +38,7 @@ func defaults(d Dims, f Format) Config {
 	if d.Family == Gemma2 {
 		c.AttnSoftcap, c.FinalSoftcap = 50, 30
 	}
-	for _, v := range texts { // only the 28B model has another scale
+	for _, v := range texts { // only the 28B model's differs from its head width
 		if v.Dims.Family == d.Family && v.Dims.Width == d.Width && v.Dims.Layers == d.Layers {
 			c.QueryPreAttnScalar = v.QueryPreAttnScalar
 		}
@@ -46,7 +46,7 @@ func defaults(d Dims, f Format) Config {
 	return c
 }
 
-// apply replaces defaults by what a config.json says.
+// apply replaces defaults by the numbers of a config.json.
 func (c *Config) apply(h hfConfig) {
 	c.Context = h.Text.Context.or(c.Context)
 	c.QueryPreAttnScalar = h.Text.QueryPreAttnScalar.or(c.QueryPreAttnScalar)
@@ -70,8 +70,8 @@ func capping(o option[float64], absent float64) float64 {
 	return o.value
 }
 
-// applyPreprocessor replaces defaults by what dir's preprocessor_config.json
-// says, if there is one.
+// applyPreprocessor replaces defaults by the numbers of dir's
+// preprocessor_config.json, if there is one.
 func (c *Config) applyPreprocessor(dir string) error {
 	path := filepath.Join(dir, "preprocessor_config.json")
 	if !exists(path) {

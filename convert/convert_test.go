@@ -70,7 +70,7 @@ func compare(t *testing.T, got, want map[string]string) {
 	}
 }
 
-// safetensorsHeader is what stands before the data of a safetensors file.
+// safetensorsHeader makes the bytes before the data of a safetensors file.
 func safetensorsHeader(text string) []byte {
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)
 }

@@ -34,8 +34,9 @@ func patch(t *testing.T, path, tensor string, at int, value []byte) {
 	}
 }
 
-// TestValues checks weights that are no numbers, or too large for their type.
-func TestValues(t *testing.T) {
+// TestImpossibleWeightsAreNamed gives weights that are no numbers, or too large for
+// their type: the error names the place.
+func TestImpossibleWeightsAreNamed(t *testing.T) {
 	const tensor = "language_model.model.layers.1.mlp.up_proj.weight"
 	at := (3*256 + 5) * 2 // row 3, column 5
 	for _, c := range []struct {
@@ -69,8 +70,9 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestUnreadable checks shards and members that end early or are damaged.
-func TestUnreadable(t *testing.T) {
+// TestDamagedSourcesAreNamed gives shards and members that end early or are damaged:
+// the error names the file.
+func TestDamagedSourcesAreNamed(t *testing.T) {
 	sharded := hf
 	sharded.Shards = 3
 	src := write(t, sharded)
@@ -111,8 +113,8 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// TestHead accepts an output head that equals the embedding, and no other.
-func TestHead(t *testing.T) {
+// TestOnlyTiedHeadsAreAccepted accepts an output head that equals the embedding, and no other.
+func TestOnlyTiedHeadsAreAccepted(t *testing.T) {
 	src := write(t, hf)
 	path := filepath.Join(src, "model.safetensors")
 	file, err := os.ReadFile(path)

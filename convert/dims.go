@@ -17,8 +17,8 @@ const (
 	Gemma2 Family = hparams.Gemma2 // PaliGemma 2
 )
 
-// Dims are the sizes of a PaliGemma model. The comments give the letters that
-// the registry has for them.
+// Dims are the sizes of a PaliGemma model. The comments give their letters in the
+// registry.
 type Dims struct {
 	Family Family
 
@@ -38,9 +38,9 @@ type Dims struct {
 	ImageTokens  int // N: patches of an image
 }
 
-// padding is what SigLIP's MLP is rounded up to: the block size of the
-// K-quants. 4304 becomes 4352. The added units have zero weights and biases,
-// and gelu(0) is 0, so that results do not change.
+// padding is the block size of the K-quants. The width of SigLIP's MLP is rounded
+// up to a multiple of it: 4304 becomes 4352. The added units have zero weights
+// and biases, and gelu(0) is 0, so that results do not change.
 const padding = 256
 
 // PaddedMLP returns the width of the vision MLP as it is stored in the file.
@@ -63,7 +63,7 @@ func (d Dims) Parameters() int64 {
 	return sum
 }
 
-// size returns what an axis of the registry's notation is long: a letter, a
+// size returns the length of an axis in the registry's notation: a letter, a
 // group "(H h)" or "size:index".
 func (d Dims) size(axis string) int {
 	switch axis[0] {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestConfigJSON reads the forms that values have had over time.
-func TestConfigJSON(t *testing.T) {
+// TestConfigJSONOfAllAges reads the forms that values have had over time.
+func TestConfigJSONOfAllAges(t *testing.T) {
 	var c textConfig
 	text := `{"rope_parameters":{"rope_theta":5000,"rope_type":"default"},"final_logit_softcapping":null,"attn_logit_softcapping":20.5}`
 	if err := json.Unmarshal([]byte(text), &c); err != nil {

@@ -6,6 +6,8 @@ import (
 	"testing"
 )
 
+// TestIndexErrors gives an index that does not describe the files beside it, or
+// points outside their folder.
 func TestIndexErrors(t *testing.T) {
 	shard := safetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4)
 	for _, c := range []struct {

@@ -75,8 +75,8 @@ func (c Config) hyperparameters() hparams.Model {
 	}
 }
 
-// check reports numbers that no model can have, and those that no file can hold:
-// what it accepts, a reader of the file accepts.
+// check reports numbers that no model can have, and numbers that a reader of the
+// file would refuse.
 func (c Config) check() error {
 	if side := intSqrt(c.ImageTokens); c.ImageTokens < 1 || side*side != c.ImageTokens {
 		return fmt.Errorf("%d image tokens are not a square of patches", c.ImageTokens)

@@ -40,9 +40,9 @@ func header(t *testing.T, list []KV) *gguf.File {
 	return f
 }
 
-// TestReadConfig removes and damages each key of the metadata in turn: every one
-// that inference needs must be missed.
-func TestReadConfig(t *testing.T) {
+// TestReadConfigMissesNoKey removes and damages each key of the metadata in turn:
+// ReadConfig must miss every key that inference needs.
+func TestReadConfigMissesNoKey(t *testing.T) {
 	m, err := findMix("f16")
 	if err != nil {
 		t.Fatal(err)
@@ -88,8 +88,8 @@ func isCount(v any) bool {
 	return ok
 }
 
-// TestApply reads a config.json that says everything.
-func TestApply(t *testing.T) {
+// TestConfigJSONReplacesDefaults reads a config.json that has every number.
+func TestConfigJSONReplacesDefaults(t *testing.T) {
 	h := hfConfig{}
 	set := func(o *option[float64], v float64) { *o = option[float64]{set: true, value: v} }
 	set(&h.Text.QueryPreAttnScalar, 144)
@@ -111,8 +111,9 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// TestSplitLimits refuses models that llama.cpp would compute differently.
-func TestSplitLimits(t *testing.T) {
+// TestSplitRefusesWhatLlamaReadsOtherwise guards against two files that llama.cpp
+// would load and compute differently.
+func TestSplitRefusesWhatLlamaReadsOtherwise(t *testing.T) {
 	var m mix
 	for _, c := range []struct {
 		change func(*Config)

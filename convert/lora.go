@@ -19,7 +19,7 @@ type lora struct {
 	scale  float64 // from the user
 }
 
-// openAdapters reads the adapters' headers and attaches what they change to the
+// openAdapters reads the adapters' headers and attaches their changes to the
 // tensors. Anything in an adapter that no tensor takes is an error.
 func openAdapters(adapters []Adapter, tensors []*tensor) (list []*lora, err error) {
 	var errs []error
@@ -66,7 +66,7 @@ func openAdapter(adapter Adapter) (*lora, error) {
 	return l, nil
 }
 
-// modulePrefix is what PEFT puts before the names of the model's modules.
+// modulePrefix stands before the names of the model's modules in PEFT's files.
 const modulePrefix = "base_model.model."
 
 // attach finds the tensors that the adapter changes.

@@ -7,8 +7,8 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// A mix is what a user asks for by a name such as "q4_k_m": a type for most
-// matrices, and others for those that suffer most.
+// A mix, such as "q4_k_m", is a type for most matrices, and types of more bits for
+// the matrices that suffer most from few.
 type mix struct {
 	name string
 	base gguf.Type
@@ -114,8 +114,8 @@ func moreBits(layer, layers int) bool {
 }
 
 // fit returns t, or, for rows that are no multiple of its block, a type of
-// 32-blocks with as many bits or a few more. All rows of the tower but those of
-// ffn_down have 1152 elements, which 256 does not divide; all rows of the
+// 32-blocks with as many bits or a few more. All rows of the tower except
+// ffn_down's have 1152 elements, which 256 does not divide; all rows of the
 // released text halves fit. Rows that 32 does not divide become F16.
 func fit(t gguf.Type, cols int) gguf.Type {
 	if cols%t.BlockSize() == 0 {
@@ -137,10 +137,10 @@ func fit(t gguf.Type, cols int) gguf.Type {
 	return t
 }
 
-// visionMix returns the mix of the tower and the projector that goes with one
-// of the text half. Quantized files keep the tower at Q8_0: it is a seventh of
-// the 3B model and the only thing that sees the picture, so that little is won
-// and every box is at stake below that.
+// visionMix returns the mix of tower and projector that goes with a text half of
+// mix m. Quantized files keep the tower at Q8_0: it is a seventh of the 3B model
+// and alone sees the picture, so that fewer bits save little and put every box at
+// stake.
 func (m mix) visionMix() mix {
 	if m.base.Quantized() {
 		m, _ = findMix("q8_0")

@@ -11,12 +11,14 @@ import (
 	"testing"
 )
 
-// npy makes an array of a header's dictionary and data.
+// npy makes an .npy file of a header's dictionary and of zeros.
 func npy(dictionary string, data int) []byte {
 	b := binary.LittleEndian.AppendUint16([]byte("\x93NUMPY\x01\x00"), uint16(len(dictionary)))
 	return append(append(b, dictionary...), make([]byte, data)...)
 }
 
+// TestNPYErrors gives headers that numpy does not write, or not for arrays that can
+// be read.
 func TestNPYErrors(t *testing.T) {
 	const valid = `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`
 	for _, c := range []struct{ name, file, want string }{
@@ -69,6 +71,8 @@ func archive(t testing.TB, names []string, contents ...[]byte) []byte {
 	return b.Bytes()
 }
 
+// TestNPZErrors guards against members whose sizes contradict their headers, and
+// against damaged bytes.
 func TestNPZErrors(t *testing.T) {
 	array := npy(`{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`, 24)
 	for _, c := range []struct {

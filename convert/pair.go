@@ -18,9 +18,10 @@ type pair struct {
 	name            string // of the text half
 }
 
-// openPair opens both files and checks that they are halves of one model. Models
-// of the same sizes differ by name alone: name is what the whole is to be
-// called, "" if it is what both halves must be called.
+// openPair opens both files and checks that they are halves of one model. Only
+// their names tell models of the same sizes apart: the halves must have the same
+// general.name, unless the caller gives the whole a name, which says that they
+// belong together.
 func openPair(text, projector, name string) (_ *pair, err error) {
 	p := &pair{}
 	defer func() {

@@ -14,14 +14,14 @@ import (
 	"github.com/pgcli/paligemma/internal/synthetic"
 )
 
-// mmproj is the file beside a text file that was split.
+// mmproj returns the path of the projector beside a text half.
 func mmproj(text string) string {
 	return filepath.Join(filepath.Dir(text), "mmproj-"+filepath.Base(text))
 }
 
-// TestPair quantizes a model in two files: the result is, byte for byte, that of
-// the same model in one.
-func TestPair(t *testing.T) {
+// TestPairEqualsOneFile quantizes a model in two files and the same model in one:
+// the results have the same bytes.
+func TestPairEqualsOneFile(t *testing.T) {
 	engine(t)
 	for family, format := range map[convert.Family]convert.Format{convert.Gemma: convert.HuggingFace, convert.Gemma2: convert.BigVision} {
 		src := write(t, synthetic.Checkpoint{Dims: synthetic.Tiny(family), Format: format, Type: gguf.BF16, Seed: 3})
@@ -58,8 +58,9 @@ func read(t *testing.T, path string) []byte {
 	return data
 }
 
-// TestPairErrors gives halves that do not belong together, or none.
-func TestPairErrors(t *testing.T) {
+// TestStrangeHalvesAreRefused gives halves that do not belong together, and files
+// that are no halves.
+func TestStrangeHalvesAreRefused(t *testing.T) {
 	split := func(dims convert.Dims, name string) string {
 		src := write(t, synthetic.Checkpoint{Dims: dims, Format: convert.HuggingFace, Type: gguf.BF16, Seed: 3})
 		return run(t, src, convert.Options{Type: "bf16", Name: name, Split: true})

@@ -13,7 +13,7 @@ import (
 	"github.com/pgcli/paligemma/internal/spm"
 )
 
-// A Plan says what a conversion writes.
+// A Plan lists the files and tensors that a conversion writes.
 type Plan struct {
 	Source  string
 	Format  Format
@@ -35,7 +35,7 @@ type TensorPlan struct {
 	Shape []int // in ggml order, fastest first
 	Type  gguf.Type
 	Bytes int64
-	From  string // the array it is made of, and where that is
+	From  string // the source's array and its place, for people
 
 	tensor *tensor
 }
@@ -58,8 +58,8 @@ func (p *Plan) Bytes() int64 {
 	return sum
 }
 
-// MakePlan reads the headers of the checkpoint src and returns what [Run] would
-// write to dst. It writes nothing.
+// MakePlan reads the headers of the checkpoint src and returns the plan by which
+// [Run] would write dst. It writes nothing.
 func MakePlan(src, dst string, o Options) (*Plan, error) {
 	j, err := newJob(src, dst, o)
 	if err != nil {
@@ -162,8 +162,8 @@ func (j *job) planCheckpoint(src, dst string, types typing) error {
 	return j.lay(dst, types, vocabulary)
 }
 
-// readConfig finds out the sizes and numbers of a checkpoint whose tokenizer
-// has the given number of pieces.
+// readConfig returns the config of a checkpoint whose tokenizer has the given
+// number of pieces.
 func readConfig(inv inventory, dir string, pieces int) (Config, error) {
 	var h hfConfig
 	var err error

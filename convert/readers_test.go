@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestReaders reads files that the safetensors and numpy packages wrote.
-func TestReaders(t *testing.T) {
+// TestReadersAgreeWithPython reads files that the safetensors and numpy packages wrote.
+func TestReadersAgreeWithPython(t *testing.T) {
 	var want map[string]struct {
 		Type, SHA256 string
 		Shape        []int

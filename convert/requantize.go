@@ -9,15 +9,15 @@ import (
 	"github.com/pgcli/paligemma/internal/locseg"
 )
 
-// A converted checkpoint is one that this package has written. Names, shapes and
-// values are already those of the output.
+// A converted checkpoint is the output of an earlier conversion. The next output
+// has the same names, shapes and values.
 type converted interface {
 	checkpoint
 	config() (Config, error)
 	metadata(c Config, m mix) ([]KV, error) // of the output, but for its name
 }
 
-// planGGUF plans to change the types of a converted checkpoint.
+// planGGUF plans a change of types of a converted checkpoint.
 func (j *job) planGGUF(g converted, src, dst string, types typing) error {
 	o := j.options
 	switch {

@@ -10,16 +10,16 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// TestRequantize changes types of a GGUF file: the result is that of the
-// original checkpoint.
-func TestRequantize(t *testing.T) {
+// TestRequantizedEqualsConverted changes the types of a GGUF file: the tensors are
+// the same as if the original checkpoint were converted to those types.
+func TestRequantizedEqualsConverted(t *testing.T) {
 	engine(t)
 	src := write(t, hf)
 	plain := run(t, src, convert.Options{Type: "bf16"})
 	o := convert.Options{Type: "q4_k_m", VisionType: "q5_0"}
 	direct := run(t, src, o)
 	compare(t, hashes(t, run(t, plain, o)), hashes(t, direct))
-	// The same types again copy the blocks; others have to be allowed.
+	// The same types again copy the blocks; other types need Options.Requantize.
 	compare(t, hashes(t, run(t, direct, o)), hashes(t, direct))
 	o.Type = "q8_0"
 	if _, err := convert.MakePlan(direct, "x.gguf", o); err == nil || !errors.Is(err, convert.ErrQuantized) || !strings.Contains(err.Error(), "is q6_K, to become q8_0") {

@@ -14,14 +14,14 @@ type chunk struct {
 	first, n int           // rows of the output
 	elems    int           // of the output: rows of the padded width
 	raw      []byte        // stored values: these rows, or the slice they are gathered from; nil for rows of padding
-	slab     *slab         // what raw is a part of, when several chunks share it
-	deltas   []thinProduct // to be added
+	slab     *slab         // holds raw, when several chunks share it
+	deltas   []thinProduct // products to add
 
 	out   []byte        // in the output's type; may be raw itself
 	ready chan struct{} // receives once out or err is set
 	err   error
 
-	rawBuffer, outBuffer []byte // owned by the chunk, to be used again
+	rawBuffer, outBuffer []byte // owned by the chunk, for its next use
 }
 
 // A rowConverter turns stored rows into rows of the output. Each goroutine has
@@ -62,8 +62,8 @@ func (w *rowConverter) convert(c *chunk) error {
 	return nil
 }
 
-// unfit says which value its type cannot hold: the first that is not finite, or
-// else the largest; nil if even that is small.
+// unfit returns an error about a value that its type cannot hold: the first that
+// is not finite, or else the largest; nil if even the largest is small.
 func unfit(c *chunk, values []float32) error {
 	if i := firstBeyond(values, limitOf(gguf.F32)); i >= 0 {
 		return reject(c, i, "is not finite")
@@ -139,7 +139,7 @@ func reject(c *chunk, i int, problem string) error {
 	return fmt.Errorf("%s: row %d, column %d %s (from %s, %s)", c.t.name, c.first+i/width, i%width, problem, c.t.from.name, c.t.from.where)
 }
 
-// grow returns s with n elements, whatever they are.
+// grow returns s with n elements of any value.
 func grow[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n)

@@ -19,8 +19,9 @@ var (
 	npz = synthetic.Checkpoint{Dims: synthetic.Tiny(convert.Gemma2), Format: convert.BigVision, Type: gguf.BF16, Seed: 7}
 )
 
-// TestQuantized compares the rows of every type with ggml's own of the F32 file.
-func TestQuantized(t *testing.T) {
+// TestQuantizedRowsEqualGGMLs compares the rows of every type with the rows that
+// ggml makes of the F32 file.
+func TestQuantizedRowsEqualGGMLs(t *testing.T) {
 	lib := engine(t)
 	for _, c := range []synthetic.Checkpoint{hf, npz} {
 		src := write(t, c)
@@ -76,8 +77,8 @@ func bytesOf(t *testing.T, f *gguf.File, name string) []byte {
 	return data
 }
 
-// TestMetadata reads back what a conversion knows about its model.
-func TestMetadata(t *testing.T) {
+// TestMetadataDescribesTheModel reads a config back from the file.
+func TestMetadataDescribesTheModel(t *testing.T) {
 	for format, filter := range map[convert.Format]string{convert.HuggingFace: "bicubic", convert.BigVision: "bilinear"} {
 		c := hf
 		c.Format = format
@@ -114,8 +115,9 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestSplit checks that the two files together hold the tensors of the one.
-func TestSplit(t *testing.T) {
+// TestTwoFilesHoldTheTensorsOfOne checks that llama.cpp's two files together hold
+// the tensors of the one file.
+func TestTwoFilesHoldTheTensorsOfOne(t *testing.T) {
 	src := write(t, hf)
 	want := hashes(t, run(t, src, convert.Options{Type: "bf16", VisionType: "f16"}))
 	dst := run(t, src, convert.Options{Type: "bf16", VisionType: "f16", Split: true})

@@ -15,6 +15,8 @@ func safetensors(header string, data int) []byte {
 	return append(append(b, header...), make([]byte, data)...)
 }
 
+// TestSafetensorsErrors guards against a header that is believed: every length,
+// shape and offset is compared with the file.
 func TestSafetensorsErrors(t *testing.T) {
 	entry := func(name, dtype string, shape string, begin, end int) string {
 		return fmt.Sprintf(`"%s":{"dtype":"%s","shape":%s,"data_offsets":[%d,%d]}`, name, dtype, shape, begin, end)

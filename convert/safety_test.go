@@ -14,8 +14,9 @@ import (
 	"github.com/pgcli/paligemma/convert"
 )
 
-// TestSafety checks the files around a conversion that does not succeed.
-func TestSafety(t *testing.T) {
+// TestFailureLeavesTheOldFile checks the files around a conversion that fails or is
+// interrupted: an older output keeps its bytes, and nothing new is left.
+func TestFailureLeavesTheOldFile(t *testing.T) {
 	src := write(t, hf)
 	dir := t.TempDir()
 	dst := filepath.Join(dir, "out.gguf")

@@ -74,8 +74,8 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// tensorTypes are the types that single tensors may have: those of the mixes.
-// ggml's smaller ones need an importance matrix.
+// tensorTypes are the types that single tensors may have: the types of the mixes.
+// ggml's smaller types need an importance matrix.
 var tensorTypes = []gguf.Type{
 	gguf.F32, gguf.F16, gguf.BF16, gguf.Q8_0, gguf.Q6_K, gguf.Q5_K, gguf.Q5_0,
 	gguf.Q4_K, gguf.Q4_0, gguf.IQ4_NL, gguf.IQ4_XS, gguf.Q3_K, gguf.Q2_K,
@@ -89,7 +89,8 @@ func tensorType(name string) (gguf.Type, error) {
 	return t, nil
 }
 
-// assign sets the type of every tensor. What was asked for one by one must fit.
+// assign sets the type of every tensor. A type that the user asked for by name must
+// fit the tensor's rows.
 func (t typing) assign(list []*tensor, d Dims) error {
 	hits := make([]int, len(t.rules))
 	var errs []error

@@ -117,7 +117,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// What is unusual but right must open: gaps, any order of the data, no
+// A file that is unusual but right must open: gaps, any order of the data, no
 // padding at the end, no tensors, other alignments.
 func TestUnusual(t *testing.T) {
 	f := openBytes(t, head(2, 0).tensor("b", F32, 96, 1).tensor("a", Q4_0, 0, 32, 2).data(100))

@@ -30,7 +30,7 @@ func (m *memory) WriteAt(p []byte, off int64) (int, error) {
 		return 0, errFull
 	}
 	if end > len(m.data) {
-		m.data = append(m.data, bytes.Repeat([]byte{0xaa}, end-len(m.data))...) // what nobody writes is no zero
+		m.data = append(m.data, bytes.Repeat([]byte{0xaa}, end-len(m.data))...) // bytes that nobody writes are not zero
 	}
 	m.total += len(p)
 	return copy(m.data[off:], p), nil
@@ -81,7 +81,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// checkContent compares a file with what w declared and with the payloads.
+// checkContent compares a file with the declarations of w and with the payloads.
 func checkContent(t *testing.T, file []byte, w *Writer, payload [][]byte) {
 	t.Helper()
 	f := openBytes(t, file)

@@ -7,7 +7,7 @@
 //	{"rope.freq_base", atLeast(&t.RopeBase, 1)},
 //
 // The row gives the key's name, the variable, and the bounds. The struct field
-// says what the number means. A reader needs no default: a file that lacks one
+// gives the meaning of the number. A reader needs no default: a file that lacks one
 // of the keys is refused. Three kinds of rows are exceptions: a [fixed] value is
 // written for other programs and never read; an [optional] value is left out
 // where the model lacks the part that it describes; and llama.cpp's files lack

@@ -14,7 +14,7 @@ func (f Field) Value() any { return f.value.get() }
 
 // A value is a variable with the type and the bounds of its key.
 type value interface {
-	get() any                            // what a file holds
+	get() any                            // the value for a file
 	read(f *gguf.File, key string) error // sets the variable, without a check
 	check(key string) error              // names key, value and bounds
 }

@@ -2,23 +2,22 @@ package hparams
 
 import "github.com/pgcli/paligemma/gguf"
 
-// A General holds the keys that GGUF files of any architecture have. Those that
-// are read one by one have constants.
+// A General holds the values of keys that GGUF files of any architecture have.
 type General struct {
-	Architecture string // PaliGemma, or that of one of llama.cpp's two files
+	Architecture string // PaliGemma, Projector, or the family of a text half
 	Type         string // "model" or "mmproj"
 	Name         string // from the user, or the name of the source
 	FileType     uint32 // llama.cpp's number of the mix of the text half
 }
 
-// Keys of a General.
+// Keys of a General that are read one by one.
 const (
 	ArchitectureKey = "general.architecture"
 	NameKey         = "general.name"
 	FileTypeKey     = "general.file_type"
 )
 
-// Architectures besides the families, which name the one of a text half.
+// Architectures of files. A text half has the name of its family.
 const (
 	PaliGemma = "paligemma" // a whole model
 	Projector = "clip"      // the file beside a text half

@@ -9,8 +9,8 @@ import (
 )
 
 // example returns a model whose numbers differ from each other, so that two
-// variables that change places are found. Its scales are those of llama.cpp's
-// form.
+// variables that change places are found. Its scales follow from its sizes, as in
+// llama.cpp's form.
 func example(family string) Model {
 	m := Model{
 		Family: family,
@@ -30,7 +30,7 @@ func example(family string) Model {
 	return m
 }
 
-// entries returns what a file holds under the keys of the fields.
+// entries returns the values of a file under the keys of the fields.
 func entries(fields []Field) map[string]any {
 	values := map[string]any{}
 	for _, f := range fields {

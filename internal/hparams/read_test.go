@@ -99,8 +99,8 @@ var bounds = func() map[string]struct{ in, out []any } {
 	}
 }()
 
-// TestBounds guards against bounds that differ between reading and writing: what
-// Read refuses, Check refuses too, and the reverse.
+// TestBounds guards against bounds that differ between reading and writing: Check
+// refuses the values that Read refuses, with the same words, and no others.
 func TestBounds(t *testing.T) {
 	for _, family := range []string{Gemma, Gemma2} {
 		m := example(family)
@@ -142,8 +142,8 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// compareCheck sets one variable of m as a file does, and wants the same of
-// Check as of Read.
+// compareCheck gives one key of m another value, in a file and in the variable, and
+// wants the same error from Check as from Read.
 func compareCheck(t *testing.T, m Model, key string, v any) {
 	t.Helper()
 	one := forms(&m)[0]

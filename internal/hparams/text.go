@@ -2,8 +2,8 @@ package hparams
 
 import "math"
 
-// A Text holds the hyperparameters of the decoder. llama.cpp's names of the keys
-// are those of its gemma and gemma2.
+// A Text holds the hyperparameters of the decoder, under the keys of llama.cpp's
+// gemma and gemma2.
 type Text struct {
 	Context    int     // positions that the model was trained for
 	Vocab      int     // V: rows of token_embd.weight and pieces of the tokenizer
@@ -18,7 +18,7 @@ type Text struct {
 	EmbedScale float32 // factor of text embeddings, but not of image tokens: sqrt(D)
 	QueryScale float32 // factor of queries
 	AttnCap    float32 // c in c*tanh(s/c) of attention scores; 0 for no cap
-	FinalCap   float32 // the same of logits
+	FinalCap   float32 // c of logits, likewise
 }
 
 // sizes lists the keys that both forms have.
@@ -47,7 +47,7 @@ func (t *Text) scales() []Field {
 	}
 }
 
-// caps lists the soft caps, which llama.cpp's form has for Gemma 2 alone.
+// caps lists the soft caps. llama.cpp's form has them for Gemma 2 alone.
 func (t *Text) caps() []Field {
 	return []Field{
 		{"attn_logit_softcapping", atLeast(&t.AttnCap, 0)},

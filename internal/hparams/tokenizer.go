@@ -6,8 +6,8 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// A Tokenizer holds the pieces for llama.cpp's SentencePiece tokenizer. It has
-// the fields of spm.Vocabulary, to which it converts.
+// A Tokenizer holds the pieces of a SentencePiece tokenizer, under llama.cpp's
+// keys. It has the fields of spm.Vocabulary, to which it converts.
 type Tokenizer struct {
 	Pieces []string
 	Scores []float32

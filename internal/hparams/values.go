@@ -80,8 +80,8 @@ func (c count) check(key string) error {
 	return nil
 }
 
-// A layers is a count of transformer blocks, of which a file cannot have more
-// than tensors.
+// A layers is a count of transformer blocks. A file cannot have more of them than
+// tensors.
 type layers struct{ count }
 
 func blocks(p *int) layers { return layers{count{p, maxLayers}} }
@@ -96,8 +96,8 @@ func (l layers) read(f *gguf.File, key string) error {
 	return nil
 }
 
-// A channels has a number each for red, green and blue. Package imageproc scales
-// pixels to -1 to 1 and to nothing else, which is a mean and a deviation of 0.5.
+// A channels holds one number each for red, green and blue, which must be 0.5:
+// package imageproc scales pixels to -1 to 1, and nothing else.
 type channels struct{ p *[3]float32 }
 
 func (c channels) get() any { return slices.Clone(c.p[:]) }
@@ -135,16 +135,16 @@ func (t token) read(f *gguf.File, key string) error {
 
 func (t token) check(string) error { return nil }
 
-// A fixed is written for other programs, and follows from other keys or is the
-// same in all models. It is never read, so that a file may do without.
+// A fixed is written for other programs and never read, so that a file may lack it.
+// It follows from other keys or is the same in all models.
 type fixed struct{ v any }
 
 func (x fixed) get() any                      { return x.v }
 func (x fixed) read(*gguf.File, string) error { return nil }
 func (x fixed) check(string) error            { return nil }
 
-// An optional is left out of files whose model lacks what it describes. The
-// variable keeps its value when a file is read that has no such key.
+// An optional describes a part that models may lack; their files lack the key. A
+// read of such a file keeps the value of the variable.
 type optional struct {
 	value
 	there bool

@@ -1,7 +1,7 @@
 package hparams
 
-// A Vision holds the hyperparameters of the SigLIP tower and its projector.
-// llama.cpp's names of the keys are those of its multimodal files.
+// A Vision holds the hyperparameters of the SigLIP tower and its projector, under
+// the keys of llama.cpp's multimodal files.
 type Vision struct {
 	ImageSize  int        // side of the square that pictures are stretched to, pixels
 	PatchSize  int        // side of a patch, pixels
