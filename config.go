@@ -46,8 +46,8 @@ func newConfig(text, projector *gguf.File) (Config, error) {
 			EmbedScale:   t.EmbedScale,
 			RopeBase:     t.RopeBase,
 			Eps:          t.Eps,
-			AttnSoftcap:  t.AttnCap,
-			FinalSoftcap: t.FinalCap,
+			AttnSoftcap:  t.AttnSoftcap,
+			FinalSoftcap: t.FinalSoftcap,
 			PostNorms:    m.Family == hparams.Gemma2,
 		},
 		vision: siglip.Config{

@@ -20,11 +20,11 @@ func example(family string) Model {
 		},
 		Vision: Vision{
 			ImageSize: 56, PatchSize: 14, Width: 60, Layers: 5, Heads: 6, MLP: 200, PaddedMLP: 256, Projection: 96,
-			Eps: 1e-5, Mean: [3]float32{0.5, 0.5, 0.5}, Deviation: [3]float32{0.5, 0.5, 0.5}, Resampling: Bilinear,
+			Eps: 1e-5, ImageMean: [3]float32{0.5, 0.5, 0.5}, ImageStd: [3]float32{0.5, 0.5, 0.5}, Resampling: Bilinear,
 		},
 	}
 	if family == Gemma2 {
-		m.Text.AttnCap, m.Text.FinalCap = 50, 30
+		m.Text.AttnSoftcap, m.Text.FinalSoftcap = 50, 30
 	}
 	m.Text.setScales(family)
 	return m

@@ -5,20 +5,20 @@ import "math"
 // A Text holds the hyperparameters of the decoder, under the keys of llama.cpp's
 // gemma and gemma2.
 type Text struct {
-	Context    int     // positions that the model was trained for
-	Vocab      int     // V: rows of token_embd.weight and pieces of the tokenizer
-	Width      int     // D
-	Layers     int     // L
-	MLP        int     // F
-	Heads      int     // H, of queries
-	KVHeads    int     // K
-	HeadDim    int     // h, of queries, keys and values; the whole head is rotated
-	Eps        float32 // of the RMS norms
-	RopeBase   float32 // theta of the rotary positions
-	EmbedScale float32 // factor of text embeddings, but not of image tokens: sqrt(D)
-	QueryScale float32 // factor of queries
-	AttnCap    float32 // c in c*tanh(s/c) of attention scores; 0 for no cap
-	FinalCap   float32 // c of logits, likewise
+	Context      int     // positions that the model was trained for
+	Vocab        int     // V: rows of token_embd.weight and pieces of the tokenizer
+	Width        int     // D: of the decoder
+	Layers       int     // L: transformer blocks
+	MLP          int     // F: width of the MLP
+	Heads        int     // H: query heads
+	KVHeads      int     // K: key-value heads
+	HeadDim      int     // h: width of a query, key or value; the whole head is rotated
+	Eps          float32 // of the RMS norms
+	RopeBase     float32 // theta of the rotary positions
+	EmbedScale   float32 // factor of text embeddings, but not of image tokens: sqrt(D)
+	QueryScale   float32 // factor of queries
+	AttnSoftcap  float32 // c in c*tanh(s/c) of attention scores; 0 for no cap
+	FinalSoftcap float32 // c of logits; 0 for no cap
 }
 
 // sizes lists the keys that both forms have.
@@ -50,13 +50,13 @@ func (t *Text) scales() []Field {
 // caps lists the soft caps. llama.cpp's form has them for Gemma 2 alone.
 func (t *Text) caps() []Field {
 	return []Field{
-		{"attn_logit_softcapping", atLeast(&t.AttnCap, 0)},
-		{"final_logit_softcapping", atLeast(&t.FinalCap, 0)},
+		{"attn_logit_softcapping", atLeast(&t.AttnSoftcap, 0)},
+		{"final_logit_softcapping", atLeast(&t.FinalSoftcap, 0)},
 	}
 }
 
-// slidingWindow is the key without which llama.cpp does not load a Gemma 2, with
-// the window of the released models. PaliGemma's prefixes are read whole.
+// slidingWindow lists the key without which llama.cpp does not load a Gemma 2, with
+// the window of the released models.
 func slidingWindow() []Field {
 	return []Field{{"attention.sliding_window", fixed{uint32(4096)}}}
 }

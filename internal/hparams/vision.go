@@ -5,15 +5,15 @@ package hparams
 type Vision struct {
 	ImageSize  int        // side of the square that pictures are stretched to, pixels
 	PatchSize  int        // side of a patch, pixels
-	Width      int        // W
-	Layers     int        // B
-	Heads      int        // A
-	MLP        int        // M, as the model defines it
-	PaddedMLP  int        // M of the tensors: MLP, then zeros up to a multiple of a block
-	Projection int        // D: width that the projector makes of W, the decoder's
+	Width      int        // W: of the tower
+	Layers     int        // B: transformer blocks
+	Heads      int        // A: attention heads
+	MLP        int        // M: width of the MLP, as the model defines it
+	PaddedMLP  int        // rows of the MLP's tensors: MLP, then zeros up to a multiple of a block
+	Projection int        // D: width of image tokens, the decoder's
 	Eps        float32    // of the layer norms
-	Mean       [3]float32 // of red, green, blue, on the scale from 0 to 1
-	Deviation  [3]float32 // standard deviation of the same
+	ImageMean  [3]float32 // of red, green, blue, on the scale from 0 to 1
+	ImageStd   [3]float32 // standard deviation of the same
 	Resampling string     // how pictures are stretched: Bicubic or Bilinear
 }
 
@@ -34,8 +34,8 @@ func (v *Vision) sizes() []Field {
 		{"projection_dim", size(&v.Projection)},
 		{"attention.head_count", size(&v.Heads)},
 		{"attention.layer_norm_epsilon", above(&v.Eps, 0)},
-		{"image_mean", channels{&v.Mean}},
-		{"image_std", channels{&v.Deviation}},
+		{"image_mean", channels{&v.ImageMean}},
+		{"image_std", channels{&v.ImageStd}},
 	}
 }
 
