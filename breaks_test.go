@@ -106,7 +106,7 @@ var breaks = []struct {
 	{"TestTrapGate", []edit{{"internal/gemma/decoder.go", `nn.GeGLU(g, m.Gate, m.Up, x)`, `nn.GeGLU(g, m.Up, m.Gate, x)`}}},
 	{"TestTrapHead", []edit{{"internal/gemma/decoder.go", `d.Width, r.Len), x)`, `d.Width, r.Len), g.Scale(x, d.EmbedScale))`}}},
 	{"TestTrapFinalSoftcap", []edit{{"internal/gemma/decoder.go", `g.Tap("logits", y), d.FinalSoftcap)`, `g.Tap("logits", y), 0)`}}},
-	{"TestTrapRows", []edit{{"model.go", `if len(v.Pieces) != vocabulary {`, `if len(v.Pieces) > vocabulary {`}}},
+	{"TestTrapRows", []edit{{"internal/hparams/tokenizer.go", `if len(t.Pieces) != vocab {`, `if len(t.Pieces) > vocab {`}}},
 }
 
 // TestBreaksAreCurrent keeps the list in step with the code: every trap has a
