@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
 // TestConfig reads what the checkpoints say of themselves.
@@ -29,18 +30,18 @@ func TestConfig(t *testing.T) {
 // Queries are divided by the root of the head dim, but in the 46 layers of
 // Gemma 2 27B by the root of width over heads.
 func TestSplitQueryScale(t *testing.T) {
-	two := convertOracle(t, "pg2-a", convert.Options{Type: "f32", Split: true})
+	two := testmodel.Convert(t, "pg2-a", convert.Options{Type: "f32", Split: true})
 	projector, err := gguf.Open(projectorOf(two))
 	must(t, err)
 	defer projector.Close()
-	p := takeApart(t, readFile(t, two))
+	p := testmodel.TakeApart(t, testmodel.Read(t, two))
 	for i := range 50 { // as many tensors as 46 blocks need
 		x := gguf.Tensor{Name: fmt.Sprint("more", i), Type: gguf.F32, Shape: []int{1}}
-		p.tensors, p.data[x.Name] = append(p.tensors, x), make([]byte, 4)
+		p.Tensors, p.Data[x.Name] = append(p.Tensors, x), make([]byte, 4)
 	}
 	for layers, want := range map[uint32]float64{3: 32, 42: 32, 46: 96 / 4} {
-		p.values["gemma2.block_count"] = layers
-		file := p.file(t)
+		p.Values["gemma2.block_count"] = layers
+		file := p.File(t)
 		f, err := gguf.New(bytes.NewReader(file), int64(len(file)))
 		must(t, err)
 		config, err := newConfig(f, projector)

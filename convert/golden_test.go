@@ -13,7 +13,7 @@ import (
 )
 
 // goldens reads the SHA-256 of every tensor of each model's F32 file, computed in
-// numpy by scripts/convert_golden.py.
+// numpy by scripts/convert/golden.py.
 func goldens(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/tiny.json")
@@ -59,7 +59,7 @@ func TestTensorsEqualNumpys(t *testing.T) {
 func TestPython(t *testing.T) {
 	dir := os.Getenv("CONVERT_PYTHON")
 	if dir == "" {
-		t.Skip("needs checkpoints of the Python packages: python scripts/convert_golden.py writes them and runs this test")
+		t.Skip("needs checkpoints of the Python packages: python scripts/convert/golden.py writes them and runs this test")
 	}
 	table := goldens(t)
 	tokenizer := filepath.Join(t.TempDir(), "tokenizer.model")

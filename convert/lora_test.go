@@ -15,7 +15,7 @@ import (
 	"github.com/pgcli/paligemma/internal/synthetic"
 )
 
-// TestAdapterIsMerged merges the adapter that scripts/convert_golden.py made.
+// TestAdapterIsMerged merges the adapter that scripts/convert/golden.py made.
 func TestAdapterIsMerged(t *testing.T) {
 	c := synthetic.Checkpoint{Dims: synthetic.Tiny(convert.Gemma), Type: gguf.F32, Seed: 7}
 	want := goldens(t)["gemma f32 adapter"]

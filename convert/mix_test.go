@@ -24,7 +24,7 @@ func tensorsOf(d Dims) []*tensor {
 
 // TestMixesEqualLlamas compares the types of the text half with the choices of
 // llama.cpp's quantizer for models of the released depths and head counts
-// (scripts/convert_llama.py).
+// (scripts/convert/check_llamacpp.py).
 func TestMixesEqualLlamas(t *testing.T) {
 	var golden map[string]map[string]map[string][]string // model -> mix -> type -> tensors
 	if err := readJSON("testdata/mixes.json", &golden); err != nil {
