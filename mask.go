@@ -14,8 +14,8 @@ import (
 	"github.com/pgcli/paligemma/internal/locseg"
 )
 
-// isMask reports whether a tensor is the mask decoder's, which ggml does not
-// compute: it is read into Go's memory.
+// isMask reports whether a tensor belongs to the mask decoder, which Go
+// computes, not ggml: it is read into Go's memory.
 func isMask(tensor string) bool { return strings.HasPrefix(tensor, locseg.Prefix) }
 
 // maskDecoder reads the mask decoder of a file, whose codebook has the width; it
@@ -75,8 +75,8 @@ func maskWeight(f *gguf.File, w locseg.Weight) ([]float32, error) {
 	return values, nil
 }
 
-// addMasks decodes the masks of objects that are somewhere in the picture,
-// several at a time.
+// addMasks decodes the masks of objects whose boxes have pixels, several at a
+// time.
 func (m *Model) addMasks(objects []Object) {
 	if m.masks == nil {
 		return
@@ -99,10 +99,11 @@ func (m *Model) addMasks(objects []Object) {
 	workers.Wait()
 }
 
-// paste stretches the values of a mask to a box as big_vision's demo does:
-// bytes first, then Pillow's default filter, so that 128 stands for 0. (Its
-// evaluator stretches the values, bilinearly, and keeps those above 0; the demo's
-// has soft edges to draw.) It returns nil for a box of more than maxPixels.
+// paste stretches the values of a mask, from -1 to 1, to a box as big_vision's
+// demo does: it rounds to bytes, so that 128 stands for 0, and then uses Pillow's
+// default filter, which leaves soft edges to draw. (The evaluator stretches the
+// values bilinearly and keeps those above 0.) It returns nil for a box of more
+// than maxPixels.
 func paste(values []float32, box image.Rectangle, maxPixels int) *image.Alpha {
 	m := image.NewGray(image.Rect(0, 0, locseg.MaskSide, locseg.MaskSide))
 	for i, v := range values {

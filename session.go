@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/grammar"
 	"github.com/pgcli/paligemma/internal/decode"
+	"github.com/pgcli/paligemma/internal/locseg"
 	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/internal/spm"
 )
@@ -46,6 +49,18 @@ func (m *Model) NewSession() (*Session, error) {
 		return nil, fmt.Errorf("paligemma: session: %w", err)
 	}
 	return s, nil
+}
+
+// decodeOptions returns the options of a session's decoder.
+func (m *Model) decodeOptions() decode.Options {
+	o := decode.Options{Batch: m.opts.Batch, CacheType: gguf.F16, Trace: m.opts.Trace}
+	if m.opts.CacheF32 {
+		o.CacheType = gguf.F32
+	}
+	if ids, err := m.locseg(); err == nil { // the vocabulary has coordinates
+		o.Locs = grammar.Range{First: ids.Loc, Last: ids.Loc + locseg.Locs}
+	}
+	return o
 }
 
 // Close frees the session. It waits for a computation that was cancelled. It is
@@ -97,7 +112,8 @@ func (m *Model) PromptIDs(p Prompt) []int32 {
 	return append(ids, m.tok.Encode("\n")...)
 }
 
-// Timings returns those of the last Prefill and of the tokens generated since.
+// Timings returns the timings of the last Prefill and of the tokens generated
+// since.
 func (s *Session) Timings() Timings {
 	return Timings{Prefill: s.prefilled, Decode: s.decoding, PromptTokens: s.prompt, Generated: len(s.answer)}
 }
