@@ -37,7 +37,7 @@ var breaks = []struct {
 	{"TestTrapTextFirst", []edit{{"internal/decode/prefix.go", `x = g.Concat(image, x, 1)`, `x = g.Concat(x, image, 1)`}}},
 	{"TestTrapFirstPictureOnly", []edit{{"session.go", `soft = append(soft, img.tokens...)`, `soft = append(soft, images[0].tokens...)`}}},
 	{"TestTrapPictureScaled", []edit{{"internal/decode/prefix.go", `x = g.Concat(image, x, 1)`, `x = g.Concat(g.Scale(image, d.gemma.EmbedScale), x, 1)`}}},
-	{"TestTrapTextScaleFixed", []edit{{"config.go", `EmbedScale:   t.EmbedScale,`, `EmbedScale:   45.25,`}}},
+	{"TestTrapTextScaleFixed", []edit{{"internal/gemma/config.go", `EmbedScale:   t.EmbedScale,`, `EmbedScale:   45.25,`}}},
 
 	// The picture.
 	{"TestTrapBGR", []edit{{"internal/imageproc/convert.go", `rgb[0], rgb[1], rgb[2] = p[0], p[1], p[2] })`, `rgb[2], rgb[1], rgb[0] = p[0], p[1], p[2] })`}}},

@@ -38,23 +38,7 @@ func newConfig(text, projector *gguf.File) (Config, error) {
 		ImageSize: v.ImageSize, ImageTokens: v.Tokens(),
 		Context: t.Context, Vocabulary: t.Vocab, Width: t.Width, Layers: t.Layers,
 		Masks: m.MaskWidth > 0, maskWidth: m.MaskWidth,
-		text: gemma.Config{
-			Width: t.Width, Layers: t.Layers, MLP: t.MLP, Vocab: t.Vocab,
-			Heads: t.Heads, KVHeads: t.KVHeads, HeadDim: t.HeadDim,
-			Context:      t.Context,
-			QueryScale:   t.QueryScale,
-			EmbedScale:   t.EmbedScale,
-			RopeBase:     t.RopeBase,
-			Eps:          t.Eps,
-			AttnSoftcap:  t.AttnSoftcap,
-			FinalSoftcap: t.FinalSoftcap,
-			PostNorms:    m.Family == hparams.Gemma2,
-		},
-		vision: siglip.Config{
-			ImageSize: v.ImageSize, PatchSize: v.PatchSize,
-			Width: v.Width, Layers: v.Layers, Heads: v.Heads, MLP: v.PaddedMLP, Out: v.Projection,
-			Eps: v.Eps,
-		},
+		text: gemma.ConfigOf(m), vision: siglip.ConfigOf(m),
 		resample: filters[v.Resampling],
 	}, nil
 }

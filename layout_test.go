@@ -28,8 +28,8 @@ var layers = map[string][]string{
 	"grammar":          {"internal/locseg"},
 	"convert":          {"gguf", "bindings", "internal/hparams", "internal/spm", "internal/locseg"},
 	"internal/hparams": {"gguf"},
-	"internal/siglip":  {"internal/nn"},
-	"internal/gemma":   {"internal/nn", "gguf"},
+	"internal/siglip":  {"internal/nn", "internal/hparams"},
+	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},
 	"internal/nn":      {"bindings", "kernels", "gguf"},
 	"bindings":         {"ggml", "gguf"},
 	"gguf":             {"internal/newfile"},
@@ -50,7 +50,7 @@ var layers = map[string][]string{
 	"internal/spm":             nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests
-	"internal/testmodel": {"convert", "gguf", "grammar", "internal/golden", "internal/siglip", "internal/gemma",
+	"internal/testmodel": {"convert", "gguf", "grammar", "internal/golden", "internal/hparams", "internal/siglip", "internal/gemma",
 		"internal/nn", "internal/locseg", "bindings", "kernels"}, // for tests
 }
 

@@ -21,6 +21,7 @@
 // and "clip.vision.". Both forms share the rows of [Text] and [Vision] under
 // different prefixes.
 //
-// To add a key, add a field to Text, Vision or Model and a row to its table,
-// fill the field in package convert, and use it where the model is built.
+// To add a key, add a field to Text, Vision or Model and a row to its table, fill
+// the field in package convert (hyperparameters.go), and hand it to the tower that
+// uses it (ConfigOf in gemma or siglip).
 package hparams
