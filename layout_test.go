@@ -51,7 +51,8 @@ var layers = map[string][]string{
 	"internal/spm":             nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests
-	"internal/testmodel": {"convert", "gguf", "grammar", "internal/golden", "internal/hparams", "internal/siglip",
+	"internal/testengine":      nil, // for tests
+	"internal/testmodel": {"internal/testengine", "convert", "gguf", "grammar", "internal/golden", "internal/hparams", "internal/siglip",
 		"internal/gemma", "internal/nn", "internal/locseg", "bindings", "kernels", "ggml"}, // for tests
 }
 
