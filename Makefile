@@ -28,7 +28,9 @@ $(BIN): $(SOURCES) go.mod go.sum | toolchain
 toolchain: # names what is missing, with the command that installs it
 	@for tool in $(GO) gcc g++; do command -v $$tool >/dev/null || { \
 		case $$tool in $(GO)) package=golang-go ;; *) package=$$tool ;; esac; \
-		echo "make: $$tool is missing; install it: apt-get install $$package" >&2; exit 1; }; done
+		echo "make: $$tool is missing; install it: apt-get install $$package (README.md has other systems)" >&2; exit 1; }; done
+	@case "$$($(GO) env GOVERSION)" in go1.1[0-9].*|go1.20.*) \
+		echo "make: $$($(GO) version) is too old to read go.mod, want go1.21 or newer: README.md says how to get it" >&2; exit 1;; esac
 
 # One package at a time: ggml's threads wait for each other by spinning, and
 # two tests that compute at once take each other's processors. go test's own

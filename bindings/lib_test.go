@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/testengine"
 )
 
 // refused opens path and returns the error, which must have every part.
@@ -149,7 +151,7 @@ func TestOpenImpostor(t *testing.T) {
 // TestOpenAfterFailures opens a good library after everything above failed,
 // and finds it again afterwards.
 func TestOpenAfterFailures(t *testing.T) {
-	path := enginePath(t)
+	path := testengine.Shared(t)
 	before := len(loaded.libs)
 	refused(t, write(t, "libggml.so", []byte("not a library")))
 	refused(t, build(t, []string{"ggml_init"}))
@@ -177,7 +179,7 @@ func TestOpenAfterFailures(t *testing.T) {
 // error, until they come. It loads a copy of the engine, which would share
 // libggml-base, and with it ggml's log, with the engine of other tests.
 func TestOpenCoreWithoutPlugins(t *testing.T) {
-	engine := enginePath(t)
+	engine := testengine.Shared(t)
 	if !inOwnProcess(t) {
 		return
 	}
@@ -209,7 +211,7 @@ func TestOpenFromEnvironment(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	t.Setenv(environment, missing)
 	refused(t, "", missing)
-	engine := enginePath(t)
+	engine := testengine.Shared(t)
 	t.Setenv(environment, engine)
 	lib, err := Open("")
 	must(t, err)

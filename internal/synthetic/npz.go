@@ -40,7 +40,8 @@ func (c Checkpoint) writeNPZ(path string, specs []convert.Spec) error {
 	})
 }
 
-// npyHeader is that of version 1.0, padded so that data is aligned to 64 bytes.
+// npyHeader makes a header of version 1.0, padded so that data is aligned to 64
+// bytes.
 func npyHeader(t gguf.Type, shape []int) []byte {
 	descr := map[gguf.Type]string{gguf.F32: "<f4", gguf.F16: "<f2", gguf.BF16: "|V2"}[t]
 	var sizes strings.Builder

@@ -11,7 +11,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// A Checkpoint says what to write.
+// A Checkpoint describes the files that Write makes.
 type Checkpoint struct {
 	Dims   convert.Dims
 	Format convert.Format

@@ -8,7 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// appended is what convert adds to a Gemma tokenizer: locations and codewords.
+// appended is the number of pieces that convert adds to a Gemma tokenizer:
+// locations and codewords.
 const appended = 1024 + 128
 
 // minPieces is the smallest tokenizer that has all special pieces, newlines and
@@ -62,7 +63,7 @@ func tokenizerModel(n int) []byte {
 	return appendMessage(model, 3, normalizer)
 }
 
-// trainerSpec says how the pieces are to be used: BPE with byte fallback.
+// trainerSpec makes the message that asks for BPE with byte fallback.
 func trainerSpec(special []string) []byte {
 	// model_type, byte_fallback, ids of unk, bos, eos and pad
 	spec := appendNumbers(nil, []field{{3, 2}, {35, 1}, {40, 3}, {41, 2}, {42, 1}, {43, 0}})

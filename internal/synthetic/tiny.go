@@ -2,10 +2,10 @@ package synthetic
 
 import "github.com/pgcli/paligemma/convert"
 
-// Tiny returns the smallest sizes of each family that have what makes the real
-// ones awkward: heads that do not add up to the width, a vision MLP and a vision
-// width that 256 does not divide, and, in the second family, several key-value
-// heads. The text rows of Gemma 2 take K-quants, those of Gemma do not.
+// Tiny returns the smallest sizes of each family that are as awkward as the real
+// ones: heads that do not add up to the width, a vision MLP and a vision width that
+// 256 does not divide, and, in the second family, several key-value heads. The text
+// rows of Gemma 2 take K-quants, Gemma's do not.
 func Tiny(f convert.Family) convert.Dims {
 	d := convert.Dims{
 		Family: f, Vocab: minPieces + appended + 11, Width: 64, Layers: 2, MLP: 256,

@@ -17,7 +17,8 @@ func smallConfig() Config {
 	return defaults(d, HuggingFace)
 }
 
-// header makes a GGUF file of metadata alone.
+// header makes a GGUF file of metadata, and of one tensor, as many as
+// smallConfig has layers.
 func header(t *testing.T, list []KV) *gguf.File {
 	t.Helper()
 	var b bytes.Buffer
@@ -25,7 +26,11 @@ func header(t *testing.T, list []KV) *gguf.File {
 	for _, kv := range list {
 		w.Add(kv.Key, kv.Value)
 	}
+	w.AddTensor("x", gguf.F32, 1)
 	if err := w.WriteHeader(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.WriteTensor("x", make([]byte, 4)); err != nil {
 		t.Fatal(err)
 	}
 	f, err := gguf.New(bytes.NewReader(b.Bytes()), int64(b.Len()))
@@ -35,9 +40,9 @@ func header(t *testing.T, list []KV) *gguf.File {
 	return f
 }
 
-// TestReadConfig removes and damages each key of the metadata in turn: every one
-// that inference needs must be missed.
-func TestReadConfig(t *testing.T) {
+// TestReadConfigMissesNoKey removes and damages each key of the metadata in turn:
+// ReadConfig must miss every key that inference needs.
+func TestReadConfigMissesNoKey(t *testing.T) {
 	m, err := findMix("f16")
 	if err != nil {
 		t.Fatal(err)
@@ -47,10 +52,8 @@ func TestReadConfig(t *testing.T) {
 	if _, err := ReadConfig(header(t, whole)); err != nil {
 		t.Fatal(err)
 	}
-	// Derived from others, or there for other readers only.
-	spare := map[string]bool{
-		"paligemma.embedding_scale": true, "paligemma.attention.value_length": true, "paligemma.rope.dimension_count": true,
-		"paligemma.vision.image_size": true, "paligemma.vision.projection_dim": true, "paligemma.vision.feed_forward_length_padded": true,
+	spare := map[string]bool{ // there for other readers only
+		"paligemma.image_token_count": true, "paligemma.attention.value_length": true, "paligemma.rope.dimension_count": true,
 	}
 	for i, kv := range whole {
 		if !strings.HasPrefix(kv.Key, "paligemma.") || spare[kv.Key] {
@@ -85,11 +88,11 @@ func isCount(v any) bool {
 	return ok
 }
 
-// TestApply reads a config.json that says everything.
-func TestApply(t *testing.T) {
+// TestConfigJSONReplacesDefaults reads a config.json that has every number.
+func TestConfigJSONReplacesDefaults(t *testing.T) {
 	h := hfConfig{}
 	set := func(o *option[float64], v float64) { *o = option[float64]{set: true, value: v} }
-	set(&h.Text.QueryScale, 144)
+	set(&h.Text.QueryPreAttnScalar, 144)
 	set(&h.Text.RMSEps, 1e-5)
 	set(&h.Text.RopeTheta, 5000)
 	set(&h.Text.AttnSoftcap, 20)
@@ -98,27 +101,28 @@ func TestApply(t *testing.T) {
 	h.Text.Context = option[int]{set: true, value: 4096}
 	c := smallConfig()
 	c.apply(h)
-	if c.QueryScale != 144 || c.RMSEps != 1e-5 || c.RopeBase != 5000 || c.AttnSoftcap != 20 || c.FinalSoftcap != 0 || c.VisionEps != 1e-7 || c.Context != 4096 {
+	if c.QueryPreAttnScalar != 144 || c.RMSEps != 1e-5 || c.RopeBase != 5000 || c.AttnSoftcap != 20 || c.FinalSoftcap != 0 || c.VisionEps != 1e-7 || c.Context != 4096 {
 		t.Errorf("read as %+v", c)
 	}
 	set(&h.Text.RMSEps, 0)
 	c.apply(h)
-	if err := c.check(); err == nil || err.Error() != "RMS epsilon is 0, want more" {
+	if err := c.check(); err == nil || err.Error() != "paligemma.attention.layer_norm_rms_epsilon is 0, want a finite number above 0" {
 		t.Errorf("error is %v", err)
 	}
 }
 
-// TestSplitLimits refuses models that llama.cpp would compute differently.
-func TestSplitLimits(t *testing.T) {
+// TestSplitRefusesWhatLlamaReadsOtherwise guards against two files that llama.cpp
+// would load and compute differently.
+func TestSplitRefusesWhatLlamaReadsOtherwise(t *testing.T) {
 	var m mix
 	for _, c := range []struct {
 		change func(*Config)
 		want   string
 	}{
 		{func(*Config) {}, ""},
-		{func(c *Config) { c.QueryScale = 144 }, "query scale of 256, this model 144"},
-		{func(c *Config) { c.Layers = 46 }, "query scale of 288, this model 256"},
-		{func(c *Config) { c.Layers, c.QueryScale = 46, 288 }, ""},
+		{func(c *Config) { c.QueryPreAttnScalar = 144 }, "query_pre_attn_scalar of 256, this model 144"},
+		{func(c *Config) { c.Layers = 46 }, "query_pre_attn_scalar of 288, this model 256"},
+		{func(c *Config) { c.Layers, c.QueryPreAttnScalar = 46, 288 }, ""},
 		{func(c *Config) { c.FinalSoftcap = 0 }, "cannot turn soft caps off"},
 		{func(c *Config) { c.Family, c.FinalSoftcap, c.AttnSoftcap = Gemma, 0, 0 }, ""},
 	} {

@@ -22,7 +22,7 @@ func TestSummaryIsOfAllLogits(t *testing.T) {
 				p := testmodel.TakeApart(t, testmodel.Read(t, testmodel.Convert(t, name, convert.Options{Type: "f32", EmbeddingType: typ})))
 				d := newDecoder(t, p, ours, nil)
 				s := asked(t, d, name)
-				if can := d.CanSummarize(); can != ours {
+				if can := d.canSummarize(); can != ours {
 					t.Fatalf("%s, %s: a summary is possible: %t, want %t", name, typ, can, ours)
 				}
 				for n := range 8 {
