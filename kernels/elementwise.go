@@ -1,11 +1,9 @@
 package kernels
 
-// A Sum is Out = S·A + B, of Len float32 each; 0 for B if its address is 0. Out
-// may be A or B.
+// A Sum is Out = A + B, of Len float32 each. Out may be A or B.
 type Sum struct {
 	Len   int
 	A, B  uintptr
-	S     float32
 	Out   uintptr
 	Level Level
 }

@@ -2,19 +2,11 @@
 #include "vector.h"
 
 PG_TARGET static void sum(const pg_sum *op, int64_t first, int64_t last) {
-	vf s = vset(op->s);
 	for (int64_t i = first; i < last; i += LANES) {
 		int64_t n = last - i < LANES ? last - i : LANES;
-		vf a = n == LANES ? vload(op->a + i) : vload_n(op->a + i, n), b = vset(0);
-		if (op->b) {
-			b = n == LANES ? vload(op->b + i) : vload_n(op->b + i, n);
-			a = vfma(s, a, b);
-		} else {
-			a = vmul(s, a);
-		}
 		if (n == LANES)
-			vstore(op->out + i, a);
+			vstore(op->out + i, vadd(vload(op->a + i), vload(op->b + i)));
 		else
-			vstore_n(op->out + i, a, n);
+			vstore_n(op->out + i, vadd(vload_n(op->a + i, n), vload_n(op->b + i, n)), n);
 	}
 }

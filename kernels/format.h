@@ -64,21 +64,4 @@ static inline size_t pg_panel_bytes(const pg_format *f, int64_t k) {
 
 extern const int8_t pg_codebook[16]; // values of IQ4_NL and IQ4_XS
 
-// pg_half converts a float16.
-static inline float pg_half(uint16_t h) {
-	union { uint32_t i; float f; } u, magic = {.i = 113u << 23};
-	uint32_t e = h & 0x7c00u;
-	u.i = (uint32_t)(h & 0x7fffu) << 13;
-	if (e == 0x7c00u) {
-		u.i += 224u << 23; // infinity, NaN
-	} else if (e == 0) {
-		u.i += 113u << 23; // subnormal
-		u.f -= magic.f;
-	} else {
-		u.i += 112u << 23;
-	}
-	u.i |= (uint32_t)(h & 0x8000u) << 16;
-	return u.f;
-}
-
 #endif

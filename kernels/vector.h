@@ -31,8 +31,7 @@ typedef struct pg_vectors {
 	void (*join)(const pg_attention *op, int64_t key_head, int64_t row, const float *parts, int64_t step);
 
 	void (*norm)(const pg_norm *op, int64_t column);
-	void (*rope)(const pg_rope *op, int64_t token, int64_t row);
-	void (*store)(const pg_store *op, int64_t token, int64_t row);
+	void (*rope)(const pg_rope *op, int64_t token);
 	void (*sum)(const pg_sum *op, int64_t first, int64_t last);
 	pg_best (*best)(float *y, int64_t n, float softcap); // of up to PG_RUN scores, which it softcaps
 	void (*stretch)(const pg_stretch *op, int64_t first, int64_t last);

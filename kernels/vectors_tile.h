@@ -16,4 +16,15 @@
 
 #include "ycbcr_tile.h"
 
-const pg_vectors PG_VECTORS = {attend, attend_part, join, norm, rope, store_token, sum, best, stretch, rgb_line, upsample};
+const pg_vectors PG_VECTORS = {
+	.attend = attend,
+	.attend_part = attend_part,
+	.join = join,
+	.norm = norm,
+	.rope = rope,
+	.sum = sum,
+	.best = best,
+	.stretch = stretch,
+	.rgb = rgb_line,
+	.upsample = upsample,
+};

@@ -146,7 +146,7 @@ func (g *Graph) kernelSum(a, b Tensor) Tensor {
 		return Tensor{}
 	}
 	return g.kernel("add", a.ne, func(dst Tensor) kernels.Op {
-		return &kernels.Sum{Len: a.Len(), A: a.address(), B: b.address(), S: 1, Out: dst.address(), Level: g.backend.level}
+		return &kernels.Sum{Len: a.Len(), A: a.address(), B: b.address(), Out: dst.address(), Level: g.backend.level}
 	}, a, b)
 }
 
@@ -155,8 +155,8 @@ func (g *Graph) kernelRoPE(a, pos Tensor, base float32) Tensor {
 	e, h, n := a.ne[0], a.ne[1], a.ne[2]
 	return g.kernel("rope", a.ne, func(dst Tensor) kernels.Op {
 		return &kernels.RoPE{HeadDim: e, Heads: h, Tokens: n, X: a.address(), XHead: a.nb[1] / 4, XToken: a.nb[2] / 4,
-			Positions: pos.address(), Base: base, OutHead: e,
-			Out: kernels.Places{To: dst.address(), Row: e * h, Channel: 1, Size: n}, Level: g.backend.level}
+			Positions: pos.address(), Base: base,
+			Out: dst.address(), OutHead: e, OutToken: e * h, Level: g.backend.level}
 	}, a, pos)
 }
 
