@@ -1,4 +1,4 @@
-// Sums, and pictures cut into patches.
+// Sums of tensors, and pictures cut into squares.
 #ifndef PG_ELEMENTWISE_H
 #define PG_ELEMENTWISE_H
 

@@ -3,6 +3,7 @@
 package kernels
 
 // #include "product.h"
+// #include "rows.h"
 import "C"
 
 import "unsafe"
@@ -76,5 +77,5 @@ func (r *Rows) Scratch() int {
 }
 
 func (r *Rows) native(scratch uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
-	return C.pg_kernel(C.pg_rows_dot), unsafe.Pointer(r.c(scratch)), C.sizeof_pg_rows
+	return C.pg_kernel(C.pg_rows_run), unsafe.Pointer(r.c(scratch)), C.sizeof_pg_rows
 }

@@ -2,7 +2,8 @@
 
 package kernels
 
-// #include "product.h"
+// #include "pack.h"
+// #include "rows.h"
 import "C"
 
 import "unsafe"

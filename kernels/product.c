@@ -1,20 +1,21 @@
 #include "job.h"
 
-// How many tiles' sums a thread keeps while it goes through the columns of
-// weights: of so many panels it computes a chunk before the next, while its
-// activations are in the cache.
+// A thread keeps the sums of up to MOST_TILES tiles and GROUP panels while it goes
+// through the chunks of weights: it computes a chunk of all of them before the
+// next chunk, while the activations of the chunk are in the cache.
 enum { MOST_TILES = 48, GROUP = 4 };
 
-// What a thread works in.
+// A work is the scratch memory of a thread.
 typedef struct {
 	pg_chunk chunk;
 	float acc[2][GROUP][MOST_TILES * PG_MAX_COLUMNS][PG_PANEL];
 	float y[PG_MAX_COLUMNS][PG_PANEL]; // results that are rounded at once
 } work;
 
-// cut returns where part i of n things begins; all parts are of about one size.
+// cut returns where part i of n things begins. Parts differ by at most one thing.
 static int64_t cut(int64_t n, int64_t parts, int64_t i) { return n * i / parts; }
 
+// panels_of returns the number of panels of op that are stored.
 static int64_t panels_of(const pg_linear *op) {
 	int64_t panels = 0;
 	for (int i = 0; i < (op->epilogue == PG_GEGLU ? 1 : op->weights); i++)
@@ -27,11 +28,11 @@ typedef struct {
 	int weight;
 	int64_t panel, panels;
 	int64_t first, last; // tiles [first, last)
-	int64_t pieces;      // that it is
+	int64_t pieces;      // that it consists of
 } part;
 
-// output describes where columns of a part's panel i are stored, and from which
-// sums.
+// output describes the epilogue of columns [first, last) of panel i of a part: its
+// sums and where it stores the result.
 static void output(const pg_job *j, const part *p, int64_t i, int64_t first, int64_t last, work *w, pg_finish *f) {
 	const pg_linear *op = j->op;
 	int64_t sum = first - pg_first_column(j, p->first), row = (p->panel + i) * PG_PANEL, rows = op->out[p->weight].w.m - row;
@@ -49,9 +50,8 @@ static void output(const pg_job *j, const part *p, int64_t i, int64_t first, int
 	f->record = j->next ? pg_record(j->next, row, first, f->columns, &f->record_bytes) : NULL;
 }
 
-
-// fetch brings what a finish needs into the cache. Not inlined, gcc leaves it out
-// as a function without effects.
+// fetch prefetches the memory that a finish needs. If it were not inlined, gcc
+// would leave it out as a function without effects.
 static inline __attribute__((always_inline)) void fetch(const pg_finish *f) {
 	if (f->record) {
 		for (size_t i = 0; i < f->record_bytes; i += 64)
@@ -68,16 +68,16 @@ static inline __attribute__((always_inline)) void fetch(const pg_finish *f) {
 	}
 }
 
-// store is the end of a tile or stream whose sums are done.
+// store applies the epilogue to a tile or stream whose sums are complete.
 static void store(const pg_job *j, const pg_finish *f) {
 	j->level->finish(f);
 	if (j->next)
 		pg_round_rows(j->next, f->y, f->columns, f->rows, f->record);
 }
 
-// product sums a part for a matrix, which in GeGLU may be another. With out, it
-// stores the result: each tile as soon as it is summed, as more columns of y
-// would not stay in the cache.
+// product sums a part, for a matrix that may be another than the part's in GeGLU.
+// With out it stores the result: each tile as soon as it is summed, because more
+// columns of y would not stay in the cache.
 static void product(const pg_job *j, int weight, const part *p, work *w, int out) {
 	const pg_matrix *m = &j->op->out[weight].w;
 	const pg_format *f = pg_format_of(m->type);
@@ -88,14 +88,14 @@ static void product(const pg_job *j, int weight, const part *p, work *w, int out
 	for (int64_t step = 0; step < l->chunks * p->panels; step++) {
 		int64_t chunk = step / p->panels, i = step % p->panels;
 		const uint8_t *records = packed + (size_t)i * panel_bytes + (size_t)chunk * chunk_bytes;
-		pg_tile t = {.f = f, .form = form, .w = records, .chunk = &w->chunk, .wide = l->wide, .first = chunk == 0};
+		pg_tile t = {.f = f, .form = form, .w = records, .chunk = &w->chunk, .halves = l->halves, .first = chunk == 0};
 		t.blocks = (int)(pg_chunk_rows(l, m->k, chunk) / l->block);
 		size_t column_bytes;
 		const uint8_t *act = pg_act_of(j, l, chunk, &column_bytes);
 		int done = out && chunk == l->chunks - 1;
 
-		// The next chunk is prefetched meanwhile: by the tiles, or where these are few
-		// by unpack as well.
+		// Tiles prefetch the next chunk of weights meanwhile; where they are few, unpack
+		// does so, too.
 		const uint8_t *next = records + chunk_bytes;
 		if (p->panels > 1)
 			next = i + 1 < p->panels ? records + panel_bytes : packed + (size_t)(chunk + 1) * chunk_bytes;
@@ -126,13 +126,13 @@ static void product(const pg_job *j, int weight, const part *p, work *w, int out
 	}
 }
 
-// stream is product for one column, whose time goes into reading weights.
+// stream is product for one column, which takes the time of reading weights.
 static void stream(const pg_job *j, int weight, const part *p, work *w, int out) {
 	const pg_matrix *m = &j->op->out[weight].w;
 	const pg_format *f = pg_format_of(m->type);
 	int form = j->level->form(f, j->op->precise, 1);
 	const pg_layout *l = &j->layouts[form];
-	pg_tile t = {.f = f, .form = form, .chunk = &w->chunk, .wide = l->wide, .first = 1, .columns = 1};
+	pg_tile t = {.f = f, .form = form, .chunk = &w->chunk, .halves = l->halves, .first = 1, .columns = 1};
 	t.w = (const uint8_t *)m->packed + (size_t)p->panel * pg_panel_bytes(f, m->k);
 	t.act = l->act;
 	t.blocks = (int)(m->k / l->block);
@@ -149,16 +149,17 @@ static void stream(const pg_job *j, int weight, const part *p, work *w, int out)
 		store(j, &finish);
 }
 
-// How a call's pieces are shared. They are in spans, of which each panel comes
-// before the next span: as many pieces as a thread keeps sums for, so that a
-// group of panels shares activations. Panels of one column take as long as
-// reading them, and share what is prefetched.
+// A sharing says how threads share the pieces of a call. Pieces are ordered by
+// spans, and in each span by panels. A span is as many pieces of a panel as a thread
+// keeps sums for, so that a group of panels shares activations. Panels of few
+// columns take the time of reading them, and are best read in one go.
 typedef struct {
 	int64_t panels, spans, all;
-	int64_t most, share; // that a thread takes: so many, or a share of what is left
+	int64_t most, share; // a thread takes up to most pieces, and 1/share of the pieces left
 	int64_t group;       // panels of a part
 } sharing;
 
+// share returns how threads share the pieces of j.
 static sharing share(const pg_job *j, int threads) {
 	int64_t panels = panels_of(j->op), pieces = MOST_TILES / PG_PIECE_TILES, all = panels * j->pieces;
 	sharing s = {panels, (j->pieces + pieces - 1) / pieces, all, pieces * GROUP, 4 * threads, GROUP};
@@ -175,6 +176,7 @@ typedef struct {
 	int64_t first, pieces;
 } span;
 
+// span_of returns the span of a piece.
 static span span_of(const pg_job *j, const sharing *s, int64_t piece) {
 	int64_t i = 0;
 	while (i < s->spans - 1 && piece >= s->panels * cut(j->pieces, s->spans, i + 1))
@@ -183,7 +185,7 @@ static span span_of(const pg_job *j, const sharing *s, int64_t piece) {
 	return (span){first, cut(j->pieces, s->spans, i + 1) - first};
 }
 
-// take returns the next pieces of work for a thread and where they end.
+// take returns the first of the next pieces for a thread and sets their end.
 static int64_t take(const pg_job *j, const sharing *s, pg_team *team, int64_t *end) {
 	int counter = j->counter + PG_PANELS;
 	int64_t panel = span_of(j, s, pg_next(team, counter)).pieces;
@@ -225,7 +227,7 @@ static void multiply(const pg_job *j, work *w, pg_team *team) {
 	}
 }
 
-// works_of lays out what threads work in and returns its end.
+// works_of lays out the memory of all threads and returns its end.
 static uint8_t *works_of(void *scratch, int threads, work **w) {
 	*w = (work *)pg_round_up((size_t)scratch);
 	return (uint8_t *)(*w + threads);
@@ -273,8 +275,8 @@ void pg_mlp_run(const void *mlp, int ith, pg_team *team) {
 	pg_wait(team);
 	multiply(&up, &w[ith], team);
 	pg_wait(team);
-	if (pg_settles(&down)) {
-		pg_settle_all(&down, team);
+	if (pg_has_fixed_scales(&down)) {
+		pg_fix_scales(&down, team);
 		pg_wait(team);
 	}
 	multiply(&down, &w[ith], team);

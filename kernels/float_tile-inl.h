@@ -1,8 +1,12 @@
-// Tiles of float weights, which product_tile.h includes.
+// Tiles of float weights.
+#ifndef PG_FLOAT_TILE_INL_H
+#define PG_FLOAT_TILE_INL_H
 
-// float_block is a tile of float weights, converted or not. Sums are added up
-// in runs of 16 columns, so that they lose no more than ggml's, which adds up
-// many sums at once.
+#include "unpack-inl.h"
+
+// float_block computes a tile of float weights, unpacked to float32 or packed.
+// Runs of 16 columns are summed by themselves, so that sums lose no more than
+// ggml's, which adds many sums at once.
 PG_DOT static inline void float_block(const int type, const int columns, const pg_tile *t) {
 	const int bytes = type == PG_F32 ? 4 : 2, run = 16;
 	clear(t, columns);
@@ -66,3 +70,5 @@ PG_KERNEL static void float_tile(const pg_tile *t) {
 PG_KERNEL static void float_stream(const pg_tile *t) {
 	(t->f->type == PG_F16 ? PG_F16_1 : t->f->type == PG_BF16 ? PG_BF16_1 : PG_F32_1)(t);
 }
+
+#endif

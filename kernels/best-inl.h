@@ -1,7 +1,11 @@
-// What a run of scores comes to, for any vector_*.h included before.
-#include "vector.h"
+// The softmax statistics of a run of scores.
+#ifndef PG_BEST_INL_H
+#define PG_BEST_INL_H
+
+#include "rows.h"
 #include <float.h>
 
+// best sums up n scores after the softcap.
 PG_TARGET static pg_best best(float y[PG_RUN], int64_t n, float softcap) {
 	for (int64_t i = n; i < PG_RUN; i++)
 		y[i] = -FLT_MAX;
@@ -15,7 +19,7 @@ PG_TARGET static pg_best best(float y[PG_RUN], int64_t n, float softcap) {
 		}
 	}
 	for (int64_t i = n; i < PG_RUN; i++)
-		y[i] = -FLT_MAX; // again
+		y[i] = -FLT_MAX; // which the softcap has changed
 	for (int64_t i = 0; i < PG_RUN; i += LANES)
 		top = vmax(top, vload(y + i));
 	pg_best b = {.top = vtop(top)};
@@ -30,3 +34,5 @@ PG_TARGET static pg_best best(float y[PG_RUN], int64_t n, float softcap) {
 		b.top = __builtin_nanf("");
 	return b;
 }
+
+#endif

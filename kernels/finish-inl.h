@@ -1,12 +1,18 @@
-// What happens to sums before they are stored, which product_tile.h includes.
+// The epilogues of products.
+#ifndef PG_FINISH_INL_H
+#define PG_FINISH_INL_H
 
-// gelu is a/(1 + exp(-2u)), which is 0.5a(1 + tanh u), for
+#include "product.h"
+#include "tile.h"
+
+// gelu returns a/(1 + exp(-2u)), which equals 0.5a(1 + tanh u), for
 // u = sqrt(2/pi)(a + 0.044715a^3).
 PG_DOT static inline vf gelu(vf a) {
 	vf u2 = vmul(a, vfma(vmul(a, a), vset(-0.0713548162726f), vset(-1.59576912161f)));
 	return vdiv(a, vadd(vset(1), vexp(vmin(vset(87), u2))));
 }
 
+// finish_rows finishes n <= LANES rows from row i on.
 PG_DOT static inline void finish_rows(const int epilogue, const pg_finish *f, int i, int n) {
 	vf bias = f->bias ? vload_n(f->bias + i, n) : vset(0), bias1 = f->bias1 ? vload_n(f->bias1 + i, n) : vset(0);
 	for (int c = 0; c < f->columns; c++) {
@@ -42,3 +48,5 @@ PG_KERNEL static void finish(const pg_finish *f) {
 		}
 	}
 }
+
+#endif

@@ -1,12 +1,15 @@
-// Rotary positions of one token, for any vector_*.h included before.
-#include "vector.h"
+// Rotary positions of one token.
+#ifndef PG_ROPE_INL_H
+#define PG_ROPE_INL_H
+
+#include "rope.h"
 #include <math.h>
 
 // sine_cosine is exact to 1e-7 for angles of less than 2^20.
 PG_INLINE void sine_cosine(vf a, vf *sine, vf *cosine) {
 	const vf high = vset(0x1.921fb6p0f), low = vset(-0x1.777a5cp-25f); // pi/2 in two parts
 	vf n = vround(vmul(a, vset(0.636619772f)));
-	vf r = vfnma(n, low, vfnma(n, high, a)); // the first is exact
+	vf r = vfnma(n, low, vfnma(n, high, a)); // exact
 	vf r2 = vmul(r, r);
 	vf s = vfma(vfma(vset(-0.00019501483f), r2, vset(0.008332014f)), r2, vset(-0.16666651f));
 	vf c = vfma(vfma(vfma(vset(2.4372246e-05f), r2, vset(-0.0013886525f)), r2, vset(0.041666612f)), r2, vset(-0.5f));
@@ -15,6 +18,7 @@ PG_INLINE void sine_cosine(vf a, vf *sine, vf *cosine) {
 	vquarter(n, sine, cosine);
 }
 
+// rope turns the pairs of all heads of a token.
 PG_TARGET static void rope(const pg_rope *op, int64_t token) {
 	int64_t pairs = op->e / 2;
 	float angle = (float)op->positions[token], factor = powf(op->base, -2.0f / (float)op->e);
@@ -40,3 +44,5 @@ PG_TARGET static void rope(const pg_rope *op, int64_t token) {
 		}
 	}
 }
+
+#endif

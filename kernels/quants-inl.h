@@ -1,19 +1,30 @@
-// Quants of packed weights, as product_tile.h multiplies them.
+// Quants of packed weights, as tiles multiply them.
+#ifndef PG_QUANTS_INL_H
+#define PG_QUANTS_INL_H
 
-// less is what is subtracted from a plane's quants.
+#include "tile-inl.h"
+
+// less returns what is subtracted from the quants of a plane.
 PG_DOT static inline int less(const int plane) {
-	switch (plane) {
-	case PG_P8: return 128;
-	case PG_P4: return 8;
-	case PG_P5: return 16;
-	case PG_P6: return 32;
-	case PG_P3: return 4;
-	}
+#define LESS(name, bits, less, halves, plain) \
+	case PG_##name: \
+		return less;
+	switch (plane) { PG_PLANE_LIST(LESS) }
+#undef LESS
 	return 0;
 }
 
-// bits returns the bits above mask's lowest, at its place, of the bytes at p,
-// where they begin at bit from.
+// plain reports whether the quants of a plane need a float16 scale per row and 32
+// columns and nothing else: then streams use that in place. (With a switch, as in
+// less, gcc allocates registers of some tiles differently.)
+PG_DOT static inline int plain(const int plane) {
+#define PLAIN(name, bits, less, halves, plain) || (plain && plane == PG_##name)
+	return 0 PG_PLANE_LIST(PLAIN);
+#undef PLAIN
+}
+
+// bits returns the bits of the bytes at p that begin at bit from, moved to bit to
+// and masked.
 PG_DOT static inline vi bits(const uint8_t *p, const int from, const int mask, const int to) {
 	return iand(ishift(iload(p), to - from), ibytes((int8_t)mask));
 }
@@ -35,10 +46,11 @@ PG_DOT static inline vi quants(const int plane, const uint8_t *w, const int g, c
 	case PG_P2U:
 		return bits(w + g / 4 * LINES, g % 4 * 2, 0x03, 0);
 	}
-	return iload(w + g * LINES); // PG_P8, UNPACKED
+	return iload(w + g * LINES); // PG_P8, UNPACKED, UNPACKED4
 }
 
-// bytes returns quants as unpack leaves them: around CENTER, or as they are.
+// bytes returns quants as unpack stores them: around CENTER, or in their own
+// range if NARROW.
 PG_DOT static inline vi bytes(const int plane, const uint8_t *w, const int g, const int v) {
 	vi q = quants(plane, w, g, v);
 	if (NARROW || plane == PG_P4C || plane < 0 || less(plane) == CENTER)
@@ -46,10 +58,12 @@ PG_DOT static inline vi bytes(const int plane, const uint8_t *w, const int g, co
 	return iadd8(q, ibytes((int8_t)(CENTER - less(plane))));
 }
 
-// words returns columns 0, 1 or 2, 3 of a group, as signed 16-bit values.
+// words returns columns 0 and 1 of a group, or 2 and 3, as signed 16-bit values.
 PG_DOT static inline vi words(const int plane, const uint8_t *w, const int g, const int v, const int pair) {
 	if (plane < 0)
 		return iload(w + (2 * g + pair) * LINES + v * VECTOR);
 	int center = plane == PG_P4C || !NARROW ? CENTER : less(plane);
 	return isub16(iwiden(bytes(plane, w, g, v), pair), iwords((int16_t)center));
 }
+
+#endif

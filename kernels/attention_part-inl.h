@@ -1,11 +1,14 @@
-// Attention of a few queries to a chunk of keys, for any vector_*.h included
-// before. The time goes into reading keys and values, so they are converted on
-// the way and each is read for all rows (pairs of query and head) that share
-// it; rows are no vector's lanes here, channels are.
-#include "vector.h"
+// Attention of a few queries to a part of the keys. The time goes into reading
+// keys and values, so they are converted while they are read, and each is read
+// once for all rows (pairs of a query and a head) that share it. Here channels,
+// not rows, lie across the lanes of vectors.
+#ifndef PG_ATTENTION_PART_INL_H
+#define PG_ATTENTION_PART_INL_H
+
+#include "attention_row-inl.h"
 #include <math.h>
 
-enum { AHEAD = 8 }; // rows that are fetched before they are needed
+enum { AHEAD = 8 }; // rows are prefetched this many rows ahead
 
 // pick loads n <= LANES numbers from element i of p on.
 PG_INLINE vf pick(const void *p, int half, int64_t i, int64_t n) {
@@ -14,9 +17,9 @@ PG_INLINE vf pick(const void *p, int half, int64_t i, int64_t n) {
 	return n == LANES ? vload((const float *)p + i) : vload_n((const float *)p + i, n);
 }
 
-// dots_block gives y[r·y_step + j] = a_j · x_r for as rows of a and xs rows of
-// x. Unless ahead is NULL it also fetches the rows after these, and rows of a's
-// step from ahead.
+// dots_block computes y[r·y_step + j] = a_j · x_r for as rows of a and xs rows of
+// x. Unless ahead is NULL it prefetches later rows of a, and rows from ahead on,
+// which have the step of a.
 PG_INLINE void dots_block(const int as, const int xs, int half, int64_t n, const void *a, int64_t a_step, const void *ahead,
 		const float *x, int64_t x_step, float *y, int64_t y_step) {
 	vf sum[DOTS][4];
@@ -31,7 +34,7 @@ PG_INLINE void dots_block(const int as, const int xs, int half, int64_t n, const
 			row[j] = pick(a, half, j * a_step + c, take);
 			if (ahead) {
 				uintptr_t further = (uintptr_t)at(a, half, j * a_step + c) + (uintptr_t)(AHEAD * a_step * (half ? 2 : 4));
-				__builtin_prefetch((const void *)further); // past the last row, too: that is no access
+				__builtin_prefetch((const void *)further); // beyond the last row, too: a prefetch is no access
 				__builtin_prefetch(at(ahead, half, j * a_step + c));
 			}
 		}
@@ -70,8 +73,8 @@ PG_INLINE void dots(int half, int64_t as, int64_t xs, int64_t n, const void *a, 
 		dots_rows(1, half, xs, n, at(a, half, j * a_step), a_step, NULL, x, x_step, y + j, y_step);
 }
 
-// mix_block gives y_r = sum over m rows of a, weighted by w[r·w_step + j], for
-// vs vectors of which the last has n lanes.
+// mix_block computes y_r, the sum over m rows j of a, weighted by w[r·w_step + j],
+// for vs vectors of channels. The last vector has n lanes.
 PG_INLINE void mix_block(const int xs, const int vs, int half, int64_t n, int64_t m, const void *a, int64_t i, int64_t a_step,
 		const float *w, int64_t w_step, float *y, int64_t y_step) {
 	vf sum[4][4];
@@ -98,7 +101,7 @@ PG_INLINE void mix_block(const int xs, const int vs, int half, int64_t n, int64_
 	}
 }
 
-// mix_rows is mix_block for all n channels.
+// mix_rows is mix_block for any number n of channels.
 PG_INLINE void mix_rows(const int xs, int half, int64_t n, int64_t m, const void *a, int64_t a_step,
 		const float *w, int64_t w_step, float *y, int64_t y_step) {
 	int64_t c = 0;
@@ -110,6 +113,7 @@ PG_INLINE void mix_rows(const int xs, int half, int64_t n, int64_t m, const void
 		mix_block(xs, 1, half, n - c, m, a, c, a_step, w, w_step, y + c, y_step);
 }
 
+// mix is mix_rows for any number of rows of weights.
 PG_INLINE void mix(int half, int64_t xs, int64_t n, int64_t m, const void *a, int64_t a_step,
 		const float *w, int64_t w_step, float *y, int64_t y_step) {
 	for (; xs >= 4; xs -= 4, w += 4 * w_step, y += 4 * y_step)
@@ -120,14 +124,14 @@ PG_INLINE void mix(int half, int64_t xs, int64_t n, int64_t m, const void *a, in
 		mix_rows(1, half, n, m, a, a_step, w, w_step, y, y_step);
 }
 
-// weigh_row turns a row's scores of m keys into weights e^(score - top) and
-// returns top and the weights' sum.
+// weigh_row turns the scores of m keys of a row into weights e^(score - top). It
+// returns top and sets the sum of the weights.
 PG_INLINE float weigh_row(float *score, int64_t m, float softcap, const float *mask, float *total) {
 	vf most = vset(-INFINITY), sum = vset(0);
 	float top = -INFINITY;
 	int64_t whole = m / LANES * LANES, rest = m - whole;
 	vf none = vset(-INFINITY);
-	vf last = none; // the row's end, lanes after it -inf
+	vf last = none; // the end of the row; missing lanes are -inf
 	for (int64_t i = 0; i < m; i += LANES) {
 		int64_t n = i < whole ? LANES : rest;
 		vf s = n == LANES ? vload(score + i) : vload_n(score + i, n);
@@ -191,7 +195,7 @@ PG_TARGET static void attend_part(const pg_attention *op, int64_t key_head, int6
 		attend_part_of(0, op, key_head, number, part, scratch);
 }
 
-// join combines a row's parts, step apart, in the order of the keys.
+// join combines the parts of a row, step apart, in the order of the keys.
 PG_TARGET static void join(const pg_attention *op, int64_t key_head, int64_t row, const float *parts, int64_t step) {
 	int64_t e = op->e, rows = op->queries * (op->heads / op->key_heads);
 	int64_t count = (op->keys + PG_PART_KEYS - 1) / PG_PART_KEYS;
@@ -218,3 +222,5 @@ PG_TARGET static void join(const pg_attention *op, int64_t key_head, int64_t row
 	for (int64_t c = 0; c < e; c++)
 		out[c] *= share;
 }
+
+#endif

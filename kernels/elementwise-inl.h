@@ -1,5 +1,8 @@
-// A piece of a sum, for any vector_*.h included before.
-#include "vector.h"
+// Elements [first, last) of a sum.
+#ifndef PG_ELEMENTWISE_INL_H
+#define PG_ELEMENTWISE_INL_H
+
+#include "elementwise.h"
 
 PG_TARGET static void sum(const pg_sum *op, int64_t first, int64_t last) {
 	for (int64_t i = first; i < last; i += LANES) {
@@ -10,3 +13,5 @@ PG_TARGET static void sum(const pg_sum *op, int64_t first, int64_t last) {
 			vstore_n(op->out + i, vadd(vload_n(op->a + i, n), vload_n(op->b + i, n)), n);
 	}
 }
+
+#endif

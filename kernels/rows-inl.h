@@ -1,14 +1,12 @@
-// Rows in ggml's own layout times one column, for any product_<level>.c, after
-// product_tile.h. A level's instructions are in rows_x86.h or rows_neon.h:
+// Rows in ggml's own layout times one column. rows_x86.h and rows_neon.h define
 //
-//	vr, row_zero, row_add   a vector of sums that are one in the end
-//	row_total               which
-//	row_block               adds 32 or 256 columns of a type to them
+//	vr, row_zero, row_add   a vector of partial sums
+//	row_total               the sum of a vector's lanes
+//	row_block               adds the products of a block of a type to a vector
+#ifndef PG_ROWS_INL_H
+#define PG_ROWS_INL_H
 
-// The record of activations of 32 columns: see level.h.
-enum { ROW_UNIT = 32 + 4 * PG_FIELDS };
-PG_DOT static inline float row_d(const uint8_t *act) { return *(const float *)(act + 32); }
-PG_DOT static inline float row_sum(const uint8_t *act) { return ((const float *)(act + 32))[3]; }
+#include "unpack-inl.h"
 
 #ifdef __x86_64__
 #include "rows_x86.h"
@@ -17,28 +15,30 @@ PG_DOT static inline float row_sum(const uint8_t *act) { return ((const float *)
 #endif
 
 #ifndef ROW_512
-typedef char row_256[8 * ROW_UNIT];
+typedef char row_256[8 * PG_ROW_UNIT];
 #endif
 
-_Static_assert(sizeof(row_256) <= 8 * PG_ROW_BYTES, "PG_ROW_BYTES is too few");
+_Static_assert(sizeof(row_256) <= 8 * PG_ROW_BYTES, "PG_ROW_BYTES is too small");
 
-// row_act_bytes is what a type's rows want of 32 columns of activations.
-PG_DOT static inline int row_act_bytes(const int type) { return type == PG_Q6_K ? (int)sizeof(row_256) / 8 : ROW_UNIT; }
+// row_act_bytes returns the bytes that the rows of a type read for 32 columns of
+// activations.
+PG_DOT static inline int row_act_bytes(const int type) { return type == PG_Q6_K ? (int)sizeof(row_256) / 8 : PG_ROW_UNIT; }
 
-// arrange puts some records of activations at block b of act, as rows of a type
-// want them.
+// arrange puts some records of activations at block b of act, as the rows of a
+// type read them.
 PG_KERNEL static void arrange(int type, const uint8_t *records, int blocks, uint8_t *act, int64_t b) {
 	act += b * row_act_bytes(type);
 #ifdef ROW_512
 	if (type == PG_Q6_K) {
-		for (int i = 0; i < blocks; i += 8, records += 8 * ROW_UNIT, act += sizeof(row_256))
+		for (int i = 0; i < blocks; i += 8, records += 8 * PG_ROW_UNIT, act += sizeof(row_256))
 			row_arrange_256(records, (row_256 *)act);
 		return;
 	}
 #endif
-	memcpy(act, records, (size_t)(blocks * ROW_UNIT));
+	memcpy(act, records, (size_t)(blocks * PG_ROW_UNIT));
 }
 
+// row_quants stores the products of rows [first, last) of a quantized type.
 PG_DOT static inline void row_quants(const int type, const int block, const int bytes, const pg_rows *op,
                                      const uint8_t *act, int64_t first, int64_t last) {
 	const uint8_t *row = (const uint8_t *)op->rows + (size_t)first * op->row_bytes;
@@ -60,6 +60,7 @@ PG_DOT static inline void row_quants(const int type, const int block, const int 
 	}
 }
 
+// row_floats stores the products of rows [first, last) of a float type.
 PG_DOT static inline void row_floats(const int type, const int bytes, const pg_rows *op, int64_t first, int64_t last) {
 	const uint8_t *row = (const uint8_t *)op->rows + (size_t)first * op->row_bytes;
 	for (int64_t i = first; i < last; i++, row += op->row_bytes) {
@@ -82,14 +83,22 @@ PG_DOT static inline void row_floats(const int type, const int bytes, const pg_r
 	}
 }
 
+// A case for each type, with the columns and bytes of its block.
+#define QUANT(name, number, block, bytes, ...) name##_BLOCK = block, name##_BYTES = bytes,
+enum { PG_QUANT_LIST(QUANT) };
+#undef QUANT
+#define ROW(name) \
+	case PG_##name: \
+		row_quants(PG_##name, name##_BLOCK, name##_BYTES, op, act, first, last); \
+		break;
+#define FLOAT(name, number, bytes) \
+	case PG_##name: \
+		row_floats(PG_##name, bytes, op, first, last); \
+		break;
 PG_KERNEL static void rows(const pg_rows *op, const void *act, int64_t first, int64_t last) {
-	switch (op->type) {
-	case PG_Q8_0: row_quants(PG_Q8_0, 32, 34, op, act, first, last); break;
-	case PG_Q4_0: row_quants(PG_Q4_0, 32, 18, op, act, first, last); break;
-	case PG_Q4_K: row_quants(PG_Q4_K, 256, 144, op, act, first, last); break;
-	case PG_Q6_K: row_quants(PG_Q6_K, 256, 210, op, act, first, last); break;
-	case PG_F16: row_floats(PG_F16, 2, op, first, last); break;
-	case PG_BF16: row_floats(PG_BF16, 2, op, first, last); break;
-	case PG_F32: row_floats(PG_F32, 4, op, first, last); break;
-	}
+	switch (op->type) { PG_ROW_LIST(ROW) PG_FLOAT_LIST(FLOAT) }
 }
+#undef ROW
+#undef FLOAT
+
+#endif

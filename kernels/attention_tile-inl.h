@@ -1,24 +1,27 @@
-// Attention for one tile of queries, for any vector_*.h included before.
+// Attention for one tile of queries.
 //
-// The rows of a tile are pairs of query and head that share a key head: so each
-// key and value is loaded once for all of them. They lie across the lanes of
-// vectors: queries, scores and sums are kept transposed, in panels of WIDTH
-// rows. Maxima and sums over keys then stay within a lane, and both products
+// The rows of a tile are pairs of a query and a head that share a key head, so
+// that each key and value is loaded once for all of them. They lie across the
+// lanes of vectors: queries, scores and sums are kept transposed, in panels of
+// WIDTH rows. Maxima and sums over keys then stay within a lane, and both products
 // multiply a panel by single numbers of keys or values, in whatever order those
 // lie in memory.
 //
 // Letters: e channels, m keys of a tile, i a row.
-#include "vector.h"
+#ifndef PG_ATTENTION_TILE_INL_H
+#define PG_ATTENTION_TILE_INL_H
+
+#include "attention_row-inl.h"
 #include <math.h>
 #include <string.h>
 
 enum {
 	WIDTH = PANEL * LANES,
 	KEYS = PG_TILE_KEYS,
-	CHANNELS = 48,
+	CHANNELS = 48, // the most channels that a score sums at a time
 };
 
-// A tile's memory, cut from scratch.
+// A tile is the memory of one call, cut from scratch.
 typedef struct {
 	float *q, *sum;       // panels of [e, WIDTH]: queries times scale, sums of values
 	float *score, *mask;  // [KEYS, WIDTH]
@@ -46,14 +49,9 @@ PG_INLINE void load(float *to, int64_t to_step, const void *from, int half, int6
 	}
 }
 
-// at is the address of element i.
-PG_INLINE const void *at(const void *p, int half, int64_t i) {
-	return (const char *)p + i * (half ? 2 : 4);
-}
-
-// block computes rows rows of c = c·shrink + a·b: c and b are panels, a is
-// single numbers; c counts as 0 without shrink. What is new is summed by
-// itself: long sums lose digits.
+// block computes rows rows of c = c·shrink + a·b. c and b are panels, a is single
+// numbers; without shrink c counts as 0. The products are summed by themselves
+// before they are added to c, because long sums lose digits.
 PG_INLINE void block(const int rows, int64_t n, const float *a, int64_t a_row, int64_t a_step, const float *b,
 		float *c, const float *shrink) {
 	vf sum[ROWS][PANEL];
@@ -106,7 +104,8 @@ PG_TARGET static void scores(const tile *t, const float *q, int64_t m, int64_t e
 	}
 }
 
-// weigh turns the scores of m keys into weights e^(score - top).
+// weigh turns the scores of m keys into weights e^(score - top), and updates top,
+// total and the factors that shrink earlier sums.
 PG_TARGET static void weigh(float *score, int64_t m, float softcap, const float *mask, float *top, float *total, float *shrink) {
 	if (softcap > 0 || mask) {
 		for (int64_t i = 0; i < m * WIDTH; i += LANES) {
@@ -126,7 +125,7 @@ PG_TARGET static void weigh(float *score, int64_t m, float softcap, const float 
 	PG_UNROLL for (int v = 0; v < PANEL; v++) {
 		vf old = vload(top + v * LANES);
 		vstore(top + v * LANES, most[v]);
-		most[v] = vfinite_or_0(most[v]); // e^(-inf - 0) is the 0 that -inf - -inf is not
+		most[v] = vfinite_or_0(most[v]); // e^(-inf - 0) is 0, e^(-inf - -inf) is NaN
 		vf s = vexp(vsub(old, most[v]));
 		vstore(shrink + v * LANES, s);
 		before[v] = vmul(s, vload(total + v * LANES));
@@ -143,8 +142,8 @@ PG_TARGET static void weigh(float *score, int64_t m, float softcap, const float 
 		vstore(total + v * LANES, vadd(before[v], sum[v]));
 }
 
-// turn transposes rows of e channels into a panel's columns, or back: row i of
-// 8 is at rows[i], channel c of all at panel + c·WIDTH.
+// turn transposes 8 rows of e channels into columns of a panel, or back. Row i is
+// at rows[i], channel c of all rows at panel + c·WIDTH.
 PG_INLINE void turn(float *const rows[8], float *panel, int64_t e, int back) {
 	for (int64_t c = 0; c < e; c += 8) {
 		float *a[8], *b[8];
@@ -159,22 +158,12 @@ PG_INLINE void turn(float *const rows[8], float *panel, int64_t e, int back) {
 	}
 }
 
-// A row's query and output.
-PG_INLINE const float *query(const pg_attention *op, int64_t key_head, int64_t i) {
-	int64_t group = op->heads / op->key_heads;
-	return op->q + (i / group) * op->q_token + (key_head * group + i % group) * op->q_head;
-}
-PG_INLINE float *output(const pg_attention *op, int64_t key_head, int64_t i) {
-	int64_t group = op->heads / op->key_heads;
-	return op->out + (i / group) * op->out_token + (key_head * group + i % group) * op->e;
-}
-
-// load_queries fills the tile's panels with rows from first on; rows that there
-// are not are 0.
+// load_queries fills the tile's panels with rows from first on, scaled. Missing
+// rows are 0.
 PG_TARGET static void load_queries(const pg_attention *op, int64_t key_head, int64_t first, int64_t rows, int64_t panels, tile *t) {
 	int64_t e = op->e;
 	vf scale = vset(op->softcap > 0 ? op->scale / op->softcap : op->scale);
-	float *none = t->k; // free until the first keys
+	float *none = t->k; // unused until the first keys
 	memset(none, 0, (size_t)e * sizeof *none);
 	for (int64_t i = 0; i < panels * WIDTH; i += 8) {
 		float *from[8];
@@ -215,6 +204,8 @@ PG_TARGET static void finish(const pg_attention *op, int64_t key_head, int64_t f
 	}
 }
 
+// attend computes rows from first on. The softcap is applied to scores that are
+// scaled by 1/softcap.
 PG_TARGET static void attend(const pg_attention *op, int64_t key_head, int64_t first, int64_t rows, float *scratch) {
 	int64_t e = op->e, panels = (rows + WIDTH - 1) / WIDTH;
 	tile t = {.q = scratch};
@@ -250,3 +241,5 @@ PG_TARGET static void attend(const pg_attention *op, int64_t key_head, int64_t f
 	}
 	finish(op, key_head, first, rows, panels, &t);
 }
+
+#endif

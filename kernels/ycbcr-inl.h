@@ -1,6 +1,8 @@
-// Lines of a JPEG, for any vector_*.h included before: loops that compilers
-// make vectors of.
-#include "vector.h"
+// Lines of a JPEG: loops that compilers turn into vectors.
+#ifndef PG_YCBCR_INL_H
+#define PG_YCBCR_INL_H
+
+#include "ycbcr.h"
 
 PG_INLINE uint8_t clip8(int32_t a) { return (uint8_t)(a < 0 ? 0 : a > 255 ? 255 : a); }
 
@@ -14,7 +16,8 @@ PG_TARGET static void rgb_line(uint8_t *restrict rgb, const uint8_t *restrict y,
 	}
 }
 
-// spread gives the pixels of a cell between others, of sums of cells near and far.
+// spread computes the two pixels of a cell. left, sum and right are weighted sums
+// of near and far cells: of this cell and of its neighbours.
 PG_INLINE void spread(uint8_t *out, int left, int sum, int right) {
 	out[0] = (uint8_t)((3 * sum + left + 8) >> 4);
 	out[1] = (uint8_t)((3 * sum + right + 7) >> 4);
@@ -27,3 +30,5 @@ PG_TARGET static void upsample(uint8_t *restrict out, const uint8_t *restrict ne
 		spread(out + 2 * i, 3 * near[i - 1] + far[i - 1], 3 * near[i] + far[i], 3 * near[i + 1] + far[i + 1]);
 	spread(out + 2 * (n - 1), 3 * near[n - 2] + far[n - 2], last, last);
 }
+
+#endif

@@ -1,13 +1,16 @@
-// The norm of one column, for any vector_*.h included before.
-#include "vector.h"
+// The norm of one column.
+#ifndef PG_NORM_INL_H
+#define PG_NORM_INL_H
+
+#include "norm.h"
 #include <math.h>
 
-enum { SUMS = 4 }; // as one sum the squares of 2048 values would lose digits
+enum { SUMS = 4 }; // one sum of the squares of 2048 values would lose digits
 
 // some loads n <= LANES elements.
 PG_INLINE vf some(const float *x, int64_t n) { return n == LANES ? vload(x) : vload_n(x, n); }
 
-// moment is the sum of x - mean, or the sum of the squares of x - mean.
+// moment returns the sum of x - mean, or of its square.
 PG_INLINE float moment(const int squares, const float *x, int64_t d, float mean) {
 	vf sum[SUMS], m = vset(mean);
 	PG_UNROLL for (int v = 0; v < SUMS; v++)
@@ -53,3 +56,5 @@ PG_TARGET static void norm(const pg_norm *op, int64_t column) {
 			vstore_n(out + i, a, n);
 	}
 }
+
+#endif

@@ -1,20 +1,24 @@
-// Stretching pictures, for any vector_*.h included before.
+// Stretching of pictures.
 //
-// Lines are stretched PG_LINES at a time, turned so that these lie across
-// vectors. So all that shares a vector has the same weight, in both directions.
-#include "vector.h"
+// Lines are stretched PG_LINES at a time, turned so that lines lie across vectors.
+// So all samples of a vector have the same weight, in both directions.
+#ifndef PG_STRETCH_INL_H
+#define PG_STRETCH_INL_H
+
+#include "stretch.h"
+#include <stddef.h>
 #include <string.h>
 
 enum {
 	BITS = 22, // fractional bits of a weight
 	HALF = 1 << (BITS - 1),
-	PIECE = 3 * PG_LINES, // samples that are summed up together
+	PIECE = 3 * PG_LINES, // samples that are summed together
 	PARTS = PG_LINES / LANES,
 };
 
 typedef int32_t vint __attribute__((vector_size(4 * LANES)));
 
-// add_weighed adds n pieces, step apart, times their weights.
+// add_weighed adds n pieces, step apart, times their weights to sum.
 PG_INLINE void add_weighed(vint sum[3][PARTS], const uint8_t *pieces, int64_t step, const int32_t *weights, int64_t n) {
 	for (int64_t i = 0; i < n; i++, pieces += step) {
 		PG_UNROLL for (int c = 0; c < 3; c++) {
@@ -26,7 +30,7 @@ PG_INLINE void add_weighed(vint sum[3][PARTS], const uint8_t *pieces, int64_t st
 	}
 }
 
-// transpose16 gives to[step j + i] = from[i][at + j] for i, j < 16.
+// transpose16 sets to[step j + i] = from[i][at + j] for i, j < 16.
 PG_INLINE void transpose16(const uint8_t *const from[16], int64_t at, uint8_t *to, int64_t step) {
 	bytes16 a[16], b[16];
 	PG_UNROLL for (int i = 0; i < 16; i++)
@@ -70,12 +74,12 @@ PG_INLINE void stretch_turned(const pg_stretch *op, const uint8_t *turned, uint8
 	}
 }
 
-// stretch_columns stretches lines y to stop-1, and returns these.
+// stretch_columns stretches lines [y, stop) by columns and returns them.
 PG_INLINE const uint8_t *stretch_columns(const pg_stretch *op, int64_t y, int64_t stop) {
 	int64_t n = 3 * op->width, step = pg_stretched(op->size);
 	uint8_t *turned = op->scratch, *stretched = turned + PG_LINES * n, *back = stretched + PG_LINES * step;
 	const uint8_t *lines[PG_LINES], *columns[16];
-	for (int64_t i = 0; i < PG_LINES; i++) // the last one again where there are fewer
+	for (int64_t i = 0; i < PG_LINES; i++) // the last line again where there are fewer
 		lines[i] = op->pixels + n * (y + i < stop ? y + i : stop - 1);
 	turn_lines(lines, n, turned);
 	stretch_turned(op, turned, stretched);
@@ -86,7 +90,7 @@ PG_INLINE const uint8_t *stretch_columns(const pg_stretch *op, int64_t y, int64_
 	return back;
 }
 
-// add_lines adds n lines, step apart, times their weights, to count samples.
+// add_lines adds n lines, step apart, times their weights to count samples of out.
 PG_INLINE void add_lines(int32_t *out, int64_t count, const uint8_t *lines, int64_t step, const int32_t *weights, int64_t n) {
 	for (int64_t i = 0; i < count; i += PIECE) {
 		size_t size = sizeof *out * (size_t)(count - i < PIECE ? count - i : PIECE);
@@ -97,6 +101,7 @@ PG_INLINE void add_lines(int32_t *out, int64_t count, const uint8_t *lines, int6
 	}
 }
 
+// stretch computes lines [first, last) of the result.
 PG_TARGET static void stretch(const pg_stretch *op, int64_t first, int64_t last) {
 	const pg_windows *w = &op->lines;
 	int64_t n = 3 * op->size, step = pg_stretched(op->size);
@@ -106,7 +111,7 @@ PG_TARGET static void stretch(const pg_stretch *op, int64_t first, int64_t last)
 	for (; y < end; y += PG_LINES) {
 		int64_t stop = y + PG_LINES < end ? y + PG_LINES : end;
 		const uint8_t *lines = stretch_columns(op, y, stop);
-		for (int64_t i = first; i < last && w->first[i] < stop; i++) { // windows that are open
+		for (int64_t i = first; i < last && w->first[i] < stop; i++) { // open windows
 			int64_t from = w->first[i], to = from + w->at[i + 1] - w->at[i];
 			int64_t low = from > y ? from : y, high = to < stop ? to : stop;
 			int32_t *out = op->out + n * i;
@@ -119,3 +124,5 @@ PG_TARGET static void stretch(const pg_stretch *op, int64_t first, int64_t last)
 		}
 	}
 }
+
+#endif

@@ -1,7 +1,10 @@
-// Packed weights to what the tiles of product_tile.h read: scales, and quants as
-// bytes or words.
+// Packed weights made into scales, and quants as bytes or words, which tiles read.
+#ifndef PG_UNPACK_INL_H
+#define PG_UNPACK_INL_H
 
-// heads converts the scales of the records of blocks [b, end).
+#include "quants-inl.h"
+
+// heads converts the scales of blocks [b, end), whose records begin at p.
 PG_KERNEL static void heads(const pg_format *f, const uint8_t *p, int b, int end, pg_chunk *chunk) {
 	int each = f->block / 32;
 	for (; b < end; b += each, p += pg_record_bytes(f)) {
@@ -43,6 +46,7 @@ PG_KERNEL static void heads(const pg_format *f, const uint8_t *p, int b, int end
 	}
 }
 
+// unpack_planes stores the quants of a tile's weights, whose records begin at p.
 PG_DOT static inline void unpack_planes(const int plane, const int form, const pg_tile *t, const uint8_t *p) {
 	int each = t->f->block / 32;
 	uint8_t *to = t->chunk->w;
@@ -67,12 +71,12 @@ PG_DOT static inline void unpack_planes(const int plane, const int form, const p
 	}
 }
 
-#define UNPACK(plane) \
-	case plane: \
+#define UNPACK(name, ...) \
+	case PG_##name: \
 		if (form == PG_INT16) \
-			unpack_planes(plane, PG_INT16, t, records); \
+			unpack_planes(PG_##name, PG_INT16, t, records); \
 		else \
-			unpack_planes(plane, PG_INT8, t, records); \
+			unpack_planes(PG_##name, PG_INT8, t, records); \
 		break;
 
 // floats reads LANES float weights.
@@ -90,6 +94,7 @@ PG_DOT static inline void unpack_floats(const int type, const pg_tile *t, const 
 		vstore((float *)t->chunk->w + i, floats(type, p + i * bytes));
 }
 
+// unpack prepares the weights of a tile, whose records it reads.
 PG_KERNEL static void unpack(pg_tile *t, const uint8_t *records) {
 	const pg_format *f = t->f;
 	const int form = t->form;
@@ -98,19 +103,18 @@ PG_KERNEL static void unpack(pg_tile *t, const uint8_t *records) {
 		switch (f->type) {
 		case PG_F16: unpack_floats(PG_F16, t, records); break;
 		case PG_BF16: unpack_floats(PG_BF16, t, records); break;
-		default: t->w = records; // as they are
+		default: t->w = records; // in place
 		}
 		return;
 	}
 	heads(f, records, 0, t->blocks, t->chunk);
 	t->w_step = form == PG_INT16 ? 16 * LINES : 8 * LINES;
-	if (f->planes == PG_P8 && form != PG_INT16 && CENTER == 128 && !PAIRS) { // as they are
+	if (f->planes == PG_P8 && form != PG_INT16 && CENTER == 128 && !PAIRS) { // in place
 		t->w = records + f->head_bytes;
 		t->w_step = (size_t)(f->head_bytes + f->plane_bytes);
 		return;
 	}
-	switch (f->planes) {
-	UNPACK(PG_P8) UNPACK(PG_P4) UNPACK(PG_P4U) UNPACK(PG_P4C) UNPACK(PG_P5)
-	UNPACK(PG_P5U) UNPACK(PG_P6) UNPACK(PG_P3) UNPACK(PG_P2U)
-	}
+	switch (f->planes) { PG_PLANE_LIST(UNPACK) }
 }
+
+#endif
