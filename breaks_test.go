@@ -61,7 +61,7 @@ var breaks = []struct {
 	{"TestTrapPrefixSeesAll", []edit{
 		{"session.go", `last := s.model.decoder.Forward(g, cut, s.cache, gemma.Keys{Len: n})`, `keys := gemma.Keys{Len: n}
 	if len(cut) == 1 {
-		keys.Mask = g.Input("mask", bindings.F32, n, n)
+		keys.Mask = g.Input("mask", gguf.F32, n, n)
 	}
 	last := s.model.decoder.Forward(g, cut, s.cache, keys)`},
 		{"session.go", `if err := nn.Set(g, text, ids); err != nil {`, `if len(cut) == 1 {
@@ -94,7 +94,7 @@ var breaks = []struct {
 	q = g.Reshape(g.Cont(g.Permute(q, 0, 2, 1, 3)), a.c.HeadDim, a.c.Heads, x.Dim(1))
 	return g.Permute(q, 0, 2, 1, 3)`}}},
 	{"TestTrapAttentionSoftcap", []edit{{"internal/gemma/decoder.go", `a.c.QueryScale, a.c.AttnSoftcap)`, `a.c.QueryScale, 0)`}}},
-	{"TestTrapHalfScores", []edit{{"internal/nn/attention.go", `s := g.MulMat(k, q) // [m, n, h]`, `s := g.Cast(g.Cast(g.MulMat(k, q), bindings.F16), bindings.F32)`}}},
+	{"TestTrapHalfScores", []edit{{"internal/nn/attention.go", `s := g.MulMat(k, q) // [m, n, h]`, `s := g.Cast(g.Cast(g.MulMat(k, q), gguf.F16), gguf.F32)`}}},
 	{"TestTrapRoPE", []edit{{"bindings/ops.go", `const ropeNeoX = 2`, `const ropeNeoX = 0`}}},
 
 	// The rest of the decoder.

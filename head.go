@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/nn"
 )
@@ -26,7 +27,7 @@ func (s *Session) newHead(nodes int, build func(g *nn.Graph, x nn.Tensor) nn.Ten
 	if err != nil {
 		return nil, err
 	}
-	h := &head{g: g, x: g.Input("hidden", bindings.F32, s.model.cfg.text.Width)}
+	h := &head{g: g, x: g.Input("hidden", gguf.F32, s.model.cfg.text.Width)}
 	h.out = build(g, h.x)
 	if err := g.Compile(h.out); err != nil {
 		g.Close()

@@ -7,7 +7,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/imageproc"
 	"github.com/pgcli/paligemma/internal/nn"
 )
@@ -74,7 +74,7 @@ func (m *Model) encode(ctx context.Context, px []float32) ([]float32, error) {
 	defer m.afterAll(ctx, free)
 
 	side := m.cfg.ImageSize
-	pixels := g.Input("pixels", bindings.F32, side, side, 3)
+	pixels := g.Input("pixels", gguf.F32, side, side, 3)
 	out := m.encoder.Forward(g, pixels)
 	if err := g.Compile(out); err != nil {
 		return nil, err

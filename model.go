@@ -212,8 +212,7 @@ func specs(f *gguf.File) ([]nn.Spec, error) {
 		if isMask(t.Name) {
 			continue
 		}
-		typ := bindings.Type(t.Type)
-		if !typ.Known() {
+		if !bindings.Known(t.Type) {
 			return nil, fmt.Errorf("tensor %s is of type %v, which cannot be computed with", t.Name, t.Type)
 		}
 		shape := t.Shape
@@ -222,7 +221,7 @@ func specs(f *gguf.File) ([]nn.Spec, error) {
 		}
 		list = append(list, nn.Spec{
 			Copied: func() { f.Forget(t) },
-			Name:   t.Name, Type: typ, Shape: shape, Offset: int(t.Offset),
+			Name:   t.Name, Type: t.Type, Shape: shape, Offset: int(t.Offset),
 			Product: len(shape) == 2 && t.Name != "token_embd.weight" && t.Name != "v.position_embd.weight",
 		})
 	}

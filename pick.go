@@ -5,7 +5,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/kernels"
@@ -22,7 +22,7 @@ func (s *Session) newPicker(n int) (*picker, error) {
 	p := &picker{}
 	var err error
 	p.head, err = s.newHead(gemma.LogitsNodes(1)+1, func(g *nn.Graph, x nn.Tensor) nn.Tensor {
-		p.runs = g.Input("runs", bindings.I32, n)
+		p.runs = g.Input("runs", gguf.I32, n)
 		return s.model.decoder.Picked(g, x, p.runs)
 	})
 	return p, err

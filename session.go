@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/internal/spm"
@@ -43,9 +43,9 @@ func (m *Model) NewSession() (*Session, error) {
 		return nil, err
 	}
 	s := &Session{model: m, pending: NoID}
-	typ := bindings.F16
+	typ := gguf.F16
 	if m.opts.CacheF32 {
-		typ = bindings.F32
+		typ = gguf.F32
 	}
 	var err error
 	if s.backend, err = m.newBackend(); err == nil {
@@ -130,11 +130,11 @@ func (s *Session) prefill(ctx context.Context, soft []float32, ids []int32) ([]f
 		s.busy.Done()
 	})
 
-	text := g.Input("ids", bindings.I32, len(ids))
+	text := g.Input("ids", gguf.I32, len(ids))
 	x := s.model.decoder.Embed(g, text) // [d, n]
 	var image nn.Tensor
 	if nSoft > 0 {
-		image = g.Input("image", bindings.F32, c.Width, nSoft)
+		image = g.Input("image", gguf.F32, c.Width, nSoft)
 		x = g.Concat(image, x, 1)
 	}
 	x = g.Tap("prefix", x)
@@ -171,7 +171,7 @@ func (s *Session) cut(g *nn.Graph, x nn.Tensor) (cut []gemma.Batch, positions []
 		n := min(size, x.Dim(1)-start)
 		cut = append(cut, gemma.Batch{
 			X:     g.View(x, []int{0, start}, x.Dim(0), n),
-			Pos:   g.Input("positions", bindings.I32, n),
+			Pos:   g.Input("positions", gguf.I32, n),
 			Start: start,
 		})
 		places := make([]int32, n)

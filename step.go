@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/nn"
 )
@@ -28,13 +28,13 @@ func (s *Session) newStep(keys int) (*step, error) {
 		return nil, err
 	}
 	t := &step{g: g, keys: keys}
-	t.id = g.Input("id", bindings.I32, 1)
-	t.pos = g.Input("position", bindings.I32, 1)
-	t.row = g.Input("row", bindings.I64, 1)
+	t.id = g.Input("id", gguf.I32, 1)
+	t.pos = g.Input("position", gguf.I32, 1)
+	t.row = g.Input("row", gguf.I64, 1)
 	if !s.backend.Kernels() {
-		t.cells = g.Input("cells", bindings.I64, c.KVHeads*c.HeadDim)
+		t.cells = g.Input("cells", gguf.I64, c.KVHeads*c.HeadDim)
 	}
-	t.mask = g.Input("mask", bindings.F32, keys, 1)
+	t.mask = g.Input("mask", gguf.F32, keys, 1)
 	batch := gemma.Batch{X: s.model.decoder.Embed(g, t.id), Pos: t.pos, Rows: t.row, Cells: t.cells}
 	x := s.model.decoder.Forward(g, []gemma.Batch{batch}, s.cache, gemma.Keys{Len: keys, Mask: t.mask})
 	t.out = s.model.decoder.Final(g, x)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/nn"
 )
 
@@ -218,7 +219,7 @@ func TestTrapRoPE(t *testing.T) {
 	g, err := nn.NewGraph(b, 8, nil)
 	must(t, err)
 	defer g.Close()
-	x, pos := g.Input("x", bindings.F32, 256, 1, 1), g.Input("pos", bindings.I32, 1)
+	x, pos := g.Input("x", gguf.F32, 256, 1, 1), g.Input("pos", gguf.I32, 1)
 	out := g.RoPE(x, pos, 10000)
 	must(t, g.Compile(out))
 	in, y := make([]float32, 256), make([]float32, 256)

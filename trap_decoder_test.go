@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/internal/siglip"
@@ -164,7 +165,7 @@ func layer(t *testing.T, x []float32, f func(g *nn.Graph, one, minus, x nn.Tenso
 	must(t, err)
 	defer g.Close()
 	w := nn.NewWeights(store)
-	in := g.Input("x", bindings.F32, 1, len(x))
+	in := g.Input("x", gguf.F32, 1, len(x))
 	out := f(g, w.Get("one", 1, 1), w.Get("minus", 1, 1), in)
 	must(t, g.Compile(out))
 	must(t, nn.Set(g, in, x))

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/ggml"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/abi"
 )
 
@@ -46,7 +47,7 @@ func newAudit(t *testing.T) *abi.Audit {
 		reflect.TypeFor[callback]():   "function",
 		reflect.TypeFor[address]():    "void *",
 		reflect.TypeFor[initParams](): "struct ggml_init_params",
-		reflect.TypeFor[Type]():       "enum ggml_type",
+		reflect.TypeFor[gguf.Type]():  "enum ggml_type",
 		reflect.TypeFor[Status]():     "enum ggml_status",
 		reflect.TypeFor[DeviceType](): "enum ggml_backend_dev_type",
 	}}
@@ -100,14 +101,14 @@ func TestABIOfConstants(t *testing.T) {
 		enum, name string
 		value      int
 	}{
-		{"ggml_type", "GGML_TYPE_F32", int(F32)}, {"ggml_type", "GGML_TYPE_F16", int(F16)},
-		{"ggml_type", "GGML_TYPE_BF16", int(BF16)}, {"ggml_type", "GGML_TYPE_I32", int(I32)},
-		{"ggml_type", "GGML_TYPE_I64", int(I64)}, {"ggml_type", "GGML_TYPE_Q4_0", int(Q4_0)},
-		{"ggml_type", "GGML_TYPE_Q5_0", int(Q5_0)}, {"ggml_type", "GGML_TYPE_Q8_0", int(Q8_0)},
-		{"ggml_type", "GGML_TYPE_Q2_K", int(Q2_K)}, {"ggml_type", "GGML_TYPE_Q3_K", int(Q3_K)},
-		{"ggml_type", "GGML_TYPE_Q4_K", int(Q4_K)}, {"ggml_type", "GGML_TYPE_Q5_K", int(Q5_K)},
-		{"ggml_type", "GGML_TYPE_Q6_K", int(Q6_K)}, {"ggml_type", "GGML_TYPE_IQ4_NL", int(IQ4NL)},
-		{"ggml_type", "GGML_TYPE_IQ4_XS", int(IQ4XS)},
+		{"ggml_type", "GGML_TYPE_F32", int(gguf.F32)}, {"ggml_type", "GGML_TYPE_F16", int(gguf.F16)},
+		{"ggml_type", "GGML_TYPE_BF16", int(gguf.BF16)}, {"ggml_type", "GGML_TYPE_I32", int(gguf.I32)},
+		{"ggml_type", "GGML_TYPE_I64", int(gguf.I64)}, {"ggml_type", "GGML_TYPE_Q4_0", int(gguf.Q4_0)},
+		{"ggml_type", "GGML_TYPE_Q5_0", int(gguf.Q5_0)}, {"ggml_type", "GGML_TYPE_Q8_0", int(gguf.Q8_0)},
+		{"ggml_type", "GGML_TYPE_Q2_K", int(gguf.Q2_K)}, {"ggml_type", "GGML_TYPE_Q3_K", int(gguf.Q3_K)},
+		{"ggml_type", "GGML_TYPE_Q4_K", int(gguf.Q4_K)}, {"ggml_type", "GGML_TYPE_Q5_K", int(gguf.Q5_K)},
+		{"ggml_type", "GGML_TYPE_Q6_K", int(gguf.Q6_K)}, {"ggml_type", "GGML_TYPE_IQ4_NL", int(gguf.IQ4_NL)},
+		{"ggml_type", "GGML_TYPE_IQ4_XS", int(gguf.IQ4_XS)},
 		{"ggml_status", "GGML_STATUS_ALLOC_FAILED", int(AllocFailed)},
 		{"ggml_status", "GGML_STATUS_FAILED", int(Failed)},
 		{"ggml_status", "GGML_STATUS_SUCCESS", int(Success)},
@@ -141,10 +142,10 @@ func TestABIFaults(t *testing.T) {
 		{"ggml_exp", reflect.TypeFor[func(contextPtr, tensorPtr, bool) tensorPtr](), "ggml_exp: Go has 3 arguments, C 2"},
 		{"ggml_exp", reflect.TypeFor[func(tensorPtr, contextPtr) tensorPtr](), "ggml_exp: argument 1 (ctx): Go bindings.tensorPtr, C struct ggml_context *"},
 		{"ggml_norm", reflect.TypeFor[func(contextPtr, tensorPtr, float64) tensorPtr](), "ggml_norm: argument 3 (eps): Go float64, C float"},
-		{"ggml_row_size", reflect.TypeFor[func(Type, int32) uintptr](), "ggml_row_size: argument 2 (ne): Go int32, C int64_t"},
+		{"ggml_row_size", reflect.TypeFor[func(gguf.Type, int32) uintptr](), "ggml_row_size: argument 2 (ne): Go int32, C int64_t"},
 		{"ggml_row_size", reflect.TypeFor[func(int64, int64) uintptr](), "ggml_row_size: argument 1 (type): Go int64, C enum ggml_type"},
 		{"ggml_row_size", reflect.TypeFor[func(int32, int64) uintptr](), "ggml_row_size: argument 1 (type): Go int32, C enum ggml_type"},
-		{"ggml_row_size", reflect.TypeFor[func(Type, int64) int64](), "ggml_row_size: result: Go int64, C size_t"},
+		{"ggml_row_size", reflect.TypeFor[func(gguf.Type, int64) int64](), "ggml_row_size: result: Go int64, C size_t"},
 		{"ggml_nbytes", reflect.TypeFor[func(tensorPtr) uint32](), "ggml_nbytes: result: Go uint32, C size_t"},
 		{"ggml_nbytes", reflect.TypeFor[func(tensorPtr)](), "ggml_nbytes: result: Go none, C size_t"},
 		{"ggml_free", reflect.TypeFor[func(contextPtr) bool](), "ggml_free: result: Go bool, C void"},

@@ -3,6 +3,8 @@ package bindings
 import (
 	"testing"
 	"time"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // slowGraph is a chain of matrix products, each well under a millisecond.
@@ -11,7 +13,7 @@ func slowGraph(t *testing.T, lib *Lib, nodes int) (g *Graph, free func()) {
 	const n = 256
 	inputs, err := lib.NewContext(1, 0)
 	must(t, err)
-	a := inputs.New(F32, n, n)
+	a := inputs.New(gguf.F32, n, n)
 	buffer, err := inputs.AllocAll(cpu(t, lib).BufferType())
 	must(t, err)
 	buffer.Clear(0)

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // softmax of one row of scores; a masked score is -Inf.
@@ -124,8 +126,8 @@ func flash(scale, softcap float32) func(c *Context, x []Tensor) Tensor {
 }
 
 // heads are FlashAttention's operands: 8 query heads, hk key heads of type t.
-func heads(t Type, hk int) []source {
-	return []source{random(F32, 64, 13, 8), random(t, 64, 37, hk), random(t, 64, 37, hk), values(F16, holes, 37, 13)}
+func heads(t gguf.Type, hk int) []source {
+	return []source{random(gguf.F32, 64, 13, 8), random(t, 64, 37, hk), random(t, 64, 37, hk), values(gguf.F16, holes, 37, 13)}
 }
 
 // flashF16 is FlashAttention's error with float16 values, which ggml also sums
@@ -134,28 +136,28 @@ func heads(t Type, hk int) []source {
 const flashF16 = 5e-3
 
 var attention = []opCase{
-	{name: "SoftMax", in: []source{random(F32, 67, 5, 3)}, want: softmaxes(1), tol: relative(1e-6),
+	{name: "SoftMax", in: []source{random(gguf.F32, 67, 5, 3)}, want: softmaxes(1), tol: relative(1e-6),
 		op: func(c *Context, x []Tensor) Tensor { return c.SoftMax(x[0], Tensor{}, 1) }},
-	{name: "SoftMax/scaled", in: []source{random(F32, 67, 5, 3)}, want: softmaxes(0.125), tol: relative(1e-6),
+	{name: "SoftMax/scaled", in: []source{random(gguf.F32, 67, 5, 3)}, want: softmaxes(0.125), tol: relative(1e-6),
 		op: func(c *Context, x []Tensor) Tensor { return c.SoftMax(x[0], Tensor{}, 0.125) }},
-	{name: "SoftMax/mask", in: []source{random(F32, 67, 5, 3), values(F32, holes, 67, 5)}, want: softmaxes(0.125), tol: relative(1e-6),
+	{name: "SoftMax/mask", in: []source{random(gguf.F32, 67, 5, 3), values(gguf.F32, holes, 67, 5)}, want: softmaxes(0.125), tol: relative(1e-6),
 		op: func(c *Context, x []Tensor) Tensor { return c.SoftMax(x[0], x[1], 0.125) }},
-	{name: "SoftMax/f16 mask", in: []source{random(F32, 67, 5, 3), values(F16, holes, 67, 5)}, want: softmaxes(1), tol: relative(1e-6),
+	{name: "SoftMax/f16 mask", in: []source{random(gguf.F32, 67, 5, 3), values(gguf.F16, holes, 67, 5)}, want: softmaxes(1), tol: relative(1e-6),
 		op: func(c *Context, x []Tensor) Tensor { return c.SoftMax(x[0], x[1], 1) }},
 
-	{name: "RoPE/256", in: []source{random(F32, 256, 3, 7), below(I32, 300, 7)}, op: rope(256, 10000),
+	{name: "RoPE/256", in: []source{random(gguf.F32, 256, 3, 7), below(gguf.I32, 300, 7)}, op: rope(256, 10000),
 		want: rotated(256, 10000), tol: ofRMS(ropeError)},
-	{name: "RoPE/part", in: []source{random(F32, 128, 2, 5), below(I32, 300, 5)}, op: rope(64, 10000),
+	{name: "RoPE/part", in: []source{random(gguf.F32, 128, 2, 5), below(gguf.I32, 300, 5)}, op: rope(64, 10000),
 		want: rotated(64, 10000), tol: ofRMS(ropeError)},
 
-	{name: "FlashAttention/f32", in: heads(F32, 8)[:3], op: flash(0.125, 0), want: attended(0.125, 0, exactly), tol: ofRMS(1e-6)},
-	{name: "FlashAttention/f32 mask", in: heads(F32, 2), op: flash(0.125, 0), want: attended(0.125, 0, exactly), tol: ofRMS(1e-6)},
+	{name: "FlashAttention/f32", in: heads(gguf.F32, 8)[:3], op: flash(0.125, 0), want: attended(0.125, 0, exactly), tol: ofRMS(1e-6)},
+	{name: "FlashAttention/f32 mask", in: heads(gguf.F32, 2), op: flash(0.125, 0), want: attended(0.125, 0, exactly), tol: ofRMS(1e-6)},
 	// Scores of several units: a rounding of one, 5e-7, is as much of its exponential. With AVX-512 the worst is
 	// 1.1e-6.
-	{name: "FlashAttention/f32 softcap", in: heads(F32, 1), op: flash(1, 5), want: attended(1, 5, exactly), tol: ofRMS(2e-6)},
-	{name: "FlashAttention/f16", in: heads(F16, 8)[:3], op: flash(0.125, 0), want: attended(0.125, 0, asF16),
+	{name: "FlashAttention/f32 softcap", in: heads(gguf.F32, 1), op: flash(1, 5), want: attended(1, 5, exactly), tol: ofRMS(2e-6)},
+	{name: "FlashAttention/f16", in: heads(gguf.F16, 8)[:3], op: flash(0.125, 0), want: attended(0.125, 0, asF16),
 		tol: ofRMS(flashF16), apart: ofRMS(flashF16)},
-	{name: "FlashAttention/f16 all", in: heads(F16, 2), op: flash(1, 5), want: attended(1, 5, asF16),
+	{name: "FlashAttention/f16 all", in: heads(gguf.F16, 2), op: flash(1, 5), want: attended(1, 5, asF16),
 		tol: ofRMS(flashF16), apart: ofRMS(flashF16)},
 }
 
@@ -163,7 +165,7 @@ var attention = []opCase{
 func TestKnownValues(t *testing.T) {
 	eachDoor(t, func(t *testing.T, lib *Lib) {
 		at := func(v ...float64) []array {
-			return []array{{typ: F32, ne: [4]int{len(v), 1, 1, 1}, raw: encode(F32, v)}}
+			return []array{{typ: gguf.F32, ne: [4]int{len(v), 1, 1, 1}, raw: encode(gguf.F32, v)}}
 		}
 		check := func(name string, tol float64, got, want []float64) {
 			t.Helper()
@@ -171,22 +173,22 @@ func TestKnownValues(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		check("gelu", 1e-3, compute(t, lib, 1, at(1, -1, 0.5, 3), F32, single((*Context).Gelu)),
+		check("gelu", 1e-3, compute(t, lib, 1, at(1, -1, 0.5, 3), gguf.F32, single((*Context).Gelu)),
 			[]float64{0.841191991, -0.158808009, 0.345714010, 2.996362608})
 		for limit, pairs := range map[float32][2][]float64{
 			50: {{10, 60, -100}, {9.8687660, 41.6827304, -48.2013790}},
 			30: {{10, 60}, {9.6453821, 28.9208274}},
 		} {
-			check("softcap", 1e-6, compute(t, lib, 1, at(pairs[0]...), F32, func(c *Context, x []Tensor) Tensor {
+			check("softcap", 1e-6, compute(t, lib, 1, at(pairs[0]...), gguf.F32, func(c *Context, x []Tensor) Tensor {
 				return c.Scale(c.Tanh(c.Scale(x[0], 1/limit, 0)), limit, 0)
 			}), pairs[1])
 		}
 
 		// Rotating (1, 0) at position 272 gives the cosines, then the sines.
-		one := array{typ: F32, ne: [4]int{256, 1, 1, 1}}
-		one.raw = encode(F32, fill(one.ne, func(i, _, _, _ int) float64 { return float64((255 - i) / 128) }))
-		pos := array{typ: I32, ne: [4]int{1, 1, 1, 1}, raw: encode(I32, []float64{272})}
-		y := compute(t, lib, 1, []array{one, pos}, F32, rope(256, 10000))
+		one := array{typ: gguf.F32, ne: [4]int{256, 1, 1, 1}}
+		one.raw = encode(gguf.F32, fill(one.ne, func(i, _, _, _ int) float64 { return float64((255 - i) / 128) }))
+		pos := array{typ: gguf.I32, ne: [4]int{1, 1, 1, 1}, raw: encode(gguf.I32, []float64{272})}
+		y := compute(t, lib, 1, []array{one, pos}, gguf.F32, rope(256, 10000))
 		var got []float64
 		for _, i := range []int{0, 1, 64, 127} {
 			got = append(got, y[i], y[i+128])

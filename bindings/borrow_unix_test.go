@@ -6,6 +6,8 @@ import (
 	"math"
 	"syscall"
 	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 func TestPlaceAndBorrow(t *testing.T) {
@@ -28,11 +30,11 @@ func TestPlaceAndBorrow(t *testing.T) {
 		c, err := lib.NewContext(8, 0)
 		must(t, err)
 		defer c.Close()
-		x := c.New(F32, 16)
+		x := c.New(gguf.F32, 16)
 		for _, offset := range []int{-1, 4096, 4033, math.MaxInt, math.MinInt} {
 			wants(t, "place", b.Place(x, offset), "tensor of 64 bytes at offset")
 		}
-		wants(t, "too big", b.Place(c.New(F32, 1025), 0), "tensor of 4100 bytes")
+		wants(t, "too big", b.Place(c.New(gguf.F32, 1025), 0), "tensor of 4100 bytes")
 		wants(t, "no tensor", b.Place(Tensor{}, 0), "no tensor")
 		wants(t, "a result", b.Place(c.Sqr(x), 0), "computed")
 		must(t, b.Place(x, 4032))

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // handles is one of each type that owns native memory, with a small graph.
@@ -27,7 +29,7 @@ func newHandles(t *testing.T, lib *Lib) *handles {
 	var err error
 	h.ctx, err = lib.NewContext(8, 8)
 	must(t, err)
-	h.x = h.ctx.New(F32, 4)
+	h.x = h.ctx.New(gguf.F32, 4)
 	h.buffer, err = h.ctx.AllocAll(dev.BufferType())
 	must(t, err)
 	h.y = h.ctx.Sqr(h.x)
@@ -121,7 +123,7 @@ func TestUseAfterClose(t *testing.T) {
 				t.Errorf("error %v, want ErrClosed", err)
 			}
 		}
-		if h.ctx.New(F32, 1).Valid() || h.ctx.NewGraph(4).Len() != 0 || h.graph.Node(0).Valid() || open.graph.Node(-1).Valid() || open.graph.Node(1).Valid() {
+		if h.ctx.New(gguf.F32, 1).Valid() || h.ctx.NewGraph(4).Len() != 0 || h.graph.Node(0).Valid() || open.graph.Node(-1).Valid() || open.graph.Node(1).Valid() {
 			t.Error("a closed context makes something")
 		}
 	})

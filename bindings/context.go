@@ -3,6 +3,8 @@ package bindings
 import (
 	"fmt"
 	"slices"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // A Context is an arena of tensor and graph descriptions, without the data. It
@@ -62,8 +64,8 @@ func (c *Context) Bytes() int {
 // New returns a tensor of type t and shape ne, fastest axis first: 1 to 4
 // axes, none negative, the first in whole blocks of t. Otherwise it returns
 // the zero Tensor.
-func (c *Context) New(t Type, ne ...int64) Tensor {
-	if c.ptr == 0 || !t.Known() || len(ne) < 1 || len(ne) > 4 || ne[0]%int64(t.Block()) != 0 || slices.Min(ne) < 0 {
+func (c *Context) New(t gguf.Type, ne ...int64) Tensor {
+	if c.ptr == 0 || !Known(t) || len(ne) < 1 || len(ne) > 4 || ne[0]%int64(t.BlockSize()) != 0 || slices.Min(ne) < 0 {
 		return Tensor{}
 	}
 	return Tensor{c, c.lib.fn.newTensor(c.ptr, t, int32(len(ne)), &ne[0])}

@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"github.com/ebitengine/purego"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // A CustomOp is code that computes a node of a graph on the CPU. ggml calls it
@@ -28,7 +30,7 @@ func CustomFromGo(run func(dst Tensor, ith, nth int)) CustomOp { return CustomOp
 
 // Custom appends an operation of our own on args, cut into tasks parts; tasks
 // -1 means one per thread.
-func (c *Context) Custom(op CustomOp, t Type, ne [4]int64, tasks int, args ...Tensor) Tensor {
+func (c *Context) Custom(op CustomOp, t gguf.Type, ne [4]int64, tasks int, args ...Tensor) Tensor {
 	if !c.ready(args...) || len(args) == 0 {
 		return Tensor{}
 	}

@@ -4,17 +4,19 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // TestCustomOp computes 2x + y in Go, cut into parts by row.
 func TestCustomOp(t *testing.T) {
 	const n, rows = 33, 13
-	in := []array{random(F32, n, rows)(newRand()), random(F32, n, rows)(newRand())}
+	in := []array{random(gguf.F32, n, rows)(newRand()), random(gguf.F32, n, rows)(newRand())}
 	eachDoor(t, func(t *testing.T, lib *Lib) {
 		for _, c := range []struct{ threads, tasks, parts int }{{1, 1, 1}, {1, -1, 1}, {2, -1, 2}, {4, 3, 3}, {4, -1, 4}, {3, 8, 3}} {
 			var mu sync.Mutex
 			var ran [][2]int
-			got := compute(t, lib, c.threads, in, F32, func(ctx *Context, x []Tensor) Tensor {
+			got := compute(t, lib, c.threads, in, gguf.F32, func(ctx *Context, x []Tensor) Tensor {
 				// The operands pass through an operation first, so that they
 				// are made in the same graph.
 				a, b := ctx.Scale(x[0], 2, 0), x[1]
@@ -26,7 +28,7 @@ func TestCustomOp(t *testing.T) {
 						addRow(t, dst, a, b, r*n*4, n)
 					}
 				})
-				return ctx.Custom(op, F32, [4]int64{n, rows, 1, 1}, c.tasks, a, b)
+				return ctx.Custom(op, gguf.F32, [4]int64{n, rows, 1, 1}, c.tasks, a, b)
 			})
 			want := fill([4]int{n, rows, 1, 1}, func(i, j, _, _ int) float64 {
 				return float64(float32(2*in[0].at(i, j, 0, 0)) + float32(in[1].at(i, j, 0, 0)))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma/bindings/internal/cbench"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // BenchmarkMulMat computes PaliGemma's products through a door and the same
@@ -18,9 +19,9 @@ import (
 func BenchmarkMulMat(b *testing.B) {
 	shapes := [][3]int{{16384, 2048, 264}, {4304, 1152, 256}, {16384, 2048, 1}} // m, k, n
 	for _, door := range benchDoors(b) {
-		for _, typ := range []Type{F16, Q8_0, Q4_0, Q4_K} {
+		for _, typ := range []gguf.Type{gguf.F16, gguf.Q8_0, gguf.Q4_0, gguf.Q4_K} {
 			for _, s := range shapes {
-				if s[1]%typ.Block() != 0 {
+				if s[1]%typ.BlockSize() != 0 {
 					continue // 1152 columns are no whole blocks of 256
 				}
 				b.Run(fmt.Sprintf("%s/%v/%dx%dx%d", door.name, typ, s[0], s[1], s[2]), func(b *testing.B) {
@@ -50,7 +51,7 @@ func benchDoors(b *testing.B) []benchDoor {
 	return append(doors, benchDoor{"shared", shared})
 }
 
-func benchProduct(b *testing.B, door benchDoor, typ Type, m, k, n int) {
+func benchProduct(b *testing.B, door benchDoor, typ gguf.Type, m, k, n int) {
 	const threads = 2
 	rng := rand.New(rand.NewPCG(1, 2))
 	w, x := make([]float32, m*k), make([]float32, k*n)
@@ -94,7 +95,7 @@ func benchProduct(b *testing.B, door benchDoor, typ Type, m, k, n int) {
 }
 
 // newGoProduct prepares the product through a door; each call computes it.
-func newGoProduct(b *testing.B, lib *Lib, typ Type, weights []byte, x []float32, m, k, n, threads int) func() Status {
+func newGoProduct(b *testing.B, lib *Lib, typ gguf.Type, weights []byte, x []float32, m, k, n, threads int) func() Status {
 	cpu, err := lib.CPU()
 	if err != nil {
 		b.Fatal(err)
@@ -107,7 +108,7 @@ func newGoProduct(b *testing.B, lib *Lib, typ Type, weights []byte, x []float32,
 	if err != nil {
 		b.Fatal(err)
 	}
-	wt, xt := c.New(typ, int64(k), int64(m)), c.New(F32, int64(k), int64(n))
+	wt, xt := c.New(typ, int64(k), int64(m)), c.New(gguf.F32, int64(k), int64(n))
 	wt.MarkInput()
 	xt.MarkInput()
 	g := c.NewGraph(16)

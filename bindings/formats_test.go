@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // Plain definitions of the tensor types, independent of ggml: encode rounds
@@ -11,34 +13,34 @@ import (
 
 var little = binary.LittleEndian
 
-func encode(t Type, v []float64) []byte {
+func encode(t gguf.Type, v []float64) []byte {
 	var b []byte
 	switch t {
-	case F32:
+	case gguf.F32:
 		for _, x := range v {
 			b = little.AppendUint32(b, math.Float32bits(float32(x)))
 		}
-	case F16:
+	case gguf.F16:
 		for _, x := range v {
 			b = little.AppendUint16(b, toF16(x))
 		}
-	case BF16:
+	case gguf.BF16:
 		for _, x := range v {
 			b = little.AppendUint16(b, toBF16(x))
 		}
-	case I32:
+	case gguf.I32:
 		for _, x := range v {
 			b = little.AppendUint32(b, uint32(int32(x)))
 		}
-	case I64:
+	case gguf.I64:
 		for _, x := range v {
 			b = little.AppendUint64(b, uint64(int64(x)))
 		}
-	case Q8_0:
+	case gguf.Q8_0:
 		for i := 0; i < len(v); i += 32 {
 			b = appendQ8_0(b, v[i:i+32])
 		}
-	case Q4_0:
+	case gguf.Q4_0:
 		for i := 0; i < len(v); i += 32 {
 			b = appendQ4_0(b, v[i:i+32])
 		}
@@ -48,29 +50,29 @@ func encode(t Type, v []float64) []byte {
 	return b
 }
 
-func decode(t Type, b []byte) []float64 {
+func decode(t gguf.Type, b []byte) []float64 {
 	var v []float64
 	for n := t.BlockBytes(); len(b) > 0; b = b[n:] {
 		switch t {
-		case F32:
+		case gguf.F32:
 			v = append(v, float64(math.Float32frombits(little.Uint32(b))))
-		case F16:
+		case gguf.F16:
 			v = append(v, fromF16(little.Uint16(b)))
-		case BF16:
+		case gguf.BF16:
 			v = append(v, float64(math.Float32frombits(uint32(little.Uint16(b))<<16)))
-		case I32:
+		case gguf.I32:
 			v = append(v, float64(int32(little.Uint32(b))))
-		case I64:
+		case gguf.I64:
 			v = append(v, float64(int64(little.Uint64(b))))
-		case Q8_0:
+		case gguf.Q8_0:
 			for _, q := range b[2:34] {
 				v = append(v, fromF16(little.Uint16(b))*float64(int8(q)))
 			}
-		case Q4_0:
+		case gguf.Q4_0:
 			v = appendFromQ4_0(v, b)
-		case Q4_K:
+		case gguf.Q4_K:
 			v = appendFromQ4_K(v, b)
-		case Q6_K:
+		case gguf.Q6_K:
 			v = appendFromQ6_K(v, b)
 		default:
 			panic("decode from " + t.String())
@@ -80,7 +82,7 @@ func decode(t Type, b []byte) []float64 {
 }
 
 // round gives the values that v has after a trip through type t.
-func round(t Type, v []float64) []float64 { return decode(t, encode(t, v)) }
+func round(t gguf.Type, v []float64) []float64 { return decode(t, encode(t, v)) }
 
 // toF16 rounds to nearest, ties to even.
 func toF16(x float64) uint16 {

@@ -7,12 +7,14 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // An array is a tensor for the plain definitions: exact values and the bytes
 // that stand for them. ne is in ggml's order, fastest axis first.
 type array struct {
-	typ Type
+	typ gguf.Type
 	ne  [4]int
 	v   []float64
 	raw []byte
@@ -43,12 +45,12 @@ func fill(ne [4]int, f func(i, j, k, l int) float64) []float64 {
 type source func(r *rand.Rand) array
 
 // random holds normal numbers, rounded to type t.
-func random(t Type, ne ...int) source {
+func random(t gguf.Type, ne ...int) source {
 	return values(t, func(r *rand.Rand) float64 { return r.NormFloat64() }, ne...)
 }
 
 // values holds what next gives, rounded to type t.
-func values(t Type, next func(r *rand.Rand) float64, ne ...int) source {
+func values(t gguf.Type, next func(r *rand.Rand) float64, ne ...int) source {
 	return func(r *rand.Rand) array {
 		a := array{typ: t, ne: [4]int{1, 1, 1, 1}}
 		copy(a.ne[:], ne)
@@ -59,12 +61,12 @@ func values(t Type, next func(r *rand.Rand) float64, ne ...int) source {
 }
 
 // below holds whole numbers from 0 to n-1, for row numbers.
-func below(t Type, n int, ne ...int) source {
+func below(t gguf.Type, n int, ne ...int) source {
 	return values(t, func(r *rand.Rand) float64 { return float64(r.IntN(n)) }, ne...)
 }
 
 // permutation holds 0 to n-1 in random order.
-func permutation(t Type, n int) source {
+func permutation(t gguf.Type, n int) source {
 	return func(r *rand.Rand) array {
 		order := r.Perm(n)
 		next := func(*rand.Rand) float64 { x := order[0]; order = order[1:]; return float64(x) }
@@ -74,7 +76,7 @@ func permutation(t Type, n int) source {
 
 // blocks holds random blocks of a K type: random bytes, with the float16
 // scales at the given offsets made about 0.01, so that values are about 1.
-func blocks(t Type, scales []int, ne ...int) source {
+func blocks(t gguf.Type, scales []int, ne ...int) source {
 	return func(r *rand.Rand) array {
 		a := array{typ: t, ne: [4]int{1, 1, 1, 1}}
 		copy(a.ne[:], ne)
@@ -98,7 +100,7 @@ type opCase struct {
 	in    []source
 	op    func(c *Context, x []Tensor) Tensor
 	want  func(x []array) []float64
-	out   Type      // of the result; F32 if zero
+	out   gguf.Type // of the result; gguf.F32 if zero
 	tol   tolerance // from the definition; the zero tolerance is bit for bit
 	apart tolerance // between the doors, if not bit for bit or 1e-6
 }
@@ -158,7 +160,7 @@ func (t tolerance) compare(got, want []float64) (worst float64, err error) {
 }
 
 // compute runs one operation on the library's CPU.
-func compute(t testing.TB, lib *Lib, threads int, in []array, out Type, op func(c *Context, x []Tensor) Tensor) []float64 {
+func compute(t testing.TB, lib *Lib, threads int, in []array, out gguf.Type, op func(c *Context, x []Tensor) Tensor) []float64 {
 	t.Helper()
 	dev := cpu(t, lib)
 	inputs, err := lib.NewContext(len(in), 0)
@@ -207,8 +209,8 @@ func runCases(t *testing.T, cases []opCase) {
 	for _, c := range cases {
 		in := c.operands()
 		want := c.want(in)
-		if c.out == F32 {
-			want = round(F32, want) // the definition's own last rounding
+		if c.out == gguf.F32 {
+			want = round(gguf.F32, want) // the definition's own last rounding
 		}
 		results := map[Door][]float64{}
 		for _, door := range doors {

@@ -152,10 +152,10 @@ func (l *Lib) fill(what string) error {
 	if missing := l.fn.register(l.addr); len(missing) > 0 {
 		return &MissingSymbolsError{Library: what, Names: missing, Of: len(l.fn.symbols())}
 	}
-	for t, s := range typeSizes {
-		if block, bytes := int(l.fn.blckSize(t)), int(l.fn.typeSize(t)); block != s.block || bytes != s.bytes {
+	for _, t := range known {
+		if block, bytes := int(l.fn.blckSize(t)), int(l.fn.typeSize(t)); block != t.BlockSize() || bytes != t.BlockBytes() {
 			return fmt.Errorf("bindings: %s: type %v has blocks of %d in %d bytes, want %d in %d: not a compatible ggml",
-				what, t, block, bytes, s.block, s.bytes)
+				what, t, block, bytes, t.BlockSize(), t.BlockBytes())
 		}
 	}
 	l.version = l.fn.version()

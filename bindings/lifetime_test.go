@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // residentBytes returns the process's resident memory, after Go has given back
@@ -27,7 +29,7 @@ func openComputeClose(t *testing.T, lib *Lib) {
 	t.Helper()
 	big, err := lib.NewContext(1, 0)
 	must(t, err)
-	big.New(F32, 1<<18)
+	big.New(gguf.F32, 1<<18)
 	memory, err := big.AllocAll(cpu(t, lib).BufferType())
 	must(t, err)
 	memory.Clear(1) // touch every page

@@ -1,6 +1,10 @@
 package bindings
 
-import "math"
+import (
+	"math"
+
+	"github.com/pgcli/paligemma/gguf"
+)
 
 // products makes the definition of MulMat: ggml rounds each row of the second
 // operand by how, then sums exact products. The sum is in float32, so its
@@ -31,9 +35,9 @@ func products(how func(row []float64) []float64) func(x []array) []float64 {
 }
 
 func exactly(row []float64) []float64 { return row }
-func asF16(row []float64) []float64   { return round(F16, row) }
-func asBF16(row []float64) []float64  { return round(BF16, row) }
-func asQ8_0(row []float64) []float64  { return round(Q8_0, row) }
+func asF16(row []float64) []float64   { return round(gguf.F16, row) }
+func asBF16(row []float64) []float64  { return round(gguf.BF16, row) }
+func asQ8_0(row []float64) []float64  { return round(gguf.Q8_0, row) }
 
 // asQ8_K rounds in blocks of 256 with a float32 scale: the value of largest
 // magnitude over -127.
@@ -57,23 +61,23 @@ func asQ8_K(row []float64) []float64 {
 
 // weights are MulMat's operands: [512, 33] of some type by [512, 5] and, to
 // also take the kernels for single columns, by [512, 1].
-func weights(a source, columns int) []source { return []source{a, random(F32, 512, columns)} }
+func weights(a source, columns int) []source { return []source{a, random(gguf.F32, 512, columns)} }
 
 var matrix = []opCase{
-	{name: "MulMat/f32", in: weights(random(F32, 512, 33), 5), op: pair((*Context).MulMat), want: products(exactly), tol: ofRMS(1e-6)},
-	{name: "MulMat/f32 vector", in: weights(random(F32, 512, 33), 1), op: pair((*Context).MulMat), want: products(exactly), tol: ofRMS(1e-6)},
-	{name: "MulMat/f16", in: weights(random(F16, 512, 33), 5), op: pair((*Context).MulMat), want: products(asF16), tol: ofRMS(1e-6)},
-	{name: "MulMat/f16 vector", in: weights(random(F16, 512, 33), 1), op: pair((*Context).MulMat), want: products(asF16), tol: ofRMS(1e-6)},
-	{name: "MulMat/bf16", in: weights(random(BF16, 512, 33), 5), op: pair((*Context).MulMat), want: products(asBF16), tol: ofRMS(1e-6)},
-	{name: "MulMat/bf16 vector", in: weights(random(BF16, 512, 33), 1), op: pair((*Context).MulMat), want: products(asBF16), tol: ofRMS(1e-6)},
-	{name: "MulMat/q8_0", in: weights(random(Q8_0, 512, 33), 5), op: pair((*Context).MulMat), want: products(asQ8_0), tol: ofRMS(1e-6)},
-	{name: "MulMat/q8_0 vector", in: weights(random(Q8_0, 512, 33), 1), op: pair((*Context).MulMat), want: products(asQ8_0), tol: ofRMS(1e-6)},
-	{name: "MulMat/q4_0", in: weights(random(Q4_0, 512, 33), 5), op: pair((*Context).MulMat), want: products(asQ8_0), tol: ofRMS(1e-6)},
-	{name: "MulMat/q4_0 vector", in: weights(random(Q4_0, 512, 33), 1), op: pair((*Context).MulMat), want: products(asQ8_0), tol: ofRMS(1e-6)},
-	{name: "MulMat/q4_K", in: weights(blocks(Q4_K, []int{0, 2}, 512, 33), 5), op: pair((*Context).MulMat), want: products(asQ8_K), tol: ofRMS(1e-6)},
-	{name: "MulMat/q4_K vector", in: weights(blocks(Q4_K, []int{0, 2}, 512, 33), 1), op: pair((*Context).MulMat), want: products(asQ8_K), tol: ofRMS(1e-6)},
-	{name: "MulMat/q6_K", in: weights(blocks(Q6_K, []int{208}, 512, 33), 5), op: pair((*Context).MulMat), want: products(asQ8_K), tol: ofRMS(1e-6)},
-	{name: "MulMat/q6_K vector", in: weights(blocks(Q6_K, []int{208}, 512, 33), 1), op: pair((*Context).MulMat), want: products(asQ8_K), tol: ofRMS(1e-6)},
-	{name: "MulMat/spread", in: []source{random(F32, 64, 9, 2, 3), random(F32, 64, 7, 8, 3)}, op: pair((*Context).MulMat),
+	{name: "MulMat/f32", in: weights(random(gguf.F32, 512, 33), 5), op: pair((*Context).MulMat), want: products(exactly), tol: ofRMS(1e-6)},
+	{name: "MulMat/f32 vector", in: weights(random(gguf.F32, 512, 33), 1), op: pair((*Context).MulMat), want: products(exactly), tol: ofRMS(1e-6)},
+	{name: "MulMat/f16", in: weights(random(gguf.F16, 512, 33), 5), op: pair((*Context).MulMat), want: products(asF16), tol: ofRMS(1e-6)},
+	{name: "MulMat/f16 vector", in: weights(random(gguf.F16, 512, 33), 1), op: pair((*Context).MulMat), want: products(asF16), tol: ofRMS(1e-6)},
+	{name: "MulMat/bf16", in: weights(random(gguf.BF16, 512, 33), 5), op: pair((*Context).MulMat), want: products(asBF16), tol: ofRMS(1e-6)},
+	{name: "MulMat/bf16 vector", in: weights(random(gguf.BF16, 512, 33), 1), op: pair((*Context).MulMat), want: products(asBF16), tol: ofRMS(1e-6)},
+	{name: "MulMat/q8_0", in: weights(random(gguf.Q8_0, 512, 33), 5), op: pair((*Context).MulMat), want: products(asQ8_0), tol: ofRMS(1e-6)},
+	{name: "MulMat/q8_0 vector", in: weights(random(gguf.Q8_0, 512, 33), 1), op: pair((*Context).MulMat), want: products(asQ8_0), tol: ofRMS(1e-6)},
+	{name: "MulMat/q4_0", in: weights(random(gguf.Q4_0, 512, 33), 5), op: pair((*Context).MulMat), want: products(asQ8_0), tol: ofRMS(1e-6)},
+	{name: "MulMat/q4_0 vector", in: weights(random(gguf.Q4_0, 512, 33), 1), op: pair((*Context).MulMat), want: products(asQ8_0), tol: ofRMS(1e-6)},
+	{name: "MulMat/q4_K", in: weights(blocks(gguf.Q4_K, []int{0, 2}, 512, 33), 5), op: pair((*Context).MulMat), want: products(asQ8_K), tol: ofRMS(1e-6)},
+	{name: "MulMat/q4_K vector", in: weights(blocks(gguf.Q4_K, []int{0, 2}, 512, 33), 1), op: pair((*Context).MulMat), want: products(asQ8_K), tol: ofRMS(1e-6)},
+	{name: "MulMat/q6_K", in: weights(blocks(gguf.Q6_K, []int{208}, 512, 33), 5), op: pair((*Context).MulMat), want: products(asQ8_K), tol: ofRMS(1e-6)},
+	{name: "MulMat/q6_K vector", in: weights(blocks(gguf.Q6_K, []int{208}, 512, 33), 1), op: pair((*Context).MulMat), want: products(asQ8_K), tol: ofRMS(1e-6)},
+	{name: "MulMat/spread", in: []source{random(gguf.F32, 64, 9, 2, 3), random(gguf.F32, 64, 7, 8, 3)}, op: pair((*Context).MulMat),
 		want: products(exactly), tol: ofRMS(1e-6)},
 }

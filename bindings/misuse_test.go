@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // wants checks that err has the part.
@@ -53,9 +55,9 @@ func TestDevices(t *testing.T) {
 
 func TestTypes(t *testing.T) {
 	eachDoor(t, func(t *testing.T, lib *Lib) {
-		for typ, name := range typeNames {
-			if got := lib.fn.typeName(typ); got != name {
-				t.Errorf("type %d is %s in ggml, %s here", typ, got, name)
+		for _, typ := range known {
+			if got := lib.fn.typeName(typ); got != typ.String() {
+				t.Errorf("type %d is %s in ggml, %v here", typ, got, typ)
 			}
 			if got := lib.fn.isQuantized(typ); got != typ.Quantized() {
 				t.Errorf("%v: quantized is %v in ggml", typ, got)
@@ -65,7 +67,7 @@ func TestTypes(t *testing.T) {
 			}
 		}
 	})
-	if x := Type(99); x.Known() || x.String() != "type(99)" || x.RowBytes(32) != 0 || x.Quantized() {
+	if x := gguf.Type(99); Known(x) || x.String() != "type(99)" || x.RowBytes(32) != 0 || x.Quantized() {
 		t.Error("type 99 is known")
 	}
 }
@@ -75,17 +77,17 @@ func TestTensorAccessors(t *testing.T) {
 		c, err := lib.NewContext(8, 0)
 		must(t, err)
 		defer c.Close()
-		x := c.New(Q8_0, 64, 3, 2)
+		x := c.New(gguf.Q8_0, 64, 3, 2)
 		x.SetName(strings.Repeat("n", 100))
 		if x.Bytes() != 408 || x.Len() != 384 || x.Dims() != 3 || x.ElementBytes() != 34 || x.Op() != "NONE" || len(x.Name()) != 63 {
 			t.Errorf("%d bytes, %d elements, %d axes, %d per block, %s, name of %d",
 				x.Bytes(), x.Len(), x.Dims(), x.ElementBytes(), x.Op(), len(x.Name()))
 		}
-		y := c.Transpose(c.New(F32, 5, 3))
+		y := c.Transpose(c.New(gguf.F32, 5, 3))
 		if !x.Contiguous() || y.Contiguous() || !x.ContiguousRows() || y.ContiguousRows() || y.Op() != "TRANSPOSE" {
 			t.Error("ggml and the accessors see different layouts")
 		}
-		if !y.SameShape(c.New(F32, 3, 5)) || y.SameStride(c.New(F32, 3, 5)) || !x.SameStride(c.New(Q8_0, 64, 3, 2)) {
+		if !y.SameShape(c.New(gguf.F32, 3, 5)) || y.SameStride(c.New(gguf.F32, 3, 5)) || !x.SameStride(c.New(gguf.Q8_0, 64, 3, 2)) {
 			t.Error("shapes or strides compare wrongly")
 		}
 		if c.Bytes() == 0 || x.Placed() {
@@ -104,8 +106,8 @@ func TestNewRefuses(t *testing.T) {
 	must(t, err)
 	defer c.Close()
 	for name, x := range map[string]Tensor{
-		"no axes": c.New(F32), "five axes": c.New(F32, 1, 1, 1, 1, 1), "negative axis": c.New(F32, 4, -1),
-		"unknown type": c.New(Type(99), 4), "removed type": c.New(Type(4), 32), "part of a block": c.New(Q4_K, 128),
+		"no axes": c.New(gguf.F32), "five axes": c.New(gguf.F32, 1, 1, 1, 1, 1), "negative axis": c.New(gguf.F32, 4, -1),
+		"unknown type": c.New(gguf.Type(99), 4), "removed type": c.New(gguf.Type(4), 32), "part of a block": c.New(gguf.Q4_K, 128),
 	} {
 		if x.Valid() {
 			t.Errorf("%s: made a tensor of %d bytes", name, x.Bytes())
@@ -118,7 +120,7 @@ func TestSetAndGetRanges(t *testing.T) {
 	c, err := lib.NewContext(2, 0)
 	must(t, err)
 	defer c.Close()
-	x := c.New(F32, 4)
+	x := c.New(gguf.F32, 4)
 	wants(t, "no memory", Set(x, 0, []float32{1}), "no memory yet")
 	buffer, err := c.AllocAll(cpu(t, lib).BufferType())
 	must(t, err)

@@ -1,5 +1,7 @@
 package bindings
 
+import "github.com/pgcli/paligemma/gguf"
+
 // Operations append a node to the context and return it. Names and rules are
 // ggml's; shapes are in ggml's order, fastest axis first.
 
@@ -166,7 +168,7 @@ func (c *Context) SetRows(a, b, rows Tensor) Tensor {
 }
 
 // Cast converts a to type t.
-func (c *Context) Cast(a Tensor, t Type) Tensor {
+func (c *Context) Cast(a Tensor, t gguf.Type) Tensor {
 	if !c.ready(a) {
 		return Tensor{}
 	}
@@ -224,7 +226,7 @@ func (c *Context) Pad(a Tensor, p [4]int32) Tensor {
 
 // Patches unfolds image [w, h, ch] into the patches under a kernel of shape
 // [pw, ph, ch, n] that moves by its own size: [pw*ph*ch, w/pw, h/ph] of type t.
-func (c *Context) Patches(kernel, image Tensor, pw, ph int, t Type) Tensor {
+func (c *Context) Patches(kernel, image Tensor, pw, ph int, t gguf.Type) Tensor {
 	if !c.ready(kernel, image) {
 		return Tensor{}
 	}

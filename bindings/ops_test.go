@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // Each operation, through each door, against its plain definition in float64.
@@ -71,10 +73,10 @@ func geluTable(x float64) float64 {
 var geluError = tolerance{rel: 1.0 / 1024, abs: 0x1p-20}
 
 var (
-	same  = []source{random(F32, 67, 5, 3, 2), random(F32, 67, 5, 3, 2)}
-	row   = []source{random(F32, 67, 5, 3, 2), random(F32, 67)}
-	tiled = []source{random(F32, 64, 6, 4, 2), random(F32, 64, 3, 1, 2)}
-	alone = []source{random(F32, 67, 5, 3, 2)}
+	same  = []source{random(gguf.F32, 67, 5, 3, 2), random(gguf.F32, 67, 5, 3, 2)}
+	row   = []source{random(gguf.F32, 67, 5, 3, 2), random(gguf.F32, 67)}
+	tiled = []source{random(gguf.F32, 64, 6, 4, 2), random(gguf.F32, 64, 3, 1, 2)}
+	alone = []source{random(gguf.F32, 67, 5, 3, 2)}
 )
 
 var elementwise = []opCase{
@@ -99,12 +101,12 @@ var elementwise = []opCase{
 	{name: "Tanh", in: alone, op: single((*Context).Tanh), want: each(math.Tanh), tol: relative(1e-6)},
 	{name: "Silu", in: alone, op: single((*Context).Silu), tol: relative(1e-6),
 		want: each(func(a float64) float64 { return a / (1 + math.Exp(-a)) })},
-	{name: "Gelu", in: []source{values(F32, wide, 67, 5, 3, 2)}, op: single((*Context).Gelu),
+	{name: "Gelu", in: []source{values(gguf.F32, wide, 67, 5, 3, 2)}, op: single((*Context).Gelu),
 		want: each(geluTable), tol: geluError},
-	{name: "GeGLU", in: []source{values(F32, wide, 67, 5, 3, 2), random(F32, 67, 5, 3, 2)}, op: pair((*Context).GeGLU),
+	{name: "GeGLU", in: []source{values(gguf.F32, wide, 67, 5, 3, 2), random(gguf.F32, 67, 5, 3, 2)}, op: pair((*Context).GeGLU),
 		want: pairwise(func(a, b float64) float64 { return geluTable(a) * b }), tol: geluError},
 	// Softcap, as Gemma 2 writes it: 50*tanh(x/50).
-	{name: "Tanh/softcap", in: []source{values(F32, capped, 67, 5)}, tol: relative(1e-6),
+	{name: "Tanh/softcap", in: []source{values(gguf.F32, capped, 67, 5)}, tol: relative(1e-6),
 		op: func(c *Context, x []Tensor) Tensor {
 			return c.Scale(c.Tanh(c.Scale(x[0], 1.0/50, 0)), 50, 0)
 		},
@@ -152,21 +154,21 @@ var rowwise = []opCase{
 		want: overRows(func(r []float64) []float64 { return []float64{mean(r) * float64(len(r))} })},
 	{name: "Mean", in: alone, op: single((*Context).Mean), tol: ofRMS(1e-6),
 		want: overRows(func(r []float64) []float64 { return []float64{mean(r)} })},
-	{name: "Argmax", in: []source{random(F32, 1003, 9)}, op: single((*Context).Argmax), out: I32,
+	{name: "Argmax", in: []source{random(gguf.F32, 1003, 9)}, op: single((*Context).Argmax), out: gguf.I32,
 		want: overRows(func(r []float64) []float64 { return []float64{float64(slices.Index(r, slices.Max(r)))} })},
-	{name: "Argsort/ascending", in: []source{random(F32, 67, 9)}, out: I32,
+	{name: "Argsort/ascending", in: []source{random(gguf.F32, 67, 9)}, out: gguf.I32,
 		op:   func(c *Context, x []Tensor) Tensor { return c.Argsort(x[0], false) },
 		want: overRows(func(r []float64) []float64 { return order(r, false) })},
-	{name: "Argsort/descending", in: []source{random(F32, 67, 9)}, out: I32,
+	{name: "Argsort/descending", in: []source{random(gguf.F32, 67, 9)}, out: gguf.I32,
 		op:   func(c *Context, x []Tensor) Tensor { return c.Argsort(x[0], true) },
 		want: overRows(func(r []float64) []float64 { return order(r, true) })},
-	{name: "Norm", in: []source{values(F32, shifted, 1152, 9)}, tol: ofRMS(1e-6),
+	{name: "Norm", in: []source{values(gguf.F32, shifted, 1152, 9)}, tol: ofRMS(1e-6),
 		op: func(c *Context, x []Tensor) Tensor { return c.Norm(x[0], 1e-6) },
 		want: overRows(func(r []float64) []float64 {
 			m := mean(r)
 			return centred(r, m, 1/math.Sqrt(meanSquare(centred(r, m, 1))+1e-6))
 		})},
-	{name: "RMSNorm", in: []source{values(F32, shifted, 2048, 9)}, tol: ofRMS(1e-6),
+	{name: "RMSNorm", in: []source{values(gguf.F32, shifted, 2048, 9)}, tol: ofRMS(1e-6),
 		op:   func(c *Context, x []Tensor) Tensor { return c.RMSNorm(x[0], 1e-6) },
 		want: overRows(func(r []float64) []float64 { return centred(r, 0, 1/math.Sqrt(meanSquare(r)+1e-6)) })},
 }

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 func newRand() *rand.Rand { return rand.New(rand.NewPCG(3, 1)) }
@@ -14,11 +16,11 @@ func TestGraphsInParallel(t *testing.T) {
 	const goroutines, times = 8, 5
 	eachDoor(t, func(t *testing.T, lib *Lib) {
 		dev := cpu(t, lib)
-		w := random(Q8_0, 256, 64)(newRand())
+		w := random(gguf.Q8_0, 256, 64)(newRand())
 		weights, err := lib.NewContext(1, 0)
 		must(t, err)
 		defer weights.Close()
-		shared := weights.New(Q8_0, 256, 64)
+		shared := weights.New(gguf.Q8_0, 256, 64)
 		buffer, err := weights.AllocAll(dev.BufferType())
 		must(t, err)
 		defer buffer.Close()
@@ -27,11 +29,11 @@ func TestGraphsInParallel(t *testing.T) {
 		before := lib.Live()
 		var wg sync.WaitGroup
 		for i := range goroutines {
-			x := random(F32, 256, 4+i)(newRand())
+			x := random(gguf.F32, 256, 4+i)(newRand())
 			want := products(asQ8_0)([]array{w, x})
 			wg.Go(func() {
 				for range times {
-					got := compute(t, lib, 2, []array{x}, F32, func(c *Context, in []Tensor) Tensor {
+					got := compute(t, lib, 2, []array{x}, gguf.F32, func(c *Context, in []Tensor) Tensor {
 						return c.MulMat(shared, in[0])
 					})
 					if _, err := ofRMS(1e-6).compare(got, want); err != nil {

@@ -1,19 +1,23 @@
 package bindings
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/pgcli/paligemma/gguf"
+)
 
 // Quantize writes len(src)/rowLen rows of src to dst as type t, with ggml's
-// own quantizer. dst must have room for exactly those rows. F32 rows are not
+// own quantizer. dst must have room for exactly those rows. gguf.F32 rows are not
 // its business. Rows may be quantized in parallel by several calls.
 //
 // src must be finite: ggml ends the process on some types otherwise, so other
 // values are refused here, with their place.
-func (l *Lib) Quantize(t Type, dst []byte, src []float32, rowLen int) error {
+func (l *Lib) Quantize(t gguf.Type, dst []byte, src []float32, rowLen int) error {
 	switch {
-	case !t.Known() || t == F32 || t == I32 || t == I64:
+	case !Known(t) || t == gguf.F32 || t == gguf.I32 || t == gguf.I64:
 		return fmt.Errorf("bindings: quantize to %v: not a type ggml quantizes to", t)
-	case rowLen <= 0 || rowLen%t.Block() != 0:
-		return fmt.Errorf("bindings: quantize rows of %d to %v: want a multiple of %d", rowLen, t, t.Block())
+	case rowLen <= 0 || rowLen%t.BlockSize() != 0:
+		return fmt.Errorf("bindings: quantize rows of %d to %v: want a multiple of %d", rowLen, t, t.BlockSize())
 	case len(src)%rowLen != 0:
 		return fmt.Errorf("bindings: quantize %d values in rows of %d: want whole rows", len(src), rowLen)
 	case len(dst) != t.RowBytes(rowLen)*(len(src)/rowLen):
@@ -36,8 +40,8 @@ func (l *Lib) Quantize(t Type, dst []byte, src []float32, rowLen int) error {
 
 // ValidateRows reports whether data holds rows of type t that ggml accepts:
 // whole blocks with finite scales.
-func (l *Lib) ValidateRows(t Type, data []byte) bool {
-	if !t.Known() || len(data)%t.BlockBytes() != 0 {
+func (l *Lib) ValidateRows(t gguf.Type, data []byte) bool {
+	if !Known(t) || len(data)%t.BlockBytes() != 0 {
 		return false
 	}
 	return len(data) == 0 || l.fn.validateRowData(t, &data[0], uintptr(len(data)))

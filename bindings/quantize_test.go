@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // quantizable lists the types that Quantize writes.
-var quantizable = []Type{F16, BF16, Q4_0, Q5_0, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4NL, IQ4XS}
+var quantizable = []gguf.Type{gguf.F16, gguf.BF16, gguf.Q4_0, gguf.Q5_0, gguf.Q8_0, gguf.Q2_K, gguf.Q3_K, gguf.Q4_K, gguf.Q5_K, gguf.Q6_K, gguf.IQ4_NL, gguf.IQ4_XS}
 
 // rowsOf makes rows of float32 with the spread of a trained matrix: mostly
 // small, some large, one row of zeros and one of a single value.
@@ -40,7 +42,7 @@ func wider(v []float32) []float64 {
 func TestQuantizeDefinition(t *testing.T) {
 	src := rowsOf(12, 256)
 	eachDoor(t, func(t *testing.T, lib *Lib) {
-		for _, typ := range []Type{F16, BF16, Q8_0, Q4_0} {
+		for _, typ := range []gguf.Type{gguf.F16, gguf.BF16, gguf.Q8_0, gguf.Q4_0} {
 			got := make([]byte, typ.RowBytes(len(src)))
 			must(t, lib.Quantize(typ, got, src, 256))
 			want := encode(typ, wider(src))
@@ -68,7 +70,7 @@ func fused() bool {
 // the built-in one is fused; those must still be as good.
 func TestQuantizeDoors(t *testing.T) {
 	libs := []*Lib{openDoor(t, BuiltIn), openDoor(t, SharedLibrary)}
-	searched := []Type{Q2_K, Q4_K, Q5_K, IQ4NL, IQ4XS, Q3_K, Q6_K}
+	searched := []gguf.Type{gguf.Q2_K, gguf.Q4_K, gguf.Q5_K, gguf.IQ4_NL, gguf.IQ4_XS, gguf.Q3_K, gguf.Q6_K}
 	src := rowsOf(12, 512)
 	for _, typ := range quantizable {
 		var out [2][]byte
@@ -96,12 +98,12 @@ func TestQuantizeDoors(t *testing.T) {
 
 // loss returns the error of quantized rows of 512, as ggml reads them: root
 // mean square, relative to the values'.
-func loss(t *testing.T, lib *Lib, typ Type, raw []byte, src []float32) float64 {
+func loss(t *testing.T, lib *Lib, typ gguf.Type, raw []byte, src []float32) float64 {
 	t.Helper()
-	rows := []array{{typ: typ, ne: [4]int{512, len(src) / 512, 1, 1}, raw: raw}, {typ: I32, ne: [4]int{1, 1, 1, 1}}}
+	rows := []array{{typ: typ, ne: [4]int{512, len(src) / 512, 1, 1}, raw: raw}, {typ: gguf.I32, ne: [4]int{1, 1, 1, 1}}}
 	rows[1].ne[0] = rows[0].ne[1]
-	rows[1].raw = encode(I32, fill(rows[1].ne, func(i, _, _, _ int) float64 { return float64(i) }))
-	back := compute(t, lib, 1, rows, F32, pair((*Context).GetRows))
+	rows[1].raw = encode(gguf.I32, fill(rows[1].ne, func(i, _, _, _ int) float64 { return float64(i) }))
+	back := compute(t, lib, 1, rows, gguf.F32, pair((*Context).GetRows))
 	var off, all float64
 	for i, x := range wider(src) {
 		off += (back[i] - x) * (back[i] - x)
@@ -113,9 +115,9 @@ func loss(t *testing.T, lib *Lib, typ Type, raw []byte, src []float32) float64 {
 // TestQuantizeError bounds what a trip through each type costs, as ggml reads
 // its own bytes back: a type whose bits were mixed up would lose far more.
 func TestQuantizeError(t *testing.T) {
-	limit := map[Type]float64{ // root mean square, relative
-		F16: 3e-4, BF16: 2e-3, Q8_0: 0.01, Q6_K: 0.03, Q5_0: 0.07, Q5_K: 0.04, Q4_0: 0.13, Q4_K: 0.08,
-		IQ4NL: 0.11, IQ4XS: 0.11, Q3_K: 0.16, Q2_K: 0.3,
+	limit := map[gguf.Type]float64{ // root mean square, relative
+		gguf.F16: 3e-4, gguf.BF16: 2e-3, gguf.Q8_0: 0.01, gguf.Q6_K: 0.03, gguf.Q5_0: 0.07, gguf.Q5_K: 0.04, gguf.Q4_0: 0.13, gguf.Q4_K: 0.08,
+		gguf.IQ4_NL: 0.11, gguf.IQ4_XS: 0.11, gguf.Q3_K: 0.16, gguf.Q2_K: 0.3,
 	}
 	src := rowsOf(12, 512)
 	eachDoor(t, func(t *testing.T, lib *Lib) {
@@ -139,25 +141,25 @@ func TestQuantizeRefuses(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name   string
-		t      Type
+		t      gguf.Type
 		dst    int
 		src    []float32
 		rowLen int
 		want   string
 	}{
-		{"unknown type", Type(99), 512, good, 256, "type(99)"},
-		{"removed type", Type(4), 512, good, 256, "type(4)"},
-		{"negative type", Type(-1), 512, good, 256, "type(-1)"},
-		{"type of no rows", I32, 2048, good, 256, "i32"},
-		{"row length 0", Q8_0, 0, good, 0, "rows of 0"},
-		{"negative row length", Q8_0, 0, good, -256, "rows of -256"},
-		{"part of a block", Q4_K, 288, good, 128, "multiple of 256"},
-		{"part of a row", Q8_0, 544, good[:300], 256, "whole rows"},
-		{"short destination", Q8_0, 543, good, 256, "543 bytes given, want 544"},
-		{"long destination", Q8_0, 545, good, 256, "545 bytes given, want 544"},
-		{"no destination", Q8_0, 0, good, 256, "0 bytes given"},
-		{"not a number", Q4_K, 288, with(300, math.NaN()), 256, "value 300 is NaN"},
-		{"infinity", Q6_K, 420, with(511, math.Inf(-1)), 256, "value 511 is -Inf"},
+		{"unknown type", gguf.Type(99), 512, good, 256, "type(99)"},
+		{"removed type", gguf.Type(4), 512, good, 256, "type(4)"},
+		{"negative type", gguf.Type(math.MaxUint32), 512, good, 256, "type(4294967295)"},
+		{"type of no rows", gguf.I32, 2048, good, 256, "i32"},
+		{"row length 0", gguf.Q8_0, 0, good, 0, "rows of 0"},
+		{"negative row length", gguf.Q8_0, 0, good, -256, "rows of -256"},
+		{"part of a block", gguf.Q4_K, 288, good, 128, "multiple of 256"},
+		{"part of a row", gguf.Q8_0, 544, good[:300], 256, "whole rows"},
+		{"short destination", gguf.Q8_0, 543, good, 256, "543 bytes given, want 544"},
+		{"long destination", gguf.Q8_0, 545, good, 256, "545 bytes given, want 544"},
+		{"no destination", gguf.Q8_0, 0, good, 256, "0 bytes given"},
+		{"not a number", gguf.Q4_K, 288, with(300, math.NaN()), 256, "value 300 is NaN"},
+		{"infinity", gguf.Q6_K, 420, with(511, math.Inf(-1)), 256, "value 511 is -Inf"},
 	} {
 		dst := make([]byte, c.dst)
 		err := lib.Quantize(c.t, dst, c.src, c.rowLen)
@@ -168,23 +170,23 @@ func TestQuantizeRefuses(t *testing.T) {
 			t.Errorf("%s: the destination was written", c.name)
 		}
 	}
-	must(t, lib.Quantize(Q8_0, nil, nil, 256)) // no rows at all
+	must(t, lib.Quantize(gguf.Q8_0, nil, nil, 256)) // no rows at all
 }
 
 func TestValidateRowsRefuses(t *testing.T) {
 	lib := anyDoor(t)
-	rows := make([]byte, Q8_0.RowBytes(64))
-	if !lib.ValidateRows(Q8_0, rows) || !lib.ValidateRows(Q8_0, nil) {
+	rows := make([]byte, gguf.Q8_0.RowBytes(64))
+	if !lib.ValidateRows(gguf.Q8_0, rows) || !lib.ValidateRows(gguf.Q8_0, nil) {
 		t.Error("rows of zeros, or none, are refused")
 	}
-	if lib.ValidateRows(Q8_0, rows[:67]) {
+	if lib.ValidateRows(gguf.Q8_0, rows[:67]) {
 		t.Error("part of a block is accepted")
 	}
-	if lib.ValidateRows(Type(99), rows) {
+	if lib.ValidateRows(gguf.Type(99), rows) {
 		t.Error("an unknown type is accepted")
 	}
 	little.PutUint16(rows, 0x7c00)
-	if lib.ValidateRows(Q8_0, rows) {
+	if lib.ValidateRows(gguf.Q8_0, rows) {
 		t.Error("an infinite scale is accepted")
 	}
 }
@@ -194,7 +196,7 @@ func TestQuantizeInParallel(t *testing.T) {
 	lib := anyDoor(t)
 	const rows, n = 64, 512
 	src := rowsOf(rows, n)
-	for _, typ := range []Type{Q4_K, Q6_K, IQ4XS} {
+	for _, typ := range []gguf.Type{gguf.Q4_K, gguf.Q6_K, gguf.IQ4_XS} {
 		size := typ.RowBytes(n)
 		want, got := make([]byte, rows*size), make([]byte, rows*size)
 		must(t, lib.Quantize(typ, want, src, n))

@@ -1,5 +1,7 @@
 package bindings
 
+import "github.com/pgcli/paligemma/gguf"
+
 // Addresses inside ggml. They are plain words to Go: the garbage collector
 // never follows them, and no struct behind them is known here.
 type (
@@ -32,15 +34,15 @@ type functions struct {
 	version             func() string
 	commit              func() string
 	statusToString      func(Status) string
-	typeName            func(Type) string
-	blckSize            func(Type) int64
-	typeSize            func(Type) uintptr
-	rowSize             func(Type, int64) uintptr
-	isQuantized         func(Type) bool
-	quantizeInit        func(Type)
-	quantizeNeedsMatrix func(Type) bool
-	quantizeChunk       func(t Type, src *float32, dst *byte, start, rows, rowLen int64, imatrix *float32) uintptr
-	validateRowData     func(t Type, data *byte, size uintptr) bool
+	typeName            func(gguf.Type) string
+	blckSize            func(gguf.Type) int64
+	typeSize            func(gguf.Type) uintptr
+	rowSize             func(gguf.Type, int64) uintptr
+	isQuantized         func(gguf.Type) bool
+	quantizeInit        func(gguf.Type)
+	quantizeNeedsMatrix func(gguf.Type) bool
+	quantizeChunk       func(t gguf.Type, src *float32, dst *byte, start, rows, rowLen int64, imatrix *float32) uintptr
+	validateRowData     func(t gguf.Type, data *byte, size uintptr) bool
 
 	// Contexts and tensors.
 	init             func(initParams) contextPtr
@@ -51,7 +53,7 @@ type functions struct {
 	setNoAlloc       func(contextPtr, bool)
 	tensorOverhead   func() uintptr
 	graphOverhead    func(size uintptr, grads bool) uintptr
-	newTensor        func(c contextPtr, t Type, dims int32, ne *int64) tensorPtr
+	newTensor        func(c contextPtr, t gguf.Type, dims int32, ne *int64) tensorPtr
 	setName          func(tensorPtr, string) tensorPtr
 	getName          func(tensorPtr) string
 	setInput         func(tensorPtr)
@@ -99,7 +101,7 @@ type functions struct {
 	setRows          func(c contextPtr, a, b, rows tensorPtr) tensorPtr
 	cpy              func(c contextPtr, a, b tensorPtr) tensorPtr
 	cont             func(c contextPtr, a tensorPtr) tensorPtr
-	cast             func(c contextPtr, a tensorPtr, t Type) tensorPtr
+	cast             func(c contextPtr, a tensorPtr, t gguf.Type) tensorPtr
 	reshape4D        func(c contextPtr, a tensorPtr, ne0, ne1, ne2, ne3 int64) tensorPtr
 	view4D           func(c contextPtr, a tensorPtr, ne0, ne1, ne2, ne3 int64, nb1, nb2, nb3, offset uintptr) tensorPtr
 	permute          func(c contextPtr, a tensorPtr, axis0, axis1, axis2, axis3 int32) tensorPtr
@@ -107,8 +109,8 @@ type functions struct {
 	concat           func(c contextPtr, a, b tensorPtr, dim int32) tensorPtr
 	repeat4D         func(c contextPtr, a tensorPtr, ne0, ne1, ne2, ne3 int64) tensorPtr
 	pad              func(c contextPtr, a tensorPtr, p0, p1, p2, p3 int32) tensorPtr
-	im2col           func(c contextPtr, kernel, image tensorPtr, s0, s1, p0, p1, d0, d1 int32, is2D bool, t Type) tensorPtr
-	custom4D         func(c contextPtr, t Type, ne0, ne1, ne2, ne3 int64, args *tensorPtr, nArgs int32,
+	im2col           func(c contextPtr, kernel, image tensorPtr, s0, s1, p0, p1, d0, d1 int32, is2D bool, t gguf.Type) tensorPtr
+	custom4D         func(c contextPtr, t gguf.Type, ne0, ne1, ne2, ne3 int64, args *tensorPtr, nArgs int32,
 		fun callback, tasks int32, userdata address) tensorPtr
 
 	// Graphs and their memory.

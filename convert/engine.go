@@ -31,10 +31,10 @@ func openEngine(path string, tensors []*tensor) (*engine, error) {
 
 // quantize writes rows of n values to dst.
 func (e *engine) quantize(t gguf.Type, dst []byte, values []float32, n int) error {
-	if err := e.lib.Quantize(bindings.Type(t), dst, values, n); err != nil {
+	if err := e.lib.Quantize(t, dst, values, n); err != nil {
 		return err
 	}
-	if !e.lib.ValidateRows(bindings.Type(t), dst) {
+	if !e.lib.ValidateRows(t, dst) {
 		return fmt.Errorf("ggml's own check refuses the rows it quantized to %v", t)
 	}
 	return nil
@@ -42,7 +42,7 @@ func (e *engine) quantize(t gguf.Type, dst []byte, values []float32, n int) erro
 
 // check reports rows that hold impossible scales.
 func (e *engine) check(t *tensor, data []byte) error {
-	if !e.lib.ValidateRows(bindings.Type(t.typ), data) {
+	if !e.lib.ValidateRows(t.typ, data) {
 		return fmt.Errorf("%s: its %v blocks have scales that are not finite (%s)", t.name, t.typ, t.from.where)
 	}
 	return nil
@@ -60,8 +60,8 @@ func (e *engine) dequantize(dst []float32, src []byte, t gguf.Type, n int) (err 
 		return err
 	}
 	defer ctx.Close()
-	in := ctx.New(bindings.Type(t), int64(n), int64(len(dst)/n))
-	out := ctx.Cast(in, bindings.F32)
+	in := ctx.New(t, int64(n), int64(len(dst)/n))
+	out := ctx.Cast(in, gguf.F32)
 	graph := ctx.NewGraph(1)
 	graph.Expand(out)
 	buffer, err := ctx.AllocAll(device.BufferType())

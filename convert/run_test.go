@@ -43,7 +43,7 @@ func TestQuantized(t *testing.T) {
 				want := make([]byte, x.Size)
 				if x.Type == gguf.F32 {
 					gguf.EncodeF32(want, values)
-				} else if err := lib.Quantize(bindings.Type(x.Type), want, values, x.Shape[0]); err != nil {
+				} else if err := lib.Quantize(x.Type, want, values, x.Shape[0]); err != nil {
 					t.Fatal(err)
 				}
 				if !bytes.Equal(bytesOf(t, f, x.Name), want) {

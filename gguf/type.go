@@ -121,9 +121,17 @@ func (t Type) BlockBytes() int {
 	return formats[t].bytes
 }
 
-// RowSize returns the number of bytes that a row of n elements takes. It fails
-// when t is not valid, or n is not a positive multiple of the block size.
-func (t Type) RowSize(n int) (int64, error) { return t.Size(n) }
+// Quantized reports whether a block of t packs several elements.
+func (t Type) Quantized() bool { return t.BlockSize() > 1 }
+
+// RowBytes returns the number of bytes that n elements take, of which only
+// whole blocks count; 0 when t is not valid. It checks nothing: see Size.
+func (t Type) RowBytes(n int) int {
+	if !t.Valid() {
+		return 0
+	}
+	return n / t.BlockSize() * t.BlockBytes()
+}
 
 // Size returns the number of bytes that a tensor of type t takes, given its
 // dimensions in ggml order. No dimension at all means a single element. It

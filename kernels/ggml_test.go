@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // openGGML returns the engine's CPU.
@@ -41,8 +42,8 @@ func ggml(t *testing.T, dev bindings.Device, typ, k int, rows []byte, x []float3
 	ctx, err := dev.Lib().NewContext(4, 1)
 	check(err)
 	defer ctx.Close()
-	w := ctx.New(bindings.Type(typ), int64(k), int64(len(rows)/bindings.Type(typ).RowBytes(k)))
-	in := ctx.New(bindings.F32, int64(k), int64(len(x)/k))
+	w := ctx.New(gguf.Type(typ), int64(k), int64(len(rows)/gguf.Type(typ).RowBytes(k)))
+	in := ctx.New(gguf.F32, int64(k), int64(len(x)/k))
 	out := op(ctx, w, in)
 	graph := ctx.NewGraph(4)
 	graph.Expand(out)
@@ -65,7 +66,7 @@ func ggml(t *testing.T, dev bindings.Device, typ, k int, rows []byte, x []float3
 // eachGGMLType runs f for each type that package bindings knows too.
 func eachGGMLType(t *testing.T, f func(t *testing.T, typ int)) {
 	eachType(t, func(t *testing.T, typ int) {
-		if !bindings.Type(typ).Known() {
+		if !bindings.Known(gguf.Type(typ)) {
 			t.Skip("not a type of package bindings")
 		}
 		f(t, typ)
@@ -79,11 +80,11 @@ func TestWeights(t *testing.T) {
 	eachGGMLType(t, func(t *testing.T, typ int) {
 		const k, m = 512, 7
 		rows := randomRows(t, rand.New(rand.NewPCG(7, uint64(typ))), typ, k, m)
-		if b := blocks[typ]; b.columns != bindings.Type(typ).Block() || b.bytes != bindings.Type(typ).BlockBytes() {
-			t.Fatalf("blocks of %d in %d bytes, ggml has %d in %d", b.columns, b.bytes, bindings.Type(typ).Block(), bindings.Type(typ).BlockBytes())
+		if b := blocks[typ]; b.columns != gguf.Type(typ).BlockSize() || b.bytes != gguf.Type(typ).BlockBytes() {
+			t.Fatalf("blocks of %d in %d bytes, ggml has %d in %d", b.columns, b.bytes, gguf.Type(typ).BlockSize(), gguf.Type(typ).BlockBytes())
 		}
 		got := ggml(t, dev, typ, k, rows, make([]float32, k), func(c *bindings.Context, w, _ bindings.Tensor) bindings.Tensor {
-			return c.Cast(w, bindings.F32)
+			return c.Cast(w, gguf.F32)
 		})
 		want := weights(typ, rows)
 		if len(got) != len(want) {
@@ -115,7 +116,7 @@ func TestAccuracy(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				r := rand.New(rand.NewPCG(8, uint64(typ)))
-				rows := make([]byte, bindings.Type(typ).RowBytes(k)*m)
+				rows := make([]byte, gguf.Type(typ).RowBytes(k)*m)
 				values, x := fill(r, make([]float32, k*m)), fill(r, make([]float32, k*n))
 				for i := range values {
 					if i%large.every == large.w {
@@ -129,7 +130,7 @@ func TestAccuracy(t *testing.T) {
 				}
 				if typ == typeF32 {
 					rows = randomRows(t, r, typ, k, m)
-				} else if err := dev.Lib().Quantize(bindings.Type(typ), rows, values, k); err != nil {
+				} else if err := dev.Lib().Quantize(gguf.Type(typ), rows, values, k); err != nil {
 					t.Fatal(err)
 				}
 				want, _ := linear(m, n, weights(typ, rows), exact(x))

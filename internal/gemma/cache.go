@@ -3,7 +3,7 @@ package gemma
 import (
 	"fmt"
 
-	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/nn"
 )
 
@@ -47,7 +47,7 @@ type layer struct {
 
 // NewCache returns an empty cache for size tokens, of type F32 or F16, for
 // graphs on b.
-func NewCache(b *nn.Backend, c Config, size int, t bindings.Type) (*Cache, error) {
+func NewCache(b *nn.Backend, c Config, size int, t gguf.Type) (*Cache, error) {
 	var specs []nn.Spec
 	kv := c.KVHeads * c.HeadDim
 	keys, values := []int{kv, size}, []int{size, kv}

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // An array is a tensor for the plain definitions, fastest axis first.
@@ -53,15 +53,15 @@ func (a array) rows(f func(row []float64) []float64) array {
 // An arg is a random input: normal f32 numbers, or distinct integers under
 // below.
 type arg struct {
-	typ   bindings.Type
+	typ   gguf.Type
 	below int
 	shape []int
 }
 
-func f32(shape ...int) arg         { return arg{bindings.F32, 0, shape} }
-func i32(below int, n int) arg     { return arg{bindings.I32, below, []int{n}} }
-func i64(below int, n int) arg     { return arg{bindings.I64, below, []int{n}} }
-func shaped(shape ...int) [4]int   { ne, _ := shape4(bindings.F32, shape); return ne }
+func f32(shape ...int) arg         { return arg{gguf.F32, 0, shape} }
+func i32(below int, n int) arg     { return arg{gguf.I32, below, []int{n}} }
+func i64(below int, n int) arg     { return arg{gguf.I64, below, []int{n}} }
+func shaped(shape ...int) [4]int   { ne, _ := shape4(gguf.F32, shape); return ne }
 func args(list ...arg) []arg       { return list }
 func one(a []array) array          { return a[0] }
 func (a array) as(ne ...int) array { return array{shaped(ne...), a.v} }
@@ -98,7 +98,7 @@ func (c valueCase) run(t *testing.T, b *Backend) {
 		t.Fatalf("shape %v, want %v", y.ne, want.ne)
 	}
 	var got []float32
-	if y.Type() == bindings.I32 {
+	if y.Type() == gguf.I32 {
 		ints := make([]int32, y.Len())
 		must(t, Get(g, y, ints))
 		for _, n := range ints {
@@ -114,18 +114,18 @@ func (c valueCase) run(t *testing.T, b *Backend) {
 func (a arg) set(t *testing.T, g *Graph, r *rand.Rand, x Tensor) array {
 	v := array{ne: x.ne}
 	switch order := r.Perm(max(a.below, 1)); a.typ {
-	case bindings.F32:
+	case gguf.F32:
 		values := normal(r, x.Len())
 		v.v = wide(values)
 		must(t, Set(g, x, values))
-	case bindings.I32:
+	case gguf.I32:
 		rows := make([]int32, x.Len())
 		for i := range rows {
 			rows[i] = int32(order[i])
 			v.v = append(v.v, float64(order[i]))
 		}
 		must(t, Set(g, x, rows))
-	case bindings.I64:
+	case gguf.I64:
 		rows := make([]int64, x.Len())
 		for i := range rows {
 			rows[i] = int64(order[i])

@@ -1,7 +1,7 @@
 package nn
 
 import (
-	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -72,16 +72,16 @@ func (g *Graph) kernelAttention(q, k, vT, mask Tensor, scale, softcap float32) T
 		return Tensor{}
 	}
 	size := k.typ.BlockBytes()
-	half := k.typ == bindings.F16
+	half := k.typ == gguf.F16
 	e, n, h, m, hk := q.ne[0], q.ne[1], q.ne[2], k.ne[1], k.ne[2]
 	switch {
-	case q.typ != bindings.F32 || !q.rowsContiguous() || !k.rowsContiguous() || k.typ != vT.typ || !half && k.typ != bindings.F32:
+	case q.typ != gguf.F32 || !q.rowsContiguous() || !k.rowsContiguous() || k.typ != vT.typ || !half && k.typ != gguf.F32:
 		return g.fail(name, "q %v, k %v, v %v: want f32 queries, f32 or f16 keys and values, in contiguous rows", q, k, vT)
 	case k.ne[0] != e || vT.ne[0] != m || vT.ne[1] != e || vT.ne[2] != hk || h%hk != 0 || e%8 != 0 || q.ne[3]*k.ne[3]*vT.ne[3] != 1:
 		return g.fail(name, "q %v, k %v, v %v: want [e n h], [e m hk], [m e hk], e a multiple of 8", q, k, vT)
 	case vT.nb[0] != size && vT.nb[1] != size:
 		return g.fail(name, "values %v are contiguous neither by token nor by channel", vT)
-	case mask.home != nil && (mask.typ != bindings.F32 || mask.ne != [4]int{m, n, 1, 1} || !mask.rowsContiguous()):
+	case mask.home != nil && (mask.typ != gguf.F32 || mask.ne != [4]int{m, n, 1, 1} || !mask.rowsContiguous()):
 		return g.fail(name, "mask %v, want f32 [%d %d]", mask, m, n)
 	case !finite(scale) || !finite(softcap) || softcap < 0:
 		return g.fail(name, "scale %v, softcap %v: want finite numbers, softcap 0 or more", scale, softcap)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // decoding builds a graph of the shape of one decoding step of Gemma 2B, with
@@ -13,7 +14,7 @@ import (
 func decoding(tb testing.TB, g *Graph, s *Store) (set func()) {
 	const e, h, hk, size, blocks = 8, 4, 1, 16, 20
 	w := NewWeights(s)
-	x, pos, row := g.Input("x", bindings.F32, e*h), g.Input("pos", bindings.I32, 1), g.Input("row", bindings.I64, 1)
+	x, pos, row := g.Input("x", gguf.F32, e*h), g.Input("pos", gguf.I32, 1), g.Input("row", gguf.I64, 1)
 	y := x
 	norm := RMSNorm{W: w.Get("norm", e*h), Eps: 1e-6}
 	square, kv, cache := w.Get("w", e*h, e*h), w.Get("kv", e*h, e*hk), w.Get("cache", e*hk, size)
@@ -39,8 +40,8 @@ func decoding(tb testing.TB, g *Graph, s *Store) (set func()) {
 
 func decodingStore(tb testing.TB, dev bindings.Device) *Store {
 	return newStore(tb, dev,
-		Spec{Name: "norm", Type: bindings.F32, Shape: []int{32}}, Spec{Name: "w", Type: bindings.F32, Shape: []int{32, 32}},
-		Spec{Name: "kv", Type: bindings.F32, Shape: []int{32, 8}}, Spec{Name: "cache", Type: bindings.F32, Shape: []int{8, 16}})
+		Spec{Name: "norm", Type: gguf.F32, Shape: []int{32}}, Spec{Name: "w", Type: gguf.F32, Shape: []int{32, 32}},
+		Spec{Name: "kv", Type: gguf.F32, Shape: []int{32, 8}}, Spec{Name: "cache", Type: gguf.F32, Shape: []int{8, 16}})
 }
 
 // BenchmarkBuild builds, compiles and closes a graph of a decoding step.

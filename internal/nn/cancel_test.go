@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -52,7 +53,7 @@ func bestOf3(t *testing.T, try func() time.Duration) {
 func chain(t *testing.T, b *Backend) (g *Graph, x, y Tensor) {
 	const d, nodes = 512, 1500
 	g = newGraph(t, b, nodes+10, nil)
-	x = g.Input("x", bindings.F32, d, d)
+	x = g.Input("x", gguf.F32, d, d)
 	y = x
 	for range nodes {
 		y = g.MulMat(x, y)
@@ -65,13 +66,13 @@ func chain(t *testing.T, b *Backend) (g *Graph, x, y Tensor) {
 // small is a graph that is right when y is twice x.
 func small(t *testing.T, b *Backend) (check func()) {
 	g := newGraph(t, b, 4, nil)
-	x := g.Input("x", bindings.F32, 5)
+	x := g.Input("x", gguf.F32, 5)
 	y := g.Scale(x, 2)
 	must(t, g.Compile(y))
 	r := rand.New(rand.NewPCG(8, 8))
 	return func() {
 		t.Helper()
-		a := arg{bindings.F32, 0, nil}.set(t, g, r, x)
+		a := arg{gguf.F32, 0, nil}.set(t, g, r, x)
 		compute(t, g)
 		near(t, "after a cancelled computation", get(t, g, y), a.each(func(v float64) float64 { return 2 * v }).v, 1e-6)
 	}
@@ -96,9 +97,9 @@ func TestCancelManyNodes(t *testing.T) {
 // sleeper is a graph of one node that takes a second, and its input.
 func sleeper(t *testing.T, b *Backend) (*Graph, Tensor) {
 	g := newGraph(t, b, 4, nil)
-	x := g.Input("x", bindings.F32, 1)
+	x := g.Input("x", gguf.F32, 1)
 	slow := bindings.CustomFromGo(func(bindings.Tensor, int, int) { time.Sleep(time.Second + 50*time.Millisecond) })
-	must(t, g.Compile(g.Sqr(g.Custom(slow, bindings.F32, 1, []int{1}, x))))
+	must(t, g.Compile(g.Sqr(g.Custom(slow, gguf.F32, 1, []int{1}, x))))
 	must(t, Set(g, x, []float32{1}))
 	return g, x
 }
@@ -176,7 +177,7 @@ func TestCancelBefore(t *testing.T) {
 func TestCancelHurtsNobody(t *testing.T) {
 	b := newBackend(t, anyDoor(t), 1)
 	victim := newGraph(t, b, 40, nil)
-	x := victim.Input("x", bindings.F32, 64)
+	x := victim.Input("x", gguf.F32, 64)
 	y := x
 	for range 30 {
 		y = victim.Tanh(y)
@@ -184,7 +185,7 @@ func TestCancelHurtsNobody(t *testing.T) {
 	must(t, victim.Compile(y))
 	must(t, Set(victim, x, make([]float32, 64)))
 	other := newGraph(t, b, 40, nil)
-	z := other.Input("z", bindings.F32, 64)
+	z := other.Input("z", gguf.F32, 64)
 	must(t, other.Compile(other.Sqr(z)))
 	must(t, Set(other, z, make([]float32, 64)))
 
@@ -224,7 +225,7 @@ func TestCancelKernel(t *testing.T) {
 	b := kernelBackend(t, anyDoor(t), 2, kernels.Auto)
 	const e, n = 64, 12288
 	g := newGraph(t, b, 16, nil)
-	x := g.Input("x", bindings.F32, e, n, 1)
+	x := g.Input("x", gguf.F32, e, n, 1)
 	must(t, g.Compile(g.Attention(x, x, g.Cont(g.Transpose(g.Reshape(x, e, n))), Tensor{}, 1, 0)))
 	must(t, Set(g, x, make([]float32, e*n)))
 	start := time.Now()

@@ -12,12 +12,13 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 func TestCloseOrder(t *testing.T) {
 	dev := anyDoor(t)
 	live := dev.Lib().Live()
-	s, err := NewStore(dev, "weights", []Spec{{Name: "w", Type: bindings.F32, Shape: []int{4}}})
+	s, err := NewStore(dev, "weights", []Spec{{Name: "w", Type: gguf.F32, Shape: []int{4}}})
 	must(t, err)
 	b, err := NewBackend(dev, 1)
 	must(t, err)
@@ -98,18 +99,18 @@ func TestThousandModels(t *testing.T) {
 		file := page(1 << 20)
 		model := func() {
 			s, err := MapStore(dev, "weights", file, []Spec{
-				{Name: "w", Type: bindings.F32, Shape: []int{64, 64}},
-				{Name: "q", Type: bindings.Q4_0, Shape: []int{64, 64}, Offset: 1 << 15, Product: true},
+				{Name: "w", Type: gguf.F32, Shape: []int{64, 64}},
+				{Name: "q", Type: gguf.Q4_0, Shape: []int{64, 64}, Offset: 1 << 15, Product: true},
 			}, true)
 			must(t, err)
-			cache, err := NewStore(dev, "cache", []Spec{{Name: "k", Type: bindings.F16, Shape: []int{64, 512}}})
+			cache, err := NewStore(dev, "cache", []Spec{{Name: "k", Type: gguf.F16, Shape: []int{64, 512}}})
 			must(t, err)
 			b, err := NewBackend(dev, 1)
 			must(t, err)
 			g, err := NewGraph(b, 100, nil)
 			must(t, err)
 			w := NewWeights(s)
-			x := g.Input("x", bindings.F32, 64, 64)
+			x := g.Input("x", gguf.F32, 64, 64)
 			y := g.MulMat(w.Get("q", 64, 64), g.MulMat(w.Get("w", 64, 64), x))
 			g.Run(g.Copy(y, g.View(NewWeights(cache).Get("k", 64, 512), []int{0, 7}, 64, 64)))
 			must(t, g.Compile(y))
@@ -144,9 +145,9 @@ func TestConcurrent(t *testing.T) {
 	eachDoor(t, func(t *testing.T, dev bindings.Device) {
 		const d, n = 64, 5
 		r := rand.New(rand.NewPCG(7, 7))
-		file := page(bindings.Q8_0.RowBytes(d * d))
-		must(t, dev.Lib().Quantize(bindings.Q8_0, file, normal(r, d*d), d))
-		s, err := MapStore(dev, "weights", file, []Spec{{Name: "w", Type: bindings.Q8_0, Shape: []int{d, d}}}, false)
+		file := page(gguf.Q8_0.RowBytes(d * d))
+		must(t, dev.Lib().Quantize(gguf.Q8_0, file, normal(r, d*d), d))
+		s, err := MapStore(dev, "weights", file, []Spec{{Name: "w", Type: gguf.Q8_0, Shape: []int{d, d}}}, false)
 		must(t, err)
 		t.Cleanup(func() { must(t, s.Close()) })
 		values := normal(r, d*n)
@@ -189,7 +190,7 @@ func modelOn(b *Backend, s *Store, values []float32) ([]float32, error) {
 		return nil, err
 	}
 	defer g.Close()
-	x := g.Input("x", bindings.F32, 64, 5)
+	x := g.Input("x", gguf.F32, 64, 5)
 	y := x
 	for range 8 {
 		y = g.Add(y, g.Tanh(g.MulMat(NewWeights(s).Get("w", 64, 64), g.RMSNorm(y, 1e-6))))

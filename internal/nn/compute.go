@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // Set gives an input its data: as many values as it has elements, of its type;
@@ -74,16 +75,16 @@ func (g *Graph) reach(x Tensor, n int, fits bool) error {
 }
 
 // holds reports whether values of Go type T are those of type t.
-func holds[T float32 | uint16 | int32 | int64](t bindings.Type) bool {
+func holds[T float32 | uint16 | int32 | int64](t gguf.Type) bool {
 	switch any(*new(T)).(type) {
 	case float32:
-		return t == bindings.F32
+		return t == gguf.F32
 	case uint16:
-		return t == bindings.F16 || t == bindings.BF16
+		return t == gguf.F16 || t == gguf.BF16
 	case int32:
-		return t == bindings.I32
+		return t == gguf.I32
 	}
-	return t == bindings.I64
+	return t == gguf.I64
 }
 
 // Compute runs the graph on its inputs. When ctx ends it stops and returns the

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // TestDevice compares the device that the environment names with the CPU of the
@@ -18,7 +19,7 @@ func TestDevice(t *testing.T) {
 	dev := openDoor(t, bindings.SharedLibrary)
 	cpu, err := dev.Lib().CPU()
 	must(t, err)
-	for _, typ := range []bindings.Type{bindings.F32, bindings.F16} {
+	for _, typ := range []gguf.Type{gguf.F32, gguf.F16} {
 		for _, n := range []int{1, 77} {
 			got, want := blockOn(t, dev, typ, n), blockOn(t, cpu, typ, n)
 			for i, name := range []string{"product", "block"} {
@@ -30,13 +31,13 @@ func TestDevice(t *testing.T) {
 
 // blockOn computes a product and a block of random weights of a type for n
 // tokens.
-func blockOn(t *testing.T, dev bindings.Device, typ bindings.Type, n int) [2][]float32 {
+func blockOn(t *testing.T, dev bindings.Device, typ gguf.Type, n int) [2][]float32 {
 	const d, e, h = 384, 64, 6 // d = e*h
 	g := newGraph(t, newBackend(t, dev, 1), 100, nil)
 	r := rand.New(rand.NewPCG(8, uint64(n)))
 	var fill []func()
 	input := func(name string, scale float32, ne ...int) Tensor {
-		x := g.Input(name, bindings.F32, ne...)
+		x := g.Input(name, gguf.F32, ne...)
 		values := normal(r, x.Len())
 		for i := range values {
 			values[i] *= scale

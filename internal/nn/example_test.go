@@ -8,6 +8,7 @@ import (
 	"log"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/nn"
 )
 
@@ -32,8 +33,8 @@ func ExampleGraph() {
 	}
 	defer g.Close()
 
-	table := g.Input("table", bindings.F32, 4, 3) // three rows of four
-	ids := g.Input("ids", bindings.I32, 1)
+	table := g.Input("table", gguf.F32, 4, 3) // three rows of four
+	ids := g.Input("ids", gguf.I32, 1)
 	y := g.Affine(g.GetRows(table, ids), 3, -3) // [4, 1]
 	if err := g.Compile(y); err != nil {
 		log.Fatal(err)
@@ -82,7 +83,7 @@ func ExampleGraph_Err() {
 	}
 	defer g.Close()
 
-	w, x := g.Input("w", bindings.F32, 8, 5), g.Input("x", bindings.F32, 7, 2)
+	w, x := g.Input("w", gguf.F32, 8, 5), g.Input("x", gguf.F32, 7, 2)
 	y := g.Scope("v.blk", 3).MulMat(w, x)
 	y = g.Scope("v.blk", 4).Norm(y, 1e-6)
 	fmt.Println(g.Compile(y))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 var (
@@ -152,7 +153,7 @@ func (p *pool) agree(seed uint64, t *testing.T, name string, y entry) {
 // tolerance is for bfloat16 and chains of operations: what it must catch are
 // elements taken from the wrong place.
 func (p *pool) compare(seed uint64, t *testing.T, y entry) int {
-	if !y.Contiguous() || y.typ != bindings.F32 {
+	if !y.Contiguous() || y.typ != gguf.F32 {
 		return 0
 	}
 	got := get(t, p.Graph, y.Tensor)

@@ -5,18 +5,19 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // randomStore is writable, with tensors of every type, filled once.
 func randomStore(t *testing.T, dev bindings.Device) *Store {
 	var specs []Spec
-	for _, typ := range []bindings.Type{bindings.F32, bindings.F16, bindings.BF16} {
+	for _, typ := range []gguf.Type{gguf.F32, gguf.F16, gguf.BF16} {
 		specs = append(specs, Spec{Name: typ.String() + " cache", Type: typ, Shape: []int{6, 5, 4}},
 			Spec{Name: typ.String() + " matrix", Type: typ, Shape: []int{8, 5}})
 	}
-	for _, typ := range []bindings.Type{bindings.Q4_0, bindings.Q5_0, bindings.Q8_0, bindings.Q2_K, bindings.Q3_K, bindings.Q4_K,
-		bindings.Q5_K, bindings.Q6_K, bindings.IQ4NL, bindings.IQ4XS, bindings.I32, bindings.I64} {
-		specs = append(specs, Spec{Name: typ.String(), Type: typ, Shape: []int{typ.Block() * (1 + len(specs)%2), 5, 1 + len(specs)%3}})
+	for _, typ := range []gguf.Type{gguf.Q4_0, gguf.Q5_0, gguf.Q8_0, gguf.Q2_K, gguf.Q3_K, gguf.Q4_K,
+		gguf.Q5_K, gguf.Q6_K, gguf.IQ4_NL, gguf.IQ4_XS, gguf.I32, gguf.I64} {
+		specs = append(specs, Spec{Name: typ.String(), Type: typ, Shape: []int{typ.BlockSize() * (1 + len(specs)%2), 5, 1 + len(specs)%3}})
 	}
 	return newStore(t, dev, specs...)
 }
@@ -27,12 +28,12 @@ func randomWeights(t *testing.T, dev bindings.Device) *Store {
 	offset := 0
 	r := rand.New(rand.NewPCG(5, 5))
 	var file []byte
-	for _, typ := range []bindings.Type{bindings.F32, bindings.F16, bindings.Q8_0, bindings.Q4_0, bindings.Q4_K, bindings.Q6_K, bindings.IQ4NL} {
-		shape := []int{max(typ.Block(), 32), 16}
+	for _, typ := range []gguf.Type{gguf.F32, gguf.F16, gguf.Q8_0, gguf.Q4_0, gguf.Q4_K, gguf.Q6_K, gguf.IQ4_NL} {
+		shape := []int{max(typ.BlockSize(), 32), 16}
 		raw := make([]byte, typ.RowBytes(shape[0])*shape[1])
 		values := normal(r, shape[0]*shape[1])
-		if typ == bindings.F32 {
-			typ = bindings.F16 // twice: written as what Quantize knows
+		if typ == gguf.F32 {
+			typ = gguf.F16 // twice: written as what Quantize knows
 			raw = raw[:len(raw)/2]
 		}
 		must(t, dev.Lib().Quantize(typ, raw, values, shape[0]))
@@ -64,25 +65,25 @@ func (p *pool) addStores(stores ...*Store) {
 // graph.
 func (p *pool) addInputs(t *testing.T) (set func()) {
 	var inputs []entry
-	add := func(typ bindings.Type, shape ...int) {
+	add := func(typ gguf.Type, shape ...int) {
 		x := p.Input("x", typ, shape...)
 		e := entry{Tensor: x, root: len(p.all)}
-		if typ == bindings.F32 {
+		if typ == gguf.F32 {
 			e.known = &array{x.ne, wide(normal(p.Rand, x.Len()))}
 		}
 		inputs, p.all = append(inputs, e), append(p.all, e)
 	}
 	for range 4 {
-		add(bindings.F32, p.shape()...)
+		add(gguf.F32, p.shape()...)
 	}
-	add(bindings.F32, p.all[len(p.all)-1].Shape()...) // two that fit
-	add(bindings.F16, p.shape()...)
+	add(gguf.F32, p.all[len(p.all)-1].Shape()...) // two that fit
+	add(gguf.F16, p.shape()...)
 	for range 3 {
-		add(bindings.I32, 1+p.IntN(6))
+		add(gguf.I32, 1+p.IntN(6))
 	}
-	add(bindings.I32, p.shape()...)
-	add(bindings.I64, 1+p.IntN(6))
-	add(bindings.I64, 5)
+	add(gguf.I32, p.shape()...)
+	add(gguf.I64, 1+p.IntN(6))
+	add(gguf.I64, 5)
 	return func() {
 		for _, e := range inputs {
 			if e.t.Placed() {
@@ -95,15 +96,15 @@ func (p *pool) addInputs(t *testing.T) (set func()) {
 func (p *pool) setInput(e entry) error {
 	rows := max(p.inputs[e.t].rows, 1)
 	switch e.typ {
-	case bindings.F32:
+	case gguf.F32:
 		v := make([]float32, e.Len())
 		for i := range v {
 			v[i] = float32(e.known.v[i])
 		}
 		return Set(p.Graph, e.Tensor, v)
-	case bindings.F16:
+	case gguf.F16:
 		return Set(p.Graph, e.Tensor, make([]uint16, e.Len()))
-	case bindings.I32:
+	case gguf.I32:
 		v := make([]int32, e.Len())
 		for i := range v {
 			v[i] = int32(p.IntN(rows))

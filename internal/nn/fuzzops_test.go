@@ -3,10 +3,10 @@ package nn
 import (
 	"math"
 
-	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
-func isF32(x Tensor) bool    { return x.typ == bindings.F32 }
+func isF32(x Tensor) bool    { return x.typ == gguf.F32 }
 func isMatrix(x Tensor) bool { return isF32(x) && x.ne[2] == 1 && x.ne[3] == 1 }
 func isFloat(x Tensor) bool  { return floats(x.typ) }
 
@@ -93,7 +93,7 @@ var fuzzOps = map[string]func(p *pool) entry{
 			shape[i] = 1 + p.IntN(n+p.IntN(8)/7) // one in eight too long
 			at[i] = p.IntN(max(1, n-shape[i]+1))
 		}
-		if block := a.typ.Block(); block > 1 {
+		if block := a.typ.BlockSize(); block > 1 {
 			shape[0], at[0] = a.ne[0]/block*block, at[0]/block*block
 		}
 		axes := 1 + p.IntN(4)
@@ -127,9 +127,9 @@ var fuzzOps = map[string]func(p *pool) entry{
 	},
 	"cast": func(p *pool) entry {
 		a := p.any()
-		to := []bindings.Type{bindings.F32, bindings.F16, bindings.BF16, bindings.Q8_0}[min(p.IntN(8), 3)]
+		to := []gguf.Type{gguf.F32, gguf.F16, gguf.BF16, gguf.Q8_0}[min(p.IntN(8), 3)]
 		if a.typ.Quantized() {
-			to = bindings.F32
+			to = gguf.F32
 		}
 		return p.result(p.Cast(a.Tensor, to), func() array { return *a.known }, a)
 	},
@@ -175,13 +175,13 @@ var fuzzOps = map[string]func(p *pool) entry{
 	},
 	"get_rows": func(p *pool) entry {
 		a := p.pick(func(x Tensor) bool { return x.ne[2] == 1 && x.ne[3] == 1 })
-		rows := p.pick(func(x Tensor) bool { return x.typ == bindings.I32 && x.ne[1] == 1 })
+		rows := p.pick(func(x Tensor) bool { return x.typ == gguf.I32 && x.ne[1] == 1 })
 		return p.result(p.GetRows(a.Tensor, rows.Tensor), nil)
 	},
 	"set_rows": func(p *pool) entry {
 		a := p.pick(func(x Tensor) bool { return isFloat(x) && x.ne[2] == 1 && x.ne[3] == 1 })
 		b := p.pick(func(x Tensor) bool { return isMatrix(x) && x.ne[0] == a.ne[0] })
-		rows := p.pick(func(x Tensor) bool { return x.typ == bindings.I64 && x.ne[0] == b.ne[1] })
+		rows := p.pick(func(x Tensor) bool { return x.typ == gguf.I64 && x.ne[0] == b.ne[1] })
 		y := p.SetRows(a.Tensor, b.Tensor, rows.Tensor)
 		if y.home != nil {
 			p.forget(a)
@@ -194,7 +194,7 @@ var fuzzOps = map[string]func(p *pool) entry{
 		return p.result(y, func() array { return patches(*image.known, side) }, image)
 	},
 	"custom": func(p *pool) entry {
-		return p.result(p.Custom(idle, bindings.F16, p.IntN(5)-1, p.shape(), p.any().Tensor, p.any().Tensor), nil)
+		return p.result(p.Custom(idle, gguf.F16, p.IntN(5)-1, p.shape(), p.any().Tensor, p.any().Tensor), nil)
 	},
 
 	"mul_mat": func(p *pool) entry {
@@ -206,7 +206,7 @@ var fuzzOps = map[string]func(p *pool) entry{
 	},
 	"rope": func(p *pool) entry {
 		a := p.pick(func(x Tensor) bool { return isF32(x) && x.ne[0]%2 == 0 })
-		pos := p.pick(func(x Tensor) bool { return x.typ == bindings.I32 && x.ne == [4]int{a.ne[2], 1, 1, 1} })
+		pos := p.pick(func(x Tensor) bool { return x.typ == gguf.I32 && x.ne == [4]int{a.ne[2], 1, 1, 1} })
 		return p.result(p.RoPE(a.Tensor, pos.Tensor, 100), nil, a)
 	},
 	"flash_attn": func(p *pool) entry {
@@ -215,7 +215,7 @@ var fuzzOps = map[string]func(p *pool) entry{
 		v := p.pick(func(x Tensor) bool { return x.ne[1] == k.ne[1] && x.ne[2] == k.ne[2] && x.ne[3] == 1 })
 		mask := entry{}
 		if p.IntN(2) == 0 {
-			mask.Tensor = p.Cast(p.pick(func(x Tensor) bool { return x.ne == [4]int{k.ne[1], q.ne[1], 1, 1} }).Tensor, bindings.F16)
+			mask.Tensor = p.Cast(p.pick(func(x Tensor) bool { return x.ne == [4]int{k.ne[1], q.ne[1], 1, 1} }).Tensor, gguf.F16)
 		}
 		return p.result(p.FlashAttention(q.Tensor, k.Tensor, v.Tensor, mask.Tensor, 0.5, float32(p.IntN(2))), nil)
 	},

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -156,7 +157,7 @@ func (g *Graph) use(x Tensor) error {
 }
 
 // node wraps the result of an operation, which is contiguous.
-func (g *Graph) node(op string, t bindings.Tensor, typ bindings.Type, ne [4]int) Tensor {
+func (g *Graph) node(op string, t bindings.Tensor, typ gguf.Type, ne [4]int) Tensor {
 	if !t.Valid() {
 		return g.fail(op, "ggml made no tensor")
 	}
@@ -183,7 +184,7 @@ func keep(x Tensor) {
 
 // Input adds a tensor whose data Set gives before the first Compute; later ones
 // use it again until it is set anew.
-func (g *Graph) Input(name string, t bindings.Type, shape ...int) Tensor {
+func (g *Graph) Input(name string, t gguf.Type, shape ...int) Tensor {
 	if !g.begin("input " + name) {
 		return Tensor{}
 	}

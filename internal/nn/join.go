@@ -1,7 +1,7 @@
 package nn
 
 import (
-	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -58,7 +58,7 @@ func (g *Graph) linear(epilogue kernels.Epilogue, x Tensor, layers ...Linear) Te
 		switch {
 		case w.ne[0] != x.ne[0] || x.ne[2] != 1 || x.ne[3] != 1:
 			return g.fail(name, "%v by %v: rows of %d and %d", w, x, w.ne[0], x.ne[0])
-		case l.B.home != nil && (l.B.typ != bindings.F32 || l.B.ne != [4]int{w.ne[1], 1, 1, 1}):
+		case l.B.home != nil && (l.B.typ != gguf.F32 || l.B.ne != [4]int{w.ne[1], 1, 1, 1}):
 			return g.fail(name, "bias %v of weights %v", l.B, w)
 		}
 		if err := g.use(w); err != nil {

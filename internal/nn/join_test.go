@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -41,7 +42,7 @@ func TestJoined(t *testing.T) {
 			for _, d := range shape {
 				n *= d
 			}
-			specs = append(specs, Spec{Name: name, Type: bindings.F32, Shape: shape, Offset: len(file), Product: len(shape) == 2})
+			specs = append(specs, Spec{Name: name, Type: gguf.F32, Shape: shape, Offset: len(file), Product: len(shape) == 2})
 			file = append(file, raw32(normal(r, n))...)
 			file = append(file, make([]byte, -len(file)&4095)...)
 		}
@@ -60,7 +61,7 @@ func TestJoined(t *testing.T) {
 			values := normal(r, layerIn*n)
 			run := func(trace TraceFunc) (results [][]float32, nodes int) {
 				g := newGraph(t, b, 100, trace)
-				x := g.Input("x", bindings.F32, layerIn, n)
+				x := g.Input("x", gguf.F32, layerIn, n)
 				w := NewWeights(packed)
 				outs := joinable(g, w, x)
 				must(t, w.Err())

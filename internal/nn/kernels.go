@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -27,7 +28,7 @@ func (g *Graph) kernel(name string, ne [4]int, op func(dst Tensor) kernels.Op, o
 		args[i] = x.t
 	}
 	call := bindings.CustomFromC(kernels.Callback(), node.UserData())
-	dst := g.node(name, g.home.ctx.Custom(call, bindings.F32, native(ne), 1, args...), bindings.F32, ne)
+	dst := g.node(name, g.home.ctx.Custom(call, gguf.F32, native(ne), 1, args...), gguf.F32, ne)
 	g.kernels = append(g.kernels, kernelNode{node, dst, func() kernels.Op { return op(dst) }})
 	return dst
 }
@@ -82,7 +83,7 @@ func (g *Graph) Best(w, x Tensor, softcap float32) Tensor {
 		return Tensor{}
 	case !g.backend.ReadsRows(w):
 		return g.fail(name, "weights %v: kernels do not read their rows", w)
-	case x.typ != bindings.F32 || !x.rowsContiguous() || x.Len() != w.ne[0] || !finite(softcap) || softcap < 0:
+	case x.typ != gguf.F32 || !x.rowsContiguous() || x.Len() != w.ne[0] || !finite(softcap) || softcap < 0:
 		return g.fail(name, "%v by %v, softcap %v: want one column of f32, as long as a row, and 0 or more", w, x, softcap)
 	}
 	runs := (w.ne[1] + kernels.RunRows - 1) / kernels.RunRows
@@ -103,9 +104,9 @@ func (g *Graph) Picked(w, x, runs Tensor) Tensor {
 		return Tensor{}
 	case !g.backend.ReadsRows(w):
 		return g.fail(name, "weights %v: kernels do not read their rows", w)
-	case x.typ != bindings.F32 || !x.rowsContiguous() || x.Len() != w.ne[0]:
+	case x.typ != gguf.F32 || !x.rowsContiguous() || x.Len() != w.ne[0]:
 		return g.fail(name, "%v by %v: want one column of f32, as long as a row", w, x)
-	case runs.typ != bindings.I32 || runs.Len() != runs.ne[0] || !runs.Contiguous():
+	case runs.typ != gguf.I32 || runs.Len() != runs.ne[0] || !runs.Contiguous():
 		return g.fail(name, "runs %v, want i32 [n]", runs)
 	case !g.index(name, runs, (w.ne[1]+kernels.RunRows-1)/kernels.RunRows):
 		return Tensor{}

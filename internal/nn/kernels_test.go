@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -70,8 +71,8 @@ var layerCases = []layerCase{
 // quantized weights, and the error with that of ggml's kernels.
 func TestKernelLayers(t *testing.T) {
 	eachLevel(t, func(t *testing.T, dev bindings.Device, level kernels.Level) {
-		for _, typ := range []bindings.Type{bindings.F32, bindings.F16, bindings.BF16, bindings.Q8_0, bindings.Q4_0, bindings.Q5_0,
-			bindings.Q4_K, bindings.Q5_K, bindings.Q6_K, bindings.IQ4NL, bindings.IQ4XS, bindings.Q3_K, bindings.Q2_K} {
+		for _, typ := range []gguf.Type{gguf.F32, gguf.F16, gguf.BF16, gguf.Q8_0, gguf.Q4_0, gguf.Q5_0,
+			gguf.Q4_K, gguf.Q5_K, gguf.Q6_K, gguf.IQ4_NL, gguf.IQ4_XS, gguf.Q3_K, gguf.Q2_K} {
 			for _, n := range []int{2, 3, 37} {
 				t.Run(fmt.Sprintf("%v %d", typ, n), func(t *testing.T) { testLayers(t, dev, level, typ, n) })
 			}
@@ -79,7 +80,7 @@ func TestKernelLayers(t *testing.T) {
 	})
 }
 
-func testLayers(t *testing.T, dev bindings.Device, level kernels.Level, typ bindings.Type, n int) {
+func testLayers(t *testing.T, dev bindings.Device, level kernels.Level, typ gguf.Type, n int) {
 	r := rand.New(rand.NewPCG(7, uint64(typ)))
 	file := page(0)
 	var specs, exact []Spec
@@ -87,7 +88,7 @@ func testLayers(t *testing.T, dev bindings.Device, level kernels.Level, typ bind
 		values := normal(r, layerIn*rows)
 		size := typ.RowBytes(layerIn) * rows
 		data := page(size)
-		if typ == bindings.F32 {
+		if typ == gguf.F32 {
 			copy(data, raw32(values))
 		} else {
 			must(t, dev.Lib().Quantize(typ, data, values, layerIn))
@@ -96,7 +97,7 @@ func testLayers(t *testing.T, dev bindings.Device, level kernels.Level, typ bind
 		file = append(file, data...)
 		file = append(file, make([]byte, -len(file)&4095)...)
 		values = dequantized(t, dev, typ, data, rows)
-		exact = append(exact, Spec{Name: name, Type: bindings.F32, Shape: []int{layerIn, rows}, Offset: len(file), Product: product})
+		exact = append(exact, Spec{Name: name, Type: gguf.F32, Shape: []int{layerIn, rows}, Offset: len(file), Product: product})
 		file = append(file, raw32(values)...)
 		file = append(file, make([]byte, -len(file)&4095)...)
 	}
@@ -105,7 +106,7 @@ func testLayers(t *testing.T, dev bindings.Device, level kernels.Level, typ bind
 	add("c.weight", true, layerHead)
 	add("rows", false, layerOut)
 	for name, rows := range map[string]int{"a.bias": layerOut, "c.bias": layerHead} {
-		s := Spec{Name: name, Type: bindings.F32, Shape: []int{rows}, Offset: len(file)}
+		s := Spec{Name: name, Type: gguf.F32, Shape: []int{rows}, Offset: len(file)}
 		specs, exact = append(specs, s), append(exact, s)
 		file = append(file, raw32(normal(r, rows))...)
 		file = append(file, make([]byte, -len(file)&4095)...)
@@ -134,11 +135,11 @@ func testLayers(t *testing.T, dev bindings.Device, level kernels.Level, typ bind
 }
 
 // dequantized returns the values of rows of layerIn, as ggml reads them.
-func dequantized(t *testing.T, dev bindings.Device, typ bindings.Type, data []byte, rows int) []float32 {
+func dequantized(t *testing.T, dev bindings.Device, typ gguf.Type, data []byte, rows int) []float32 {
 	t.Helper()
 	s := mapped(t, dev, data, []Spec{{Name: "w", Type: typ, Shape: []int{layerIn, rows}}})
 	g := newGraph(t, newBackend(t, dev, 1), 8, nil)
-	ids := g.Input("ids", bindings.I32, rows)
+	ids := g.Input("ids", gguf.I32, rows)
 	y := g.GetRows(NewWeights(s).Get("w", layerIn, rows), ids)
 	must(t, g.Compile(y))
 	all := make([]int32, rows)
@@ -169,7 +170,7 @@ func mapped(t *testing.T, dev bindings.Device, file []byte, specs []Spec) *Store
 func runLayers(t *testing.T, b *Backend, s *Store, values []float32, n int) (results [][]float32) {
 	t.Helper()
 	g := newGraph(t, b, 400, nil)
-	x := g.Input("x", bindings.F32, layerIn, n)
+	x := g.Input("x", gguf.F32, layerIn, n)
 	w := NewWeights(s)
 	var outs [][]Tensor
 	var all []Tensor

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 var layoutCases = []valueCase{
@@ -27,10 +28,10 @@ var layoutCases = []valueCase{
 			return fill(shaped(5, 6), func(i, j, _, _ int) float64 { return x[0].at(j, i, 0, 0) })
 		}, 0},
 	{"cast to f16 and back", args(f32(6, 5)), func(g *Graph, x []Tensor) Tensor {
-		return g.Cast(g.Cast(x[0], bindings.F16), bindings.F32)
+		return g.Cast(g.Cast(x[0], gguf.F16), gguf.F32)
 	}, one, 1e-3},
 	{"cast to bf16 and back", args(f32(6, 5)), func(g *Graph, x []Tensor) Tensor {
-		return g.Cast(g.Cast(g.Transpose(x[0]), bindings.BF16), bindings.F32)
+		return g.Cast(g.Cast(g.Transpose(x[0]), gguf.BF16), gguf.F32)
 	}, func(x []array) array {
 		return fill(shaped(5, 6), func(i, j, _, _ int) float64 { return x[0].at(j, i, 0, 0) })
 	}, 1e-2},
@@ -83,7 +84,7 @@ var layoutCases = []valueCase{
 				_ = bindings.Set(dst, 4*i, []float32{2 * v[i]})
 			}
 		})
-		return g.Custom(double, bindings.F32, -1, []int{7, 5}, x[0])
+		return g.Custom(double, gguf.F32, -1, []int{7, 5}, x[0])
 	}, each(func(a float64) float64 { return 2 * a }), 1e-7},
 }
 

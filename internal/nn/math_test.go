@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 func gelu(x float64) float64 {
@@ -148,7 +149,7 @@ var mathCases = []valueCase{
 			return pairs(func(a, m float64) float64 { return 0.3*a + m })(x).rows(softmax)
 		}, 1e-5},
 	{"soft_max masked in f16", args(f32(9, 5, 4), f32(9, 5)), func(g *Graph, x []Tensor) Tensor {
-		return g.SoftMax(x[0], g.Cast(x[1], bindings.F16), 0.3)
+		return g.SoftMax(x[0], g.Cast(x[1], gguf.F16), 0.3)
 	}, func(x []array) array {
 		return pairs(func(a, m float64) float64 { return 0.3*a + m })(x).rows(softmax)
 	}, 2e-3},

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // product is x's columns by w's rows, w repeated over axes 2 and 3.
@@ -67,10 +67,10 @@ var matrixCases = []valueCase{
 	{"mul_mat repeated", args(f32(13, 5, 2), f32(13, 3, 6, 2)), binary((*Graph).MulMat),
 		func(x []array) array { return product(x[0], x[1]) }, 1e-5},
 	{"mul_mat in f16", args(f32(32, 5), f32(32, 3)), func(g *Graph, x []Tensor) Tensor {
-		return g.MulMat(g.Cast(x[0], bindings.F16), x[1])
+		return g.MulMat(g.Cast(x[0], gguf.F16), x[1])
 	}, func(x []array) array { return product(x[0], x[1]) }, 2e-3},
 	{"mul_mat in bf16", args(f32(32, 5), f32(32, 3)), func(g *Graph, x []Tensor) Tensor {
-		return g.MulMat(g.Cast(x[0], bindings.BF16), x[1])
+		return g.MulMat(g.Cast(x[0], gguf.BF16), x[1])
 	}, func(x []array) array { return product(x[0], x[1]) }, 2e-2},
 	{"mul_mat of permuted views", args(f32(8, 3, 5), f32(8, 6, 4)), func(g *Graph, x []Tensor) Tensor {
 		w := g.View(g.Permute(x[0], 0, 2, 1, 3), []int{0, 1, 0}, 8, 4, 3) // [8, 4, 3]
@@ -106,8 +106,8 @@ var matrixCases = []valueCase{
 	}, func(x []array) array { return attention(x[0], x[1], x[2], array{}, 0.4, 0) }, 1e-5},
 	{"flash_attn masked and capped", args(f32(8, 4, 5), f32(8, 2, 9), f32(8, 2, 9), f32(9, 5)), func(g *Graph, x []Tensor) Tensor {
 		heads := func(a Tensor) Tensor { return g.Permute(a, 0, 2, 1, 3) }
-		k, v := g.Cast(x[1], bindings.F16), g.Cast(x[2], bindings.F16)
-		return g.FlashAttention(heads(x[0]), heads(k), heads(v), g.Cast(x[3], bindings.F16), 0.4, 0.9)
+		k, v := g.Cast(x[1], gguf.F16), g.Cast(x[2], gguf.F16)
+		return g.FlashAttention(heads(x[0]), heads(k), heads(v), g.Cast(x[3], gguf.F16), 0.4, 0.9)
 	}, func(x []array) array {
 		return attention(x[0].swap(1, 2), x[1].swap(1, 2), x[2].swap(1, 2), x[3], 0.4, 0.9)
 	}, 5e-3},
@@ -122,7 +122,7 @@ func TestAttentionInGroups(t *testing.T) {
 	b := newBackend(t, anyDoor(t), 2)
 	g := newGraph(t, b, 100, nil)
 	r := rand.New(rand.NewPCG(3, 3))
-	q, k, v := g.Input("q", bindings.F32, e, n, h), g.Input("k", bindings.F32, e, m, 1), g.Input("v", bindings.F32, m, e, 1)
+	q, k, v := g.Input("q", gguf.F32, e, n, h), g.Input("k", gguf.F32, e, m, 1), g.Input("v", gguf.F32, m, e, 1)
 	whole := g.Attention(q, k, v, Tensor{}, 1, 0)
 	last := g.Attention(g.Cont(g.View(q, []int{0, n - 1, 0}, e, 1, h)), k, v, Tensor{}, 1, 0)
 	must(t, g.Compile(whole, last))

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // Operations that move, select or reinterpret data.
@@ -40,12 +41,12 @@ func (g *Graph) View(a Tensor, at []int, shape ...int) Tensor {
 		if start < 0 || ne[i] > a.ne[i] || start > a.ne[i]-ne[i] {
 			return g.fail("view", "%v from %v over %v: outside on axis %d", a, at, shape, i)
 		}
-		if i == 0 && start%a.typ.Block() != 0 {
-			return g.fail("view", "%v from %v: start inside a block of %d", a, at, a.typ.Block())
+		if i == 0 && start%a.typ.BlockSize() != 0 {
+			return g.fail("view", "%v from %v: start inside a block of %d", a, at, a.typ.BlockSize())
 		}
 		step := a.nb[i]
 		if i == 0 {
-			start /= a.typ.Block()
+			start /= a.typ.BlockSize()
 		}
 		offset += start * step
 	}
@@ -83,12 +84,12 @@ func (g *Graph) Permute(a Tensor, axes ...int) Tensor {
 func (g *Graph) Transpose(a Tensor) Tensor { return g.Permute(a, 1, 0, 2, 3) }
 
 // moves reports whether ggml copies elements of type t one by one.
-func moves(t bindings.Type) bool {
-	return t == bindings.F32 || t == bindings.F16 || t == bindings.BF16 || t == bindings.I32
+func moves(t gguf.Type) bool {
+	return t == gguf.F32 || t == gguf.F16 || t == gguf.BF16 || t == gguf.I32
 }
 
 // floats reports whether t is a plain floating-point type.
-func floats(t bindings.Type) bool { return moves(t) && t != bindings.I32 }
+func floats(t gguf.Type) bool { return moves(t) && t != gguf.I32 }
 
 // Cont copies a so that its elements lie side by side.
 func (g *Graph) Cont(a Tensor) Tensor {
@@ -102,11 +103,11 @@ func (g *Graph) Cont(a Tensor) Tensor {
 }
 
 // Cast converts between f32, f16 and bf16, or from a quantized type to f32.
-func (g *Graph) Cast(a Tensor, t bindings.Type) Tensor {
+func (g *Graph) Cast(a Tensor, t gguf.Type) Tensor {
 	if !g.begin("cast", a) {
 		return Tensor{}
 	}
-	if !(floats(a.typ) && floats(t)) && !(a.typ.Quantized() && t == bindings.F32) {
+	if !(floats(a.typ) && floats(t)) && !(a.typ.Quantized() && t == gguf.F32) {
 		return g.fail("cast", "%v to %v: want f32, f16 or bf16, or a quantized type to f32", a, t)
 	}
 	return g.node("cast", g.home.ctx.Cast(a.t, t), t, a.ne)
@@ -180,7 +181,7 @@ func (g *Graph) Pad(a Tensor, p ...int) Tensor {
 		to[i] = int32(n)
 		ne[i] += n
 	}
-	return g.node("pad", g.home.ctx.Pad(a.t, to), bindings.F32, ne)
+	return g.node("pad", g.home.ctx.Pad(a.t, to), gguf.F32, ne)
 }
 
 // index notes that the values of rows, an input, select among n rows, for Set
@@ -205,14 +206,14 @@ func (g *Graph) GetRows(a, rows Tensor) Tensor {
 		return Tensor{}
 	}
 	switch {
-	case a.ne[2] != 1 || a.ne[3] != 1 || !a.rowsContiguous() || a.typ == bindings.I32 || a.typ == bindings.I64:
+	case a.ne[2] != 1 || a.ne[3] != 1 || !a.rowsContiguous() || a.typ == gguf.I32 || a.typ == gguf.I64:
 		return g.fail("get_rows", "%v (rows contiguous: %t): want a matrix of floats with contiguous rows", a, a.rowsContiguous())
-	case rows.typ != bindings.I32 || rows.ne[1] != 1 || rows.ne[2] != 1 || rows.ne[3] != 1:
+	case rows.typ != gguf.I32 || rows.ne[1] != 1 || rows.ne[2] != 1 || rows.ne[3] != 1:
 		return g.fail("get_rows", "rows %v, want i32 [n]", rows)
 	case !g.index("get_rows", rows, a.ne[1]):
 		return Tensor{}
 	}
-	return g.node("get_rows", g.home.ctx.GetRows(a.t, rows.t), bindings.F32, [4]int{a.ne[0], rows.ne[0], 1, 1})
+	return g.node("get_rows", g.home.ctx.GetRows(a.t, rows.t), gguf.F32, [4]int{a.ne[0], rows.ne[0], 1, 1})
 }
 
 // SetRows writes the rows of b over those of a: a [d, m], b f32 [d, n] and i64
@@ -222,11 +223,11 @@ func (g *Graph) SetRows(a, b, rows Tensor) Tensor {
 		return Tensor{}
 	}
 	switch {
-	case !floats(a.typ) || b.typ != bindings.F32 || !a.rowsContiguous() || !b.rowsContiguous():
+	case !floats(a.typ) || b.typ != gguf.F32 || !a.rowsContiguous() || !b.rowsContiguous():
 		return g.fail("set_rows", "%v over %v: want f32 over f32, f16 or bf16", b, a)
 	case a.ne[0] != b.ne[0] || a.ne[2] != 1 || a.ne[3] != 1 || b.ne[2] != 1 || b.ne[3] != 1:
 		return g.fail("set_rows", "%v over %v: want matrices with rows of one length", b, a)
-	case rows.typ != bindings.I64 || rows.ne != [4]int{b.ne[1], 1, 1, 1}:
+	case rows.typ != gguf.I64 || rows.ne != [4]int{b.ne[1], 1, 1, 1}:
 		return g.fail("set_rows", "rows %v, want i64 [%d]", rows, b.ne[1])
 	case a.fixed:
 		return g.fail("set_rows", "%v lies in a mapped store, which is read only", a)
@@ -237,7 +238,7 @@ func (g *Graph) SetRows(a, b, rows Tensor) Tensor {
 }
 
 // Custom adds an operation of our own on args, with a contiguous result.
-func (g *Graph) Custom(op bindings.CustomOp, t bindings.Type, tasks int, shape []int, args ...Tensor) Tensor {
+func (g *Graph) Custom(op bindings.CustomOp, t gguf.Type, tasks int, shape []int, args ...Tensor) Tensor {
 	const maxArgs = 9 // ggml keeps ten sources per node, one of them its own
 	if !g.begin("custom", args...) {
 		return Tensor{}

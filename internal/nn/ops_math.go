@@ -1,6 +1,9 @@
 package nn
 
-import "github.com/pgcli/paligemma/bindings"
+import (
+	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
+)
 
 // f32Rows checks the common rule of arithmetic: float32 with contiguous rows.
 func (g *Graph) f32Rows(op string, operands ...Tensor) bool {
@@ -8,7 +11,7 @@ func (g *Graph) f32Rows(op string, operands ...Tensor) bool {
 		return false
 	}
 	for i, x := range operands {
-		if x.typ != bindings.F32 || !x.rowsContiguous() {
+		if x.typ != gguf.F32 || !x.rowsContiguous() {
 			g.fail(op, "operand %d is %v (rows contiguous: %t), want f32 with contiguous rows", i+1, x, x.rowsContiguous())
 			return false
 		}
@@ -26,12 +29,12 @@ func (g *Graph) arithmetic(op string, f func(a, b bindings.Tensor) bindings.Tens
 			return g.fail(op, "%v does not repeat to %v", b, a)
 		}
 	}
-	return g.node(op, f(a.t, b.t), bindings.F32, a.ne)
+	return g.node(op, f(a.t, b.t), gguf.F32, a.ne)
 }
 
 // Add is a + b; b is repeated to a's shape.
 func (g *Graph) Add(a, b Tensor) Tensor {
-	if g.backend.pool != nil && a.typ == bindings.F32 && b.typ == bindings.F32 && a.ne == b.ne && a.Contiguous() && b.Contiguous() {
+	if g.backend.pool != nil && a.typ == gguf.F32 && b.typ == gguf.F32 && a.ne == b.ne && a.Contiguous() && b.Contiguous() {
 		return g.kernelSum(a, b)
 	}
 	return g.arithmetic("add", g.home.ctx.Add, a, b)
@@ -54,7 +57,7 @@ func (g *Graph) pointwise(op string, f func(bindings.Tensor) bindings.Tensor, a 
 	if !a.rowsPacked() {
 		return g.fail(op, "%v has permuted rows; make it contiguous first", a)
 	}
-	return g.node(op, f(a.t), bindings.F32, a.ne)
+	return g.node(op, f(a.t), gguf.F32, a.ne)
 }
 
 // GELU is 0.5a(1 + tanh(sqrt(2/pi)(a + 0.044715a^3))), the tanh approximation
@@ -96,7 +99,7 @@ func (g *Graph) Affine(a Tensor, s, b float32) Tensor {
 	if !finite(s) || !finite(b) || !a.Contiguous() || !a.plain() {
 		return g.fail("scale", "%v by %v plus %v: want a contiguous tensor and finite numbers", a, s, b)
 	}
-	return g.node("scale", g.home.ctx.Scale(a.t, s, b), bindings.F32, a.ne)
+	return g.node("scale", g.home.ctx.Scale(a.t, s, b), gguf.F32, a.ne)
 }
 
 // Softcap is limit * tanh(a / limit), which keeps values within ±limit (Gemma
@@ -116,7 +119,7 @@ func (g *Graph) normal(op string, f func(bindings.Tensor, float32) bindings.Tens
 	if !finite(eps) || eps < 0 {
 		return g.fail(op, "epsilon is %v, want 0 or more", eps)
 	}
-	return g.node(op, f(a.t, eps), bindings.F32, a.ne)
+	return g.node(op, f(a.t, eps), gguf.F32, a.ne)
 }
 
 // Norm is (a - mean) / sqrt(variance + eps) over rows, without weights.
@@ -137,7 +140,7 @@ func (g *Graph) reduce(op string, f func(bindings.Tensor) bindings.Tensor, a Ten
 	if !g.f32Rows(op, a) {
 		return Tensor{}
 	}
-	return g.node(op, f(a.t), bindings.F32, [4]int{1, a.ne[1], a.ne[2], a.ne[3]})
+	return g.node(op, f(a.t), gguf.F32, [4]int{1, a.ne[1], a.ne[2], a.ne[3]})
 }
 
 // Argmax gives the place of the largest value of each row: [n, m] to i32 [m].
@@ -148,7 +151,7 @@ func (g *Graph) Argmax(a Tensor) Tensor {
 	if a.ne[2] != 1 || a.ne[3] != 1 || !a.Contiguous() {
 		return g.fail("argmax", "%v: want a contiguous matrix", a)
 	}
-	return g.node("argmax", g.home.ctx.Argmax(a.t), bindings.I32, [4]int{a.ne[1], 1, 1, 1})
+	return g.node("argmax", g.home.ctx.Argmax(a.t), gguf.I32, [4]int{a.ne[1], 1, 1, 1})
 }
 
 // Argsort gives the order that sorts each row: i32 of a's shape.
@@ -159,5 +162,5 @@ func (g *Graph) Argsort(a Tensor, descending bool) Tensor {
 	if !a.Contiguous() || !a.rowsPacked() {
 		return g.fail("argsort", "%v is not contiguous", a)
 	}
-	return g.node("argsort", g.home.ctx.Argsort(a.t, descending), bindings.I32, a.ne)
+	return g.node("argsort", g.home.ctx.Argsort(a.t, descending), gguf.I32, a.ne)
 }

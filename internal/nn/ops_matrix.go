@@ -1,8 +1,6 @@
 package nn
 
-import (
-	"github.com/pgcli/paligemma/bindings"
-)
+import "github.com/pgcli/paligemma/gguf"
 
 // Matrix products and what is built of them.
 
@@ -16,7 +14,7 @@ func (g *Graph) MulMat(w, x Tensor) Tensor {
 		return Tensor{}
 	}
 	switch {
-	case x.typ != bindings.F32 || w.typ == bindings.I32 || w.typ == bindings.I64:
+	case x.typ != gguf.F32 || w.typ == gguf.I32 || w.typ == gguf.I64:
 		return g.fail("mul_mat", "%v by %v: want numbers by f32", w, x)
 	case !w.rowsContiguous() || !x.rowsContiguous():
 		return g.fail("mul_mat", "%v by %v: rows are not contiguous", w, x)
@@ -32,7 +30,7 @@ func (g *Graph) MulMat(w, x Tensor) Tensor {
 	if w.tiled && (x.ne[3] != 1 || !g.backend.Device().SupportsOp(t)) {
 		return g.fail(opMulMat, "%v by %v: the layout of the weights does not multiply this", w, x)
 	}
-	return g.node(opMulMat, t, bindings.F32, [4]int{w.ne[1], x.ne[1], x.ne[2], x.ne[3]})
+	return g.node(opMulMat, t, gguf.F32, [4]int{w.ne[1], x.ne[1], x.ne[2], x.ne[3]})
 }
 
 // withMask is the operands of an operation, whose zero mask means none.
@@ -50,7 +48,7 @@ func (g *Graph) SoftMax(a, mask Tensor, scale float32) Tensor {
 		return Tensor{}
 	}
 	switch {
-	case a.typ != bindings.F32:
+	case a.typ != gguf.F32:
 		return g.fail("soft_max", "%v: want f32", a)
 	case mask.home != nil && !g.maskFits("soft_max", mask):
 		return Tensor{}
@@ -59,11 +57,11 @@ func (g *Graph) SoftMax(a, mask Tensor, scale float32) Tensor {
 	case mask.home != nil && (mask.ne[0] != a.ne[0] || mask.ne[1] != a.ne[1] || a.ne[2]%mask.ne[2] != 0 || a.ne[3]%mask.ne[3] != 0):
 		return g.fail("soft_max", "mask %v over scores %v", mask, a)
 	}
-	return g.node("soft_max", g.home.ctx.SoftMax(a.t, mask.t, scale), bindings.F32, a.ne)
+	return g.node("soft_max", g.home.ctx.SoftMax(a.t, mask.t, scale), gguf.F32, a.ne)
 }
 
 func (g *Graph) maskFits(op string, mask Tensor) bool {
-	if mask.typ != bindings.F32 && mask.typ != bindings.F16 || !mask.Contiguous() {
+	if mask.typ != gguf.F32 && mask.typ != gguf.F16 || !mask.Contiguous() {
 		g.fail(op, "mask is %v, want contiguous f32 or f16", mask)
 		return false
 	}
@@ -81,9 +79,9 @@ func (g *Graph) FlashAttention(q, k, v, mask Tensor, scale, softcap float32) Ten
 	if !g.begin(op, withMask(mask, q, k, v)...) || mask.home != nil && !g.maskFits(op, mask) {
 		return Tensor{}
 	}
-	float := func(t bindings.Type) bool { return t == bindings.F32 || t == bindings.F16 }
+	float := func(t gguf.Type) bool { return t == gguf.F32 || t == gguf.F16 }
 	switch {
-	case q.typ != bindings.F32 || !float(k.typ) || !float(v.typ):
+	case q.typ != gguf.F32 || !float(k.typ) || !float(v.typ):
 		return g.fail(op, "q %v, k %v, v %v: want f32 queries, f32 or f16 keys and values", q, k, v)
 	case !q.rowsContiguous() || !k.rowsContiguous() || !v.rowsContiguous():
 		return g.fail(op, "q %v, k %v, v %v: rows are not contiguous", q, k, v)
@@ -91,13 +89,13 @@ func (g *Graph) FlashAttention(q, k, v, mask Tensor, scale, softcap float32) Ten
 		return g.fail(op, "q %v, k %v, v %v: want [e n h], [e m hk], [e m hk]", q, k, v)
 	case q.ne[3] != 1 || k.ne[3] != 1 || v.ne[3] != 1:
 		return g.fail(op, "q %v, k %v, v %v: want three axes", q, k, v)
-	case mask.home != nil && (mask.typ != bindings.F16 || mask.ne != [4]int{k.ne[1], q.ne[1], 1, 1}):
+	case mask.home != nil && (mask.typ != gguf.F16 || mask.ne != [4]int{k.ne[1], q.ne[1], 1, 1}):
 		return g.fail(op, "mask %v, want f16 [%d %d]", mask, k.ne[1], q.ne[1])
 	case !finite(scale) || !finite(softcap) || softcap < 0:
 		return g.fail(op, "scale %v, softcap %v: want finite numbers, softcap 0 or more", scale, softcap)
 	}
 	ne := [4]int{v.ne[0], q.ne[2], q.ne[1], 1}
-	return g.node(op, g.home.ctx.FlashAttention(q.t, k.t, v.t, mask.t, scale, softcap), bindings.F32, ne)
+	return g.node(op, g.home.ctx.FlashAttention(q.t, k.t, v.t, mask.t, scale, softcap), gguf.F32, ne)
 }
 
 // RoPE rotates pairs (i, i+e/2) of each row of a [e, h, n] by the angle
@@ -108,9 +106,9 @@ func (g *Graph) RoPE(a, pos Tensor, base float32) Tensor {
 		return Tensor{}
 	}
 	switch {
-	case a.typ != bindings.F32 || !a.rowsContiguous() || a.ne[0]%2 != 0:
+	case a.typ != gguf.F32 || !a.rowsContiguous() || a.ne[0]%2 != 0:
 		return g.fail("rope", "%v (rows contiguous: %t): want f32 in contiguous rows of even length", a, a.rowsContiguous())
-	case pos.typ != bindings.I32 || pos.ne != [4]int{a.ne[2], 1, 1, 1} || !pos.Contiguous():
+	case pos.typ != gguf.I32 || pos.ne != [4]int{a.ne[2], 1, 1, 1} || !pos.Contiguous():
 		return g.fail("rope", "positions %v (contiguous: %t) for %v, want i32 [%d], contiguous", pos, pos.Contiguous(), a, a.ne[2])
 	case !finite(base) || base <= 0:
 		return g.fail("rope", "base %v, want more than 0", base)
@@ -118,7 +116,7 @@ func (g *Graph) RoPE(a, pos Tensor, base float32) Tensor {
 	if g.backend.pool != nil && a.ne[3] == 1 {
 		return g.kernelRoPE(a, pos, base)
 	}
-	return g.node("rope", g.home.ctx.RoPE(a.t, pos.t, a.ne[0], base), bindings.F32, a.ne)
+	return g.node("rope", g.home.ctx.RoPE(a.t, pos.t, a.ne[0], base), gguf.F32, a.ne)
 }
 
 // Patches cuts image [w, h, c] into squares of side p, each a column in the
@@ -138,9 +136,9 @@ func (g *Graph) Patches(image Tensor, p int) Tensor {
 	case !g.begin("patches"): // room for the kernel below, of which ggml reads only the shape
 		return Tensor{}
 	}
-	kernel := g.home.ctx.New(bindings.F32, int64(p), int64(p), int64(c), 1)
+	kernel := g.home.ctx.New(gguf.F32, int64(p), int64(p), int64(c), 1)
 	kernel.MarkInput()
 	ne := [4]int{p * p * c, w / p, h / p, 1}
-	cols := g.node("patches", g.home.ctx.Patches(kernel, image.t, p, p, bindings.F32), bindings.F32, ne)
+	cols := g.node("patches", g.home.ctx.Patches(kernel, image.t, p, p, gguf.F32), gguf.F32, ne)
 	return g.Reshape(cols, ne[0], ne[1]*ne[2])
 }

@@ -6,12 +6,13 @@ import (
 	"sync/atomic"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/kernels"
 )
 
 // Packable reports whether PackStore takes a product weight of that type and
 // shape.
-func Packable(t bindings.Type, shape []int) bool {
+func Packable(t gguf.Type, shape []int) bool {
 	return len(shape) == 2 && kernels.Packable(int(t), shape[0], shape[1])
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -18,9 +19,9 @@ func TestPicked(t *testing.T) {
 		r := rand.New(rand.NewPCG(9, 9))
 		data := page(4 * k * m)
 		copy(data, raw32(normal(r, k*m)))
-		s := mapped(t, dev, data, []Spec{{Name: "w", Type: bindings.F32, Shape: []int{k, m}}})
+		s := mapped(t, dev, data, []Spec{{Name: "w", Type: gguf.F32, Shape: []int{k, m}}})
 		g := newGraph(t, kernelBackend(t, dev, 2, level), 8, nil)
-		w, x, runs := NewWeights(s).Get("w", k, m), g.Input("x", bindings.F32, k), g.Input("runs", bindings.I32, 3)
+		w, x, runs := NewWeights(s).Get("w", k, m), g.Input("x", gguf.F32, k), g.Input("runs", gguf.I32, 3)
 		all, some := g.MulMat(w, x), g.Picked(w, x, runs)
 		must(t, g.Compile(all, some))
 		must(t, Set(g, x, normal(r, k)))
@@ -40,17 +41,17 @@ func TestPicked(t *testing.T) {
 			make func(g *Graph) Tensor
 		}{
 			{"picked: runs i64 [3], want i32 [n]", func(g *Graph) Tensor {
-				return g.Picked(w, g.Input("x", bindings.F32, k), g.Input("runs", bindings.I64, 3))
+				return g.Picked(w, g.Input("x", gguf.F32, k), g.Input("runs", gguf.I64, 3))
 			}},
 			{"picked: f32 [64 133] by f32 [64 2]: want one column", func(g *Graph) Tensor {
-				return g.Picked(w, g.Input("x", bindings.F32, k, 2), g.Input("runs", bindings.I32, 3))
+				return g.Picked(w, g.Input("x", gguf.F32, k, 2), g.Input("runs", gguf.I32, 3))
 			}},
 			{"picked: weights f32 [64 133]: kernels do not read", func(g *Graph) Tensor {
-				v := g.Input("w", bindings.F32, k, m)
-				return g.Picked(v, g.Input("x", bindings.F32, k), g.Input("runs", bindings.I32, 3))
+				v := g.Input("w", gguf.F32, k, m)
+				return g.Picked(v, g.Input("x", gguf.F32, k), g.Input("runs", gguf.I32, 3))
 			}},
 			{"are not an input of this graph", func(g *Graph) Tensor {
-				return g.Picked(w, g.Input("x", bindings.F32, k), g.Argmax(g.Input("y", bindings.F32, k, 3)))
+				return g.Picked(w, g.Input("x", gguf.F32, k), g.Argmax(g.Input("y", gguf.F32, k, 3)))
 			}},
 		} {
 			other := newGraph(t, kernelBackend(t, dev, 1, level), 8, nil)

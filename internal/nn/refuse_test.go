@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // A bench is a graph with tensors of many kinds to refuse.
@@ -25,13 +26,13 @@ type bench struct {
 
 func newBench(t *testing.T, dev bindings.Device) *bench {
 	mapped, err := MapStore(dev, "mapped", page(1<<10), []Spec{
-		{Name: "f", Type: bindings.F32, Shape: []int{6, 4}},
-		{Name: "p", Type: bindings.Q4_0, Shape: []int{32, 8}, Offset: 128, Product: true},
+		{Name: "f", Type: gguf.F32, Shape: []int{6, 4}},
+		{Name: "p", Type: gguf.Q4_0, Shape: []int{32, 8}, Offset: 128, Product: true},
 	}, true)
 	must(t, err)
 	t.Cleanup(func() { must(t, mapped.Close()) })
-	q8 := newStore(t, dev, Spec{Name: "q8", Type: bindings.Q8_0, Shape: []int{32, 4}})
-	closed, err := NewStore(dev, "gone", []Spec{{Name: "x", Type: bindings.F32, Shape: []int{6, 4}}})
+	q8 := newStore(t, dev, Spec{Name: "q8", Type: gguf.Q8_0, Shape: []int{32, 4}})
+	closed, err := NewStore(dev, "gone", []Spec{{Name: "x", Type: gguf.F32, Shape: []int{6, 4}}})
 	must(t, err)
 	must(t, closed.Close())
 	w := NewWeights(mapped)
@@ -39,20 +40,20 @@ func newBench(t *testing.T, dev bindings.Device) *bench {
 	g := newGraph(t, back, 60, nil)
 	b := &bench{
 		Graph: g,
-		m:     g.Input("m", bindings.F32, 6, 4),
-		wide:  g.Input("wide", bindings.F32, 8, 4),
-		cube:  g.Input("cube", bindings.F32, 6, 4, 2),
-		half:  g.Input("half", bindings.F16, 6, 4),
-		i32:   g.Input("i32", bindings.I32, 6, 4),
-		ids:   g.Input("ids", bindings.I32, 4),
-		far:   g.Input("far", bindings.I64, 4),
+		m:     g.Input("m", gguf.F32, 6, 4),
+		wide:  g.Input("wide", gguf.F32, 8, 4),
+		cube:  g.Input("cube", gguf.F32, 6, 4, 2),
+		half:  g.Input("half", gguf.F16, 6, 4),
+		i32:   g.Input("i32", gguf.I32, 6, 4),
+		ids:   g.Input("ids", gguf.I32, 4),
+		far:   g.Input("far", gguf.I64, 4),
 		q8:    NewWeights(q8).Get("q8", 32, 4),
 		fixed: w.Get("f", 6, 4),
 		tiled: w.Get("p", 32, 8),
-		other: newGraph(t, back, 4, nil).Input("other", bindings.F32, 6, 4),
+		other: newGraph(t, back, 4, nil).Input("other", gguf.F32, 6, 4),
 		gone:  NewWeights(closed).Get("x", 6, 4),
 	}
-	b.t = g.Transpose(g.Input("turned", bindings.F32, 4, 6))
+	b.t = g.Transpose(g.Input("turned", gguf.F32, 4, 6))
 	b.strip = g.View(b.wide, []int{1, 0}, 6, 4)
 	must(t, g.Err())
 	return b
@@ -71,16 +72,16 @@ var refusals = []struct {
 	{"add: operand 1: a tensor of another graph", func(b *bench) Tensor { return b.Add(b.other, b.m) }},
 	{"add: operand 2: gone: used after Close", func(b *bench) Tensor { return b.Add(b.m, b.gone) }},
 	{"v.blk.3.add: operand 1: no tensor", func(b *bench) Tensor { return b.Scope("v.blk", 3).Add(Tensor{}, b.m) }},
-	{"input x: shape [] has 0 axes, want 1 to 4", func(b *bench) Tensor { return b.Input("x", bindings.F32) }},
-	{"input x: shape [1 1 1 1 1] has 5 axes", func(b *bench) Tensor { return b.Input("x", bindings.F32, 1, 1, 1, 1, 1) }},
-	{"input x: shape [3 0]: axis 1 is 0, want 1", func(b *bench) Tensor { return b.Input("x", bindings.F32, 3, 0) }},
-	{"input x: shape [3 -7]: axis 1 is -7", func(b *bench) Tensor { return b.Input("x", bindings.F32, 3, -7) }},
-	{"input x: shape [2147483648]: axis 0 is 2147483648", func(b *bench) Tensor { return b.Input("x", bindings.F32, 1<<31) }},
+	{"input x: shape [] has 0 axes, want 1 to 4", func(b *bench) Tensor { return b.Input("x", gguf.F32) }},
+	{"input x: shape [1 1 1 1 1] has 5 axes", func(b *bench) Tensor { return b.Input("x", gguf.F32, 1, 1, 1, 1, 1) }},
+	{"input x: shape [3 0]: axis 1 is 0, want 1", func(b *bench) Tensor { return b.Input("x", gguf.F32, 3, 0) }},
+	{"input x: shape [3 -7]: axis 1 is -7", func(b *bench) Tensor { return b.Input("x", gguf.F32, 3, -7) }},
+	{"input x: shape [2147483648]: axis 0 is 2147483648", func(b *bench) Tensor { return b.Input("x", gguf.F32, 1<<31) }},
 	{"axis 2 is 1048576, want 1 to 2147483647 and at most 281474976710656 elements", func(b *bench) Tensor {
-		return b.Input("x", bindings.F32, 1<<20, 1<<20, 1<<20)
+		return b.Input("x", gguf.F32, 1<<20, 1<<20, 1<<20)
 	}},
 	{"input x: type type(99) is not supported", func(b *bench) Tensor { return b.Input("x", 99, 3) }},
-	{"rows of q4_K must be a multiple of 256 long", func(b *bench) Tensor { return b.Input("x", bindings.Q4_K, 255) }},
+	{"rows of q4_K must be a multiple of 256 long", func(b *bench) Tensor { return b.Input("x", gguf.Q4_K, 255) }},
 	{"add: operand 1: q4_0 [32 8] is kept in the layout that only mul_mat reads", func(b *bench) Tensor { return b.Add(b.tiled, b.m) }},
 	{"get_rows: operand 1: q4_0 [32 8] is kept in the layout", func(b *bench) Tensor { return b.GetRows(b.tiled, b.ids) }},
 	{"reshape: operand 1: q4_0 [32 8] is kept in the layout", func(b *bench) Tensor { return b.Reshape(b.tiled, 256) }},
@@ -130,12 +131,12 @@ var refusals = []struct {
 	{"permute: axes [0 1 1 3], want an order", func(b *bench) Tensor { return b.Permute(b.m, 0, 1, 1, 3) }},
 	{"permute: axes [0 1 2 4], want an order", func(b *bench) Tensor { return b.Permute(b.m, 0, 1, 2, 4) }},
 	{"permute: q8_0 [32 4]: blocks cannot leave their row", func(b *bench) Tensor { return b.Transpose(b.q8) }},
-	{"has steps of over 2147483647 bytes", func(b *bench) Tensor { return b.Transpose(b.Input("big", bindings.F32, 1<<16, 1<<14)) }},
+	{"has steps of over 2147483647 bytes", func(b *bench) Tensor { return b.Transpose(b.Input("big", gguf.F32, 1<<16, 1<<14)) }},
 	{"cont: q8_0 [32 4]: want f32, f16, bf16 or i32", func(b *bench) Tensor { return b.Cont(b.q8) }},
 	{"cont: i64 [4]", func(b *bench) Tensor { return b.Cont(b.far) }},
-	{"cast: i32 [6 4] to f32", func(b *bench) Tensor { return b.Cast(b.i32, bindings.F32) }},
-	{"cast: q8_0 [32 4] to f16", func(b *bench) Tensor { return b.Cast(b.q8, bindings.F16) }},
-	{"cast: f32 [6 4] to q8_0", func(b *bench) Tensor { return b.Cast(b.m, bindings.Q8_0) }},
+	{"cast: i32 [6 4] to f32", func(b *bench) Tensor { return b.Cast(b.i32, gguf.F32) }},
+	{"cast: q8_0 [32 4] to f16", func(b *bench) Tensor { return b.Cast(b.q8, gguf.F16) }},
+	{"cast: f32 [6 4] to q8_0", func(b *bench) Tensor { return b.Cast(b.m, gguf.Q8_0) }},
 	{"cast: f32 [6 4] to type(77)", func(b *bench) Tensor { return b.Cast(b.m, 77) }},
 	{"copy: f32 [8 4] to f32 [6 4]: want one shape", func(b *bench) Tensor { return b.Copy(b.wide, b.m) }},
 	{"copy: i32 [6 4] to f32 [6 4]", func(b *bench) Tensor { return b.Copy(b.i32, b.m) }},
@@ -149,7 +150,7 @@ var refusals = []struct {
 	{"along axis -1: want", func(b *bench) Tensor { return b.Concat(b.m, b.m, -1) }},
 	{"concat: f32 [6 4] and f32 [8 4] differ on axis 0", func(b *bench) Tensor { return b.Concat(b.m, b.wide, 1) }},
 	{"concat: result: shape", func(b *bench) Tensor {
-		x := b.Input("long", bindings.F32, 1<<30)
+		x := b.Input("long", gguf.F32, 1<<30)
 		return b.Concat(x, x, 0)
 	}},
 	{"repeat: f32 [6 4] to [9 4]: axis 0 is no multiple", func(b *bench) Tensor { return b.Repeat(b.m, 9, 4) }},
@@ -176,12 +177,12 @@ var refusals = []struct {
 		return b.SetRows(b.m, b.View(b.m, []int{0, 0}, 6, 2), b.View(b.far, []int{0}, 2))
 	}},
 	{"set_rows: f32 [6 4] lies in a mapped store", func(b *bench) Tensor { return b.SetRows(b.fixed, b.m, b.far) }},
-	{"custom: result f32 [3] of 0 operands in 1 tasks: want", func(b *bench) Tensor { return b.Custom(idle, bindings.F32, 1, []int{3}) }},
-	{"of 1 operands in 0 tasks", func(b *bench) Tensor { return b.Custom(idle, bindings.F32, 0, []int{3}, b.m) }},
+	{"custom: result f32 [3] of 0 operands in 1 tasks: want", func(b *bench) Tensor { return b.Custom(idle, gguf.F32, 1, []int{3}) }},
+	{"of 1 operands in 0 tasks", func(b *bench) Tensor { return b.Custom(idle, gguf.F32, 0, []int{3}, b.m) }},
 	{"of 10 operands in 1 tasks: want a shape, 1 to 9 operands", func(b *bench) Tensor {
-		return b.Custom(idle, bindings.F32, 1, []int{3}, b.m, b.m, b.m, b.m, b.m, b.m, b.m, b.m, b.m, b.m)
+		return b.Custom(idle, gguf.F32, 1, []int{3}, b.m, b.m, b.m, b.m, b.m, b.m, b.m, b.m, b.m, b.m)
 	}},
-	{"custom: result f32 [0]", func(b *bench) Tensor { return b.Custom(idle, bindings.F32, 1, []int{0}, b.m) }},
+	{"custom: result f32 [0]", func(b *bench) Tensor { return b.Custom(idle, gguf.F32, 1, []int{0}, b.m) }},
 
 	// Products and attention.
 	{"mul_mat: f32 [6 4] by f16 [6 4]: want numbers by f32", func(b *bench) Tensor { return b.MulMat(b.m, b.half) }},
@@ -191,11 +192,11 @@ var refusals = []struct {
 	{"mul_mat: f32 [6 4] by f32 [8 4]: rows of 6 and 8", func(b *bench) Tensor { return b.MulMat(b.m, b.wide) }},
 	{"mul_mat: f32 [6 4 2] does not repeat to f32 [6 4]", func(b *bench) Tensor { return b.MulMat(b.cube, b.m) }},
 	{"mul_mat: result: shape", func(b *bench) Tensor {
-		x := b.Input("long", bindings.F32, 1, 1<<30)
+		x := b.Input("long", gguf.F32, 1, 1<<30)
 		return b.MulMat(x, x)
 	}},
 	{"mul_mat: q4_0 [32 8] by f32 [32 1 1 2]: the layout of the weights does not multiply this", func(b *bench) Tensor {
-		return b.MulMat(b.tiled, b.Input("x", bindings.F32, 32, 1, 1, 2))
+		return b.MulMat(b.tiled, b.Input("x", gguf.F32, 32, 1, 1, 2))
 	}},
 	{"soft_max: f16 [6 4]: want f32", func(b *bench) Tensor { return b.SoftMax(b.half, Tensor{}, 1) }},
 	{"soft_max: f32 [6 4] by NaN", func(b *bench) Tensor { return b.SoftMax(b.m, Tensor{}, nan) }},
@@ -239,7 +240,7 @@ var refusals = []struct {
 	{"sqr: the graph is compiled already", func(b *bench) Tensor { b.Compile(b.Sqr(b.m)); return b.Sqr(b.m) }},
 	{"run: the graph is compiled already", func(b *bench) Tensor { b.Compile(b.Sqr(b.m)); b.Run(b.m); return Tensor{} }},
 	{"compile: no memory on CPU for the intermediate results", func(b *bench) Tensor {
-		b.Compile(b.Sqr(b.Input("x", bindings.F32, 1<<30, 1<<16)))
+		b.Compile(b.Sqr(b.Input("x", gguf.F32, 1<<30, 1<<16)))
 		return Tensor{}
 	}},
 	{"sqr: the graph is full: it was made for 60 nodes", func(b *bench) Tensor {
@@ -251,13 +252,13 @@ var refusals = []struct {
 	}},
 	{"patches: the graph is full", func(b *bench) Tensor {
 		for b.room > 1 {
-			b.Input("x", bindings.F32, 1)
+			b.Input("x", gguf.F32, 1)
 		}
 		return b.Patches(b.cube, 2)
 	}},
 	{"sqr: graph: used after Close", func(b *bench) Tensor { b.Close(); return b.Sqr(b.m) }},
 	{"run: graph: used after Close", func(b *bench) Tensor { b.Close(); b.Run(b.m); return Tensor{} }},
-	{"input x: graph: used after Close", func(b *bench) Tensor { b.Close(); return b.Input("x", bindings.F32, 1) }},
+	{"input x: graph: used after Close", func(b *bench) Tensor { b.Close(); return b.Input("x", gguf.F32, 1) }},
 }
 
 // idle computes nothing.
@@ -302,15 +303,15 @@ func TestLeavesFit(t *testing.T) {
 	dev := anyDoor(t)
 	var specs []Spec
 	for _, name := range []string{"a", "b", "c"} {
-		specs = append(specs, Spec{Name: name, Type: bindings.F32, Shape: []int{4}})
+		specs = append(specs, Spec{Name: name, Type: gguf.F32, Shape: []int{4}})
 	}
 	w := NewWeights(newStore(t, dev, specs...))
 	b := newBackend(t, dev, 1)
 	full := newGraph(t, b, 2, nil)
-	must(t, full.Compile(full.Custom(idle, bindings.F32, 1, []int{4}, full.Input("x", bindings.F32, 4), w.Get("a", 4), w.Get("b", 4))))
+	must(t, full.Compile(full.Custom(idle, gguf.F32, 1, []int{4}, full.Input("x", gguf.F32, 4), w.Get("a", 4), w.Get("b", 4))))
 
 	g := newGraph(t, b, 2, nil)
-	g.Custom(idle, bindings.F32, 1, []int{4}, w.Get("a", 4), w.Get("b", 4), w.Get("c", 4))
+	g.Custom(idle, gguf.F32, 1, []int{4}, w.Get("a", 4), w.Get("b", 4), w.Get("c", 4))
 	if err := g.Err(); err == nil || !strings.Contains(err.Error(), "custom: the graph reads more than 2 tensors of stores") {
 		t.Fatal(err)
 	}

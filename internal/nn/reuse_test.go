@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // TestReuse computes one graph many times, in turns with another on the same
@@ -18,20 +19,20 @@ func TestReuse(t *testing.T) {
 		r := rand.New(rand.NewPCG(4, 4))
 		b := newBackend(t, dev, 2)
 		g, h := newGraph(t, b, 20, nil), newGraph(t, b, 20, nil)
-		w, x, ids := g.Input("w", bindings.F32, 19, 7), g.Input("x", bindings.F32, 19, 3), g.Input("ids", bindings.I32, 4)
+		w, x, ids := g.Input("w", gguf.F32, 19, 7), g.Input("x", gguf.F32, 19, 3), g.Input("ids", gguf.I32, 4)
 		y := g.Tanh(g.MulMat(w, x))
 		rows := g.GetRows(w, ids)
 		squares := g.SumRows(g.Sqr(w)) // in the place of w, if ggml may
 		must(t, g.Compile(y, rows, squares))
-		u := h.Input("u", bindings.F32, 33)
+		u := h.Input("u", gguf.F32, 33)
 		v := h.SumRows(h.Sqr(u))
 		must(t, h.Compile(v))
 
-		weights := arg{bindings.F32, 0, nil}.set(t, g, r, w) // set once
+		weights := arg{gguf.F32, 0, nil}.set(t, g, r, w) // set once
 		for range 100 {
-			a := arg{bindings.F32, 0, nil}.set(t, g, r, x)
-			picked := arg{bindings.I32, 7, nil}.set(t, g, r, ids)
-			c := arg{bindings.F32, 0, nil}.set(t, h, r, u)
+			a := arg{gguf.F32, 0, nil}.set(t, g, r, x)
+			picked := arg{gguf.I32, 7, nil}.set(t, g, r, ids)
+			c := arg{gguf.F32, 0, nil}.set(t, h, r, u)
 			compute(t, g)
 			compute(t, h)
 			near(t, "product", get(t, g, y), product(weights, a).each(math.Tanh).v, 1e-5)
@@ -49,7 +50,7 @@ func TestReuse(t *testing.T) {
 func TestCache(t *testing.T) {
 	eachDoor(t, func(t *testing.T, dev bindings.Device) {
 		const e, hk, size, n = 4, 2, 10, 3
-		for _, typ := range []bindings.Type{bindings.F32, bindings.F16, bindings.BF16} {
+		for _, typ := range []gguf.Type{gguf.F32, gguf.F16, gguf.BF16} {
 			r := rand.New(rand.NewPCG(6, 6))
 			s := newStore(t, dev, Spec{Name: "k", Type: typ, Shape: []int{e * hk, size}}, Spec{Name: "v", Type: typ, Shape: []int{size, e * hk}})
 			cache := NewWeights(s)
@@ -57,22 +58,22 @@ func TestCache(t *testing.T) {
 			b := newBackend(t, dev, 2)
 
 			write := newGraph(t, b, 20, nil)
-			k, v, rows := write.Input("k", bindings.F32, e*hk, n), write.Input("v", bindings.F32, e*hk, n), write.Input("rows", bindings.I64, n)
+			k, v, rows := write.Input("k", gguf.F32, e*hk, n), write.Input("v", gguf.F32, e*hk, n), write.Input("rows", gguf.I64, n)
 			write.Run(write.SetRows(ck, k, rows))
 			write.Run(write.Copy(write.Transpose(v), write.View(cv, []int{2, 0}, n, e*hk)))
 			must(t, write.Compile())
-			kv := arg{bindings.F32, 0, nil}.set(t, write, r, k)
-			vv := arg{bindings.F32, 0, nil}.set(t, write, r, v)
+			kv := arg{gguf.F32, 0, nil}.set(t, write, r, k)
+			vv := arg{gguf.F32, 0, nil}.set(t, write, r, v)
 			must(t, Set(write, rows, []int64{7, 0, 4}))
 			compute(t, write)
 
 			read := newGraph(t, b, 20, nil)
-			x := read.Input("x", bindings.F32, e, 1, hk)
+			x := read.Input("x", gguf.F32, e, 1, hk)
 			heads := read.Permute(read.Reshape(ck, e, hk, size), 0, 2, 1, 3) // [e, size, hk]
 			scores := read.MulMat(read.View(heads, []int{0, 0, 0}, e, 8, hk), x)
-			values := read.Cast(read.View(cv, []int{1, 0}, 5, e*hk), bindings.F32)
+			values := read.Cast(read.View(cv, []int{1, 0}, 5, e*hk), gguf.F32)
 			must(t, read.Compile(scores, values))
-			xv := arg{bindings.F32, 0, nil}.set(t, read, r, x)
+			xv := arg{gguf.F32, 0, nil}.set(t, read, r, x)
 			compute(t, read)
 
 			place := map[int]int{7: 0, 0: 1, 4: 2}
@@ -82,7 +83,7 @@ func TestCache(t *testing.T) {
 				}
 				return 0
 			})
-			tol := map[bindings.Type]float64{bindings.F32: 1e-6, bindings.F16: 2e-3, bindings.BF16: 2e-2}[typ]
+			tol := map[gguf.Type]float64{gguf.F32: 1e-6, gguf.F16: 2e-3, gguf.BF16: 2e-2}[typ]
 			near(t, typ.String()+" scores", get(t, read, scores), product(keys, xv).v, tol)
 			near(t, typ.String()+" values", get(t, read, values), fill(shaped(5, e*hk), func(i, j, _, _ int) float64 {
 				if i >= 1 && i < 4 {
@@ -97,12 +98,12 @@ func TestCache(t *testing.T) {
 // TestInputs holds what Set, Get and Compute refuse.
 func TestInputs(t *testing.T) {
 	g := newGraph(t, newBackend(t, anyDoor(t), 1), 20, nil)
-	m, ids, far := g.Input("m", bindings.F32, 6, 5), g.Input("ids", bindings.I32, 2), g.Input("far", bindings.I64, 1)
-	half := g.Input("half", bindings.F16, 6, 1)
-	unused := g.Input("unused", bindings.F32, 1)
+	m, ids, far := g.Input("m", gguf.F32, 6, 5), g.Input("ids", gguf.I32, 2), g.Input("far", gguf.I64, 1)
+	half := g.Input("half", gguf.F16, 6, 1)
+	unused := g.Input("unused", gguf.F32, 1)
 	picked := g.GetRows(m, ids)
 	top := g.GetRows(g.View(m, []int{0, 0}, 6, 3), ids) // the tighter bound holds
-	wrote := g.SetRows(m, g.Cast(half, bindings.F32), far)
+	wrote := g.SetRows(m, g.Cast(half, gguf.F32), far)
 	turned := g.Transpose(picked)
 	flat := g.Reshape(ids, 2, 1)
 	best := g.Argmax(picked)

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -23,7 +24,7 @@ type Store struct {
 // A Spec describes a tensor of a store.
 type Spec struct {
 	Name  string
-	Type  bindings.Type
+	Type  gguf.Type
 	Shape []int // fastest axis first
 
 	// Offset is where the data starts in the file given to MapStore, in bytes.
@@ -181,7 +182,7 @@ func multiplies(dev bindings.Device, t bindings.BufferType, spec Spec) bool {
 	if b.Place(w, 0) != nil {
 		return false
 	}
-	return dev.SupportsOp(ctx.MulMat(w, ctx.New(bindings.F32, int64(spec.Shape[0]), 1)))
+	return dev.SupportsOp(ctx.MulMat(w, ctx.New(gguf.F32, int64(spec.Shape[0]), 1)))
 }
 
 // borrow places tensors where they lie in the file. It changes nothing unless

@@ -8,14 +8,15 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 func TestWeights(t *testing.T) {
 	s := newStore(t, anyDoor(t),
-		Spec{Name: "blk.0.w", Type: bindings.F32, Shape: []int{3, 2}},
-		Spec{Name: "blk.0.b", Type: bindings.Q8_0, Shape: []int{32}},
-		Spec{Name: "norm.weight", Type: bindings.F32, Shape: []int{3}},
-		Spec{Name: "norm.bias", Type: bindings.F32, Shape: []int{3}},
+		Spec{Name: "blk.0.w", Type: gguf.F32, Shape: []int{3, 2}},
+		Spec{Name: "blk.0.b", Type: gguf.Q8_0, Shape: []int{32}},
+		Spec{Name: "norm.weight", Type: gguf.F32, Shape: []int{3}},
+		Spec{Name: "norm.bias", Type: gguf.F32, Shape: []int{3}},
 	)
 	w := NewWeights(s)
 	blk := w.Sub("blk", 0)
@@ -53,7 +54,7 @@ func TestStoreErrors(t *testing.T) {
 	dev := anyDoor(t)
 	file := page(256)
 	m := func(offset int, shape ...int) []Spec {
-		return []Spec{{Name: "ok", Type: bindings.F32, Shape: []int{1}}, {Name: "x", Type: bindings.F32, Shape: shape, Offset: offset}}
+		return []Spec{{Name: "ok", Type: gguf.F32, Shape: []int{1}}, {Name: "x", Type: gguf.F32, Shape: shape, Offset: offset}}
 	}
 	cases := []struct {
 		want  string
@@ -68,7 +69,7 @@ func TestStoreErrors(t *testing.T) {
 		{"nn: f: tensor x: shape [] has 0 axes", m(0)},
 		{"nn: f: tensor ok: there are two of that name", append(m(0, 1), m(0, 1)...)},
 		{"nn: f: tensor x: type type(4) is not supported", []Spec{{Name: "x", Type: 4, Shape: []int{32}}}},
-		{"nn: f: tensor x: shape [33]: rows of q4_0 must be a multiple of 32", []Spec{{Name: "x", Type: bindings.Q4_0, Shape: []int{33}}}},
+		{"nn: f: tensor x: shape [33]: rows of q4_0 must be a multiple of 32", []Spec{{Name: "x", Type: gguf.Q4_0, Shape: []int{33}}}},
 	}
 	live := dev.Lib().Live()
 	for _, c := range cases {
@@ -78,7 +79,7 @@ func TestStoreErrors(t *testing.T) {
 		}
 		must(t, s.Close())
 	}
-	s, err := NewStore(dev, "cache", []Spec{{Name: "x", Type: bindings.F32, Shape: []int{1 << 30, 1 << 16}}})
+	s, err := NewStore(dev, "cache", []Spec{{Name: "x", Type: gguf.F32, Shape: []int{1 << 30, 1 << 16}}})
 	if err == nil || !strings.HasPrefix(err.Error(), "nn: cache: ") {
 		t.Errorf("256 TiB: store %v, error %v", s, err)
 	}
@@ -105,7 +106,7 @@ func TestMapStore(t *testing.T) {
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				file := page(2 * 4 * n)[c.skip:]
-				s, err := MapStore(dev, "weights", file, []Spec{{Name: "x", Type: bindings.F32, Shape: []int{n}, Offset: c.offset}}, false)
+				s, err := MapStore(dev, "weights", file, []Spec{{Name: "x", Type: gguf.F32, Shape: []int{n}, Offset: c.offset}}, false)
 				must(t, err)
 				t.Cleanup(func() { must(t, s.Close()) })
 				if held := s.Bytes(); (held == len(file)) != c.borrowed || !c.borrowed && held != 4*n {
@@ -137,8 +138,8 @@ func TestRepack(t *testing.T) {
 		r := rand.New(rand.NewPCG(2, 2))
 		weights, values := normal(r, k*m), normal(r, k*n)
 		var repacked []string
-		for _, typ := range []bindings.Type{bindings.F16, bindings.BF16, bindings.Q4_0, bindings.Q5_0, bindings.Q8_0, bindings.Q2_K,
-			bindings.Q3_K, bindings.Q4_K, bindings.Q5_K, bindings.Q6_K, bindings.IQ4NL, bindings.IQ4XS} {
+		for _, typ := range []gguf.Type{gguf.F16, gguf.BF16, gguf.Q4_0, gguf.Q5_0, gguf.Q8_0, gguf.Q2_K,
+			gguf.Q3_K, gguf.Q4_K, gguf.Q5_K, gguf.Q6_K, gguf.IQ4_NL, gguf.IQ4_XS} {
 			file := page(typ.RowBytes(k) * m)
 			must(t, dev.Lib().Quantize(typ, file, weights, k))
 			var results [][]float32
@@ -147,7 +148,7 @@ func TestRepack(t *testing.T) {
 				must(t, err)
 				t.Cleanup(func() { must(t, s.Close()) })
 				g := newGraph(t, newBackend(t, dev, 2), 8, nil)
-				x := g.Input("x", bindings.F32, k, n)
+				x := g.Input("x", gguf.F32, k, n)
 				w := NewWeights(s).Get("w", k, m)
 				y, one := g.MulMat(w, x), g.MulMat(w, g.View(x, []int{0, 1}, k, 1))
 				must(t, g.Compile(y, one))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // A TraceFunc receives each tapped tensor in graph order, under its scoped
@@ -24,8 +25,8 @@ func (g *Graph) Tap(name string, x Tensor) Tensor {
 	}
 	seen := x
 	switch {
-	case x.typ != bindings.F32 && x.typ != bindings.I32:
-		seen = g.Cast(x, bindings.F32)
+	case x.typ != gguf.F32 && x.typ != gguf.I32:
+		seen = g.Cast(x, gguf.F32)
 	case !x.Contiguous() || x.home != g.home:
 		seen = g.Cont(x)
 	}
@@ -52,7 +53,7 @@ func (g *Graph) traceTaps() error {
 
 func (t tap) read() ([]float32, error) {
 	values := make([]float32, t.x.Len())
-	if t.x.typ == bindings.F32 {
+	if t.x.typ == gguf.F32 {
 		return values, bindings.Get(t.x.t, 0, values)
 	}
 	numbers := make([]int32, len(values))

@@ -9,18 +9,19 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // tapped builds two blocks of a small model with taps of every kind of tensor.
 func tapped(g *Graph, s *Store) (x, y Tensor) {
-	x = g.Input("x", bindings.F32, 6, 4)
+	x = g.Input("x", gguf.F32, 6, 4)
 	y = g.Tap("embedded", x)
 	for i := range 2 {
 		g := g.Scope("blk", i)
 		y = g.Tap("turned", g.Transpose(y))                       // a view
 		y = g.Tap("flat", g.Reshape(g.Cont(y), 24))               // a view that goes on
 		y = g.Sqr(g.Tap("half", g.Reshape(y, 6, 4)))              // a view of a view
-		g.Tap("half precision", g.Cast(y, bindings.F16))          // another type
+		g.Tap("half precision", g.Cast(y, gguf.F16))              // another type
 		g.Tap("best", g.Argmax(y))                                // integers
 		y = g.Scope("attn", -1).Tap("scaled", g.Affine(y, -1, 2)) // nested scope
 	}
@@ -37,7 +38,7 @@ func TestTaps(t *testing.T) {
 			names = append(names, name)
 			traced[name], shapes[name] = slices.Clone(values), slices.Clone(shape)
 		}
-		w := newStore(t, dev, Spec{Name: "w", Type: bindings.F32, Shape: []int{6, 4}})
+		w := newStore(t, dev, Spec{Name: "w", Type: gguf.F32, Shape: []int{6, 4}})
 		b := newBackend(t, dev, 2)
 		on, off := newGraph(t, b, 40, trace), newGraph(t, b, 40, nil)
 		values := normal(rand.New(rand.NewPCG(1, 1)), 24)
@@ -96,7 +97,7 @@ func TestTapsAreFree(t *testing.T) {
 	b := newBackend(t, anyDoor(t), 1)
 	nodes := func(tap bool) (planned, room, bytes int) {
 		g := newGraph(t, b, 20, nil)
-		x := g.Input("x", bindings.F32, 6, 4)
+		x := g.Input("x", gguf.F32, 6, 4)
 		y := g.Transpose(x)
 		if tap {
 			y = g.Tap("turned", y)
@@ -111,7 +112,7 @@ func TestTapsAreFree(t *testing.T) {
 		t.Errorf("%d nodes, room for %d, %d bytes with taps off; %d, %d, %d without taps", p2, r2, b2, p1, r1, b1)
 	}
 	g := newGraph(t, b, 20, nil)
-	x := g.Input("x", bindings.F32, 6)
+	x := g.Input("x", gguf.F32, 6)
 	if n := testing.AllocsPerRun(100, func() { g.Tap("x", x) }); n != 0 {
 		t.Errorf("a tap that is off allocates %v times", n)
 	}

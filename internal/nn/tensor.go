@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -14,7 +15,7 @@ import (
 // kept by the graph.
 type Tensor struct {
 	t    bindings.Tensor
-	typ  bindings.Type
+	typ  gguf.Type
 	ne   [4]int // shape, fastest axis first
 	nb   [4]int // bytes from an element (or block) to the next on each axis
 	home *arena
@@ -34,7 +35,7 @@ func (x Tensor) address() uintptr { return x.t.Address() }
 func (x Tensor) Valid() bool { return x.t.Valid() }
 
 // Type returns the element type.
-func (x Tensor) Type() bindings.Type { return x.typ }
+func (x Tensor) Type() gguf.Type { return x.typ }
 
 // Dim returns the length of axis i, 0 <= i < 4; axes past the last are 1.
 func (x Tensor) Dim(i int) int { return x.ne[i] }
@@ -101,7 +102,7 @@ func (x Tensor) plain() bool {
 }
 
 // strides are those of a contiguous tensor.
-func strides(t bindings.Type, ne [4]int) [4]int {
+func strides(t gguf.Type, ne [4]int) [4]int {
 	nb := [4]int{t.BlockBytes(), t.RowBytes(ne[0])}
 	nb[2] = nb[1] * ne[1]
 	nb[3] = nb[2] * ne[2]
@@ -116,15 +117,15 @@ const (
 )
 
 // shape4 checks a shape and pads it with ones.
-func shape4(t bindings.Type, shape []int) ([4]int, error) {
+func shape4(t gguf.Type, shape []int) ([4]int, error) {
 	ne := [4]int{1, 1, 1, 1}
 	switch {
-	case !t.Known():
+	case !bindings.Known(t):
 		return ne, fmt.Errorf("type %v is not supported", t)
 	case len(shape) < 1 || len(shape) > 4:
 		return ne, fmt.Errorf("shape %v has %d axes, want 1 to 4", shape, len(shape))
-	case shape[0]%t.Block() != 0:
-		return ne, fmt.Errorf("shape %v: rows of %v must be a multiple of %d long", shape, t, t.Block())
+	case shape[0]%t.BlockSize() != 0:
+		return ne, fmt.Errorf("shape %v: rows of %v must be a multiple of %d long", shape, t, t.BlockSize())
 	}
 	n := 1
 	for i, d := range shape {

@@ -20,11 +20,12 @@ import (
 	"text/tabwriter"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/kernels"
 )
 
-var types = []bindings.Type{bindings.Q8_0, bindings.Q4_0, bindings.Q4_K, bindings.Q5_K, bindings.Q6_K, bindings.IQ4NL,
-	bindings.F16, bindings.BF16, bindings.F32}
+var types = []gguf.Type{gguf.Q8_0, gguf.Q4_0, gguf.Q4_K, gguf.Q5_K, gguf.Q6_K, gguf.IQ4_NL,
+	gguf.F16, gguf.BF16, gguf.F32}
 
 func main() {
 	log.SetFlags(0)

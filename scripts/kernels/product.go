@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/kernels"
 )
 
 // A product is W [k, m] times x [k, n].
 type product struct {
-	typ     bindings.Type
+	typ     gguf.Type
 	m, k, n int
 }
 
@@ -114,7 +115,7 @@ func (s product) weights(lib *bindings.Lib, r *rand.Rand) ([]byte, error) {
 	}
 	w := make([]byte, s.typ.RowBytes(s.k)*s.m)
 	part := w[:s.typ.RowBytes(s.k)*rows]
-	if s.typ == bindings.F32 {
+	if s.typ == gguf.F32 {
 		for i, v := range values {
 			b := math.Float32bits(v)
 			copy(part[4*i:], []byte{byte(b), byte(b >> 8), byte(b >> 16), byte(b >> 24)})
@@ -153,7 +154,7 @@ func (s product) open(dev bindings.Device, threads int, level kernels.Level, fil
 		return nil, err
 	}
 	g, w := o.graph, nn.NewWeights(o.store)
-	o.x = g.Input("x", bindings.F32, s.k, s.n)
+	o.x = g.Input("x", gguf.F32, s.k, s.n)
 	var ys []nn.Tensor
 	for _, spec := range specs {
 		ys = append(ys, nn.Linear{W: w.Get(spec.Name, s.k, s.m)}.Forward(g, o.x))
@@ -217,7 +218,7 @@ func (s product) read(lib *bindings.Lib, w []byte, rows int) ([]float32, error) 
 		return nil, err
 	}
 	defer g.Close()
-	all := g.Input("rows", bindings.I32, rows)
+	all := g.Input("rows", gguf.I32, rows)
 	out := g.GetRows(nn.NewWeights(store).Get("w", s.k, rows), all)
 	if err := g.Compile(out); err != nil {
 		return nil, err
