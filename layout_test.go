@@ -35,7 +35,7 @@ var layers = map[string][]string{
 	"bindings/internal/cbench": {"ggml"},
 	"convert/synthetic":        {"convert", "gguf"},
 
-	"kernels":                  nil,
+	"kernels":                  {"gguf"},
 	"ggml":                     nil,
 	"ggml/internal/gensymbols": nil,
 	"models":                   nil,

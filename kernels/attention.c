@@ -1,6 +1,10 @@
 #include "vector.h"
 
-enum { WORK, ROWS }; // counters
+// Counters of the team.
+enum {
+	WORK,
+	ROWS,
+};
 
 enum { LINE = 64 }; // bytes of a cache line, to which vectors are aligned
 

@@ -21,7 +21,7 @@ PG_INLINE vf pick(const void *p, int half, int64_t i, int64_t n) {
 // x. Unless ahead is NULL it prefetches later rows of a, and rows from ahead on,
 // which have the step of a.
 PG_INLINE void dots_block(const int as, const int xs, int half, int64_t n, const void *a, int64_t a_step, const void *ahead,
-		const float *x, int64_t x_step, float *y, int64_t y_step) {
+	const float *x, int64_t x_step, float *y, int64_t y_step) {
 	vf sum[DOTS][4];
 	PG_UNROLL for (int j = 0; j < DOTS; j++) {
 		PG_UNROLL for (int r = 0; r < 4; r++)
@@ -54,7 +54,7 @@ PG_INLINE void dots_block(const int as, const int xs, int half, int64_t n, const
 
 // dots_rows is dots_block for any number of rows of x.
 PG_INLINE void dots_rows(const int as, int half, int64_t xs, int64_t n, const void *a, int64_t a_step, const void *ahead,
-		const float *x, int64_t x_step, float *y, int64_t y_step) {
+	const float *x, int64_t x_step, float *y, int64_t y_step) {
 	for (; xs >= 4; xs -= 4, x += 4 * x_step, y += 4 * y_step, ahead = NULL)
 		dots_block(as, 4, half, n, a, a_step, ahead, x, x_step, y, y_step);
 	for (; xs >= 2; xs -= 2, x += 2 * x_step, y += 2 * y_step, ahead = NULL)
@@ -65,7 +65,7 @@ PG_INLINE void dots_rows(const int as, int half, int64_t xs, int64_t n, const vo
 
 // dots is dots_rows for any number of rows of a.
 PG_INLINE void dots(int half, int64_t as, int64_t xs, int64_t n, const void *a, int64_t a_step, const void *ahead,
-		const float *x, int64_t x_step, float *y, int64_t y_step) {
+	const float *x, int64_t x_step, float *y, int64_t y_step) {
 	int64_t j = 0;
 	for (; j + DOTS <= as; j += DOTS)
 		dots_rows(DOTS, half, xs, n, at(a, half, j * a_step), a_step, ahead ? at(ahead, half, j * a_step) : NULL, x, x_step, y + j, y_step);
@@ -76,7 +76,7 @@ PG_INLINE void dots(int half, int64_t as, int64_t xs, int64_t n, const void *a, 
 // mix_block computes y_r, the sum over m rows j of a, weighted by w[r·w_step + j],
 // for vs vectors of channels. The last vector has n lanes.
 PG_INLINE void mix_block(const int xs, const int vs, int half, int64_t n, int64_t m, const void *a, int64_t i, int64_t a_step,
-		const float *w, int64_t w_step, float *y, int64_t y_step) {
+	const float *w, int64_t w_step, float *y, int64_t y_step) {
 	vf sum[4][4];
 	PG_UNROLL for (int r = 0; r < 4; r++) {
 		PG_UNROLL for (int v = 0; v < vs; v++)
@@ -103,7 +103,7 @@ PG_INLINE void mix_block(const int xs, const int vs, int half, int64_t n, int64_
 
 // mix_rows is mix_block for any number n of channels.
 PG_INLINE void mix_rows(const int xs, int half, int64_t n, int64_t m, const void *a, int64_t a_step,
-		const float *w, int64_t w_step, float *y, int64_t y_step) {
+	const float *w, int64_t w_step, float *y, int64_t y_step) {
 	int64_t c = 0;
 	for (; c + PANEL * LANES <= n; c += PANEL * LANES)
 		mix_block(xs, PANEL, half, LANES, m, a, c, a_step, w, w_step, y + c, y_step);
@@ -115,7 +115,7 @@ PG_INLINE void mix_rows(const int xs, int half, int64_t n, int64_t m, const void
 
 // mix is mix_rows for any number of rows of weights.
 PG_INLINE void mix(int half, int64_t xs, int64_t n, int64_t m, const void *a, int64_t a_step,
-		const float *w, int64_t w_step, float *y, int64_t y_step) {
+	const float *w, int64_t w_step, float *y, int64_t y_step) {
 	for (; xs >= 4; xs -= 4, w += 4 * w_step, y += 4 * y_step)
 		mix_rows(4, half, n, m, a, a_step, w, w_step, y, y_step);
 	for (; xs >= 2; xs -= 2, w += 2 * w_step, y += 2 * y_step)

@@ -23,10 +23,12 @@ enum {
 
 // A tile is the memory of one call, cut from scratch.
 typedef struct {
-	float *q, *sum;       // panels of [e, WIDTH]: queries times scale, sums of values
-	float *score, *mask;  // [KEYS, WIDTH]
-	float *k, *v;         // [KEYS, e], v [e, KEYS] if values are in rows per channel
-	float top[PG_MOST_ROWS], total[PG_MOST_ROWS]; // of a row: greatest score, sum of weights
+	float *q, *sum;      // panels of [e, WIDTH]: queries times scale, sums of values
+	float *score, *mask; // [KEYS, WIDTH]
+	float *k, *v;        // [KEYS, e]; v is [e, KEYS] if values are in rows per channel
+
+	// Of a row: the greatest score, the sum of weights.
+	float top[PG_MOST_ROWS], total[PG_MOST_ROWS];
 } tile;
 
 // load copies rows of n numbers to float32 rows, step apart.
@@ -53,7 +55,7 @@ PG_INLINE void load(float *to, int64_t to_step, const void *from, int half, int6
 // numbers; without shrink c counts as 0. The products are summed by themselves
 // before they are added to c, because long sums lose digits.
 PG_INLINE void block(const int rows, int64_t n, const float *a, int64_t a_row, int64_t a_step, const float *b,
-		float *c, const float *shrink) {
+	float *c, const float *shrink) {
 	vf sum[ROWS][PANEL];
 	PG_UNROLL for (int r = 0; r < rows; r++) {
 		PG_UNROLL for (int v = 0; v < PANEL; v++)
@@ -79,7 +81,7 @@ PG_INLINE void block(const int rows, int64_t n, const float *a, int64_t a_row, i
 
 // multiply is block for any number of rows.
 PG_TARGET static void multiply(int64_t rows, int64_t n, const float *a, int64_t a_row, int64_t a_step, const float *b,
-		float *c, const float *shrink) {
+	float *c, const float *shrink) {
 	for (; rows >= ROWS; rows -= ROWS, a += ROWS * a_row, c += ROWS * WIDTH)
 		block(ROWS, n, a, a_row, a_step, b, c, shrink);
 	switch (rows) {

@@ -68,7 +68,7 @@ PG_KERNEL static void fixed_unpack(pg_tile *t, const uint8_t *records) {
 // short_sums sums the products of FIXED blocks, w_step and x_step apart, in 16
 // bits.
 PG_DOT static inline void short_sums(const int shift, const int columns, const uint8_t *w, size_t w_step, const uint8_t *act,
-                                     size_t x_step, const int v, vi s[2][PG_MAX_COLUMNS]) {
+	size_t x_step, const int v, vi s[2][PG_MAX_COLUMNS]) {
 	vi first[2][PG_MAX_COLUMNS];
 	UNROLL for (int b = 0; b < 2; b++, w += w_step, act += x_step) {
 		UNROLL for (int c = 0; c < columns; c++)
@@ -124,8 +124,12 @@ PG_DOT static inline void fixed_blocks(const int shift, const int columns, const
 #define FIXED_TILE(name, shift, columns) \
 	PG_KERNEL static void name##_##columns(const pg_tile *t) { fixed_blocks(shift, columns, t); }
 #define FIXED_TILES(name, shift) \
-	FIXED_TILE(name, shift, 1) FIXED_TILE(name, shift, 2) FIXED_TILE(name, shift, 3) \
-	FIXED_TILE(name, shift, 4) FIXED_TILE(name, shift, 5) FIXED_TILE(name, shift, 6)
+	FIXED_TILE(name, shift, 1) \
+	FIXED_TILE(name, shift, 2) \
+	FIXED_TILE(name, shift, 3) \
+	FIXED_TILE(name, shift, 4) \
+	FIXED_TILE(name, shift, 5) \
+	FIXED_TILE(name, shift, 6)
 FIXED_TILES(fixed, 0)
 #if FIXED == 2
 FIXED_TILES(fixed_shifted, 4)

@@ -61,14 +61,14 @@ PG_KERNEL static void float_tile(const pg_tile *t) {
 	static tile_function *const all[] = {
 		NAMES(PG_F32),
 #if WIDE
-		PG_F32_7, PG_F32_8, PG_F32_9, PG_F32_10, PG_F32_11, PG_F32_12,
+		WIDE_NAMES(PG_F32),
 #endif
 	};
 	all[t->columns - 1](t);
 }
 
 PG_KERNEL static void float_stream(const pg_tile *t) {
-	(t->f->type == PG_F16 ? PG_F16_1 : t->f->type == PG_BF16 ? PG_BF16_1 : PG_F32_1)(t);
+	(t->f->type == PG_F16 ? PG_F16_1 : (t->f->type == PG_BF16 ? PG_BF16_1 : PG_F32_1))(t);
 }
 
 #endif

@@ -42,7 +42,7 @@ PG_DOT static inline vi ilookup(vi i) {
 // iwiden zero-extends bytes 2 pair and 2 pair + 1 of every four.
 PG_DOT static inline vi iwiden(vi a, const int pair) {
 	const vi from = _mm256_setr_epi32((int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c,
-	                                  (int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c);
+		(int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c);
 	return _mm256_shuffle_epi8(a, _mm256_add_epi8(from, _mm256_set1_epi32(pair * 0x00020002)));
 }
 

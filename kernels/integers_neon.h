@@ -49,7 +49,8 @@ PG_DOT static inline vi ilookup(vi i) {
 
 // iwiden sign-extends bytes 2 pair and 2 pair + 1 of every four.
 PG_DOT static inline vi iwiden(vi a, const int pair) {
-	static const uint8_t from[2][16] = { // each to the high half of a word
+	// Each byte goes to the high half of a word.
+	static const uint8_t from[2][16] = {
 		{255, 0, 255, 1, 255, 4, 255, 5, 255, 8, 255, 9, 255, 12, 255, 13},
 		{255, 2, 255, 3, 255, 6, 255, 7, 255, 10, 255, 11, 255, 14, 255, 15},
 	};

@@ -30,7 +30,12 @@ typedef struct pg_job {
 	struct pg_job *next; // the product that takes these results as its activations, or NULL
 } pg_job;
 
-enum { PG_UNITS, PG_PANELS, PG_JOB_COUNTERS }; // counters of a job
+// Counters of a job.
+enum {
+	PG_UNITS,
+	PG_PANELS,
+	PG_JOB_COUNTERS,
+};
 
 enum { PG_PIECE_TILES = 12 }; // the most tiles of a piece
 

@@ -71,7 +71,10 @@ static const functions levels[PG_LEVELS] = {
 	[PG_NEON_I8MM] = {&pg_neon_i8mm, &pg_vectors_neon},
 };
 #else
-static int runs(int level) { (void)level; return 0; }
+static int runs(int level) {
+	(void)level;
+	return 0;
+}
 static const functions levels[PG_LEVELS];
 #endif
 

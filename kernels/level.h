@@ -12,7 +12,15 @@
 #endif
 
 // The levels, slowest first. PG_AUTO stands for the fastest supported level.
-enum { PG_AUTO, PG_AVX2, PG_AVX_VNNI, PG_AVX512_VNNI, PG_NEON, PG_NEON_I8MM, PG_LEVELS };
+enum {
+	PG_AUTO,
+	PG_AVX2,
+	PG_AVX_VNNI,
+	PG_AVX512_VNNI,
+	PG_NEON,
+	PG_NEON_I8MM,
+	PG_LEVELS,
+};
 
 // pg_level_supported reports whether this binary has kernels of a level and
 // this processor can run them.

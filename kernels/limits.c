@@ -6,7 +6,7 @@
 #define TWELVE(STEP) STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6) STEP(7) STEP(8) STEP(9) STEP(10) STEP(11)
 #define LOOP(STEP, ...) \
 	for (int64_t i = 0; i < rounds; i++) \
-		__asm__ volatile(TWELVE(STEP)::: __VA_ARGS__)
+	__asm__ volatile(TWELVE(STEP)::: __VA_ARGS__)
 #define VECTORS(V) V "0", V "1", V "2", V "3", V "4", V "5", V "6", V "7", V "8", V "9", V "10", V "11", V "12", V "13", V "14", V "15"
 
 #ifdef __x86_64__
@@ -78,7 +78,8 @@ void pg_limit_float(const void *op, int ith, pg_team *team) {
 
 void pg_limit_read(const void *op, int ith, pg_team *team) {
 	(void)ith;
-	enum { PIECE = 1 << 20, LINE = 64 };
+	enum { PIECE = 1 << 20 };
+	enum { LINE = 64 };
 	const pg_limit *l = op;
 	uint64_t sum = 0;
 	for (int64_t at; (at = pg_take(team, 0, PIECE)) < (int64_t)l->bytes;) {

@@ -1,7 +1,5 @@
 package kernels
 
-import "math"
-
 // A Norm is, for each column x of X, Residual + y: y is x/sqrt(mean(x²) +
 // Eps)·W + B, with x - mean(x) instead of x if Centered. Addresses are of
 // float32; W, B and Residual may be 0, which leaves them out. Steps are elements
@@ -22,32 +20,3 @@ type Norm struct {
 
 // Scratch implements Op.
 func (*Norm) Scratch() int { return 0 }
-
-// norm defines Norm for one column; w, b and residual may be nil.
-func norm(x, w, b, residual []float32, centered bool, eps float64) []float64 {
-	d := len(x)
-	out := make([]float64, d)
-	mean, square := 0.0, 0.0
-	for i := range x {
-		if centered {
-			mean += float64(x[i]) / float64(d)
-		}
-	}
-	for i := range x {
-		square += (float64(x[i]) - mean) * (float64(x[i]) - mean) / float64(d)
-	}
-	for i := range x {
-		y := (float64(x[i]) - mean) / math.Sqrt(square+eps)
-		if w != nil {
-			y *= float64(w[i])
-		}
-		if b != nil {
-			y += float64(b[i])
-		}
-		if residual != nil {
-			y += float64(residual[i])
-		}
-		out[i] = y
-	}
-	return out
-}

@@ -60,7 +60,9 @@ typedef struct {
 
 static source source_of(int type, const uint8_t *p) {
 	switch (type) {
-	case PG_Q4_0: case PG_Q8_0: case PG_IQ4_NL: return (source){.d = p, .qs = p + 2};
+	case PG_Q4_0:
+	case PG_Q8_0:
+	case PG_IQ4_NL: return (source){.d = p, .qs = p + 2};
 	case PG_Q4_1: return (source){.d = p, .m = p + 2, .qs = p + 4};
 	case PG_Q5_0: return (source){.d = p, .qh = p + 2, .qs = p + 6};
 	case PG_Q5_1: return (source){.d = p, .m = p + 2, .qh = p + 4, .qs = p + 8};
@@ -81,10 +83,14 @@ static void quants(int type, const source *s, int b, uint32_t q[8]) {
 		case PG_Q8_0:
 			q[g] = word(s->qs, g) ^ ALL(0x80);
 			break;
-		case PG_Q4_0: case PG_Q4_1: case PG_IQ4_NL: case PG_IQ4_XS:
+		case PG_Q4_0:
+		case PG_Q4_1:
+		case PG_IQ4_NL:
+		case PG_IQ4_XS:
 			q[g] = word(s->qs + 16 * b, g % 4) >> g / 4 * 4 & ALL(15);
 			break;
-		case PG_Q5_0: case PG_Q5_1:
+		case PG_Q5_0:
+		case PG_Q5_1:
 			high = word(s->qh, 0) >> 4 * g & 15; // a bit for each of four columns
 			q[g] = (word(s->qs, g % 4) >> g / 4 * 4 & ALL(15)) | (high * 0x204081 & ALL(1)) << 4;
 			break;
@@ -96,7 +102,7 @@ static void quants(int type, const source *s, int b, uint32_t q[8]) {
 			break;
 		case PG_Q6_K:
 			q[g] = (word(s->qs + b / 4 * 64 + b % 2 * 32, g) >> b % 4 / 2 * 4 & ALL(15)) |
-			       (word(s->qh + b / 4 * 32, g) >> b % 4 * 2 & ALL(3)) << 4;
+				(word(s->qh + b / 4 * 32, g) >> b % 4 * 2 & ALL(3)) << 4;
 			break;
 		case PG_Q3_K:
 			q[g] = (word(s->qs + b / 4 * 32, g) >> b % 4 * 2 & ALL(3)) | (word(s->qh, g) >> b & ALL(1)) << 2;
@@ -117,7 +123,8 @@ static void write(int planes, const uint32_t q[8], uint8_t *to, int r) {
 		for (int g = 0; g < 8; g++)
 			p[g * PG_PANEL] = q[g];
 		return;
-	case PG_P2U: case PG_P3:
+	case PG_P2U:
+	case PG_P3:
 		for (int i = 0; i < 2; i++, p += PG_PANEL)
 			*p = (q[4 * i] & ALL(3)) | (q[4 * i + 1] & ALL(3)) << 2 | (q[4 * i + 2] & ALL(3)) << 4 | (q[4 * i + 3] & ALL(3)) << 6;
 		break;
@@ -126,7 +133,9 @@ static void write(int planes, const uint32_t q[8], uint8_t *to, int r) {
 			*p = (q[g] & ALL(15)) | (q[g + 4] & ALL(15)) << 4;
 	}
 	switch (planes) {
-	case PG_P5: case PG_P5U: case PG_P3:
+	case PG_P5:
+	case PG_P5U:
+	case PG_P3:
 		for (int g = 0; g < 8; g++)
 			high |= (q[g] >> (planes == PG_P3 ? 2 : 4) & ALL(1)) << g;
 		*p = high;

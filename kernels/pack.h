@@ -89,7 +89,10 @@ enum { PG_QUANT_LIST(PG_NUMBER) PG_FLOAT_LIST(PG_NUMBER) };
 #undef PG_NUMBER
 
 #define PG_NAME(name, ...) PG_##name,
-enum { PG_PLANE_LIST(PG_NAME) PG_PLANES, PG_NO_PLANES = -1 };
+enum {
+	PG_PLANE_LIST(PG_NAME) PG_PLANES,
+	PG_NO_PLANES = -1,
+};
 enum { PG_HEAD_LIST(PG_NAME) PG_NO_HEAD = -1 };
 #undef PG_NAME
 

@@ -17,7 +17,9 @@ typedef struct pg_team {
 	int threads;
 	_Alignas(64) atomic_int stopped; // see pg_pool_stop
 	_Alignas(64) atomic_int arrived, generation;
-	struct { _Alignas(64) atomic_llong next; } counter[PG_COUNTERS];
+	struct {
+		_Alignas(64) atomic_llong next;
+	} counter[PG_COUNTERS];
 } pg_team;
 
 // pg_take returns the value of a counter, the next piece of work, and adds n to it.
@@ -39,7 +41,7 @@ static inline int64_t pg_next(pg_team *t, int counter) {
 // pieces, and if more than whole, a multiple of whole.
 static inline int64_t pg_take_share(pg_team *t, int counter, int64_t all, int64_t share, int64_t most, int64_t whole, int64_t *end) {
 	int64_t count = (all - pg_next(t, counter)) / share;
-	count = count < 1 ? 1 : count > most ? most : count;
+	count = count < 1 ? 1 : (count > most ? most : count);
 	if (count > whole)
 		count -= count % whole;
 	int64_t first = pg_take(t, counter, count);

@@ -3,7 +3,8 @@
 // A thread keeps the sums of up to MOST_TILES tiles and GROUP panels while it goes
 // through the chunks of weights: it computes a chunk of all of them before the
 // next chunk, while the activations of the chunk are in the cache.
-enum { MOST_TILES = 48, GROUP = 4 };
+enum { MOST_TILES = 48 };
+enum { GROUP = 4 };
 
 // A work is the scratch memory of a thread.
 typedef struct {

@@ -24,8 +24,8 @@ typedef struct pg_linear {
 	const float *x;         // [k, n]
 	int64_t k, n, x_stride; // strides are floats from column to column
 	int normed;
-	pg_norm norm;           // its w, b, centered and eps are used
-	const float *residual;  // [out[0].w.m, n], or NULL
+	pg_norm norm;          // its w, b, centered and eps are used
+	const float *residual; // [out[0].w.m, n], or NULL
 	int64_t residual_stride;
 	int weights; // matrices in out
 	struct {

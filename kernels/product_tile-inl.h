@@ -7,7 +7,7 @@
 
 // integers adds the products of 32 or 16 columns of 2 vectors of rows to s.
 PG_DOT static inline void integers(const int form, const int plane, const int columns, const uint8_t *w, const uint8_t *act,
-                                   const int v, const int g0, const int groups, vi s[2][PG_MAX_COLUMNS]) {
+	const int v, const int g0, const int groups, vi s[2][PG_MAX_COLUMNS]) {
 	if (form == PG_INT16) {
 		UNROLL for (int g = g0; g < g0 + groups; g++) {
 			UNROLL for (int pair = 0; pair < 2; pair++) {
@@ -32,8 +32,8 @@ PG_DOT static inline vf scale(const int plane, const void *d, int i) {
 // block adds the products of 32 columns of 2 vectors of rows, from vector v on, to
 // y.
 PG_DOT static inline void block(const int form, const int plane, const int halves, const int columns,
-                                const pg_tile *t, const uint8_t *w, const uint8_t *act, const void *d, const float *m,
-                                const int v, vf y[2][PG_MAX_COLUMNS]) {
+	const pg_tile *t, const uint8_t *w, const uint8_t *act, const void *d, const float *m,
+	const int v, vf y[2][PG_MAX_COLUMNS]) {
 	vi s[2][PG_MAX_COLUMNS];
 	vf part[2][PG_MAX_COLUMNS];
 	UNROLL for (int h = 0; h < 1 + halves; h++) {
@@ -141,8 +141,12 @@ PG_DOT static inline void blocks(const int form, const int plane, const int halv
 #define TILE(name, form, plane, halves, columns) \
 	PG_KERNEL static void name##_##columns(const pg_tile *t) { blocks(form, plane, halves, columns, t); }
 #define TILES(name, ...) \
-	TILE(name, __VA_ARGS__, 1) TILE(name, __VA_ARGS__, 2) TILE(name, __VA_ARGS__, 3) \
-	TILE(name, __VA_ARGS__, 4) TILE(name, __VA_ARGS__, 5) TILE(name, __VA_ARGS__, 6)
+	TILE(name, __VA_ARGS__, 1) \
+	TILE(name, __VA_ARGS__, 2) \
+	TILE(name, __VA_ARGS__, 3) \
+	TILE(name, __VA_ARGS__, 4) \
+	TILE(name, __VA_ARGS__, 5) \
+	TILE(name, __VA_ARGS__, 6)
 
 TILES(int8, PG_INT8, UNPACKED, 0)
 TILES(int8_halves, PG_INT8, UNPACKED, 1)

@@ -33,11 +33,13 @@ PG_DOT static inline vi bits(const uint8_t *p, const int from, const int mask, c
 PG_DOT static inline vi quants(const int plane, const uint8_t *w, const int g, const int v) {
 	w += v * VECTOR;
 	switch (plane) {
-	case PG_P4: case PG_P4U:
+	case PG_P4:
+	case PG_P4U:
 		return bits(w + g % 4 * LINES, g / 4 * 4, 0x0f, 0);
 	case PG_P4C:
 		return ilookup(bits(w + g % 4 * LINES, g / 4 * 4, 0x0f, 0));
-	case PG_P5: case PG_P5U:
+	case PG_P5:
+	case PG_P5U:
 		return ior(bits(w + g % 4 * LINES, g / 4 * 4, 0x0f, 0), bits(w + 512, g, 0x10, 4));
 	case PG_P6:
 		return ior(bits(w + g % 4 * LINES, g / 4 * 4, 0x0f, 0), bits(w + 512 + g / 4 * LINES, g % 4 * 2, 0x30, 4));

@@ -21,7 +21,10 @@ PG_DOT static inline void round_block(const int form, int halves, const float *x
 		v[i] = vload(x + i * 4);
 		top = vmaxq_s32(top, vreinterpretq_s32_f32(vabsq_f32(v[i]))); // bits of numbers >= 0 are ordered like the numbers
 	}
-	union { int32_t i; float f; } d = {.i = vmaxvq_s32(top)};
+	union {
+		int32_t i;
+		float f;
+	} d = {.i = vmaxvq_s32(top)};
 	d.f = d.f / most;
 	if (d.f - d.f != 0)
 		d.f = __builtin_nanf("");
@@ -58,7 +61,7 @@ PG_DOT static inline void round_block(const int form, int halves, const float *x
 
 // round_columns rounds some blocks of each column.
 PG_DOT static inline void round_columns(const int form, int halves, const float *x, int64_t x_stride, int columns, int blocks,
-                                        uint8_t *act) {
+	uint8_t *act) {
 	for (int b = 0; b < blocks; b++, act += columns * pg_unit(form, halves))
 		for (int c = 0; c < columns; c++)
 			round_block(form, halves, x + c * x_stride + b * 32, c, columns, act);

@@ -18,7 +18,7 @@ PG_DOT static inline __m128i round_tops(const float *x, int64_t x_step) {
 	__m256i top[4];
 	UNROLL for (int i = 0; i < 4; i++, x += x_step)
 		top[i] = _mm256_max_epi32(_mm256_max_epi32(round_bits(x), round_bits(x + 8)),
-		                          _mm256_max_epi32(round_bits(x + 16), round_bits(x + 24)));
+			_mm256_max_epi32(round_bits(x + 16), round_bits(x + 24)));
 	__m256i a = _mm256_max_epi32(_mm256_unpacklo_epi32(top[0], top[1]), _mm256_unpackhi_epi32(top[0], top[1]));
 	__m256i b = _mm256_max_epi32(_mm256_unpacklo_epi32(top[2], top[3]), _mm256_unpackhi_epi32(top[2], top[3]));
 	a = _mm256_max_epi32(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
@@ -111,7 +111,7 @@ PG_DOT static inline void round_fixed(round_scale *s, int blocks, int each) {
 // scales from i on. From block to block the integers are act_step bytes apart, the
 // fields step bytes.
 PG_DOT static inline void round_four(const int form, int halves, const float *x, int64_t x_step, const round_scale *scale,
-                                     int64_t i, int c, int columns, uint8_t *act, int64_t act_step, int64_t step) {
+	int64_t i, int c, int columns, uint8_t *act, int64_t act_step, int64_t step) {
 	const int bytes = form == PG_INT16 ? 64 : 32;
 	uint8_t *to = act + c * bytes, *fields = act + columns * bytes + c * 4 * PG_FIELDS;
 	__m256i s[4];
@@ -124,23 +124,23 @@ PG_DOT static inline void round_four(const int form, int halves, const float *x,
 		if (FIXED == 1)
 			start = _mm_and_si128(start, _mm_set1_epi32(0xffff)); // for the first of two sums
 		round_fields(fields, step, _mm_castsi128_ps(_mm_loadu_si128((const __m128i *)(scale->fixed + i))),
-		             _mm_castsi128_ps(start), _mm_castsi128_ps(_mm_add_epi32(start, _mm_set1_epi32(8))), _mm_set1_ps(scale->unit));
+			_mm_castsi128_ps(start), _mm_castsi128_ps(_mm_add_epi32(start, _mm_set1_epi32(8))), _mm_set1_ps(scale->unit));
 		return;
 	}
 	const __m128i bias = _mm_set1_epi32(PG_BIAS_BITS);
 	__m128 d = _mm_loadu_ps(scale->d + i);
 	round_fields(fields, step, d, _mm_mul_ps(d, _mm_set1_ps(-PG_BIAS)),
-	             _mm_castsi128_ps(_mm_sub_epi32(bias, _mm_slli_epi32(sum, 7))), _mm_mul_ps(d, _mm_cvtepi32_ps(sum)));
+		_mm_castsi128_ps(_mm_sub_epi32(bias, _mm_slli_epi32(sum, 7))), _mm_mul_ps(d, _mm_cvtepi32_ps(sum)));
 	if (halves)
 		round_fields(fields + columns * 4 * PG_FIELDS, step, _mm_castsi128_ps(_mm_sub_epi32(bias, _mm_slli_epi32(s0, 7))),
-		             _mm_castsi128_ps(_mm_sub_epi32(bias, _mm_slli_epi32(s1, 7))),
-		             _mm_mul_ps(d, _mm_cvtepi32_ps(s0)), _mm_mul_ps(d, _mm_cvtepi32_ps(s1)));
+			_mm_castsi128_ps(_mm_sub_epi32(bias, _mm_slli_epi32(s1, 7))),
+			_mm_mul_ps(d, _mm_cvtepi32_ps(s0)), _mm_mul_ps(d, _mm_cvtepi32_ps(s1)));
 }
 
 // round_columns finds all scales of a column before it rounds: neither loop then
 // waits for results of the other.
 PG_DOT static inline void round_columns(const int form, int halves, const float *x, int64_t x_stride, int columns, int blocks,
-                                        uint8_t *act) {
+	uint8_t *act) {
 	// Four blocks are rounded at a time, the last ones partly again. If there are
 	// fewer than four, each is rounded four times.
 	int64_t record = columns * pg_unit(form, halves), step = blocks < 4 ? 0 : 1, take = blocks < 4 ? 1 : 4, each = blocks < 4 ? 4 : 1;

@@ -40,7 +40,7 @@ PG_KERNEL static void arrange(int type, const uint8_t *records, int blocks, uint
 
 // row_quants stores the products of rows [first, last) of a quantized type.
 PG_DOT static inline void row_quants(const int type, const int block, const int bytes, const pg_rows *op,
-                                     const uint8_t *act, int64_t first, int64_t last) {
+	const uint8_t *act, int64_t first, int64_t last) {
 	const uint8_t *row = (const uint8_t *)op->rows + (size_t)first * op->row_bytes;
 	int64_t blocks = op->k / block;
 	const int unit = block / 32 * row_act_bytes(type);
@@ -96,7 +96,10 @@ enum { PG_QUANT_LIST(QUANT) };
 		row_floats(PG_##name, bytes, op, first, last); \
 		break;
 PG_KERNEL static void rows(const pg_rows *op, const void *act, int64_t first, int64_t last) {
-	switch (op->type) { PG_ROW_LIST(ROW) PG_FLOAT_LIST(FLOAT) }
+	switch (op->type) {
+		PG_ROW_LIST(ROW)
+		PG_FLOAT_LIST(FLOAT)
+	}
 }
 #undef ROW
 #undef FLOAT

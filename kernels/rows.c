@@ -1,7 +1,11 @@
 #include "tile.h"
 #include "vector.h"
 
-enum { UNITS, ROWS }; // counters
+// Counters of the team.
+enum {
+	UNITS,
+	ROWS,
+};
 
 enum { UNIT_BLOCKS = 16 }; // blocks of 32 columns that are rounded at a time
 
@@ -49,7 +53,7 @@ static void round_x(const pg_rows *op, const pg_level *level, uint8_t *act, uint
 
 // dot stores y for rows [first, last), up to a run.
 static void dot(const pg_rows *op, const pg_level *level, const uint8_t *act, const uint8_t *rest, int64_t first,
-                int64_t last, float *y) {
+	int64_t last, float *y) {
 	pg_rows run = *op;
 	run.first = first;
 	run.y = y;

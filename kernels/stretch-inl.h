@@ -119,7 +119,7 @@ PG_TARGET static void stretch(const pg_stretch *op, int64_t first, int64_t last)
 			if (to > stop)
 				continue;
 			for (int64_t j = 0; j < n; j++)
-				out[j] = out[j] < 0 ? 0 : out[j] >> BITS > 255 ? 255 : out[j] >> BITS;
+				out[j] = out[j] < 0 ? 0 : (out[j] >> BITS > 255 ? 255 : out[j] >> BITS);
 			first = i + 1;
 		}
 	}

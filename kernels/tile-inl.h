@@ -57,7 +57,10 @@ enum {
 };
 
 // The planes of quants that unpack has written, and of those of 4 bits if NARROW.
-enum { UNPACKED = -1, UNPACKED4 = -2 };
+enum {
+	UNPACKED = -1,
+	UNPACKED4 = -2,
+};
 
 // field returns a field of column c of a record of activations.
 PG_DOT static inline const float *field(const int form, const uint8_t *act, const int columns, const int c, const int i) {
@@ -73,7 +76,9 @@ PG_DOT static inline void clear(const pg_tile *t, const int columns) {
 
 typedef void tile_function(const pg_tile *);
 
-// NAMES lists the functions of a kind of tile by their number of columns.
+// NAMES lists the functions of a kind of tile by their number of columns, and
+// WIDE_NAMES those of 7 to 12 columns.
 #define NAMES(name) name##_1, name##_2, name##_3, name##_4, name##_5, name##_6
+#define WIDE_NAMES(name) name##_7, name##_8, name##_9, name##_10, name##_11, name##_12
 
 #endif

@@ -15,9 +15,14 @@ enum {
 	PG_AHEAD = 6144,      // bytes that streams of one column prefetch ahead
 };
 
-// Forms of activations: integers of 8 or 16 bits with float scales, bytes whose
-// scales are integers, too (see fixed_tile-inl.h), or floats.
-enum { PG_INT8, PG_INT16, PG_FIXED, PG_FLOAT, PG_FORMS };
+// Forms of activations.
+enum {
+	PG_INT8,  // integers of 8 bits
+	PG_INT16, // integers of 16 bits
+	PG_FIXED, // integers of 8 bits, with scales that are integers: see fixed_tile-inl.h
+	PG_FLOAT,
+	PG_FORMS,
+};
 
 // A pg_chunk holds up to 512 columns of a panel, unpacked: unsigned bytes or
 // signed 16-bit values, and scales and minimums of 32 rows, for every 32 columns

@@ -4,7 +4,7 @@
 
 #include "ycbcr.h"
 
-PG_INLINE uint8_t clip8(int32_t a) { return (uint8_t)(a < 0 ? 0 : a > 255 ? 255 : a); }
+PG_INLINE uint8_t clip8(int32_t a) { return (uint8_t)(a < 0 ? 0 : (a > 255 ? 255 : a)); }
 
 PG_TARGET static void rgb_line(uint8_t *restrict rgb, const uint8_t *restrict y, const uint8_t *restrict cb, const uint8_t *restrict cr, int64_t n) {
 	const int32_t half = 1 << 15;

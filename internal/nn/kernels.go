@@ -70,7 +70,7 @@ func (g *Graph) unbind() {
 
 // ReadsRows reports whether kernels multiply weights w in ggml's layout.
 func (b *Backend) ReadsRows(w Tensor) bool {
-	return b.pool != nil && w.fixed && w.ne[2]*w.ne[3] == 1 && kernels.RowsSupported(int(w.typ), w.ne[0])
+	return b.pool != nil && w.fixed && w.ne[2]*w.ne[3] == 1 && kernels.RowsSupported(w.typ, w.ne[0])
 }
 
 // Best is what the products of the rows of w [k, m] with x [k] come to, after a
@@ -129,7 +129,7 @@ func (g *Graph) kernelRows(w, x Tensor) Tensor {
 
 // rows describes products of all rows of w with x, but for their result.
 func (g *Graph) rows(w, x Tensor) *kernels.Rows {
-	return &kernels.Rows{Type: int(w.typ), K: w.ne[0], Last: w.ne[1], Data: w.address(), RowBytes: w.nb[1],
+	return &kernels.Rows{Type: w.typ, K: w.ne[0], Last: w.ne[1], Data: w.address(), RowBytes: w.nb[1],
 		X: x.address(), Precise: g.backend.Precise, Level: g.backend.level}
 }
 

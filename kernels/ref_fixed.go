@@ -1,24 +1,27 @@
 package kernels
 
-import "math"
+import (
+	"math"
+
+	"github.com/pgcli/paligemma/gguf"
+)
 
 // A fixedType is a type whose scales, one per 32 columns, can be integers: see
 // fixed.
 type fixedType struct {
 	scale func(b []byte, i int) float64 // of column i of a block
-	shift int                           // of sums of 32 products, to have 16 bits
+	shift int                           // makes 16 bits of sums of 32 products
 }
 
-var fixedTypes = map[int]fixedType{
-	typeQ8_0:  {func(b []byte, _ int) float64 { return half(b) }, 4},
-	typeQ4_0:  {func(b []byte, _ int) float64 { return half(b) }, 0},
-	typeIQ4NL: {func(b []byte, _ int) float64 { return half(b) }, 4},
-	typeIQ4XS: {func(b []byte, i int) float64 { return half(b) * iq4Scale(b, i/32) }, 4},
+var fixedTypes = map[gguf.Type]fixedType{
+	gguf.Q8_0:   {func(b []byte, _ int) float64 { return half(b) }, 4},
+	gguf.Q4_0:   {func(b []byte, _ int) float64 { return half(b) }, 0},
+	gguf.IQ4_NL: {func(b []byte, _ int) float64 { return half(b) }, 4},
+	gguf.IQ4_XS: {func(b []byte, i int) float64 { return half(b) * iq4Scale(b, i/32) }, 4},
 }
 
-// fixed defines products of one row of a fixedType and one column in which
-// scales are integers of 16 bits, in chunks of 512 columns: fixed_tile.h has the
-// formulas.
+// fixed defines products of one row of a fixedType and one column whose scales are
+// integers of 16 bits, in chunks of 512 columns. fixed_tile-inl.h has the formulas.
 func fixed(w []weight, q []float64, scales []float32, shift int) float64 {
 	y := 0.0
 	for len(q) > 0 {
@@ -50,8 +53,8 @@ func fixed(w []weight, q []float64, scales []float32, shift int) float64 {
 	return y
 }
 
-// fixedSteps returns how many steps there are to 1 in integer scales of a column:
-// none is above 32767, all together are below 65000.
+// fixedSteps returns the integer scale of a column that stands for 1: the largest
+// at which no scale is above 32767 and their sum is below 65000.
 func fixedSteps(scales []float32) float32 {
 	top, sums := float32(least32), [4]float32{least32, least32, least32, least32}
 	for i, d := range scales {
@@ -64,7 +67,7 @@ func fixedSteps(scales []float32) float32 {
 	return min(32767/top, 65000/sum)
 }
 
-// fixedLinear defines the same with scales that are integers.
+// fixedLinear is linear with scales that are integers.
 func fixedLinear(m, n int, w []weight, shift int, x []float32) (y, size []float64) {
 	k := len(x) / n
 	_, size = linear(m, n, w, rounded(x, 127))

@@ -2,8 +2,10 @@
 
 package kernels
 
-// Without cgo every function that would compute says that it cannot, and
-// nothing can be packed; so the others are never reached.
+// Without cgo there are no pools and no levels, and nothing can be packed. So the
+// other functions are never called.
+
+import "github.com/pgcli/paligemma/gguf"
 
 type Pool struct{}
 
@@ -22,7 +24,7 @@ func (*Node) Free()             {}
 
 func Callback() uintptr { return 0 }
 
-// An Op describes what a kernel does.
+// An Op describes the work of a kernel.
 type Op interface{ Scratch() int }
 
 func (*Linear) Scratch() int { return 0 }
@@ -36,12 +38,12 @@ func (Memory) Free()            {}
 
 func (*Rows) Scratch() int { return 0 }
 
-func Packable(typ, k, m int) bool     { return false }
-func PackedBytes(typ, k, m int) int   { return 0 }
-func Panels(m int) int                { return 0 }
-func (*Matrix) Pack([]byte, int, int) {}
-func RowsSupported(typ, k int) bool   { return false }
-func supported(Level) bool            { return false }
+func Packable(gguf.Type, int, int) bool   { return false }
+func PackedBytes(gguf.Type, int, int) int { return 0 }
+func Panels(int) int                      { return 0 }
+func (*Matrix) Pack([]byte, int, int)     {}
+func RowsSupported(gguf.Type, int) bool   { return false }
+func supported(Level) bool                { return false }
 
 func (*Attention) Scratch() int { return 0 }
 

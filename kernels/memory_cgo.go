@@ -13,8 +13,7 @@ import (
 // Memory is memory outside Go's heap, aligned for kernels.
 type Memory []byte
 
-// Alloc returns size bytes, whose content is arbitrary. The caller must Free
-// them.
+// Alloc returns size bytes of arbitrary content. The caller must Free them.
 func Alloc(size int) (Memory, error) {
 	p := C.pg_alloc(C.size_t(size))
 	if p == nil {
@@ -23,7 +22,7 @@ func Alloc(size int) (Memory, error) {
 	return unsafe.Slice((*byte)(p), size), nil
 }
 
-// Bytes returns the size.
+// Bytes returns the size of the memory.
 func (m Memory) Bytes() int { return len(m) }
 
 // Free gives the memory back. It is safe on nil.

@@ -3,7 +3,6 @@
 package kernels
 
 // #include "product.h"
-// #include "rows.h"
 import "C"
 
 import "unsafe"
@@ -29,7 +28,7 @@ func (l *Linear) c(scratch uintptr) *C.pg_linear {
 	return op
 }
 
-// shape is c without the addresses, as cgo refuses what may point to Go memory.
+// shape is c without the addresses: cgo refuses those that may point to Go memory.
 func (l *Linear) shape() *C.pg_linear {
 	op := l.c(0)
 	op.x, op.residual = nil, nil
@@ -55,27 +54,4 @@ func (m *MLP) Scratch() int {
 func (m *MLP) native(scratch uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
 	op := &C.pg_mlp{up: *m.Up.c(scratch), down: *m.Down.c(0)}
 	return C.pg_kernel(C.pg_mlp_run), unsafe.Pointer(op), C.sizeof_pg_mlp
-}
-
-func (r *Rows) c(scratch uintptr) *C.pg_rows {
-	op := &C.pg_rows{
-		_type: C.int(r.Type), k: C.int64_t(r.K), first: C.int64_t(r.First), last: C.int64_t(r.Last),
-		rows: pointer(r.Data), row_bytes: C.size_t(r.RowBytes), x: floats(r.X), y: floats(r.Y),
-		best: (*C.pg_best)(pointer(r.Best)), runs: (*C.int32_t)(pointer(r.Runs)), picks: C.int64_t(r.Picks), softcap: C.float(r.Softcap), level: C.int(r.Level), scratch: pointer(scratch),
-	}
-	if r.Precise {
-		op.precise = 1
-	}
-	return op
-}
-
-// Scratch implements Op.
-func (r *Rows) Scratch() int {
-	op := r.c(0)
-	op.rows, op.x, op.y, op.best, op.runs = nil, nil, nil, nil, nil // as above
-	return int(C.pg_rows_scratch(op))
-}
-
-func (r *Rows) native(scratch uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
-	return C.pg_kernel(C.pg_rows_run), unsafe.Pointer(r.c(scratch)), C.sizeof_pg_rows
 }
