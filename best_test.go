@@ -33,7 +33,7 @@ func TestLikeliest(t *testing.T) {
 				want, wantProb := likeliestOf(t, s)
 				got, ok, err := s.fromBest(t.Context(), newSampler(Sampling{}))
 				must(t, err)
-				switch can := s.backend.Kernels() && kernels.RowsSupported(int(m.decoder.Embedding.Type()), m.cfg.text.Width); {
+				switch can := s.backend.Kernels() && kernels.RowsSupported(m.decoder.Embedding.Type(), m.cfg.text.Width); {
 				case ok != can:
 					t.Fatalf("%s, %s: likeliest is found: %t, want %t", name, typ, ok, can)
 				case !can:
