@@ -50,7 +50,7 @@ test-arm64: toolchain ## kernels for arm64, emulated: needs g++-aarch64-linux-gn
 
 .PHONY: test-vulkan
 test-vulkan: toolchain ## operations and the embedded model on a Vulkan device: needs Mesa's lavapipe
-	scripts/vulkan.sh
+	scripts/engines/vulkan.sh
 
 CLANG_FORMAT := build/lint/bin/clang-format
 
@@ -75,7 +75,7 @@ generate: ## the built-in door's symbol table, after a change of bindings/symbol
 
 .PHONY: engines
 engines: ## a third-party ggml in .engines, to test the shared-library door with
-	scripts/engines.sh
+	scripts/engines/fetch.sh
 
 .PHONY: plugins
 plugins: ## ggml's loadable backends in build/plugins: CPU levels, CUDA, Vulkan, HIP
@@ -92,11 +92,11 @@ TYPES   ?= bf16 q8_0 q4_k_m
 
 .PHONY: bench-convert
 bench-convert: $(BIN) ## conversions beside cp: TYPES of a VARIANT in DIR; the 3B needs 13 GB
-	$(PYTHON) scripts/convert_measure.py $(DIR) --variant $(VARIANT) --types $(TYPES)
+	$(PYTHON) scripts/bench/time_conversion.py $(DIR) --variant $(VARIANT) --types $(TYPES)
 
 .PHONY: bench-full
 bench-full: ## the 3B at full size with random weights: needs 12 GB and half an hour
-	scripts/fullsize.sh build/full
+	scripts/bench/fullsize.sh build/full
 
 HELD       := build/heldout
 CHECKPOINT ?= models/tiny
@@ -105,7 +105,7 @@ PYTHON     ?= python3
 
 .PHONY: tiny-table
 tiny-table: toolchain $(HELD)/data.jsonl ## quality of the tiny model in every type: LIMIT=1300 takes 20 minutes, all two hours
-	$(GO) run ./scripts/tinytable -checkpoint $(CHECKPOINT) -mask-decoder models/tiny/vae.npz -data $(HELD)/data.jsonl -limit $(LIMIT)
+	$(GO) run ./scripts/bench/tinytable -checkpoint $(CHECKPOINT) -mask-decoder models/tiny/vae.npz -data $(HELD)/data.jsonl -limit $(LIMIT)
 
 $(HELD)/data.jsonl: # scripts/tiny/README.md says what Python needs
 	$(PYTHON) scripts/tiny/heldout.py --vae models/tiny/vae.npz --out $(HELD)

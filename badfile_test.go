@@ -17,6 +17,7 @@ import (
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
 // refuse wants New to fail with an error that has all the words, and without
@@ -50,7 +51,7 @@ func refuse(t *testing.T, what string, file []byte, words ...string) string {
 }
 
 func TestNotAModel(t *testing.T) {
-	file := oracleParts(t, "pg1-a").file(t)
+	file := testmodel.OracleParts(t, "pg1-a").File(t)
 	refuse(t, "no bytes", nil, "gguf")
 	refuse(t, "text", []byte("Dear reader, this is not a model."), "not a GGUF file")
 	refuse(t, "zeros", make([]byte, 4096), "not a GGUF file")
@@ -65,13 +66,13 @@ func TestNotAModel(t *testing.T) {
 		}
 	}
 	for arch, word := range map[string]string{"llama": "llama", "": "general.architecture", "gemma": "gemma.", "gemma2": "gemma2."} {
-		p := oracleParts(t, "pg1-a")
-		p.values["general.architecture"] = arch
-		refuse(t, "architecture "+arch, p.file(t), word)
+		p := testmodel.OracleParts(t, "pg1-a")
+		p.Values["general.architecture"] = arch
+		refuse(t, "architecture "+arch, p.File(t), word)
 	}
-	two := convertOracle(t, "pg1-a", convert.Options{Type: "f32", Split: true})
-	refuse(t, "text half alone", readFile(t, two), "clip.")
-	refuse(t, "projector alone", readFile(t, projectorOf(two)), "clip")
+	two := testmodel.Convert(t, "pg1-a", convert.Options{Type: "f32", Split: true})
+	refuse(t, "text half alone", testmodel.Read(t, two), "clip.")
+	refuse(t, "projector alone", testmodel.Read(t, projectorOf(two)), "clip")
 }
 
 // TestMissingKeys takes each key away that the package reads, and gives it
@@ -84,27 +85,27 @@ func TestMissingKeys(t *testing.T) {
 		"tokenizer.ggml.add_bos_token", "tokenizer.ggml.add_eos_token", "tokenizer.ggml.add_space_prefix",
 	}
 	for _, name := range []string{"pg1-a", "pg2-a"} {
-		all := oracleParts(t, name)
-		for _, key := range all.keys {
+		all := testmodel.OracleParts(t, name)
+		for _, key := range all.Keys {
 			if slices.Contains(optional, key) {
 				continue
 			}
-			v := all.values[key]
-			delete(all.values, key)
-			refuse(t, name+" without "+key, all.file(t), key)
-			all.values[key] = int8(1)
-			refuse(t, name+" with int8 "+key, all.file(t), key)
-			all.values[key] = v
+			v := all.Values[key]
+			delete(all.Values, key)
+			refuse(t, name+" without "+key, all.File(t), key)
+			all.Values[key] = int8(1)
+			refuse(t, name+" with int8 "+key, all.File(t), key)
+			all.Values[key] = v
 		}
 		for _, key := range optional {
-			if v, ok := all.values[key]; ok {
-				delete(all.values, key)
-				m, err := New(all.file(t), &Options{Engine: anyEngine(t), Threads: 1})
+			if v, ok := all.Values[key]; ok {
+				delete(all.Values, key)
+				m, err := New(all.File(t), &Options{Engine: anyEngine(t), Threads: 1})
 				if err != nil {
 					t.Errorf("%s without %s: %v", name, key, err)
 				}
 				must(t, m.Close())
-				all.values[key] = v
+				all.Values[key] = v
 			}
 		}
 	}
@@ -118,10 +119,10 @@ var named = regexp.MustCompile(`tensor \S+ |image size \d+ in patches of \d+|vis
 // error names the key, or what does not fit it.
 func TestAbsurdValues(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	all := oracleParts(t, "pg2-a")
-	for _, key := range all.keys {
+	all := testmodel.OracleParts(t, "pg2-a")
+	for _, key := range all.Keys {
 		var values []any
-		v := all.values[key]
+		v := all.Values[key]
 		switch n := v.(type) {
 		case uint32:
 			values = []any{uint32(1 << 16), uint32(1 << 24), uint32(1 << 31), uint32(math.MaxUint32)}
@@ -147,13 +148,13 @@ func TestAbsurdValues(t *testing.T) {
 			if harmless(key) {
 				continue
 			}
-			all.values[key] = v
-			err := refuse(t, fmt.Sprintf("%s = %.60s", key, fmt.Sprint(v)), all.file(t))
+			all.Values[key] = v
+			err := refuse(t, fmt.Sprintf("%s = %.60s", key, fmt.Sprint(v)), all.File(t))
 			if !named.MatchString(err) && !strings.Contains(err, key) || len(err) > 4000 {
 				t.Errorf("%s = %.60v: error %.300q", key, v, err)
 			}
 		}
-		all.values[key] = v
+		all.Values[key] = v
 	}
 }
 
@@ -171,28 +172,28 @@ func harmless(key string) bool {
 // TensorError names it.
 func TestTensors(t *testing.T) {
 	for _, name := range []string{"pg1-b", "pg2-a"} {
-		p := oracleParts(t, name)
-		for i, x := range p.tensors {
-			data := p.data[x.Name]
-			delete(p.data, x.Name)
+		p := testmodel.OracleParts(t, name)
+		for i, x := range p.Tensors {
+			data := p.Data[x.Name]
+			delete(p.Data, x.Name)
 			wantTensorError(t, p, x.Name, nil)
-			p.data[x.Name] = data
+			p.Data[x.Name] = data
 
-			p.tensors[i].Shape = slices.Clone(x.Shape)
-			p.tensors[i].Shape[0], p.data[x.Name] = 2*x.Shape[0], make([]byte, 2*len(data))
-			wantTensorError(t, p, x.Name, p.tensors[i].Shape)
+			p.Tensors[i].Shape = slices.Clone(x.Shape)
+			p.Tensors[i].Shape[0], p.Data[x.Name] = 2*x.Shape[0], make([]byte, 2*len(data))
+			wantTensorError(t, p, x.Name, p.Tensors[i].Shape)
 
-			p.tensors[i] = gguf.Tensor{Name: x.Name, Type: gguf.I16, Shape: x.Shape}
-			p.data[x.Name] = data[:len(data)/2]
-			refuse(t, x.Name+" as int16", p.file(t), x.Name)
-			p.tensors[i], p.data[x.Name] = x, data
+			p.Tensors[i] = gguf.Tensor{Name: x.Name, Type: gguf.I16, Shape: x.Shape}
+			p.Data[x.Name] = data[:len(data)/2]
+			refuse(t, x.Name+" as int16", p.File(t), x.Name)
+			p.Tensors[i], p.Data[x.Name] = x, data
 		}
 	}
 }
 
-func wantTensorError(t *testing.T, p *parts, name string, got []int) {
+func wantTensorError(t *testing.T, p *testmodel.Parts, name string, got []int) {
 	t.Helper()
-	m, err := New(p.file(t), &Options{Engine: anyEngine(t), Threads: 1})
+	m, err := New(p.File(t), &Options{Engine: anyEngine(t), Threads: 1})
 	if err == nil {
 		m.Close()
 	}
@@ -214,7 +215,7 @@ func TestFlippedHeaders(t *testing.T) {
 }
 
 func flipHeaders(t *testing.T, seed uint64, tries int) {
-	file := readFile(t, convertOracle(t, "pg2-a", convert.Options{Type: "f32"}))
+	file := testmodel.Read(t, testmodel.Convert(t, "pg2-a", convert.Options{Type: "f32"}))
 	f, err := gguf.New(bytes.NewReader(file), int64(len(file)))
 	must(t, err)
 	head := int(f.DataOffset())
@@ -258,8 +259,8 @@ func TestManySeeds(t *testing.T) {
 
 // TestBadProjector opens llama.cpp's form with another file for the tower.
 func TestBadProjector(t *testing.T) {
-	two := convertOracle(t, "pg1-a", convert.Options{Type: "f32", Split: true})
-	other := convertOracle(t, "pg2-a", convert.Options{Type: "f32", Split: true})
+	two := testmodel.Convert(t, "pg1-a", convert.Options{Type: "f32", Split: true})
+	other := testmodel.Convert(t, "pg2-a", convert.Options{Type: "f32", Split: true})
 	text := filepath.Join(t.TempDir(), "text")
 	must(t, os.WriteFile(text, []byte("not a projector"), 0o600))
 	for path, word := range map[string]string{

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
 // TestConfig reads what the checkpoints say of themselves.
@@ -29,14 +30,14 @@ func TestConfig(t *testing.T) {
 // scaled. It is by the head dim's root, but for the 46 layers of Gemma 2 27B,
 // where it is by that of width over heads.
 func TestSplitQueryScale(t *testing.T) {
-	p := takeApart(t, readFile(t, convertOracle(t, "pg2-a", convert.Options{Type: "f32", Split: true})))
+	p := testmodel.TakeApart(t, testmodel.Read(t, testmodel.Convert(t, "pg2-a", convert.Options{Type: "f32", Split: true})))
 	for i := range 50 { // as many tensors as 46 blocks need
 		x := gguf.Tensor{Name: fmt.Sprint("more", i), Type: gguf.F32, Shape: []int{1}}
-		p.tensors, p.data[x.Name] = append(p.tensors, x), make([]byte, 4)
+		p.Tensors, p.Data[x.Name] = append(p.Tensors, x), make([]byte, 4)
 	}
 	for layers, want := range map[uint32]float64{3: 32, 42: 32, 46: 96 / 4} {
-		p.values["gemma2.block_count"] = layers
-		file := p.file(t)
+		p.Values["gemma2.block_count"] = layers
+		file := p.File(t)
 		f, err := gguf.New(bytes.NewReader(file), int64(len(file)))
 		must(t, err)
 		k := &keys{f: f}

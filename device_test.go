@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/internal/testmodel"
 	"github.com/pgcli/paligemma/models"
 )
 
@@ -20,9 +21,9 @@ import (
 func TestDevice(t *testing.T) {
 	device := os.Getenv(deviceVariable)
 	if device == "" {
-		t.Skip("no device to test: run `make test-vulkan`, or set " + deviceVariable + " to one of the ggml in " + engineVariable)
+		t.Skip("no device to test: run `make test-vulkan`, or set " + deviceVariable + " to one of the ggml in " + testmodel.EngineVariable)
 	}
-	engine := EngineOptions{Library: enginePath(t)}
+	engine := EngineOptions{Library: testmodel.SharedEngine(t)}
 	const tolerance = 1e-3
 	embedded := filepath.Join(t.TempDir(), "embedded.gguf")
 	must(t, os.WriteFile(embedded, models.Tiny(), 0o666))
@@ -30,7 +31,7 @@ func TestDevice(t *testing.T) {
 		dst := filepath.Join(t.TempDir(), "float.gguf")
 		_, err := convert.Run(t.Context(), src, dst, convert.Options{Type: "f32", Requantize: true, Engine: engine.Library})
 		must(t, err)
-		return readFile(t, dst)
+		return testmodel.Read(t, dst)
 	}
 	original := float("models/tiny")
 	for _, c := range []struct {
@@ -62,7 +63,7 @@ func TestDevice(t *testing.T) {
 						answers[i], err = s.Run(t.Context(), images, p, &Sampling{MaxTokens: 40})
 						must(t, err)
 					}
-					d := distance(logits[0], logits[1])
+					d := testmodel.Distance(logits[0], logits[1])
 					if far = max(far, d); !(d <= tolerance) {
 						t.Errorf("%s: %s: logits are %.2g from the CPU's, allowed %.2g", name, p, d, tolerance)
 					}

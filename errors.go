@@ -1,8 +1,7 @@
 package paligemma
 
 import (
-	"errors"
-
+	"github.com/pgcli/paligemma/internal/decode"
 	"github.com/pgcli/paligemma/internal/nn"
 )
 
@@ -12,7 +11,7 @@ var (
 	ErrClosed = nn.ErrClosed
 
 	// ErrContextFull is about a prompt that leaves no room to answer.
-	ErrContextFull = errors.New("context is full")
+	ErrContextFull = decode.ErrFull
 )
 
 // A TensorError is a tensor that a file lacks or holds in another shape. Use

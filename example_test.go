@@ -8,62 +8,82 @@ import (
 	"context"
 	"fmt"
 	"image"
-	"image/color"
 	"log"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/pgcli/paligemma"
-	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/grammar"
+	"github.com/pgcli/paligemma/models"
 )
 
-// The examples run a tiny model with random weights: fast, and meaningless.
-// tinyModel writes it to a folder that the caller removes.
-func tinyModel() (dir, path string) {
-	dir, err := os.MkdirTemp("", "example")
+// tiny opens the embedded model, which knows drawn shapes. A model of your own
+// is opened with Open.
+func tiny() *paligemma.Model {
+	model, err := paligemma.New(models.Tiny(), nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	path = filepath.Join(dir, "model.gguf")
-	if _, err := convert.Run(context.Background(), "testdata/oracle/pg1-a", path, convert.Options{Type: "f32"}); err != nil {
-		log.Fatal(err)
-	}
-	return dir, path
+	return model
 }
 
-// photo stands for a picture that was read from a file.
-func photo() image.Image {
-	m := image.NewNRGBA(image.Rect(0, 0, 80, 60))
-	for i := range 80 * 60 {
-		m.Set(i%80, i/80, color.NRGBA{uint8(3 * (i % 80)), uint8(4 * (i / 80)), 90, 255})
+// drawing reads a drawing of a heart, a moon and other things.
+func drawing(model *paligemma.Model, name string) image.Image {
+	f, err := os.Open("cmd/pgcli/demo/" + name)
+	if err != nil {
+		log.Fatal(err)
 	}
-	return m
+	defer f.Close()
+	img, err := model.ReadImage(f)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return img
 }
 
 func Example() {
-	dir, path := tinyModel()
-	defer os.RemoveAll(dir)
-
-	model, err := paligemma.Open(path, nil)
+	model, err := paligemma.New(models.Tiny(), nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer model.Close()
-	result, err := model.Run(context.Background(), photo(), paligemma.Caption("en"), &paligemma.Sampling{MaxTokens: 4})
+	f, err := os.Open("cmd/pgcli/demo/scene-21.jpg")
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(result.Text, result.Stop)
+	defer f.Close()
+	img, err := model.ReadImage(f)
+	if err != nil {
+		log.Fatal(err)
+	}
+	result, err := model.Run(context.Background(), img, paligemma.Caption("en"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Text)
 	// Output:
-	// <loc0968>kingkingking length
+	// a red star, a red heart, a purple moon and a sign on grass
+}
+
+func Example_boxes() {
+	model := tiny()
+	defer model.Close()
+	prompt := paligemma.Segment("heart")
+	result, err := model.Run(context.Background(), drawing(model, "scene-08.jpg"), prompt,
+		&paligemma.Sampling{Grammar: prompt.Grammar()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, o := range result.Objects {
+		fmt.Printf("%s, score %.1f, about %d pixels wide, mask: %t\n", o.Label, o.Score, (o.Pixels.Dx()+5)/10*10, o.Mask != nil)
+	}
+	// Output:
+	// heart, score 0.9, about 90 pixels wide, mask: true
+	// heart, score 0.9, about 100 pixels wide, mask: true
 }
 
 func ExampleOpen() {
-	dir, path := tinyModel()
-	defer os.RemoveAll(dir)
-
-	model, err := paligemma.Open(path, &paligemma.Options{Threads: 1, Context: 600})
+	model, err := paligemma.Open("models/tiny.gguf", &paligemma.Options{Threads: 1, Context: 600})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -71,7 +91,7 @@ func ExampleOpen() {
 	c := model.Config()
 	fmt.Printf("%s, %d layers, pictures of %dx%d pixels in %d tokens\n", c.Family, c.Layers, c.ImageSize, c.ImageSize, c.ImageTokens)
 	// Output:
-	// gemma, 2 layers, pictures of 56x56 pixels in 16 tokens
+	// gemma, 4 layers, pictures of 112x112 pixels in 64 tokens
 }
 
 func ExampleOpen_error() {
@@ -82,27 +102,16 @@ func ExampleOpen_error() {
 }
 
 func ExampleModel_ReadImage() {
-	dir, path := tinyModel()
-	defer os.RemoveAll(dir)
-	model, err := paligemma.Open(path, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
+	model := tiny()
 	defer model.Close()
-
-	_, err = model.ReadImage(strings.NewReader("a thousand words"))
+	_, err := model.ReadImage(strings.NewReader("a thousand words"))
 	fmt.Println(err)
 	// Output:
 	// paligemma: not a PNG, JPEG, GIF, BMP, TIFF or WebP picture: found text ("a thousand words")
 }
 
 func ExampleModel_Encode() {
-	dir, path := tinyModel()
-	defer os.RemoveAll(dir)
-	model, err := paligemma.Open(path, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
+	model := tiny()
 	defer model.Close()
 	session, err := model.NewSession()
 	if err != nil {
@@ -111,29 +120,24 @@ func ExampleModel_Encode() {
 	defer session.Close()
 
 	ctx := context.Background()
-	img, err := model.Encode(ctx, photo()) // the tower runs once
+	img, err := model.Encode(ctx, drawing(model, "scene-21.jpg")) // the tower runs once
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, p := range []paligemma.Prompt{paligemma.Caption("en"), paligemma.Answer("en", "is it red?")} {
-		r, err := session.Run(ctx, []*paligemma.Image{img}, p, &paligemma.Sampling{MaxTokens: 2})
+	for _, p := range []paligemma.Prompt{paligemma.OCR(), paligemma.Answer("en", "where is the moon?")} {
+		r, err := session.Run(ctx, []*paligemma.Image{img}, p, nil)
 		if err != nil {
 			log.Fatal(err)
 		}
 		fmt.Printf("%s: %s\n", p, r.Text)
 	}
 	// Output:
-	// caption en: <loc0968>king
-	// answer en is it red?: <loc0943><loc0063>
+	// ocr: HOTEL
+	// answer en where is the moon?: top right
 }
 
 func ExampleSession_Tokens() {
-	dir, path := tinyModel()
-	defer os.RemoveAll(dir)
-	model, err := paligemma.Open(path, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
+	model := tiny()
 	defer model.Close()
 	session, err := model.NewSession()
 	if err != nil {
@@ -142,34 +146,26 @@ func ExampleSession_Tokens() {
 	defer session.Close()
 
 	ctx := context.Background()
-	img, err := model.Encode(ctx, photo())
+	img, err := model.Encode(ctx, drawing(model, "scene-21.jpg"))
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := session.Prefill(ctx, []*paligemma.Image{img}, paligemma.Answer("en", "is it red?")); err != nil {
+	if err := session.Prefill(ctx, []*paligemma.Image{img}, paligemma.OCR()); err != nil {
 		log.Fatal(err)
 	}
-	for token, err := range session.Tokens(ctx, &paligemma.Sampling{MaxTokens: 3}) {
+	for token, err := range session.Tokens(ctx, nil) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Printf("%d %q\n", token.ID, token.Text)
+		fmt.Printf("%q ", token.Text)
 	}
 	fmt.Println(session.Stopped())
 	// Output:
-	// 1504 "<loc0943>"
-	// 624 "<loc0063>"
-	// 624 "<loc0063>"
-	// length
+	// "H" "O" "T" "E" "L" eos
 }
 
 func ExampleModel_ParseObjects() {
-	dir, path := tinyModel()
-	defer os.RemoveAll(dir)
-	model, err := paligemma.Open(path, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
+	model := tiny()
 	defer model.Close()
 	answer := "<loc0256><loc0128><loc0768><loc0512> cat ; <loc0100><loc0200> dog"
 	objects, problems := model.ParseObjects(answer, image.Pt(640, 480))
@@ -185,18 +181,13 @@ func ExampleModel_ParseObjects() {
 }
 
 func ExampleModel_PromptIDs() {
-	dir, path := tinyModel()
-	defer os.RemoveAll(dir)
-	model, err := paligemma.Open(path, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
+	model := tiny()
 	defer model.Close()
-	for _, id := range model.PromptIDs("a cat") {
+	for _, id := range model.PromptIDs("detect red circle") {
 		fmt.Printf("%q ", model.Piece(id))
 	}
 	// Output:
-	// "<bos>" "a" "▁cat" "\n"
+	// "<bos>" "detect" "▁red" "▁circle" "\n"
 }
 
 func ExamplePrompt() {
@@ -213,44 +204,16 @@ func ExamplePrompt() {
 	// segment left cat
 }
 
-// Any answer of this model is an object of the prompt's, although its weights
-// are random.
-func ExamplePrompt_Grammar() {
-	dir, path := tinyModel()
-	defer os.RemoveAll(dir)
-	model, err := paligemma.Open(path, &paligemma.Options{Threads: 1})
-	if err != nil {
-		log.Fatal(err)
-	}
+// A grammar makes the model choose among texts.
+func ExampleSampling_grammar() {
+	model := tiny()
 	defer model.Close()
-
-	prompt := paligemma.Detect("cat", "dog")
-	result, err := model.Run(context.Background(), photo(), prompt, &paligemma.Sampling{Grammar: prompt.Grammar(), MaxTokens: 6})
+	result, err := model.Run(context.Background(), drawing(model, "scene-21.jpg"), paligemma.Answer("en", "is there a moon?"),
+		&paligemma.Sampling{Grammar: grammar.OneOf("yes", "no")})
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, o := range result.Objects {
-		fmt.Printf("%s at %v\n", o.Label, o.Pixels)
-	}
+	fmt.Println(result.Text)
 	// Output:
-	// cat at (56,50)-(75,58)
-}
-
-func ExampleOneOf() {
-	dir, path := tinyModel()
-	defer os.RemoveAll(dir)
-	model, err := paligemma.Open(path, &paligemma.Options{Threads: 1})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer model.Close()
-
-	result, err := model.Run(context.Background(), photo(), paligemma.Answer("en", "is it day?"),
-		&paligemma.Sampling{Grammar: paligemma.OneOf("yes", "no")})
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(result.Text, result.Stop)
-	// Output:
-	// yes eos
+	// yes
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/pgcli/paligemma/grammar"
 )
 
 // BenchmarkHead times a generated token up to the head, then the heads of all
@@ -24,18 +26,24 @@ func BenchmarkHead(b *testing.B) {
 			m := open(b, path, Options{Threads: threads})
 			s := newSession(b, m)
 			must(b, s.Prefill(b.Context(), nil, Detect("cat")))
-			ids, err := m.locseg()
+			locs, err := m.locseg()
 			must(b, err)
-			place := s.length
+			space := m.Tokenize(" ;")[0]
+			ids := func(bounds ...int32) (ranges []grammar.Range) { // first, last, first, last…
+				for b := range slices.Chunk(bounds, 2) {
+					ranges = append(ranges, grammar.Range{First: b[0], Last: b[1]})
+				}
+				return ranges
+			}
 			heads := []struct {
 				name    string
-				allowed []Range
+				allowed []grammar.Range
 			}{
 				{"all", m.everything()},
-				{"loc", ranges(one(m.EOS()), Range{ids.Loc, ids.Loc + 1023})},
-				{"seg", []Range{{ids.Seg, ids.Seg + 128}}},
-				{"label", ranges(one(m.EOS()), one(m.Tokenize(" ;")[0]))},
-				{"one", ranges(one(m.EOS()))},
+				{"loc", ids(m.EOS(), m.EOS()+1, locs.Loc, locs.Loc+1023)},
+				{"seg", ids(locs.Seg, locs.Seg+128)},
+				{"label", ids(m.EOS(), m.EOS()+1, space, space+1)},
+				{"one", ids(m.EOS(), m.EOS()+1)},
 			}
 			times := map[string][]time.Duration{}
 			for first := true; b.Loop(); first = false { // the first builds the graphs
@@ -46,11 +54,10 @@ func BenchmarkHead(b *testing.B) {
 						times[name] = append(times[name], time.Since(start))
 					}
 				}
-				s.length = place
-				timed("step", func() error { return s.extend(b.Context(), 100) })
+				timed("step", func() error { return s.Append(b.Context(), 100) })
 				for _, h := range heads {
 					timed(h.name, func() error {
-						_, err := s.logits(b.Context(), h.allowed)
+						_, err := s.decoder.Logits(b.Context(), s.sequence, h.allowed)
 						return err
 					})
 				}

@@ -19,10 +19,13 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/pgcli": {"", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile"},
+	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile"},
 	"eval":      {"", "internal/metrics", "internal/locseg"},
-	"": {"internal/siglip", "internal/gemma", "internal/nn", "internal/imageproc",
-		"internal/locseg", "internal/spm", "gguf", "bindings", "kernels"},
+	"": {"grammar", "internal/decode", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
+		"internal/imageproc", "internal/locseg", "internal/spm", "gguf", "bindings", "kernels"},
+	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
+	"internal/sample":  {"grammar"},
+	"grammar":          {"internal/locseg"},
 	"convert":          {"gguf", "bindings", "internal/spm", "internal/locseg"},
 	"internal/siglip":  {"internal/nn"},
 	"internal/gemma":   {"internal/nn", "gguf"},
@@ -46,6 +49,8 @@ var layers = map[string][]string{
 	"internal/spm":             nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests
+	"internal/testmodel": {"convert", "gguf", "grammar", "internal/golden", "internal/siglip", "internal/gemma",
+		"internal/nn", "internal/locseg", "bindings", "kernels"}, // for tests
 }
 
 // guarded lists the packages that may import what steps outside Go's own

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
 // TestClose closes in every order, twice, and on nil; afterwards nothing
@@ -21,7 +22,7 @@ func TestClose(t *testing.T) {
 
 	q := readQuestion(t, "pg1-a")
 	eachDoor(t, func(t *testing.T, e EngineOptions) {
-		m, err := Open(convertOracle(t, "pg1-a", convert.Options{Type: "q8_0"}), &Options{Engine: e, Threads: 1})
+		m, err := Open(testmodel.Convert(t, "pg1-a", convert.Options{Type: "q8_0"}), &Options{Engine: e, Threads: 1})
 		must(t, err)
 		images := encodeAll(t, m, q.pictures)
 		var sessions []*Session
@@ -74,7 +75,7 @@ func usedClosed(t *testing.T, m *Model, s *Session, images []*Image, q question)
 }
 
 func TestPictureOfAnotherModel(t *testing.T) {
-	file, q := convertOracle(t, "pg1-a", convert.Options{Type: "f32"}), readQuestion(t, "pg1-a")
+	file, q := testmodel.Convert(t, "pg1-a", convert.Options{Type: "f32"}), readQuestion(t, "pg1-a")
 	a, b := open(t, file, Options{}), open(t, file, Options{})
 	images := append(encodeAll(t, a, q.pictures), encodeAll(t, b, q.pictures)...)
 	s := newSession(t, a)
@@ -143,7 +144,7 @@ func cancelled(t *testing.T, after time.Duration, f func(context.Context) error)
 	if !errors.Is(err, stop) {
 		t.Fatalf("cancelled after %v: error %v, want the cause", after, err)
 	}
-	if took > 100*time.Millisecond*slowness {
+	if took > 100*time.Millisecond*testmodel.Slowness {
 		t.Errorf("cancelled after %v: returned %v later, want 100ms at most", after, took)
 	}
 }
@@ -174,7 +175,7 @@ func TestCancelEncode(t *testing.T) {
 func TestRunCancelled(t *testing.T) {
 	s, q, images := asked(t, "pg1-a", Options{Context: 4000})
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(150*time.Millisecond*slowness, cancel)
+	time.AfterFunc(150*time.Millisecond*testmodel.Slowness, cancel)
 	r, err := s.Run(ctx, images, q.prompt, &Sampling{Forbidden: []int32{s.model.tok.EOS()}})
 	if !errors.Is(err, context.Canceled) || r == nil {
 		t.Fatalf("result %v, error %v", r, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/golden"
 	"github.com/pgcli/paligemma/internal/locseg"
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
 // TestPaste compares with what Pillow makes of the same values.
@@ -25,7 +26,7 @@ func TestPaste(t *testing.T) {
 		Mask, Width, Height int
 		Alpha               []byte
 	}
-	must(t, json.Unmarshal(readFile(t, "testdata/locseg/paste.json"), &cases))
+	must(t, json.Unmarshal(testmodel.Read(t, "testdata/locseg/paste.json"), &cases))
 	for _, c := range cases {
 		box := image.Rect(7, 5, 7+c.Width, 5+c.Height)
 		got := paste(values[c.Mask*pixels:][:pixels], box, 1<<20)
@@ -42,9 +43,9 @@ func TestPaste(t *testing.T) {
 }
 
 // maskParts is a tiny model in float32 with the decoder of models/tiny.
-func maskParts(t testing.TB) *parts {
+func maskParts(t testing.TB) *testmodel.Parts {
 	t.Helper()
-	return takeApart(t, readFile(t, convertOracle(t, "pg1-a", convert.Options{Type: "f32", MaskDecoder: "models/tiny/vae.npz"})))
+	return testmodel.TakeApart(t, testmodel.Read(t, testmodel.Convert(t, "pg1-a", convert.Options{Type: "f32", MaskDecoder: "models/tiny/vae.npz"})))
 }
 
 // segmented spells a golden mask in a box of the picture's middle.
@@ -63,7 +64,7 @@ func segmented(t testing.TB, mask int) string {
 // TestMasks reads masks in a whole model: right, in their places, and none where
 // there is nothing to show.
 func TestMasks(t *testing.T) {
-	m := maskParts(t).model(t, Options{Threads: 3})
+	m := openParts(t, maskParts(t), Options{Threads: 3})
 	if !m.Config().Masks {
 		t.Error("the config has no mask decoder")
 	}
@@ -96,7 +97,7 @@ func TestMasks(t *testing.T) {
 			t.Errorf("mask in a picture of %v is %v", size, o[0].Mask.Rect)
 		}
 	}
-	plain := oracleParts(t, "pg1-a").model(t, Options{})
+	plain := openParts(t, testmodel.OracleParts(t, "pg1-a"), Options{})
 	if o, _ := plain.ParseObjects(all[0], image.Pt(128, 128)); o[0].Mask != nil || len(o[0].Codes) != 16 || plain.Config().Masks {
 		t.Errorf("without a decoder the object is %+v", o[0])
 	}
@@ -106,7 +107,7 @@ func TestMasks(t *testing.T) {
 // compute with.
 func TestMaskTensorsStayOut(t *testing.T) {
 	p := maskParts(t)
-	file := p.file(t)
+	file := p.File(t)
 	f, err := gguf.New(bytes.NewReader(file), int64(len(file)))
 	must(t, err)
 	defer f.Close()
@@ -117,43 +118,43 @@ func TestMaskTensorsStayOut(t *testing.T) {
 			t.Errorf("the engine gets %s", s.Name)
 		}
 	}
-	if want := len(p.tensors) - len(locseg.Weights(512)); len(list) != want {
+	if want := len(p.Tensors) - len(locseg.Weights(512)); len(list) != want {
 		t.Errorf("the engine gets %d tensors, want %d", len(list), want)
 	}
 }
 
 // TestBadMaskDecoder opens files whose mask decoder is not whole.
 func TestBadMaskDecoder(t *testing.T) {
-	change := func(p *parts, name string, f func(x *gguf.Tensor)) {
-		for i := range p.tensors {
-			if p.tensors[i].Name == name {
-				f(&p.tensors[i])
+	change := func(p *testmodel.Parts, name string, f func(x *gguf.Tensor)) {
+		for i := range p.Tensors {
+			if p.Tensors[i].Name == name {
+				f(&p.Tensors[i])
 			}
 		}
 	}
 	for _, c := range []struct {
 		name   string
-		change func(p *parts)
+		change func(p *testmodel.Parts)
 		want   []string
 	}{
-		{"missing", func(p *parts) { delete(p.data, "mask.decoder.4.bias"); delete(p.data, "mask.codebook") },
+		{"missing", func(p *testmodel.Parts) { delete(p.Data, "mask.decoder.4.bias"); delete(p.Data, "mask.codebook") },
 			[]string{"tensor mask.codebook of shape [512 128] is missing", "tensor mask.decoder.4.bias of shape [128] is missing"}},
-		{"shape", func(p *parts) {
+		{"shape", func(p *testmodel.Parts) {
 			change(p, "mask.decoder.6.weight", func(x *gguf.Tensor) { x.Shape = []int{4, 4, 128, 64} })
 		},
 			[]string{"tensor mask.decoder.6.weight has shape [4 4 128 64], want [4 4 64 128]"}},
-		{"type", func(p *parts) {
+		{"type", func(p *testmodel.Parts) {
 			change(p, "mask.codebook", func(x *gguf.Tensor) { x.Type = gguf.BF16 })
-			p.data["mask.codebook"] = p.data["mask.codebook"][:2*128*512]
+			p.Data["mask.codebook"] = p.Data["mask.codebook"][:2*128*512]
 		}, []string{"tensor mask.codebook is of type bf16, want f32 or f16"}},
-		{"width", func(p *parts) { p.values[locseg.WidthKey] = uint32(256) }, []string{"tensor mask.codebook has shape [512 128], want [256 128]"}},
-		{"no width", func(p *parts) { p.values[locseg.WidthKey] = uint32(0) }, []string{locseg.WidthKey + " is 0, want 1 to"}},
-		{"kind of width", func(p *parts) { p.values[locseg.WidthKey] = "512" }, []string{locseg.WidthKey}},
-		{"no key", func(p *parts) { delete(p.values, locseg.WidthKey) }, []string{"tensor mask.codebook without the key " + locseg.WidthKey}},
+		{"width", func(p *testmodel.Parts) { p.Values[locseg.WidthKey] = uint32(256) }, []string{"tensor mask.codebook has shape [512 128], want [256 128]"}},
+		{"no width", func(p *testmodel.Parts) { p.Values[locseg.WidthKey] = uint32(0) }, []string{locseg.WidthKey + " is 0, want 1 to"}},
+		{"kind of width", func(p *testmodel.Parts) { p.Values[locseg.WidthKey] = "512" }, []string{locseg.WidthKey}},
+		{"no key", func(p *testmodel.Parts) { delete(p.Values, locseg.WidthKey) }, []string{"tensor mask.codebook without the key " + locseg.WidthKey}},
 	} {
 		p := maskParts(t)
 		c.change(p)
-		_, err := New(p.file(t), &Options{Engine: anyEngine(t)})
+		_, err := New(p.File(t), &Options{Engine: anyEngine(t)})
 		for _, want := range c.want {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: error is %v, want %q", c.name, err, want)

@@ -154,3 +154,17 @@ func reported(wrong []locseg.Problem, text string) []Problem {
 	}
 	return list
 }
+
+// score rates a box by the tokens of its corners y0, x0, y1, x1, see
+// Model.Objects. An edge that is off by a part of the box's side costs about as
+// much of the overlap.
+func score(corners []Token, loc [4]int) float32 {
+	if len(corners) != len(loc) { // not loc tokens, but text that reads like them
+		return 0
+	}
+	sum := 0.0
+	for i, t := range corners {
+		sum += float64(t.Spread) / float64(loc[i|2]-loc[i&1])
+	}
+	return float32(math.Exp(-sum))
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/internal/golden"
+	"github.com/pgcli/paligemma/internal/testmodel"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -36,27 +37,27 @@ var roundedTaps = map[string]float64{"f16": 5e-3, "bf16": 2e-2, "q8_0": 6e-2}
 // with Hugging Face's implementation: each tap, the logits of several steps,
 // and 64 greedy tokens, through both doors.
 func TestOracle(t *testing.T) {
-	names, err := filepath.Glob(filepath.Join(oracleDir, "*", "golden.json"))
+	names, err := filepath.Glob(filepath.Join("testdata/oracle", "*", "golden.json"))
 	must(t, err)
 	if len(names) < 6 {
-		t.Fatalf("%d checkpoints in %s, want at least 3 of each family", len(names), oracleDir)
+		t.Fatalf("%d checkpoints in testdata/oracle, want at least 3 of each family", len(names))
 	}
 	eachDoor(t, func(t *testing.T, e EngineOptions) {
 		for _, path := range names {
 			name := filepath.Base(filepath.Dir(path))
 			t.Run(name+"/f32", func(t *testing.T) {
-				file := convertOracle(t, name, convert.Options{Type: "f32"})
+				file := testmodel.Convert(t, name, convert.Options{Type: "f32"})
 				for _, kernels := range []string{"auto", "off"} {
 					compareOracle(t, file, name, "golden.safetensors", 0, Options{Engine: e, Kernels: kernels})
 				}
 			})
 			for typ, tolerance := range roundedTaps {
 				golden := "golden-" + typ + ".safetensors"
-				if _, err := os.Stat(filepath.Join(oracleDir, name, golden)); errors.Is(err, fs.ErrNotExist) {
+				if _, err := os.Stat(filepath.Join("testdata/oracle", name, golden)); errors.Is(err, fs.ErrNotExist) {
 					continue // the reference ran in the checkpoint's own type only
 				}
 				t.Run(name+"/"+typ, func(t *testing.T) {
-					file := convertOracle(t, name, convert.Options{Type: typ})
+					file := testmodel.Convert(t, name, convert.Options{Type: typ})
 					compareOracle(t, file, name, golden, tolerance, Options{Engine: e, Kernels: "off"})
 					if len(kernels.Levels()) > 0 {
 						compareOracle(t, file, name, golden, preciseTaps, Options{Engine: e, Kernels: "on", Precise: true})
@@ -77,10 +78,10 @@ func TestOracle(t *testing.T) {
 // tolerance of 0 asks for the same as a float32 file has to meet.
 func compareOracle(t *testing.T, file, name, goldenFile string, tolerance float64, o Options) {
 	t.Helper()
-	set := loadGolden(t, name, goldenFile)
+	set := testmodel.Golden(t, name, goldenFile)
 	q := readQuestion(t, name)
-	rec := &recorder{}
-	o.CacheF32, o.Trace = true, rec.trace
+	rec := &testmodel.Recorder{}
+	o.CacheF32, o.Trace = true, rec.Trace
 	m := open(t, file, o)
 	c := &comparison{golden.NewComparer(t, set, max(tolerance, exactTaps)), tolerance > 0}
 
@@ -93,8 +94,8 @@ func compareOracle(t *testing.T, file, name, goldenFile string, tolerance float6
 		if i > 0 {
 			prefix = fmt.Sprintf("image%d.", i)
 		}
-		for _, tap := range rec.take() {
-			c.Check(prefix+tap.name, tap.shape, tap.values)
+		for _, tap := range rec.Take() {
+			c.Check(prefix+tap.Name, tap.Shape, tap.Values)
 		}
 	}
 	s := newSession(t, m)
@@ -102,14 +103,14 @@ func compareOracle(t *testing.T, file, name, goldenFile string, tolerance float6
 	checkIDs(t, m, q)
 	logitsOf(t, s)
 	lastBlock := fmt.Sprintf("blk.%d.", m.cfg.text.Layers-1)
-	for _, tap := range rec.take() {
+	for _, tap := range rec.Take() {
 		switch {
-		case tap.name == "logits":
-			c.logits(tap.name, tap)
-		case tap.name == "output_norm" || strings.HasPrefix(tap.name, lastBlock):
-			c.CheckLast(tap.name, tap.shape, tap.values)
+		case tap.Name == "logits":
+			c.logits(tap.Name, tap)
+		case tap.Name == "output_norm" || strings.HasPrefix(tap.Name, lastBlock):
+			c.CheckLast(tap.Name, tap.Shape, tap.Values)
 		default:
-			c.Check(tap.name, tap.shape, tap.values)
+			c.Check(tap.Name, tap.Shape, tap.Values)
 		}
 	}
 	c.steps(t, s, rec, set.Ints("tokens"))
@@ -125,13 +126,13 @@ func checkIDs(t *testing.T, m *Model, q question) {
 	t.Helper()
 	var got []int64
 	for range len(q.pictures) * m.cfg.ImageTokens {
-		got = append(got, q.image)
+		got = append(got, q.Image)
 	}
 	for _, id := range m.PromptIDs(q.prompt) {
 		got = append(got, int64(id))
 	}
-	if !slices.Equal(got, q.ids) {
-		t.Errorf("prompt %q has ids %v, want %v", q.prompt, got, q.ids)
+	if !slices.Equal(got, q.IDs) {
+		t.Errorf("prompt %q has ids %v, want %v", q.prompt, got, q.IDs)
 	}
 }
 
@@ -141,29 +142,29 @@ type comparison struct {
 	rounded bool // the file's products round
 }
 
-func (c *comparison) logits(name string, tap tap) {
+func (c *comparison) logits(name string, tap testmodel.Tap) {
 	if c.rounded {
-		c.Check(name, tap.shape, tap.values)
+		c.Check(name, tap.Shape, tap.Values)
 	} else {
-		c.CheckMax(name, tap.shape, tap.values, exactLogits)
+		c.CheckMax(name, tap.Shape, tap.Values, exactLogits)
 	}
 }
 
 // steps generates 64 tokens, which must be the reference's. Where products
 // round, the reference's are given instead, so that its logits can be compared
 // whatever a near tie would have chosen.
-func (c *comparison) steps(t *testing.T, s *Session, rec *recorder, want []int64) {
+func (c *comparison) steps(t *testing.T, s *Session, rec *testmodel.Recorder, want []int64) {
 	t.Helper()
 	var chosen []int32
 	equal := 0
 	for i := range want {
 		logits := logitsOf(t, s)
-		for _, tap := range rec.take() {
-			if tap.name == "logits" && (i == 1 || i == 7 || i == 63) {
+		for _, tap := range rec.Take() {
+			if tap.Name == "logits" && (i == 1 || i == 7 || i == 63) {
 				c.logits(fmt.Sprintf("step_logits.%d", i), tap)
 			}
 		}
-		id, _, err := newSampler(Sampling{}).next(logits, idsOf(logits), i)
+		_, id, err := greedy.Choose(logits, s.model.everything(), i)
 		must(t, err)
 		chosen = append(chosen, id)
 		if int64(id) == want[i] {
@@ -172,30 +173,10 @@ func (c *comparison) steps(t *testing.T, s *Session, rec *recorder, want []int64
 		if c.rounded {
 			id = int32(want[i])
 		}
-		must(t, s.extend(t.Context(), id))
+		must(t, s.Append(t.Context(), id))
 	}
 	t.Logf("%d of %d greedy tokens equal", equal, len(want))
 	if !c.rounded {
 		c.CheckInts("tokens", chosen)
 	}
-}
-
-// A recorder keeps what a model traces.
-type recorder struct{ taps []tap }
-
-type tap struct {
-	name   string
-	shape  []int
-	values []float32
-}
-
-func (r *recorder) trace(name string, shape []int, values []float32) {
-	r.taps = append(r.taps, tap{name, slices.Clone(shape), slices.Clone(values)})
-}
-
-// take returns what came since the last take.
-func (r *recorder) take() []tap {
-	taps := r.taps
-	r.taps = nil
-	return taps
 }

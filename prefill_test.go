@@ -6,6 +6,7 @@ import (
 
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
 // logitsAfter returns the logits of the first token after a prompt, followed by
@@ -15,7 +16,7 @@ func logitsAfter(t *testing.T, s *Session, images []*Image, p Prompt, ids ...int
 	must(t, s.Prefill(t.Context(), images, p))
 	all := logitsOf(t, s)
 	for _, id := range ids {
-		must(t, s.extend(t.Context(), id))
+		must(t, s.Append(t.Context(), id))
 		all = append(all, logitsOf(t, s)...)
 	}
 	return all
@@ -27,7 +28,7 @@ func logitsAfter(t *testing.T, s *Session, images []*Image, p Prompt, ids ...int
 func TestBatches(t *testing.T) {
 	for _, name := range []string{"pg1-a", "pg1-c", "pg2-b", "pg2-c"} {
 		t.Run(name, func(t *testing.T) {
-			file, q := convertOracle(t, name, convert.Options{Type: "f32"}), readQuestion(t, name)
+			file, q := testmodel.Convert(t, name, convert.Options{Type: "f32"}), readQuestion(t, name)
 			var whole []float32
 			for _, batch := range []int{4096, 64, 7, 1} {
 				m := open(t, file, Options{Batch: batch, CacheF32: true})
@@ -35,7 +36,7 @@ func TestBatches(t *testing.T) {
 				if whole == nil {
 					whole = got
 				}
-				if d := distance(got, whole); !(d <= 1e-4) {
+				if d := testmodel.Distance(got, whole); !(d <= 1e-4) {
 					t.Errorf("batches of %d: logits differ by %.1e from those of one batch", batch, d)
 				}
 			}
@@ -72,19 +73,19 @@ func TestPromptsDoNotMix(t *testing.T) {
 
 // TestEncodeOnce makes sure that a second prompt on a picture costs no tower.
 func TestEncodeOnce(t *testing.T) {
-	rec := &recorder{}
-	m, q := openOracle(t, "pg1-a", Options{Trace: rec.trace}), readQuestion(t, "pg1-a")
+	rec := &testmodel.Recorder{}
+	m, q := openOracle(t, "pg1-a", Options{Trace: rec.Trace}), readQuestion(t, "pg1-a")
 	images := encodeAll(t, m, q.pictures)
-	tower := func(list []tap) bool {
-		return slices.ContainsFunc(list, func(x tap) bool { return x.name == "v.patch_embd" })
+	tower := func(list []testmodel.Tap) bool {
+		return slices.ContainsFunc(list, func(x testmodel.Tap) bool { return x.Name == "v.patch_embd" })
 	}
-	if !tower(rec.take()) {
+	if !tower(rec.Take()) {
 		t.Fatal("Encode traces no patches")
 	}
 	s := newSession(t, m)
 	for range 2 {
 		must(t, s.Prefill(t.Context(), images, q.prompt))
-		if tower(rec.take()) {
+		if tower(rec.Take()) {
 			t.Error("Prefill runs the tower")
 		}
 	}
@@ -103,11 +104,11 @@ func TestPictures(t *testing.T) {
 		"both": {a[0], a[1]}, "swapped": {a[1], a[0]}, "first": {a[0]}, "twice": {a[0], a[0]}, "none": nil,
 	} {
 		logits := logitsAfter(t, s, images, q.prompt)
-		if want := len(images)*m.cfg.ImageTokens + len(m.PromptIDs(q.prompt)); s.length != want {
-			t.Errorf("%s: prefix of %d tokens, want %d", name, s.length, want)
+		if want := len(images)*m.cfg.ImageTokens + len(m.PromptIDs(q.prompt)); s.sequence.Len() != want {
+			t.Errorf("%s: prefix of %d tokens, want %d", name, s.sequence.Len(), want)
 		}
 		for other, l := range seen {
-			if d := distance(logits, l); d < 1e-2 {
+			if d := testmodel.Distance(logits, l); d < 1e-2 {
 				t.Errorf("%s and %s give the same logits, %.1e apart", name, other, d)
 			}
 		}
@@ -121,7 +122,7 @@ func TestPictures(t *testing.T) {
 // one path, and must choose alike wherever the lead is clear.
 func TestDoors(t *testing.T) {
 	for _, typ := range []string{"f32", "f16", "q8_0"} {
-		file, q := convertOracle(t, "pg2-b", convert.Options{Type: typ}), readQuestion(t, "pg2-b")
+		file, q := testmodel.Convert(t, "pg2-b", convert.Options{Type: typ}), readQuestion(t, "pg2-b")
 		var path []int32
 		var logits [][]float32
 		eachDoor(t, func(t *testing.T, e EngineOptions) {
@@ -130,19 +131,19 @@ func TestDoors(t *testing.T) {
 			must(t, s.Prefill(t.Context(), encodeAll(t, m, q.pictures), q.prompt))
 			for i := range 64 {
 				next := logitsOf(t, s)
-				id, _, err := newSampler(Sampling{}).next(next, idsOf(next), i)
+				_, id, err := greedy.Choose(next, m.everything(), i)
 				must(t, err)
 				if len(logits) == i { // the first door
 					path, logits = append(path, id), append(logits, next)
 				}
-				off := farthest(next, logits[i])
+				off := testmodel.Farthest(next, logits[i])
 				if lead := logits[i][path[i]] - logits[i][id]; id != path[i] && (typ == "f32" || float64(lead) > 2*off) {
 					t.Fatalf("%s: token %d is %d, want %d, which leads by %.2g; logits are %.1e apart", typ, i, id, path[i], lead, off)
 				}
-				if d := distance(next, logits[i]); !(d <= max(exactTaps, roundedTaps[typ])) {
+				if d := testmodel.Distance(next, logits[i]); !(d <= max(exactTaps, roundedTaps[typ])) {
 					t.Fatalf("%s: logits of token %d are %.1e apart", typ, i, d)
 				}
-				must(t, s.extend(t.Context(), path[i]))
+				must(t, s.Append(t.Context(), path[i]))
 			}
 		})
 	}
@@ -150,7 +151,7 @@ func TestDoors(t *testing.T) {
 
 // TestThreads compares an answer of one thread with that of three.
 func TestThreads(t *testing.T) {
-	file, q := convertOracle(t, "pg2-b", convert.Options{Type: "q8_0"}), readQuestion(t, "pg2-b")
+	file, q := testmodel.Convert(t, "pg2-b", convert.Options{Type: "q8_0"}), readQuestion(t, "pg2-b")
 	var answers [][]int32
 	for _, threads := range []int{1, 3} {
 		m := open(t, file, Options{Threads: threads})
@@ -166,21 +167,21 @@ func TestThreads(t *testing.T) {
 func TestForms(t *testing.T) {
 	for _, name := range []string{"pg1-a", "pg2-a"} {
 		q := readQuestion(t, name)
-		one := convertOracle(t, name, convert.Options{Type: "f32"})
+		one := testmodel.Convert(t, name, convert.Options{Type: "f32"})
 		want := first(t, open(t, one, Options{}), q)
 
-		file := readFile(t, one)
+		file := testmodel.Read(t, one)
 		fromMemory, err := New(file, &Options{Engine: anyEngine(t), Threads: 1})
 		must(t, err)
 		t.Cleanup(func() { must(t, fromMemory.Close()) })
-		if got := first(t, fromMemory, q); farthest(got, want) != 0 {
-			t.Errorf("%s: New gives other logits than Open, %.1e apart", name, farthest(got, want))
+		if got := first(t, fromMemory, q); testmodel.Farthest(got, want) != 0 {
+			t.Errorf("%s: New gives other logits than Open, %.1e apart", name, testmodel.Farthest(got, want))
 		}
 
-		two := convertOracle(t, name, convert.Options{Type: "f32", Split: true})
+		two := testmodel.Convert(t, name, convert.Options{Type: "f32", Split: true})
 		split := open(t, two, Options{Projector: projectorOf(two)})
-		if got := first(t, split, q); farthest(got, want) != 0 {
-			t.Errorf("%s: two files give other logits than one, %.1e apart", name, farthest(got, want))
+		if got := first(t, split, q); testmodel.Farthest(got, want) != 0 {
+			t.Errorf("%s: two files give other logits than one, %.1e apart", name, testmodel.Farthest(got, want))
 		}
 		if got, want := split.Config(), open(t, one, Options{}).Config(); got != want {
 			t.Errorf("%s: two files give %+v, one gives %+v", name, got, want)
@@ -196,16 +197,16 @@ func first(t *testing.T, m *Model, q question) []float32 {
 
 // TestCacheTypes compares caches of halves and of float32: close, not equal.
 func TestCacheTypes(t *testing.T) {
-	file, q := convertOracle(t, "pg1-b", convert.Options{Type: "f32"}), readQuestion(t, "pg1-b")
+	file, q := testmodel.Convert(t, "pg1-b", convert.Options{Type: "f32"}), readQuestion(t, "pg1-b")
 	var got [2][]float32
 	var bytes [2]int
 	for i, f32 := range []bool{false, true} {
 		m := open(t, file, Options{CacheF32: f32})
 		s := newSession(t, m)
 		got[i] = logitsAfter(t, s, encodeAll(t, m, q.pictures), q.prompt, int32(q.tokens[0]), int32(q.tokens[1]))
-		bytes[i] = s.cache.Bytes()
+		bytes[i] = s.sequence.Bytes()
 	}
-	if d := distance(got[0], got[1]); !(d > 0 && d <= 2e-3) {
+	if d := testmodel.Distance(got[0], got[1]); !(d > 0 && d <= 2e-3) {
 		t.Errorf("logits with a cache in halves are %.1e apart from those in float32, want up to 2e-3 and not 0", d)
 	}
 	if bytes[1] != 2*bytes[0] {
@@ -215,7 +216,7 @@ func TestCacheTypes(t *testing.T) {
 
 // TestOtherDevice refuses a device that there is not.
 func TestOtherDevice(t *testing.T) {
-	_, err := Open(convertOracle(t, "pg1-a", convert.Options{Type: "f32"}), &Options{Engine: anyEngine(t), Device: "TPU7"})
+	_, err := Open(testmodel.Convert(t, "pg1-a", convert.Options{Type: "f32"}), &Options{Engine: anyEngine(t), Device: "TPU7"})
 	if err == nil {
 		t.Fatal("device TPU7 is accepted")
 	}

@@ -1,6 +1,10 @@
 package paligemma
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/pgcli/paligemma/grammar"
+)
 
 // A Prompt is what a model is asked about a picture. Any text is allowed;
 // these functions spell the tasks that PaliGemma was trained on. The newline
@@ -21,3 +25,21 @@ func Detect(things ...string) Prompt { return Prompt("detect " + strings.Join(th
 
 // Segment asks for the outlines of all things of each kind.
 func Segment(things ...string) Prompt { return Prompt("segment " + strings.Join(things, " ; ")) }
+
+// Grammar returns the grammar of the answers to what [Detect] and [Segment]
+// spell, with the labels that the prompt names; nil for other prompts, whose
+// answers may be any text.
+func (p Prompt) Grammar() grammar.Grammar {
+	task, things, _ := strings.Cut(string(p), " ")
+	var labels []string
+	for label := range strings.SplitSeq(things, ";") {
+		labels = append(labels, strings.TrimSpace(label))
+	}
+	switch task {
+	case "detect":
+		return grammar.Boxes(labels...)
+	case "segment":
+		return grammar.Masks(labels...)
+	}
+	return nil
+}

@@ -1,217 +1,86 @@
 package paligemma
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/grammar"
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
-// plain is the definition of the sampling: the probability of every token
-// after big_vision's nucleus (predict_fns.py) with top-k before it and min-p
-// after it.
-func plain(logits []float64, s Sampling) []float64 {
-	x := slices.Clone(logits)
-	for i := range x {
-		x[i] /= float64(s.Temperature)
-		if slices.Contains(s.Forbidden, int32(i)) {
-			x[i] = math.Inf(-1)
-		}
-	}
-	keep := func(threshold float64) {
-		for i := range x {
-			if x[i] < threshold {
-				x[i] = math.Inf(-1)
-			}
-		}
-	}
-	descending := func() []float64 {
-		sorted := slices.Sorted(slices.Values(x))
-		slices.Reverse(sorted)
-		return sorted
-	}
-	if s.TopK > 0 && s.TopK < len(x) {
-		keep(descending()[s.TopK-1])
-	}
-	if s.TopP > 0 && s.TopP < 1 {
-		sum, c := 0.0, 0 // c counts the cumulative probabilities below p
-		sorted := descending()
-		for _, p := range softmax(sorted) {
-			if sum += p; sum < float64(s.TopP) {
-				c++
-			}
-		}
-		keep(sorted[c])
-	}
-	p := softmax(x)
-	for i, most := 0, slices.Max(p); i < len(p); i++ {
-		if p[i] < float64(s.MinP)*most {
-			x[i] = math.Inf(-1)
-		}
-	}
-	return softmax(x)
-}
-
-// idsOf gives each logit the id of its place.
-func idsOf(logits []float32) []Range { return []Range{{0, int32(len(logits))}} }
-
-func softmax(x []float64) []float64 {
-	p, sum := make([]float64, len(x)), 0.0
-	for i := range x {
-		p[i] = math.Exp(x[i] - slices.Max(x))
-		sum += p[i]
-	}
-	for i := range p {
-		p[i] /= sum
-	}
-	return p
-}
-
-// TestSampling draws many times and compares how often each token comes with
-// its probability by definition.
-func TestSampling(t *testing.T) {
-	const draws = 20000
-	logits := []float32{1, 3, 2, 3, -40, 0, 2, 1, 1.5, -1} // two ties at the top, two behind
-	for _, s := range []Sampling{
-		{Temperature: 1},
-		{Temperature: 0.3},
-		{Temperature: 5},
-		{Temperature: 1, TopK: 1},              // both of the tie
-		{Temperature: 1, TopK: 3},              // 2 ties with the third
-		{Temperature: 1, TopK: 5},              //
-		{Temperature: 1, TopK: 99},             // all
-		{Temperature: 1, TopP: 0.1},            // both of the tie
-		{Temperature: 1, TopP: 0.65},           // the tie at the cut stays
-		{Temperature: 1, TopP: 0.9},            //
-		{Temperature: 3, TopP: 0.5},            // the temperature comes first
-		{Temperature: 1, TopP: 1},              // all
-		{Temperature: 1, MinP: 0.3},            //
-		{Temperature: 1, MinP: 1},              // the tie
-		{Temperature: 2, TopK: 6, TopP: 0.8},   //
-		{Temperature: 2, TopP: 0.8, MinP: 0.6}, //
-		{Temperature: 1, Forbidden: []int32{1, 3}},
-		{Temperature: 1, TopK: 2, Forbidden: []int32{3}},
-	} {
-		wide := make([]float64, len(logits))
-		for i, v := range logits {
-			wide[i] = float64(v)
-		}
-		want := plain(wide, s)
-		count := make([]int, len(logits))
-		for n := range draws {
-			s.Seed = uint64(n) / 100 // many seeds, many tokens of each
-			id, _, err := newSampler(s).next(logits, idsOf(logits), n%100)
-			must(t, err)
-			count[id]++
-		}
-		for id, p := range want {
-			spread := math.Sqrt(draws * p * (1 - p))
-			if off := math.Abs(float64(count[id]) - draws*p); off > 5*spread || p == 0 && count[id] > 0 {
-				t.Errorf("%+v: token %d comes %d times in %d, want %.0f", s, id, count[id], draws, draws*p)
-			}
-		}
-	}
-}
-
-// TestLikely wants that candidates left out beforehand are none that the cuts
-// leave.
-func TestLikely(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
-	for _, width := range []float64{0.1, 3, 20} { // of the logits
-		logits, wide := make([]float32, 300), make([]float64, 300)
-		for i := range logits {
-			logits[i] = float32(r.NormFloat64() * width)
-			wide[i] = float64(logits[i])
-		}
-		fewer := false
-		for _, s := range []Sampling{
-			{Temperature: 1, TopK: 3}, {Temperature: 1, TopK: 290}, {Temperature: 0.1, TopP: 0.9}, {Temperature: 1, TopP: 0.9999999},
-			{Temperature: 1, MinP: 0.1}, {Temperature: 1, MinP: 1e-9}, {Temperature: 2, TopK: 200, TopP: 0.99, MinP: 1e-8},
-		} {
-			var all []candidate
-			top := slices.Max(logits)
-			for i, v := range logits {
-				all = append(all, candidate{i, int32(i), v, math.Exp(float64(v-top) / float64(s.Temperature))})
-			}
-			left := make([]bool, len(logits))
-			some := newSampler(s).likely(slices.Clone(all), total(all))
-			fewer = fewer || len(some) < len(all)
-			for _, c := range some {
-				left[c.i] = true
-			}
-			for id, p := range plain(wide, s) {
-				if p > 0 && !left[id] {
-					t.Errorf("width %v, %+v: token %d of probability %v is left out", width, s, id, p)
-				}
-			}
-		}
-		if fewer != (width > 1) {
-			t.Errorf("width %v: candidates are left out: %t", width, fewer)
-		}
-	}
-}
-
-// TestGreedy takes the first of the largest logits that are allowed, whatever
-// the cuts say.
-func TestGreedy(t *testing.T) {
-	logits := []float32{0, 5, 2, 5}
-	for _, test := range []struct {
-		s    Sampling
-		want int32
-	}{
-		{Sampling{}, 1},
-		{Sampling{TopK: 1, TopP: 0.1, Seed: 7}, 1},
-		{Sampling{Forbidden: []int32{1}}, 3},
-		{Sampling{Forbidden: []int32{3, 1}}, 2},
-	} {
-		if got, _, err := newSampler(test.s).next(logits, idsOf(logits), 0); err != nil || got != test.want {
-			t.Errorf("%+v takes %d, %v, want %d", test.s, got, err, test.want)
-		}
-	}
-}
-
-// TestLogProb wants the log-softmax of the logits as they are: temperature,
-// cuts and forbidden ids change nothing.
-func TestLogProb(t *testing.T) {
-	logits := []float32{1, 3, 2, -1000, 300, 299} // exp overflows
-	all := softmax([]float64{1, 3, 2, -1000, 300, 299})
-	for _, s := range []Sampling{{}, {Forbidden: []int32{4}}, {Temperature: 9, TopK: 2}} {
-		id, got, err := newSampler(s).next(logits, idsOf(logits), 0)
-		must(t, err)
-		if want := math.Log(all[id]); math.Abs(float64(got)-want) > 1e-4 {
-			t.Errorf("%+v: log-probability of %d is %v, want %v", s, id, got, want)
-		}
-	}
-}
-
-// TestSamplingRefuses wants an error that names the value.
+// TestSamplingRefuses wants an error that names the value, before anything is
+// computed.
 func TestSamplingRefuses(t *testing.T) {
-	nan := float32(math.NaN())
-	for want, s := range map[string]Sampling{
-		"temperature is -1":            {Temperature: -1},
-		"temperature is NaN":           {Temperature: nan},
-		"temperature is +Inf":          {Temperature: float32(math.Inf(1))},
-		"top-k is -1":                  {TopK: -1},
-		"top-p is 2":                   {TopP: 2},
-		"top-p is NaN":                 {TopP: nan},
-		"min-p is -0.5":                {MinP: -0.5},
-		"max tokens is -3":             {MaxTokens: -3},
-		"forbidden id 8, want 0 to 7":  {Forbidden: []int32{2, 8}},
-		"forbidden id -1, want 0 to 7": {Forbidden: []int32{-1}},
+	m := openOracle(t, "pg1-a", Options{})
+	for want, s := range map[string]*Sampling{
+		"temperature is -1":               {Temperature: -1},
+		"top-k is -1":                     {TopK: -1},
+		"top-p is NaN":                    {TopP: float32(math.NaN())},
+		"max tokens is -3":                {MaxTokens: -3},
+		"forbidden id 1713, want 0 to":    {Forbidden: []int32{2, 1713}},
+		"forbidden id -1, want 0 to 1712": {Forbidden: []int32{-1}},
+		`label "" is empty`:               {Grammar: Prompt("detect").Grammar()},
+		`label ""`:                        {Grammar: Prompt("segment cat ; ").Grammar()},
+		"OneOf has no texts":              {Grammar: grammar.OneOf()},
+		"no first state":                  {Grammar: faulty{}},
 	} {
-		if err := s.check(8); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := m.Run(t.Context(), nil, "", s); err == nil || !strings.Contains(err.Error(), want) || errors.Is(err, ErrContextFull) {
 			t.Errorf("%+v: error %v, want one with %q", s, err, want)
 		}
 	}
-	for want, logits := range map[string][]float32{
-		"logit of token 1 is NaN":                     {0, nan},
-		"logit of token 0 is +Inf":                    {float32(math.Inf(1)), 0},
-		"every token that may come next is forbidden": {0},
+}
+
+// TestPromptGrammar: detect and segment prompts allow their labels and no
+// others, and other prompts have no grammar.
+func TestPromptGrammar(t *testing.T) {
+	m := openOracle(t, "pg1-a", Options{})
+	accepts := func(g grammar.Grammar, answer string) error {
+		s, err := grammar.Resume(g, m, m.Tokenize(answer))
+		if err == nil {
+			_, err = grammar.Advance(endable{s}, m.EOS())
+		}
+		return err
+	}
+	for _, test := range []struct {
+		p    Prompt
+		want testmodel.Form
+	}{
+		{Detect("cat"), testmodel.Form{Labels: []string{"cat"}}},
+		{Detect("cat", "big dog"), testmodel.Form{Labels: []string{"cat", "big dog"}}},
+		{Segment("cat"), testmodel.Form{Labels: []string{"cat"}, Masks: true}},
+		{Segment("cat", "dog"), testmodel.Form{Labels: []string{"cat", "dog"}, Masks: true}},
+		{"detect  cat;dog ", testmodel.Form{Labels: []string{"cat", "dog"}}},
 	} {
-		s := newSampler(Sampling{Forbidden: []int32{0}})
-		if _, _, err := s.next(logits, idsOf(logits), 0); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("logits %v: error %v, want one with %q", logits, err, want)
+		text := test.want.Spell(rand.New(rand.NewPCG(3, 3)), 9)
+		if err := accepts(test.p.Grammar(), text); err != nil {
+			t.Errorf("%q: %v", test.p, err)
+		}
+		other := strings.ReplaceAll(text, "cat", "sign")
+		if err := accepts(test.p.Grammar(), other); err == nil {
+			t.Errorf("%q allows %q", test.p, other)
+		}
+	}
+	for _, p := range []Prompt{"", "detector", Caption("en"), Answer("en", "detect what?"), OCR(), "Detect cat"} {
+		if g := p.Grammar(); g != nil {
+			t.Errorf("%q has grammar %v, want none", p, g)
 		}
 	}
 }
+
+// endable has a state after <eos>.
+type endable struct{ grammar.State }
+
+func (e endable) Next(int32) grammar.State { return e }
+
+// faulty is a grammar, and a state, that promises nothing.
+type faulty struct {
+	state   grammar.State
+	allowed []grammar.Range
+}
+
+func (f faulty) Start(grammar.Vocabulary) (grammar.State, error) { return f.state, nil }
+func (f faulty) Allowed() []grammar.Range                        { return f.allowed }
+func (f faulty) Next(int32) grammar.State                        { return nil }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
 // TestAppend reads the reference's answer: after each token the logits are the
@@ -15,7 +17,7 @@ import (
 func TestAppend(t *testing.T) {
 	for _, name := range []string{"pg1-a", "pg2-a"} {
 		s, q, _ := asked(t, name, Options{})
-		set := loadGolden(t, name, "golden.safetensors")
+		set := testmodel.Golden(t, name, "golden.safetensors")
 		compared := 0
 		for i, id := range q.tokens {
 			got, err := s.Logits(t.Context())
@@ -32,7 +34,7 @@ func TestAppend(t *testing.T) {
 						want[i] = float32(limit * math.Tanh(float64(v)/limit))
 					}
 				}
-				if d := farthest(got, want); !(d <= exactLogits) {
+				if d := testmodel.Farthest(got, want); !(d <= exactLogits) {
 					t.Errorf("%s: %s is %g off", name, tap, d)
 				}
 				compared++

@@ -2,12 +2,11 @@ package paligemma
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"sync"
 	"time"
 
-	"github.com/pgcli/paligemma/gguf"
-	"github.com/pgcli/paligemma/internal/gemma"
+	"github.com/pgcli/paligemma/internal/decode"
 	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/internal/spm"
 )
@@ -15,22 +14,16 @@ import (
 // A Session answers one prompt at a time and holds its key-value cache. It is
 // not safe for concurrent use; a model may have any number of sessions.
 type Session struct {
-	model   *Model
-	backend *nn.Backend
-	cache   *gemma.Cache
-	step    *step   // graph of one generated token; nil until needed
-	heads   []*head // graphs of logits, made when needed
-	best    *head   // graph of what all logits come to, made when needed
-	picker  *picker // graph of the likeliest tokens' logits, made when needed
+	model    *Model
+	backend  *nn.Backend
+	decoder  *decode.Decoder
+	sequence *decode.Sequence
+	closed   bool
 
-	length  int         // tokens in the cache
-	hidden  []float32   // [d] of the last token, which the head reads; nil before Prefill
-	pending int32       // chosen, but not in the cache yet; NoID for none
-	answer  []int32     // chosen since Prefill
+	pending int32       // chosen, but not computed yet; NoID for none
+	answer  []int32     // ids chosen since Prefill
 	text    *spm.Stream // of the answer
 	stop    Stop
-	busy    sync.WaitGroup // prompts, until freed
-	closed  bool
 
 	prompt              int // tokens of the prompt
 	prefilled, decoding time.Duration
@@ -43,13 +36,10 @@ func (m *Model) NewSession() (*Session, error) {
 		return nil, err
 	}
 	s := &Session{model: m, pending: NoID}
-	typ := gguf.F16
-	if m.opts.CacheF32 {
-		typ = gguf.F32
-	}
 	var err error
 	if s.backend, err = m.newBackend(); err == nil {
-		s.cache, err = gemma.NewCache(s.backend, m.cfg.text, m.opts.Context, typ)
+		s.decoder = decode.New(s.backend, m.decoder, m.decodeOptions())
+		s.sequence, err = s.decoder.NewSequence(m.opts.Context)
 	}
 	if err != nil {
 		s.Close()
@@ -58,21 +48,16 @@ func (m *Model) NewSession() (*Session, error) {
 	return s, nil
 }
 
-// Close frees the session. It is safe on nil and when closed.
+// Close frees the session. It waits for a computation that was cancelled. It is
+// safe on nil and when closed.
 func (s *Session) Close() error {
 	if s == nil || s.closed {
 		return nil
 	}
 	s.closed = true
-	s.step.close() // this and the next four wait for a computation that was abandoned
-	s.closeHeads()
-	s.best.close()
-	s.picker.close()
-	s.busy.Wait()
+	s.decoder.Close()
+	s.sequence.Close()
 	s.backend.Close()
-	if s.cache != nil {
-		s.cache.Close()
-	}
 	s.model.release()
 	return nil
 }
@@ -86,22 +71,21 @@ func (s *Session) Prefill(ctx context.Context, images []*Image, p Prompt) error 
 	switch {
 	case s.closed:
 		return fmt.Errorf("paligemma: session: %w", ErrClosed)
-	case n >= s.cache.Len:
-		return fmt.Errorf("paligemma: prompt of %d tokens in a context of %d: %w", n, s.cache.Len, ErrContextFull)
+	case n >= s.sequence.Cap():
+		return fmt.Errorf("paligemma: prompt of %d tokens in a context of %d: %w", n, s.sequence.Cap(), ErrContextFull)
 	}
-	var soft []float32
+	var soft []float32 // [d, image tokens]
 	for i, img := range images {
 		if img == nil || img.model != s.model {
 			return fmt.Errorf("paligemma: picture %d was not encoded by this model", i+1)
 		}
 		soft = append(soft, img.tokens...)
 	}
-	s.hidden, s.length, s.pending, s.answer = nil, 0, NoID, nil
-	hidden, err := s.prefill(ctx, soft, ids)
-	if err != nil {
+	s.pending, s.answer = NoID, nil
+	if err := s.decoder.Prefix(ctx, s.sequence, soft, ids); err != nil {
 		return fmt.Errorf("paligemma: prompt: %w", err)
 	}
-	s.hidden, s.length, s.prompt, s.text = hidden, n, n, s.model.tok.Stream()
+	s.prompt, s.text = n, s.model.tok.Stream()
 	s.prefilled, s.decoding = time.Since(start), 0
 	return nil
 }
@@ -113,72 +97,64 @@ func (m *Model) PromptIDs(p Prompt) []int32 {
 	return append(ids, m.tok.Encode("\n")...)
 }
 
-// prefill computes the prefix of soft tokens [d, n] and ids, and returns what
-// the head reads of its last token [d].
-func (s *Session) prefill(ctx context.Context, soft []float32, ids []int32) ([]float32, error) {
-	c := s.model.cfg.text
-	nSoft := len(soft) / c.Width
-	n := nSoft + len(ids)
-	batches := (n + s.model.opts.Batch - 1) / s.model.opts.Batch
-	g, err := nn.NewGraph(s.backend, c.Nodes(batches, min(n, s.model.opts.Batch), n), s.model.opts.Trace)
-	if err != nil {
-		return nil, err
-	}
-	s.busy.Add(1)
-	defer s.model.afterAll(ctx, func() {
-		g.Close()
-		s.busy.Done()
-	})
-
-	text := g.Input("ids", gguf.I32, len(ids))
-	x := s.model.decoder.Embed(g, text) // [d, n]
-	var image nn.Tensor
-	if nSoft > 0 {
-		image = g.Input("image", gguf.F32, c.Width, nSoft)
-		x = g.Concat(image, x, 1)
-	}
-	x = g.Tap("prefix", x)
-	cut, positions := s.cut(g, x)
-	last := s.model.decoder.Forward(g, cut, s.cache, gemma.Keys{Len: n})
-	out := s.model.decoder.Final(g, last) // [d, 1]
-	if err := g.Compile(out); err != nil {
-		return nil, err
-	}
-	if err := nn.Set(g, text, ids); err != nil {
-		return nil, err
-	}
-	if nSoft > 0 {
-		if err := nn.Set(g, image, soft); err != nil {
-			return nil, err
-		}
-	}
-	for i, b := range cut {
-		if err := nn.Set(g, b.Pos, positions[i]); err != nil {
-			return nil, err
-		}
-	}
-	if err := g.Compute(ctx); err != nil {
-		return nil, err
-	}
-	hidden := make([]float32, c.Width)
-	return hidden, nn.Get(g, out, hidden)
+// Timings returns those of the last Prefill and of the tokens generated since.
+func (s *Session) Timings() Timings {
+	return Timings{Prefill: s.prefilled, Decode: s.decoding, PromptTokens: s.prompt, Generated: len(s.answer)}
 }
 
-// cut splits the prefix x [d, n] into batches, with their positions.
-func (s *Session) cut(g *nn.Graph, x nn.Tensor) (cut []gemma.Batch, positions [][]int32) {
-	size := s.model.opts.Batch
-	for start := 0; start < x.Dim(1); start += size {
-		n := min(size, x.Dim(1)-start)
-		cut = append(cut, gemma.Batch{
-			X:     g.View(x, []int{0, start}, x.Dim(0), n),
-			Pos:   g.Input("positions", gguf.I32, n),
-			Start: start,
-		})
-		places := make([]int32, n)
-		for i := range places {
-			places[i] = int32(start + i)
+// Stopped says why Tokens ended last; "" if it was left early or failed.
+func (s *Session) Stopped() Stop { return s.stop }
+
+// Append continues the answer with given tokens, as if they had been chosen. It
+// is for scoring text that is known; most callers want Tokens. The tokens before
+// the one that an error is about have been appended.
+func (s *Session) Append(ctx context.Context, ids ...int32) error {
+	for i, id := range ids {
+		if id < 0 || int(id) >= s.model.cfg.Vocabulary {
+			return fmt.Errorf("paligemma: append: token %d is %d, want 0 to %d", i, id, s.model.cfg.Vocabulary-1)
 		}
-		positions = append(positions, places)
 	}
-	return cut, positions
+	for i, id := range ids {
+		err := s.flush(ctx)
+		if err == nil {
+			err = s.decoder.Step(ctx, decode.Row{Sequence: s.sequence, ID: id})
+		}
+		if err != nil {
+			return fmt.Errorf("paligemma: append: token %d: %w", i, err)
+		}
+		s.answer = append(s.answer, id)
+		s.text.Push(id)
+	}
+	return nil
+}
+
+// Logits returns the logits [vocabulary] of all tokens as the next of the
+// answer: their softmax is the model's distribution. They are valid until the
+// session's next call.
+func (s *Session) Logits(ctx context.Context) ([]float32, error) {
+	err := s.flush(ctx)
+	if err == nil {
+		var logits []float32
+		if logits, err = s.decoder.Logits(ctx, s.sequence, s.model.everything()); err == nil {
+			return logits, nil
+		}
+	}
+	return nil, fmt.Errorf("paligemma: logits: %w", err)
+}
+
+// flush computes the token that was chosen last, if that is still to do.
+func (s *Session) flush(ctx context.Context) error {
+	switch {
+	case s.closed:
+		return fmt.Errorf("session: %w", ErrClosed)
+	case !s.sequence.Ready():
+		return errors.New("no Prefill that succeeded")
+	case s.pending == NoID:
+		return nil
+	}
+	if err := s.decoder.Step(ctx, decode.Row{Sequence: s.sequence, ID: s.pending}); err != nil {
+		return err
+	}
+	s.pending = NoID
+	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
 // asked returns a session of a tiny checkpoint and the question that it was
@@ -125,7 +127,7 @@ func TestCharacterInParts(t *testing.T) {
 func TestStops(t *testing.T) {
 	s, q, images := asked(t, "pg1-a", Options{Context: 45})
 	eos := s.model.tok.EOS()
-	prefix := s.length
+	prefix := s.sequence.Len()
 	for _, test := range []struct {
 		sm   Sampling
 		n    int
@@ -155,7 +157,7 @@ func TestStops(t *testing.T) {
 // TestContextFull sizes contexts around the prompt's length.
 func TestContextFull(t *testing.T) {
 	q := readQuestion(t, "pg1-a")
-	n := len(q.ids)
+	n := len(q.IDs)
 	for size := n - 1; size <= n+1; size++ {
 		m := openOracle(t, "pg1-a", Options{Context: size})
 		s, images := newSession(t, m), encodeAll(t, m, q.pictures)
@@ -199,7 +201,7 @@ func TestForbidden(t *testing.T) {
 func TestLogProbs(t *testing.T) {
 	for name, soft := range map[string]float64{"pg1-a": 0, "pg2-b": 30} {
 		s, _, _ := asked(t, name, Options{})
-		_, raw := loadGolden(t, name, "golden.safetensors").Get("logits")
+		_, raw := testmodel.Golden(t, name, "golden.safetensors").Get("logits")
 		x := make([]float64, len(raw))
 		for i, v := range raw {
 			if x[i] = float64(v); soft > 0 {
@@ -220,8 +222,8 @@ func TestTextOnly(t *testing.T) {
 	must(t, err)
 	s := newSession(t, m)
 	must(t, s.Prefill(t.Context(), nil, "answer en Where is the cow standing?"))
-	if want := len(m.PromptIDs("answer en Where is the cow standing?")); s.length != want || r.Timings.PromptTokens != want {
-		t.Errorf("prefix of %d, %d by the timings, want %d", s.length, r.Timings.PromptTokens, want)
+	if want := len(m.PromptIDs("answer en Where is the cow standing?")); s.sequence.Len() != want || r.Timings.PromptTokens != want {
+		t.Errorf("prefix of %d, %d by the timings, want %d", s.sequence.Len(), r.Timings.PromptTokens, want)
 	}
 	if got := ids(collect(t, s, nil, 5)); len(r.Tokens) == 0 || !slices.Equal(got, ids(r.Tokens)) {
 		t.Errorf("Run gives %v, a session %v", ids(r.Tokens), got)

@@ -8,21 +8,22 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/internal/imageproc"
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
 // An eye is a model whose first three patch channels are the mean red, green
 // and blue of a patch: it shows what the tower is given.
 type eye struct {
 	m   *Model
-	rec *recorder
+	rec *testmodel.Recorder
 }
 
 func newEye(t *testing.T, resampling string) eye {
-	p, rec := oracleParts(t, "pg1-a"), &recorder{}
-	p.values["paligemma.vision.resampling"] = resampling
+	p, rec := testmodel.OracleParts(t, "pg1-a"), &testmodel.Recorder{}
+	p.Values["paligemma.vision.resampling"] = resampling
 	const area = 14 * 14
 	rows := 14 * 3 // of the kernel [14, 14, 3, out], for one output
-	p.change(t, "v.patch_embd.weight", func(r, _ int, v float32) float32 {
+	p.Change(t, "v.patch_embd.weight", func(r, _ int, v float32) float32 {
 		switch out, colour := r/rows, r%rows/14; {
 		case out > 2:
 			return v
@@ -31,13 +32,13 @@ func newEye(t *testing.T, resampling string) eye {
 		}
 		return 0
 	})
-	p.change(t, "v.patch_embd.bias", func(_, c int, v float32) float32 {
+	p.Change(t, "v.patch_embd.bias", func(_, c int, v float32) float32 {
 		if c > 2 {
 			return v
 		}
 		return 0
 	})
-	return eye{p.model(t, Options{Trace: rec.trace}), rec}
+	return eye{openParts(t, p, Options{Trace: rec.Trace}), rec}
 }
 
 // sees returns the colour of the patch in column x of row y, of 4 by 4, on the
@@ -46,13 +47,13 @@ func (e eye) sees(t *testing.T, img image.Image) func(x, y int) [3]float64 {
 	t.Helper()
 	_, err := e.m.Encode(t.Context(), img)
 	must(t, err)
-	patches := e.rec.take()[0]
-	if patches.name != "v.patch_embd" {
-		t.Fatalf("the first tap is %s", patches.name)
+	patches := e.rec.Take()[0]
+	if patches.Name != "v.patch_embd" {
+		t.Fatalf("the first tap is %s", patches.Name)
 	}
 	return func(x, y int) (rgb [3]float64) {
 		for c := range rgb {
-			rgb[c] = (float64(patches.values[(4*y+x)*patches.shape[0]+c]) + 1) * 127.5
+			rgb[c] = (float64(patches.Values[(4*y+x)*patches.Shape[0]+c]) + 1) * 127.5
 		}
 		return rgb
 	}
@@ -81,15 +82,15 @@ func near(got, want [3]float64, tolerance float64) bool {
 // Grey levels of 0.2 are allowed for float32 sums.
 const level = 0.2
 
-func TestTrapColours(t *testing.T) {
+func TestTrapBGR(t *testing.T) {
 	see := newEye(t, "bicubic").sees(t, paint(30, 30, func(int, int) color.Color { return color.NRGBA{250, 100, 10, 255} }))
 	if got := see(2, 1); !near(got, [3]float64{250, 100, 10}, level) {
 		t.Errorf("red, green, blue of 250, 100, 10 are seen as %.1f", got)
 	}
 }
 
-// TestTrapAlpha: transparency is dropped, not painted over, as PIL does.
-func TestTrapAlpha(t *testing.T) {
+// TestTrapAlphaBlended: transparency is dropped, not painted over, as PIL does.
+func TestTrapAlphaBlended(t *testing.T) {
 	e := newEye(t, "bicubic")
 	for _, alpha := range []uint8{1, 128} {
 		see := e.sees(t, paint(56, 56, func(int, int) color.Color { return color.NRGBA{200, 200, 200, alpha} }))
@@ -99,8 +100,8 @@ func TestTrapAlpha(t *testing.T) {
 	}
 }
 
-// TestTrapPatchOrder: patches run along rows.
-func TestTrapPatchOrder(t *testing.T) {
+// TestTrapPatchesTransposed: patches run along rows.
+func TestTrapPatchesTransposed(t *testing.T) {
 	see := newEye(t, "bicubic").sees(t, paint(56, 56, func(x, y int) color.Color {
 		return color.Gray{uint8(10*(x/14) + 60*(y/14))}
 	}))
@@ -113,8 +114,8 @@ func TestTrapPatchOrder(t *testing.T) {
 	}
 }
 
-// TestTrapStretch: a wide picture is neither cropped nor framed.
-func TestTrapStretch(t *testing.T) {
+// TestTrapCropped: a wide picture is neither cropped nor framed.
+func TestTrapCropped(t *testing.T) {
 	const w, h = 56 * 5, 56
 	see := newEye(t, "bicubic").sees(t, paint(w, h, func(x, _ int) color.Color { return color.Gray{uint8(60 * (4 * x / w))} }))
 	var seen []float64
@@ -129,9 +130,9 @@ func TestTrapStretch(t *testing.T) {
 	}
 }
 
-// TestTrapAntialias: a large picture is averaged, not sampled. Fine lines in a
+// TestTrapAliased: a large picture is averaged, not sampled. Fine lines in a
 // picture 8 times as large give an even grey.
-func TestTrapAntialias(t *testing.T) {
+func TestTrapAliased(t *testing.T) {
 	for _, resampling := range []string{"bicubic", "bilinear"} {
 		see := newEye(t, resampling).sees(t, paint(448, 448, func(x, _ int) color.Color {
 			return color.Gray{uint8(255 * ((x + 2) / 4 % 2))} // samples 8 pixels apart are all black, or all white
@@ -142,8 +143,8 @@ func TestTrapAntialias(t *testing.T) {
 	}
 }
 
-// TestTrapResampling: the file says how its model's pictures were resampled.
-func TestTrapResampling(t *testing.T) {
+// TestTrapResamplingIgnored: the file says how its model's pictures were resampled.
+func TestTrapResamplingIgnored(t *testing.T) {
 	noise := paint(97, 61, func(x, y int) color.Color { return color.Gray{uint8(x*x*31 + y*y*57 + x*y*11)} })
 	for resampling, filter := range map[string]imageproc.Filter{"bicubic": imageproc.Bicubic, "bilinear": imageproc.Bilinear} {
 		px, err := imageproc.Prepare(noise, imageproc.Options{Size: 56, Filter: filter})
@@ -160,37 +161,4 @@ func TestTrapResampling(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestTrapTowerSeesAll: the first patch attends to the last.
-func TestTrapTowerSeesAll(t *testing.T) {
-	rec := &recorder{}
-	m := openOracle(t, "pg1-a", Options{Trace: rec.trace})
-	var first [2][]float32 // patch after the first attention
-	for i := range first {
-		_, err := m.Encode(t.Context(), paint(56, 56, func(x, y int) color.Color {
-			if x >= 42 && y >= 42 && i == 1 {
-				return color.White
-			}
-			return color.Gray{90}
-		}))
-		must(t, err)
-		x := findTap(t, rec.take(), "v.blk.0.attn_out")
-		first[i] = x.values[:x.shape[0]]
-	}
-	if distance(first[0], first[1]) < 1e-3 {
-		t.Error("the last patch changes nothing in the first")
-	}
-}
-
-// findTap returns the first tap of that name.
-func findTap(t *testing.T, list []tap, name string) tap {
-	t.Helper()
-	for _, x := range list {
-		if x.name == name {
-			return x
-		}
-	}
-	t.Fatalf("nothing is traced as %s", name)
-	return tap{}
 }

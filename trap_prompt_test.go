@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
 // newline is the id of "\n" on its own.
@@ -17,7 +19,7 @@ func newline(t *testing.T, m *Model) int32 {
 	return id
 }
 
-func TestTrapNewline(t *testing.T) {
+func TestTrapNoNewline(t *testing.T) {
 	m := openOracle(t, "pg1-a", Options{})
 	for _, p := range []Prompt{"", "caption en", "caption en "} {
 		if ids := m.PromptIDs(p); ids[len(ids)-1] != newline(t, m) {
@@ -26,22 +28,22 @@ func TestTrapNewline(t *testing.T) {
 	}
 }
 
-// TestTrapNewlineApart: the newline is not merged with one that ends the text.
-func TestTrapNewlineApart(t *testing.T) {
+// TestTrapNewlineMerges: the newline is not merged with one that ends the text.
+func TestTrapNewlineMerges(t *testing.T) {
 	m := openOracle(t, "pg1-a", Options{})
 	if got, want := m.PromptIDs("ocr\n"), append(m.PromptIDs("ocr"), newline(t, m)); len(want) > 1 && len(got) != len(want) {
 		t.Errorf("a text with a newline has ids %v, want %v", got, want)
 	}
 }
 
-func TestTrapBOS(t *testing.T) {
+func TestTrapNoBOS(t *testing.T) {
 	m := openOracle(t, "pg1-a", Options{})
 	if ids := m.PromptIDs("caption en"); ids[0] != m.tok.BOS() {
 		t.Errorf("the text starts with id %d, want <bos>", ids[0])
 	}
 }
 
-func TestTrapBOSOnce(t *testing.T) {
+func TestTrapTwoBOS(t *testing.T) {
 	m := openOracle(t, "pg1-a", Options{})
 	for _, p := range []Prompt{"caption en", "<bos>caption en"} { // the spelling in a text is plain text
 		ids := m.PromptIDs(p)
@@ -51,13 +53,13 @@ func TestTrapBOSOnce(t *testing.T) {
 	}
 }
 
-func TestTrapLocSeg(t *testing.T) {
+func TestTrapLocSegSplit(t *testing.T) {
 	m := openOracle(t, "pg1-a", Options{})
 	want := []string{"<loc0000>", "<loc1023>", "<seg000>", "<seg127>"}
 	ids := m.Tokenize(strings.Join(want, ""))
 	var got []string
 	for _, id := range ids {
-		if piece := m.Piece(id); piece != "▁" { // TestTrapSpaces
+		if piece := m.Piece(id); piece != "▁" { // TestTrapSpaceBefore
 			got = append(got, piece)
 		}
 	}
@@ -69,8 +71,8 @@ func TestTrapLocSeg(t *testing.T) {
 	}
 }
 
-// TestTrapSpaces: no space is put before a text, and those there are stay.
-func TestTrapSpaces(t *testing.T) {
+// TestTrapSpaceBefore: no space is put before a text, and those there are stay.
+func TestTrapSpaceBefore(t *testing.T) {
 	m := openOracle(t, "pg1-a", Options{})
 	for _, text := range []string{"cat", " cat", " cat dog "} {
 		var pieces string
@@ -84,73 +86,45 @@ func TestTrapSpaces(t *testing.T) {
 }
 
 // prefixOf returns the taps prefix [d, n] and mm.out [d, n] of each picture.
-func prefixOf(t *testing.T, m *Model, rec *recorder, q question, withPictures bool) (prefix []float32, soft [][]float32) {
+func prefixOf(t *testing.T, m *Model, rec *testmodel.Recorder, q question, withPictures bool) (prefix []float32, soft [][]float32) {
 	t.Helper()
-	rec.take()
+	rec.Take()
 	var images []*Image
 	if withPictures {
 		images = encodeAll(t, m, q.pictures)
-		for _, x := range rec.take() {
-			if x.name == "mm.out" {
-				soft = append(soft, x.values)
+		for _, x := range rec.Take() {
+			if x.Name == "mm.out" {
+				soft = append(soft, x.Values)
 			}
 		}
 	}
 	s := newSession(t, m)
 	must(t, s.Prefill(t.Context(), images, q.prompt))
-	return findTap(t, rec.take(), "prefix").values, soft
+	return testmodel.Find(t, rec.Take(), "prefix").Values, soft
 }
 
-// TestTrapPictureFirst: soft tokens come before the text. Only their direction
-// is looked at.
-func TestTrapPictureFirst(t *testing.T) {
-	for _, name := range []string{"pg1-c", "pg2-a"} {
-		rec := &recorder{}
-		m, q := openOracle(t, name, Options{Trace: rec.trace}), readQuestion(t, name)
-		prefix, soft := prefixOf(t, m, rec, q, true)
-		if c := cosine(prefix[:len(soft[0])], soft[0]); c < 0.9999 {
-			t.Errorf("%s: the prefix starts with something at cosine %.3f to the picture", name, c)
-		}
-	}
-}
-
-func TestTrapAllPictures(t *testing.T) {
-	rec := &recorder{}
-	m, q := openOracle(t, "pg1-c", Options{Trace: rec.trace}), readQuestion(t, "pg1-c")
+func TestTrapFirstPictureOnly(t *testing.T) {
+	rec := &testmodel.Recorder{}
+	m, q := openOracle(t, "pg1-c", Options{Trace: rec.Trace}), readQuestion(t, "pg1-c")
 	prefix, soft := prefixOf(t, m, rec, q, true)
 	text, _ := prefixOf(t, m, rec, q, false)
 	if got, want := len(prefix)-len(text), len(soft[0])+len(soft[1]); got != want {
 		t.Fatalf("two pictures take %d values of the prefix, want %d", got, want)
 	}
 	for at := 0; at <= len(prefix)-len(soft[1]); at += m.cfg.Width {
-		if cosine(prefix[at:][:len(soft[1])], soft[1]) > 0.9999 && at != 0 {
+		if testmodel.Cosine(prefix[at:][:len(soft[1])], soft[1]) > 0.9999 && at != 0 {
 			return
 		}
 	}
 	t.Error("the second picture is not in the prefix after the first")
 }
 
-// TestTrapPictureScale: soft tokens enter the decoder as the projector makes
-// them, wherever they stand.
-func TestTrapPictureScale(t *testing.T) {
-	for _, name := range []string{"pg1-a", "pg2-a"} {
-		rec := &recorder{}
-		m, q := openOracle(t, name, Options{Trace: rec.trace}), readQuestion(t, name)
-		prefix, soft := prefixOf(t, m, rec, q, true)
-		text, _ := prefixOf(t, m, rec, q, false)
-		ratio := math.Sqrt((power(prefix) - power(text)) / power(soft[0]))
-		if math.Abs(ratio-1) > 1e-4 {
-			t.Errorf("%s: soft tokens are multiplied by %.4f", name, ratio)
-		}
-	}
-}
-
-// TestTrapTextScale: embeddings are multiplied by the root of the decoder's own
+// TestTrapTextScaleFixed: embeddings are multiplied by the root of the decoder's own
 // width, here 96.
-func TestTrapTextScale(t *testing.T) {
-	p, rec := oracleParts(t, "pg2-a"), &recorder{}
-	embedding := p.weights(t, "token_embd.weight")
-	m, q := p.model(t, Options{Trace: rec.trace}), readQuestion(t, "pg2-a")
+func TestTrapTextScaleFixed(t *testing.T) {
+	p, rec := testmodel.OracleParts(t, "pg2-a"), &testmodel.Recorder{}
+	embedding := p.Weights(t, "token_embd.weight")
+	m, q := openParts(t, p, Options{Trace: rec.Trace}), readQuestion(t, "pg2-a")
 	text, _ := prefixOf(t, m, rec, q, false)
 	var want []float32
 	for _, id := range m.PromptIDs(q.prompt) {
@@ -158,19 +132,7 @@ func TestTrapTextScale(t *testing.T) {
 			want = append(want, v*float32(math.Sqrt(96)))
 		}
 	}
-	if d := distance(text, want); !(d < 1e-6) {
+	if d := testmodel.Distance(text, want); !(d < 1e-6) {
 		t.Errorf("embeddings in the prefix are %.1e from those of the file times sqrt(96)", d)
 	}
 }
-
-func power(x []float32) float64 { return dot(x, x) }
-
-func dot(x, y []float32) float64 {
-	sum := 0.0
-	for i := range x {
-		sum += float64(x[i]) * float64(y[i])
-	}
-	return sum
-}
-
-func cosine(x, y []float32) float64 { return dot(x, y) / math.Sqrt(power(x)*power(y)) }

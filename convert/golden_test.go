@@ -12,7 +12,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// goldens reads what scripts/convert_golden.py computed in numpy: for each
+// goldens reads what scripts/convert/golden.py computed in numpy: for each
 // model the SHA-256 of every tensor of its F32 file.
 func goldens(t *testing.T) map[string]map[string]string {
 	t.Helper()
@@ -59,7 +59,7 @@ func TestGolden(t *testing.T) {
 func TestPython(t *testing.T) {
 	dir := os.Getenv("CONVERT_PYTHON")
 	if dir == "" {
-		t.Skip("needs checkpoints of the Python packages: python scripts/convert_golden.py writes them and runs this test")
+		t.Skip("needs checkpoints of the Python packages: python scripts/convert/golden.py writes them and runs this test")
 	}
 	table := goldens(t)
 	tokenizer := filepath.Join(t.TempDir(), "tokenizer.model")

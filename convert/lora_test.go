@@ -15,7 +15,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// TestAdapter merges the adapter that scripts/convert_golden.py made.
+// TestAdapter merges the adapter that scripts/convert/golden.py made.
 func TestAdapter(t *testing.T) {
 	c := synthetic.Checkpoint{Dims: synthetic.Tiny(convert.Gemma), Type: gguf.F32, Seed: 7}
 	want := goldens(t)["gemma f32 adapter"]

@@ -24,7 +24,7 @@ func tensorsOf(d Dims) []*tensor {
 
 // TestMixes compares the types of the text half with those that llama.cpp's
 // quantizer chose for models of the released depths and head counts
-// (scripts/convert_llama.py).
+// (scripts/convert/check_llamacpp.py).
 func TestMixes(t *testing.T) {
 	var golden map[string]map[string]map[string][]string // model -> mix -> type -> tensors
 	if err := readJSON("testdata/mixes.json", &golden); err != nil {

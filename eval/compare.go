@@ -14,50 +14,52 @@ type CompareOptions struct {
 	Failed    func(error) // as in Options
 	Progress  func(int)   // as in Options
 
-	// Expected reads the models at the places of the first expected answer, and
-	// not at those of A's own.
+	// Expected has both models read the first expected answer instead of A's own.
 	Expected bool
 }
 
-// A Comparison is how far model B is from model A. Both read A's likeliest
-// answer (or the expected one) token by token, and say what they would have
-// put in each place, the end included.
+// A Comparison says how far model B is from model A. Both read A's likeliest
+// answer (or the expected one) token by token, and predict the token at each
+// place, including the end.
 type Comparison struct {
-	Examples int  `json:"examples"` // of the data set, within its limit
+	Examples int  `json:"examples"` // in the data set, up to its limit
 	Compared int  `json:"compared"`
 	Failed   int  `json:"failed"`
-	Partial  bool `json:"partial"` // it was stopped before the end
+	Partial  bool `json:"partial"` // the comparison was stopped before the end
 
-	All   Divergence `json:"all"`
+	All   Divergence `json:"all"`   // every place
 	Words Divergence `json:"words"` // places of text, and of the end
 	Loc   Divergence `json:"loc"`   // places of <loc> tokens
 	Seg   Divergence `json:"seg"`   // places of <seg> tokens
 
-	// Same is the share of answers that B agrees with in every place.
+	// Same is the share of answers where both models' likeliest tokens are the
+	// same at every place.
 	Same float64 `json:"same"`
 
-	// Boxes that both answer, each by itself, when asked to detect or segment:
-	// paired as in ObjectReport, with A's as what is there.
+	// Boxes in each model's own answers to detect and segment: their number, the
+	// mean IoU over A's boxes, and F1. They are paired as in ObjectReport, with
+	// A's boxes as the truth.
 	BoxesA int     `json:"boxes_a"`
 	BoxesB int     `json:"boxes_b"`
 	BoxIoU float64 `json:"box_iou"`
 	F1     float64 `json:"f1"`
 }
 
-// A Divergence is D(A||B), the Kullback-Leibler divergence in nats of B's
-// distribution over all tokens from A's, over a number of places.
+// A Divergence sums up, over a number of places, the Kullback-Leibler divergence
+// D(A||B) of B's distribution over all tokens from A's, in nats.
 type Divergence struct {
 	Places    int     `json:"places"`
 	Mean      float64 `json:"mean"`
 	Median    float64 `json:"median"`
-	P99       float64 `json:"p99"` // 99 in 100 are below
+	P99       float64 `json:"p99"` // the 99th percentile
 	Max       float64 `json:"max"`
 	Agreement float64 `json:"agreement"` // share of places where B's likeliest token is A's
 }
 
-// Compare runs two models over a data set. They must have the same tokens;
-// pictures may be of other sizes. A nil opts means the defaults. Errors are as
-// those of Run.
+// Compare runs two models over a data set. They must have the same tokens; their
+// picture sizes may differ. A nil opts means the defaults. As with Run, when ctx
+// ends, or an error ends the comparison, it returns the figures so far together
+// with the error. The caller keeps both models, and closes them.
 func Compare(ctx context.Context, a, b *paligemma.Model, set *DataSet, opts *CompareOptions) (*Comparison, error) {
 	if opts == nil {
 		opts = &CompareOptions{}
@@ -83,7 +85,7 @@ func Compare(ctx context.Context, a, b *paligemma.Model, set *DataSet, opts *Com
 	return report, err
 }
 
-// sameTokens checks that ids mean the same to both.
+// sameTokens returns an error if an id stands for different tokens in a and b.
 func sameTokens(a, b *paligemma.Model) error {
 	n, m := a.Config().Vocabulary, b.Config().Vocabulary
 	if n != m {

@@ -1,22 +1,18 @@
 package eval
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pgcli/paligemma"
-	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/gguf"
 )
 
-// TestCompareSame: a file does not differ from itself, at all.
-func TestCompareSame(t *testing.T) {
+// TestFileEqualsItself: two openings of a file do not differ at all.
+func TestFileEqualsItself(t *testing.T) {
 	a, b := open(t, "q4_0"), open(t, "q4_0")
 	prompt, _ := reference(t, a)
 	set, err := Open(folder(t, line(t, prompt, "x", ""), line(t, "detect cat", loc+" cat", "")), 0)
@@ -38,9 +34,9 @@ func TestCompareSame(t *testing.T) {
 	}
 }
 
-// TestCompare holds the figures against the formula, on logits that are read
-// apart from it.
-func TestCompare(t *testing.T) {
+// TestCompareFollowsTheFormula compares the figures with the formula of the
+// divergence, on logits that the test reads by itself.
+func TestCompareFollowsTheFormula(t *testing.T) {
 	a, b := open(t, "f32"), open(t, "q4_0")
 	prompt, _ := reference(t, a)
 	path := folder(t, line(t, prompt, "a cow stands", ""), line(t, "detect cat", loc+" cat", ""))
@@ -103,7 +99,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// greedy is the ids that a model answers.
+// greedy returns the ids of a model's likeliest answer.
 func greedy(t *testing.T, m *paligemma.Model, set *DataSet, e *Example, most int) (ids []int32) {
 	t.Helper()
 	s, images := session(t, m, set, e)
@@ -116,7 +112,8 @@ func greedy(t *testing.T, m *paligemma.Model, set *DataSet, e *Example, most int
 	return ids
 }
 
-// distributions is the model's before each id, in float64 without tricks.
+// distributions returns the model's distribution before each id, a plain softmax in
+// float64.
 func distributions(t *testing.T, m *paligemma.Model, set *DataSet, e *Example, ids []int32) (all [][]float64) {
 	t.Helper()
 	for i := range ids {
@@ -159,8 +156,8 @@ func mean(v []float64) float64 {
 	return sum / float64(max(1, len(v)))
 }
 
-// TestComparePairs: A's boxes are those that are there.
-func TestComparePairs(t *testing.T) {
+// TestBoxesOfAAreTheTruth: IoUs are averaged over A's boxes, and F1 counts both.
+func TestBoxesOfAAreTheTruth(t *testing.T) {
 	var c comparer
 	cat, dog := object("cat", 0, 0, 0, 1, 1), object("dog", 0, 0, 0, 1, 1)
 	c.pair([]paligemma.Object{cat, dog, dog}, []paligemma.Object{cat})
@@ -170,8 +167,8 @@ func TestComparePairs(t *testing.T) {
 	}
 }
 
-// TestCompareFullContext: an answer ends where a session has no more room.
-func TestCompareFullContext(t *testing.T) {
+// TestFullContextEndsAnAnswer: an answer that fills the context is no failure.
+func TestFullContextEndsAnAnswer(t *testing.T) {
 	a := open(t, "f32")
 	set, err := Open(folder(t, line(t, "ocr", "x", "")), 0)
 	must(t, err)
@@ -182,7 +179,7 @@ func TestCompareFullContext(t *testing.T) {
 	}
 }
 
-func TestCompareRefuses(t *testing.T) {
+func TestCompareRefusesOtherTokens(t *testing.T) {
 	a := open(t, "f32")
 	set, err := Open(folder(t, line(t, "ocr", "x", ""), strings.Replace(line(t, "ocr", "x", ""), "picture", "none", 1)), 0)
 	must(t, err)
@@ -217,36 +214,4 @@ func TestCompareRefuses(t *testing.T) {
 		}
 		must(t, other.Close())
 	}
-}
-
-// withPieces is a model's file with other pieces of its tokenizer.
-func withPieces(t *testing.T, change func([]string) []string) []byte {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "model.gguf")
-	_, err := convert.Run(t.Context(), oracle, path, convert.Options{Type: "f32", Engine: engine(t).Library})
-	must(t, err)
-	f, err := gguf.Open(path)
-	must(t, err)
-	defer f.Close()
-	var b bytes.Buffer
-	w := gguf.NewWriter(&b)
-	for _, k := range f.Keys() {
-		v, err := f.Value(k.Name)
-		must(t, err)
-		if pieces, ok := v.([]string); ok && k.Name == "tokenizer.ggml.tokens" {
-			v = change(slices.Clone(pieces))
-		}
-		w.Add(k.Name, v)
-	}
-	for _, x := range f.Tensors() {
-		w.AddTensor(x.Name, x.Type, x.Shape...)
-	}
-	must(t, w.WriteHeader())
-	for _, x := range f.Tensors() {
-		data, err := f.Bytes(x.Name)
-		must(t, err)
-		must(t, w.WriteTensor(x.Name, data))
-	}
-	must(t, w.Finish())
-	return b.Bytes()
 }

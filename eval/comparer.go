@@ -10,12 +10,13 @@ import (
 	"github.com/pgcli/paligemma/internal/metrics"
 )
 
-// A side is one of the two.
+// A side is one of the two models, with its session.
 type side struct {
 	viewer
 	session *paligemma.Session
 }
 
+// A comparer adds up what becomes a Comparison.
 type comparer struct {
 	side     [2]side
 	opts     Options
@@ -23,9 +24,9 @@ type comparer struct {
 
 	all, words, loc, seg places
 	compared, same       int
-	boxes                [2]int
-	hits                 int
-	boxIoU               float64
+	boxes                [2]int  // of each side
+	hits                 int     // A's boxes that B has with an IoU of metrics.Found or more
+	boxIoU               float64 // sum over A's boxes
 }
 
 // places adds up what becomes a Divergence.
@@ -34,6 +35,7 @@ type places struct {
 	agreed int
 }
 
+// add counts a place.
 func (p *places) add(kl float64, agreed bool) {
 	p.kl.Add(kl)
 	if agreed {
@@ -47,12 +49,14 @@ func (p *places) report() Divergence {
 	return Divergence{n, p.kl.Mean(), q[0], q[1], q[2], float64(p.agreed) / float64(max(1, n))}
 }
 
+// close closes the sessions.
 func (c *comparer) close() {
 	for _, s := range c.side {
 		s.session.Close()
 	}
 }
 
+// ask compares the models on an example.
 func (c *comparer) ask(ctx context.Context, e *Example) error {
 	var images [2][]*paligemma.Image
 	for i := range c.side {
@@ -67,7 +71,7 @@ func (c *comparer) ask(ctx context.Context, e *Example) error {
 		return fmt.Errorf("picture %s: %w", e.Image, err)
 	}
 	if e.Task.objects() {
-		if err := c.point(ctx, e, images, said, same); err != nil {
+		if err := c.compareBoxes(ctx, e, images, said, same); err != nil {
 			return fmt.Errorf("picture %s: %w", e.Image, err)
 		}
 	}
@@ -78,15 +82,15 @@ func (c *comparer) ask(ctx context.Context, e *Example) error {
 	return nil
 }
 
-// A place is what both models would put somewhere.
+// A place is a position in an answer, and how the models differ there.
 type place struct {
-	id     int32 // what is there
+	id     int32 // the answer's token
 	kl     float64
-	agreed bool
+	agreed bool // both have the same likeliest token
 }
 
-// read has both models read one answer, and returns it. same reports whether
-// they agreed in every place.
+// read has both models read one answer, and returns it without its end. same
+// reports whether they agreed at every place.
 func (c *comparer) read(ctx context.Context, e *Example, images [2][]*paligemma.Image) (said []int32, same bool, err error) {
 	for i, s := range c.side {
 		if err := s.session.Prefill(ctx, images[i], e.Prompt); err != nil {
@@ -98,13 +102,12 @@ func (c *comparer) read(ctx context.Context, e *Example, images [2][]*paligemma.
 	if c.expected {
 		forced = append(c.side[0].model.Tokenize(e.Expected[0]), eos)
 	}
-	var all []place // counted when the answer is whole
+	var all []place // counted only when the answer is whole
 	for same = true; ; {
-		p, tops, err := c.look(ctx)
+		p, err := c.predict(ctx) // p.id is A's likeliest token
 		if err != nil {
 			return nil, false, err
 		}
-		p.id = tops[0]
 		if c.expected {
 			p.id = forced[len(all)]
 		}
@@ -125,7 +128,7 @@ func (c *comparer) read(ctx context.Context, e *Example, images [2][]*paligemma.
 	}
 	for _, p := range all {
 		c.all.add(p.kl, p.agreed)
-		c.kind(p.id).add(p.kl, p.agreed)
+		c.placesOf(p.id).add(p.kl, p.agreed)
 	}
 	return said, same, nil
 }
@@ -140,25 +143,27 @@ func (c *comparer) append(ctx context.Context, id int32) error {
 	return nil
 }
 
-// look asks both models for the next token.
-func (c *comparer) look(ctx context.Context) (p place, tops [2]int32, err error) {
+// predict has both models predict the next token. The place's id is A's likeliest.
+func (c *comparer) predict(ctx context.Context) (place, error) {
 	var logits [2][]float32
+	var tops [2]int32
 	for i, s := range c.side {
+		var err error
 		if logits[i], err = s.session.Logits(ctx); err != nil {
-			return p, tops, err
+			return place{}, err
 		}
 		for id, v := range logits[i] {
-			if v-v != 0 { // so it is for NaN and infinities only
-				return p, tops, fmt.Errorf("model %c: logit of token %d is %v", 'A'+i, id, v)
+			if v-v != 0 { // true only for NaN and infinities
+				return place{}, fmt.Errorf("model %c: logit of token %d is %v", 'A'+i, id, v)
 			}
 		}
-		tops[i] = int32(metrics.Top(logits[i]))
+		tops[i] = int32(metrics.Argmax(logits[i]))
 	}
-	return place{kl: metrics.KL(logits[0], logits[1]), agreed: tops[0] == tops[1]}, tops, nil
+	return place{tops[0], metrics.KL(logits[0], logits[1]), tops[0] == tops[1]}, nil
 }
 
-// kind is where a place of a token is counted.
-func (c *comparer) kind(id int32) *places {
+// placesOf returns the places that count a token of its kind.
+func (c *comparer) placesOf(id int32) *places {
 	piece := c.side[0].model.Piece(id)
 	switch {
 	case strings.HasPrefix(piece, "<loc"):
@@ -169,9 +174,9 @@ func (c *comparer) kind(id int32) *places {
 	return &c.words
 }
 
-// point compares the boxes of the models' own answers. said is what they read;
-// if that was A's own answer and B agreed throughout, it is B's too.
-func (c *comparer) point(ctx context.Context, e *Example, images [2][]*paligemma.Image, said []int32, same bool) error {
+// compareBoxes compares the boxes of the models' own answers. said is the answer
+// that both read; if it was A's own and B agreed throughout, it is B's own too.
+func (c *comparer) compareBoxes(ctx context.Context, e *Example, images [2][]*paligemma.Image, said []int32, same bool) error {
 	var own [2][]paligemma.Object
 	for i, s := range c.side {
 		if !c.expected && (i == 0 || same) {
@@ -188,7 +193,7 @@ func (c *comparer) point(ctx context.Context, e *Example, images [2][]*paligemma
 	return nil
 }
 
-// pair compares B's boxes with A's.
+// pair counts the boxes of one example and compares B's with A's.
 func (c *comparer) pair(a, b []paligemma.Object) {
 	ious, _ := metrics.Match(things(b), things(a))
 	for _, v := range ious {

@@ -15,18 +15,18 @@ import (
 // maxLine is the longest line of a data set, in bytes.
 const maxLine = 1 << 20
 
-// A DataSet is a file of examples, all of which are well-formed. It holds no
-// file open.
+// A DataSet is a file of well-formed examples. It keeps no file open and needs no
+// Close.
 type DataSet struct {
 	path     string
 	limit    int
 	length   int
-	captions metrics.Corpus // of the examples that are captions
+	captions metrics.Corpus // the expected captions of all examples
 }
 
-// Open reads a data set once, to the end or through the first limit examples
-// if that is not 0, so that a bad line is found before a model has run for
-// hours. The error names file and line.
+// Open reads a data set once, so that a bad line is found before a model has run
+// for hours; the error names file and line. The data set is the first limit
+// examples of the file, or all if limit is 0.
 func Open(path string, limit int) (*DataSet, error) {
 	if limit < 0 {
 		return nil, fmt.Errorf("eval: limit is %d, want 0 or more", limit)
@@ -47,10 +47,10 @@ func Open(path string, limit int) (*DataSet, error) {
 	return d, nil
 }
 
-// Len counts the examples.
+// Len returns the number of examples.
 func (d *DataSet) Len() int { return d.length }
 
-// Examples reads the data set. An error is the last pair.
+// Examples reads the data set again, an example at a time. After an error it ends.
 func (d *DataSet) Examples() iter.Seq2[*Example, error] {
 	return func(yield func(*Example, error) bool) {
 		f, err := os.Open(d.path)
@@ -88,7 +88,7 @@ func (d *DataSet) Examples() iter.Seq2[*Example, error] {
 	}
 }
 
-// file is where a file that an example names is.
+// file returns the path of a file that an example names.
 func (d *DataSet) file(name string) string {
 	if filepath.IsAbs(name) {
 		return name

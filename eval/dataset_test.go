@@ -13,22 +13,22 @@ import (
 
 const loc = "<loc0010><loc0020><loc0030><loc0040>"
 
-// TestBadLines: each error says in which line what is wrong.
-func TestBadLines(t *testing.T) {
+// TestBadLineIsNamed: the error has the line's number and its mistake.
+func TestBadLineIsNamed(t *testing.T) {
 	good := `{"image": "a.png", "prompt": "ocr", "expected": "x"}`
 	detect := func(rest string) string {
 		return `{"image": "a", "prompt": "detect cat", "expected": "` + loc + ` cat"` + rest + `}`
 	}
 	for _, c := range []struct{ line, want string }{
-		{`nonsense`, "no example: invalid character"},
-		{`[1]`, "no example: "},
-		{`{"image": "a.png"`, "no example: unexpected end of JSON input"},
+		{`nonsense`, "not an example: invalid character"},
+		{`[1]`, "not an example: "},
+		{`{"image": "a.png"`, "not an example: unexpected end of JSON input"},
 		{`{"prompt": "ocr", "expected": "x"}`, "image is missing, want the path of a picture"},
 		{`{"image": "a", "expected": "x"}`, "prompt is missing, want a text"},
 		{`{"image": "a", "prompt": "ocr"}`, "expected is missing, want an answer or a list of them"},
 		{`{"image": "a", "prompt": "ocr", "expected": null}`, "expected is missing"},
 		{`{"image": "a", "prompt": "ocr", "expected": []}`, "expected is missing"},
-		{`{"image": "a", "prompt": "ocr", "expected": 5}`, "no example: expected is 5, want a string or a list of strings"},
+		{`{"image": "a", "prompt": "ocr", "expected": 5}`, "not an example: expected is 5, want a string or a list of strings"},
 		{`{"image": 5, "prompt": "ocr", "expected": "x"}`, "image is of type number, want string"},
 		{`{"image": "a", "prompt": "ocr", "expected": "x", "task": "read"}`, `task is "read", want one of ["caption" "answer" "ocr" "detect" "segment"]`},
 		{`{"image": "a", "prompt": "ocr", "expected": "x", "labels": ["x"]}`, "task ocr has boxes, labels or masks"},
@@ -53,7 +53,7 @@ func TestBadLines(t *testing.T) {
 	}
 }
 
-func TestBadFiles(t *testing.T) {
+func TestOpenRefusesEmptyAndMissing(t *testing.T) {
 	empty := folder(t)
 	for _, c := range []struct {
 		path  string
@@ -71,8 +71,8 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// TestExamples reads what the documentation shows.
-func TestExamples(t *testing.T) {
+// TestDocumentedFieldsAreRead reads lines as the documentation shows them.
+func TestDocumentedFieldsAreRead(t *testing.T) {
 	path := folder(t,
 		`{"image": "1.png", "prompt": "caption en", "expected": "a cat", "id": 7}`,
 		``,
@@ -113,7 +113,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-func TestGuess(t *testing.T) {
+func TestPromptWithoutTaskIsAnswered(t *testing.T) {
 	for prompt, want := range map[string]Task{
 		"caption en": Caption, "cap de": Caption, "describe en": Caption, "ocr": OCR, "answer en ocr?": Answer,
 		"what is this?": Answer, "": Answer, "detect cat ; dog": Detect, "segment cat": Segment, "segments": Answer,

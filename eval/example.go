@@ -12,7 +12,7 @@ import (
 	"github.com/pgcli/paligemma/internal/locseg"
 )
 
-// A Task is a kind of question. It decides what an answer is measured by.
+// A Task is a kind of question. It decides how an answer is measured.
 type Task string
 
 // The tasks.
@@ -24,16 +24,16 @@ const (
 	Segment Task = "segment"
 )
 
-// tasks is all of them, in the order of reports.
+// tasks lists the tasks in the order of reports.
 var tasks = []Task{Caption, Answer, OCR, Detect, Segment}
 
-// objects reports whether answers point at things.
+// objects reports whether the answers to a task are objects.
 func (t Task) objects() bool { return t == Detect || t == Segment }
 
-// An Example is a line of a data set. The package's documentation says what
-// the fields mean.
+// An Example is a line of a data set. The package's documentation describes the
+// fields.
 type Example struct {
-	Line     int              `json:"line"` // in the file, from 1
+	Line     int              `json:"line"` // number in the file, from 1
 	Image    string           `json:"image"`
 	Prompt   paligemma.Prompt `json:"prompt"`
 	Expected Texts            `json:"expected"`
@@ -43,7 +43,7 @@ type Example struct {
 	Masks    []string         `json:"masks,omitempty"`
 }
 
-// Texts are answers. A single one is a string in JSON.
+// Texts are answers. In JSON a single one is a string, several are a list.
 type Texts []string
 
 // UnmarshalJSON reads a string or a list of strings.
@@ -61,7 +61,7 @@ func (t *Texts) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON writes what UnmarshalJSON reads.
+// MarshalJSON writes a string for one text, a list for several.
 func (t Texts) MarshalJSON() ([]byte, error) {
 	var v any = []string(t)
 	if len(t) == 1 {
@@ -78,14 +78,14 @@ func (t Texts) MarshalJSON() ([]byte, error) {
 func parseExample(line []byte) (*Example, error) {
 	var e struct {
 		Example
-		Prompt *paligemma.Prompt `json:"prompt"` // to tell an empty one from none
+		Prompt *paligemma.Prompt `json:"prompt"` // a pointer tells an empty prompt from a missing one
 	}
 	if err := json.Unmarshal(line, &e); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) && wrong.Field != "" {
 			return nil, fmt.Errorf("%s is of type %s, want %s", strings.TrimPrefix(wrong.Field, "Example."), wrong.Value, wrong.Type)
 		}
-		return nil, fmt.Errorf("no example: %w", err)
+		return nil, fmt.Errorf("not an example: %w", err)
 	}
 	switch {
 	case e.Image == "":
@@ -102,8 +102,8 @@ func parseExample(line []byte) (*Example, error) {
 	return &e.Example, e.check()
 }
 
-// guess names the task of a prompt by its first word. Questions without one, as
-// of DocVQA, are answered.
+// guess returns the task that the first word of a prompt names, or Answer: the
+// prompts of some data sets, such as DocVQA, are plain questions.
 func guess(p paligemma.Prompt) Task {
 	word, _, _ := strings.Cut(string(p), " ")
 	switch word {
@@ -115,7 +115,7 @@ func guess(p paligemma.Prompt) Task {
 	return Answer
 }
 
-// check finds what would make no sense later.
+// check returns an error for fields that contradict each other.
 func (e *Example) check() error {
 	if !slices.Contains(tasks, e.Task) {
 		return fmt.Errorf("task is %q, want one of %q", e.Task, tasks)

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"bytes"
 	"encoding/json"
 	"image"
 	"image/color"
@@ -8,18 +9,20 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/golden"
 )
 
 const oracle = "../testdata/oracle/pg1-a"
 
-// engine returns whichever ggml there is, the built-in one first, or skips the
-// test.
+// engine returns the built-in ggml, else the shared library that make engines
+// fetches; without either it skips the test.
 func engine(t testing.TB) paligemma.EngineOptions {
 	t.Helper()
 	if _, err := paligemma.LoadEngine(nil); err == nil {
@@ -47,6 +50,38 @@ func open(t testing.TB, typ string) *paligemma.Model {
 	must(t, err)
 	t.Cleanup(func() { must(t, m.Close()) })
 	return m
+}
+
+// withPieces returns the oracle's GGUF file with its tokenizer's pieces changed.
+func withPieces(t *testing.T, change func([]string) []string) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "model.gguf")
+	_, err := convert.Run(t.Context(), oracle, path, convert.Options{Type: "f32", Engine: engine(t).Library})
+	must(t, err)
+	f, err := gguf.Open(path)
+	must(t, err)
+	defer f.Close()
+	var b bytes.Buffer
+	w := gguf.NewWriter(&b)
+	for _, k := range f.Keys() {
+		v, err := f.Value(k.Name)
+		must(t, err)
+		if pieces, ok := v.([]string); ok && k.Name == "tokenizer.ggml.tokens" {
+			v = change(slices.Clone(pieces))
+		}
+		w.Add(k.Name, v)
+	}
+	for _, x := range f.Tensors() {
+		w.AddTensor(x.Name, x.Type, x.Shape...)
+	}
+	must(t, w.WriteHeader())
+	for _, x := range f.Tensors() {
+		data, err := f.Bytes(x.Name)
+		must(t, err)
+		must(t, w.WriteTensor(x.Name, data))
+	}
+	must(t, w.Finish())
+	return b.Bytes()
 }
 
 // folder makes a data set of lines beside picture.png, the oracle's picture of
@@ -77,7 +112,7 @@ func save(t testing.TB, path string, m image.Image) {
 	must(t, f.Close())
 }
 
-// reference is the oracle's prompt and its 64 tokens.
+// reference returns the oracle's prompt and its answer, 64 tokens.
 func reference(t testing.TB, m *paligemma.Model) (prompt, answer string) {
 	t.Helper()
 	set, err := golden.Load(filepath.Join(oracle, "golden.safetensors"))
@@ -93,7 +128,7 @@ func reference(t testing.TB, m *paligemma.Model) (prompt, answer string) {
 	return about.Prompt, m.Detokenize(ids)
 }
 
-// line is an example about picture.png.
+// line returns the line of an example about picture.png, with further fields in rest.
 func line(t testing.TB, prompt, expected, rest string) string {
 	t.Helper()
 	p, err := json.Marshal(prompt)

@@ -12,7 +12,7 @@ import (
 	"github.com/pgcli/paligemma"
 )
 
-// minInside is the brightness from which on a pixel of a mask is inside.
+// minInside is the least brightness of a pixel inside a mask.
 const minInside = 128
 
 // A viewer encodes pictures, and keeps the last one: examples about one
@@ -21,11 +21,11 @@ type viewer struct {
 	model *paligemma.Model
 	set   *DataSet
 
-	name  string
+	name  string // of the last picture
 	last  *paligemma.Image
-	err   error // of the last, if it failed
-	count int   // pictures encoded
-	took  time.Duration
+	err   error         // of the last picture, if it failed
+	count int           // pictures encoded
+	took  time.Duration // to read and encode them
 }
 
 // encode returns the picture of an example.
@@ -36,7 +36,7 @@ func (v *viewer) encode(ctx context.Context, e *Example) (*paligemma.Image, erro
 	start := time.Now()
 	v.last, v.err = v.read(ctx, e.Image)
 	if ctx.Err() != nil {
-		v.name = "" // it did not fail
+		v.name = "" // interrupted: the picture itself is not at fault
 		return nil, v.err
 	}
 	v.name = e.Image
@@ -47,6 +47,7 @@ func (v *viewer) encode(ctx context.Context, e *Example) (*paligemma.Image, erro
 	return v.last, v.err
 }
 
+// read reads and encodes a picture.
 func (v *viewer) read(ctx context.Context, name string) (*paligemma.Image, error) {
 	img, err := v.open(name)
 	if err == nil {
@@ -58,16 +59,17 @@ func (v *viewer) read(ctx context.Context, name string) (*paligemma.Image, error
 	return nil, fmt.Errorf("picture %s: %w", name, err)
 }
 
+// open reads a picture or a mask. The error does not name the file.
 func (v *viewer) open(name string) (image.Image, error) {
 	f, err := os.Open(v.set.file(name))
 	if err != nil {
-		return nil, errors.Unwrap(err) // the caller names the file
+		return nil, errors.Unwrap(err)
 	}
 	defer f.Close()
 	return v.model.ReadImage(f)
 }
 
-// mask reads a true mask of a picture of a size.
+// mask reads a mask of the data set, which must have the size of its picture.
 func (v *viewer) mask(name string, size image.Point) (*image.Alpha, error) {
 	img, err := v.open(name)
 	if err != nil {

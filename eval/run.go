@@ -9,27 +9,27 @@ import (
 	"github.com/pgcli/paligemma"
 )
 
-// DefaultMaxTokens is how long answers may be unless Options say otherwise.
+// DefaultMaxTokens limits the length of an answer, unless Options say otherwise.
 const DefaultMaxTokens = 128
 
 // Options say how a data set is run. The zero value, and nil, is useful.
 type Options struct {
-	MaxTokens int  // of an answer; 0 means DefaultMaxTokens
+	MaxTokens int  // most tokens of an answer; 0 means DefaultMaxTokens
 	Grammar   bool // answers to detect and segment can only be objects
 
-	// Failed receives what is wrong with an example that cannot be asked, such
-	// as a picture that is missing; then it is left out. If nil, the first such
-	// error ends the run.
+	// Failed receives the error of an example that cannot be asked, for example
+	// because its picture is missing; the run leaves the example out. If Failed
+	// is nil, the first such error ends the run.
 	Failed func(error)
 
 	// Answered receives each answer, in order. An error ends the run.
 	Answered func(*Answered) error
 
-	// Progress is told how many examples are done.
+	// Progress receives the number of examples done, after each.
 	Progress func(done int)
 }
 
-// Answered is an example with its answer.
+// Answered is an example with its answer. Measures that do not apply are nil.
 type Answered struct {
 	*Example
 	Text     string             `json:"answer"`
@@ -39,15 +39,15 @@ type Answered struct {
 	ANLS     *float64           `json:"anls,omitempty"`
 	CIDEr    *float64           `json:"cider,omitempty"`
 	Objects  []paligemma.Object `json:"objects,omitempty"`
-	BoxIoUs  []float64          `json:"box_ious,omitempty"`  // of each thing that is there
-	MaskIoUs []float64          `json:"mask_ious,omitempty"` // the same
+	BoxIoUs  []float64          `json:"box_ious,omitempty"`  // of each thing in the picture, 0 if not found
+	MaskIoUs []float64          `json:"mask_ious,omitempty"` // of each thing with a mask, 0 if not found
 	Time     time.Duration      `json:"answer_ns"`
 }
 
 // Run asks a model the questions of a data set, one after another, and takes
 // the likeliest token each time. A nil opts means the defaults. When ctx ends,
-// or an error ends the run, it returns what was measured so far together with
-// the error.
+// or an error ends the run, Run returns the report so far together with the
+// error. The caller keeps the model, and closes it.
 func Run(ctx context.Context, m *paligemma.Model, set *DataSet, opts *Options) (*Report, error) {
 	r := &runner{viewer: viewer{model: m, set: set}, tallies: map[Task]*tally{}}
 	var err error
@@ -64,7 +64,7 @@ func Run(ctx context.Context, m *paligemma.Model, set *DataSet, opts *Options) (
 	return report, err
 }
 
-// complete fills in defaults.
+// complete returns a copy of o, which may be nil, with its defaults filled in.
 func (o *Options) complete() (Options, error) {
 	var c Options
 	if o != nil {
@@ -85,7 +85,7 @@ func (o *Options) complete() (Options, error) {
 	return c, nil
 }
 
-// sampling is how an example's answer is chosen.
+// sampling returns how to choose the tokens of an example's answer.
 func (o *Options) sampling(e *Example) *paligemma.Sampling {
 	s := &paligemma.Sampling{MaxTokens: o.MaxTokens}
 	if o.Grammar {
@@ -94,12 +94,12 @@ func (o *Options) sampling(e *Example) *paligemma.Sampling {
 	return s
 }
 
-// A fatalError ends a run whatever Options.Failed is.
+// A fatalError ends a run even if Options.Failed is set.
 type fatalError struct{ error }
 
 func (e fatalError) Unwrap() error { return e.error }
 
-// each asks the examples in order, and counts those that fail.
+// each calls ask for the examples in order, and returns the number that failed.
 func (d *DataSet) each(ctx context.Context, o Options, ask func(*Example) error) (failed int, err error) {
 	done := 0
 	for e, err := range d.Examples() {
@@ -120,7 +120,7 @@ func (d *DataSet) each(ctx context.Context, o Options, ask func(*Example) error)
 	return failed, nil
 }
 
-// A runner asks one model.
+// A runner asks one model and adds up the measures of its answers.
 type runner struct {
 	viewer
 	opts    Options

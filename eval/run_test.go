@@ -13,9 +13,9 @@ import (
 	"github.com/pgcli/paligemma"
 )
 
-// TestRun: the oracle's answer is exactly right when it is what is expected;
-// pictures are encoded once for lines in a row.
-func TestRun(t *testing.T) {
+// TestRunScoresTheOracle: the oracle's answer is exactly right if it is the expected
+// one, and a picture is encoded once for lines in a row.
+func TestRunScoresTheOracle(t *testing.T) {
 	m := open(t, "f32")
 	prompt, answer := reference(t, m)
 	path := folder(t, line(t, prompt, answer, ""), line(t, prompt, "no", ""), line(t, prompt, answer, `, "task": "ocr"`))
@@ -59,8 +59,9 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestFailures: an example that cannot be asked ends the run, or is left out.
-func TestFailures(t *testing.T) {
+// TestFailureEndsTheRunOrIsLeftOut: Options.Failed decides about an example that
+// cannot be asked.
+func TestFailureEndsTheRunOrIsLeftOut(t *testing.T) {
 	m := open(t, "f32")
 	good := line(t, "ocr", "x", "")
 	long := line(t, strings.Repeat("word ", 4000), "x", "")
@@ -107,8 +108,9 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestStopped: a run that is stopped says so, and counts what it has.
-func TestStopped(t *testing.T) {
+// TestStoppedRunIsPartial: a run that is stopped says so, and reports the answers so
+// far.
+func TestStoppedRunIsPartial(t *testing.T) {
 	m := open(t, "f32")
 	good := line(t, "ocr", "x", "")
 	set, err := Open(folder(t, good, good, good), 0)
@@ -120,8 +122,9 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-// TestTruth: what a line gives of boxes and masks, or spells.
-func TestTruth(t *testing.T) {
+// TestTruthFromFieldsOrAnswer: boxes and masks come from a line's fields, or from its
+// expected answer.
+func TestTruthFromFieldsOrAnswer(t *testing.T) {
 	m := open(t, "f32")
 	path := folder(t,
 		line(t, "segment cat", "", `, "boxes": [[0.25, 0.125, 0.5, 1]], "labels": ["cat"], "masks": ["mask.png"]`),

@@ -12,16 +12,16 @@ type tally struct {
 	count, exact, cut  int
 	vqa, anls, cider   float64 // sums
 	took               time.Duration
-	truth, found, hits int // things there, things found, those of IoU 0.5
-	boxIoU             float64
-	maskIoU            float64
-	masks              int  // that are there
-	undecoded          bool // an answer spelled a mask that was not drawn
+	truth, found, hits int     // things, objects, and things found with an IoU of metrics.Found or more
+	boxIoU             float64 // sum over the things
+	maskIoU            float64 // sum over the masks
+	masks              int     // of the things
+	undecoded          bool    // an answer has the codes of a mask, but the model no decoder
 	malformed          int
 	ranking            metrics.Ranking
 }
 
-// text measures what an answer says.
+// text measures the text of an answer.
 func (t *tally) text(a *Answered, captions *metrics.Corpus) {
 	t.count++
 	t.took += a.Time
@@ -46,7 +46,7 @@ func (t *tally) text(a *Answered, captions *metrics.Corpus) {
 	}
 }
 
-// objects measures what an answer points at.
+// objects measures the objects of an answer.
 func (t *tally) objects(a *Answered, problems []paligemma.Problem, there truth) {
 	if malformed(a, problems) {
 		t.malformed++
@@ -80,8 +80,8 @@ func (t *tally) objects(a *Answered, problems []paligemma.Problem, there truth) 
 	t.masks += len(there.masks)
 }
 
-// malformed reports whether an answer has something else than the objects
-// asked for.
+// malformed reports whether an answer has other text than objects, or objects
+// without the masks asked for.
 func malformed(a *Answered, problems []paligemma.Problem) bool {
 	if len(problems) > 0 || len(a.Objects) == 0 && a.Text != "" {
 		return true

@@ -24,8 +24,8 @@ func filled(x0, y0, x1, y1 int) *image.Alpha {
 	return m
 }
 
-// TestObjects adds up two answers whose figures are easy to see.
-func TestObjects(t *testing.T) {
+// TestMissedAndWrongObjectsCount adds up two answers whose figures are easy to see.
+func TestMissedAndWrongObjectsCount(t *testing.T) {
 	var sum tally
 	cat := metrics.Thing{Label: "cat", Box: metrics.Box{0, 0, 0.5, 0.5}}
 	dog := metrics.Thing{Label: "dog", Box: metrics.Box{0.5, 0.5, 1, 1}}
@@ -55,9 +55,9 @@ func TestObjects(t *testing.T) {
 	}
 }
 
-// TestMasks: a mask counts with the box it is paired with; without a decoder
-// there is no figure.
-func TestMasks(t *testing.T) {
+// TestMasksArePairedByBox: a mask counts with the pair of its box; without a decoder
+// the report has no mask IoU.
+func TestMasksArePairedByBox(t *testing.T) {
 	cat := metrics.Thing{Label: "cat", Box: metrics.Box{0, 0, 1, 1}}
 	there := truth{things: []metrics.Thing{cat, {Label: "dog", Box: cat.Box}}, masks: []*image.Alpha{filled(0, 0, 4, 4), filled(0, 0, 4, 4)}}
 	o := object("cat", 1, 0, 0, 1, 1)
@@ -86,7 +86,7 @@ func TestMasks(t *testing.T) {
 	}
 }
 
-func TestMalformed(t *testing.T) {
+func TestTextWithoutObjectsIsMalformed(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		a    Answered
@@ -103,10 +103,10 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestAsEvaluate: answers with and without faults to held-out scenes have the
-// figures of scripts/tiny/evaluate.py, which is about the same model in
-// transformers. scripts/metrics/heldout.py wrote them.
-func TestAsEvaluate(t *testing.T) {
+// TestFiguresEqualEvaluatePy: answers to held-out scenes, with and without faults,
+// score as in scripts/tiny/evaluate.py, which runs the same model in transformers.
+// scripts/eval/golden.py wrote the answers and figures.
+func TestFiguresEqualEvaluatePy(t *testing.T) {
 	const dir = "../testdata/metrics/heldout/"
 	data, err := os.ReadFile(dir + "golden.json")
 	must(t, err)

@@ -7,13 +7,13 @@ import (
 	"github.com/pgcli/paligemma/internal/metrics"
 )
 
-// A truth is what there is to find in a picture.
+// A truth holds the things to find in a picture.
 type truth struct {
 	things []metrics.Thing
-	masks  []*image.Alpha // of the things; nil if none has one
+	masks  []*image.Alpha // one for each thing; nil if the data has none
 }
 
-// truth reads what an example says is there, in a picture of a size.
+// truth reads the things of an example. size is the picture's, in pixels.
 func (v *viewer) truth(e *Example, size image.Point) (truth, error) {
 	var t truth
 	if e.Boxes != nil {
@@ -42,7 +42,7 @@ func (v *viewer) truth(e *Example, size image.Point) (truth, error) {
 	return t, nil
 }
 
-// things are the boxes and labels of objects.
+// things returns the boxes and labels of objects.
 func things(objects []paligemma.Object) []metrics.Thing {
 	list := make([]metrics.Thing, len(objects))
 	for i, o := range objects {

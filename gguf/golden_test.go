@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// A view is what scripts/gguf_golden.py says about a file: everything the
+// A view is what scripts/gguf/golden.py says about a file: everything the
 // Python package sees in it.
 type view struct {
 	SHA256    string
@@ -173,7 +173,7 @@ func pattern(name string, n int64) []byte {
 
 // TestWriteOurs checks that the writer still makes, byte for byte, the file
 // that the Python package read. With GGUF_UPDATE=1 it rewrites the file; then
-// scripts/gguf_golden.py must read it again.
+// scripts/gguf/golden.py must read it again.
 func TestWriteOurs(t *testing.T) {
 	var out bytes.Buffer
 	w := NewWriter(&out)

@@ -12,32 +12,32 @@ import (
 	"github.com/pgcli/paligemma"
 )
 
-// An asking is what pgcli run asks with, and the objects of all answers.
+// An asking asks the prompts of pgcli run, and collects the objects of all answers.
 type asking struct {
 	model    *paligemma.Model
 	session  *paligemma.Session
-	images   []*paligemma.Image
-	sampling *paligemma.Sampling
+	images   []*paligemma.Image  // of every prompt
+	sampling *paligemma.Sampling // without a grammar: it depends on the prompt
 	out      *printer
 	drawing  *drawing
-	objects  []paligemma.Object
+	objects  []paligemma.Object // of all answers so far
 }
 
-// newAsking reads the flags. Nothing says which of several pictures an object is
-// in, so that only one can be drawn on, or named in COCO's results.
+// newAsking reads the flags. It refuses to draw on several pictures, or to name
+// them in COCO's results, since an answer does not say in which one an object is.
 func newAsking(c *cli.Context) (*asking, error) {
 	var a asking
 	var err error
 	paths := c.StringSlice("image")
 	for _, flag := range []string{"output", "svg", "coco"} {
 		if c.IsSet(flag) && len(paths) != 1 {
-			return nil, usagef("--%s goes with one --image, got %d: the objects of an answer about several have no picture of their own", flag, len(paths))
+			return nil, usagef("--%s goes with one --image, got %d: an answer about several pictures does not say in which one an object is", flag, len(paths))
 		}
 	}
 	if a.sampling, err = sampling(c); err != nil {
 		return nil, err
 	}
-	if _, err = grammar(c, ""); err != nil {
+	if _, err = promptGrammar(c, ""); err != nil {
 		return nil, err
 	}
 	if a.out, err = newPrinter(c, 1); err != nil {
@@ -55,10 +55,10 @@ func (a *asking) answer(c *cli.Context, p paligemma.Prompt) error {
 	}
 	sm := *a.sampling
 	var err error
-	if sm.Grammar, err = grammar(c, p); err != nil {
+	if sm.Grammar, err = promptGrammar(c, p); err != nil {
 		return err
 	}
-	if a.out.form == "json" || a.out.form == "coco" {
+	if a.out.form == "json" || a.out.form == "coco" { // printed when it is complete
 		f.Result, err = a.session.Run(c.Context, a.images, p, &sm)
 	} else {
 		f.Result, err = a.stream(c, p, &sm, f.size)
@@ -66,11 +66,11 @@ func (a *asking) answer(c *cli.Context, p paligemma.Prompt) error {
 	if c.Bool("timings") {
 		printTimings(c.App.ErrWriter, a.session.Timings())
 	}
-	if f.Result == nil {
+	if f.Result == nil { // failed or interrupted
 		return err
 	}
 	a.objects = append(a.objects, f.Objects...)
-	if a.out.form == "lines" && !a.drawing.used() { // the text says it all
+	if a.out.form == "lines" && !a.drawing.used() { // the answer is printed, and nothing is drawn
 		return err
 	}
 	if a.out.form != "json" {
@@ -82,8 +82,8 @@ func (a *asking) answer(c *cli.Context, p paligemma.Prompt) error {
 	return err
 }
 
-// stream prints the answer as it comes and ends it with a newline, also when it
-// is cut short by Ctrl-C.
+// stream prints the answer as it comes and ends it with a newline, also after
+// Ctrl-C.
 func (a *asking) stream(c *cli.Context, p paligemma.Prompt, sm *paligemma.Sampling, size image.Point) (*paligemma.Result, error) {
 	if err := a.session.Prefill(c.Context, a.images, p); err != nil {
 		return nil, err

@@ -7,9 +7,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// flagsFirst moves a command's flags before its arguments, since package cli
-// stops looking for flags at the first argument: "convert DIR -o FILE" would
-// otherwise not be understood. What follows "--" stays where it is.
+// flagsFirst moves a command's flags before its arguments, because package cli
+// stops looking for flags at the first argument and would not understand
+// "convert DIR -o FILE". Arguments after "--" stay in place.
 func flagsFirst(app *cli.App, args []string) []string {
 	for i, name := range args {
 		if i == 0 {

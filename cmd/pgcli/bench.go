@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"image"
-	"image/color"
 	"io"
 	"slices"
 	"strconv"
@@ -21,25 +18,25 @@ func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "bench",
 		Usage: "measure how fast a model runs",
-		Description: `Measures, each several times after one run that is not counted:
+		Description: `Runs each test once to warm up, then measures it several times:
 
-  load        opening the file, which is in the system's cache by then
+  load        open the file, which the system has in its cache by then
   vit         a picture to soft tokens
   img+prompt  a picture and a prompt to the first token of the answer
   pp512       a prompt of 512 tokens without a picture
   tg128       128 tokens of an answer, one after the other
 
-With --compare-ggml every measurement is made with our kernels and with ggml's
-in turn, and the ratio printed is the median of those of neighbours.
+--compare-ggml measures our kernels and ggml's in turn. It prints how many times
+faster ours are: the median over the pairs of neighbouring measurements.
 
 Examples:
   pgcli bench -m model.gguf
   pgcli bench -m model.gguf -t 4 -r 10 --test vit,img+prompt -o csv
   pgcli bench -m model.gguf --compare-ggml`,
 		Flags: slices.Concat(modelFlags(), []cli.Flag{
-			&cli.IntFlag{Name: "repetitions", Aliases: []string{"r"}, Value: 5, Usage: "`times` each test is measured"},
-			&cli.StringFlag{Name: "test", Value: "load,vit,img+prompt,pp512,tg128", Usage: "`tests` to run, with commas between; any number may follow pp and tg"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "md", Usage: "`form` of the result: md, csv or json"},
+			&cli.IntFlag{Name: "repetitions", Aliases: []string{"r"}, Value: 5, Usage: "how many `times` to measure each test"},
+			&cli.StringFlag{Name: "test", Value: "load,vit,img+prompt,pp512,tg128", Usage: "`tests` to run, separated by commas; pp and tg take any number of tokens"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "md", Usage: "`format` of the result: md, csv or json"},
 			&cli.BoolFlag{Name: "compare-ggml", Usage: "measure ggml's kernels too, and print how many times faster ours are"},
 		}),
 		OnUsageError: wrongFlag,
@@ -47,6 +44,8 @@ Examples:
 	}
 }
 
+// benchAction measures the tests one after another. With --compare-ggml two models
+// are open: one side computes with our kernels, the other with ggml's.
 func benchAction(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
@@ -65,7 +64,7 @@ func benchAction(c *cli.Context) error {
 	kernels := []string{c.String("kernels")}
 	if c.Bool("compare-ggml") {
 		if kernels[0] == "off" {
-			return usagef("--compare-ggml compares our kernels, which --kernels off turns off")
+			return usagef("--compare-ggml needs our kernels, which --kernels off turns off")
 		}
 		kernels = append(kernels, "off")
 	}
@@ -80,7 +79,7 @@ func benchAction(c *cli.Context) error {
 	}
 	var rows []benchRow
 	for _, t := range tests {
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: %s\n", t.name)
+		fmt.Fprintf(c.App.ErrWriter, "pgcli: %s\n", t.name) // progress
 		row, err := measure(c.Context, t, sides, c.Int("repetitions"))
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
@@ -98,13 +97,14 @@ func benchAction(c *cli.Context) error {
 	return write(c.App.Writer, rows)
 }
 
-// A benchTest does one thing that is timed, on tokens tokens.
+// A benchTest is one thing to measure.
 type benchTest struct {
 	name   string
-	tokens func(b *bencher) int // 0: a rate says nothing
+	tokens func(b *bencher) int // tokens it computes; 0 for a test without a rate
 	run    func(ctx context.Context, b *bencher) (time.Duration, error)
 }
 
+// benchTests returns the tests of a list with commas.
 func benchTests(list string) ([]benchTest, error) {
 	var tests []benchTest
 	for name := range strings.SplitSeq(list, ",") {
@@ -134,116 +134,11 @@ func benchTests(list string) ([]benchTest, error) {
 	return tests, nil
 }
 
-// A bencher is a model under measurement.
-type bencher struct {
-	open    func() (*paligemma.Model, error)
-	model   *paligemma.Model
-	session *paligemma.Session
-	picture image.Image
-	caption paligemma.Prompt
-}
-
-func newBencher(c *cli.Context, kernels string) (b *bencher, err error) {
-	b = &bencher{caption: paligemma.Caption("en"), open: func() (*paligemma.Model, error) {
-		return openModelFile(c, c.Path("model"), kernels)
-	}}
-	if b.model, err = b.open(); err != nil {
-		return nil, err
-	}
-	side := b.model.Config().ImageSize
-	picture := image.NewNRGBA(image.Rect(0, 0, side, side))
-	for y := range side {
-		for x := range side {
-			picture.SetNRGBA(x, y, color.NRGBA{uint8(x), uint8(y), uint8(x * y), 255})
-		}
-	}
-	b.picture = picture
-	if b.session, err = b.model.NewSession(); err != nil {
-		b.Close()
-		return nil, err
-	}
-	return b, nil
-}
-
-func (b *bencher) Close() {
-	b.session.Close()
-	b.model.Close()
-}
-
-func load(_ context.Context, b *bencher) (time.Duration, error) {
-	start := time.Now()
-	m, err := b.open()
-	took := time.Since(start)
-	return took, errors.Join(err, m.Close())
-}
-
-func encode(ctx context.Context, b *bencher) (time.Duration, error) {
-	start := time.Now()
-	_, err := b.model.Encode(ctx, b.picture)
-	return time.Since(start), err
-}
-
-func firstToken(ctx context.Context, b *bencher) (time.Duration, error) {
-	start := time.Now()
-	img, err := b.model.Encode(ctx, b.picture)
-	if err != nil {
-		return 0, err
-	}
-	_, err = b.session.Run(ctx, []*paligemma.Image{img}, b.caption, &paligemma.Sampling{MaxTokens: 1})
-	return time.Since(start), err
-}
-
-// prompt times a prompt of n tokens, <bos> and the newline included.
-func (b *bencher) prompt(ctx context.Context, n int) (time.Duration, error) {
-	text, err := b.text(n)
-	if err != nil {
-		return 0, err
-	}
-	start := time.Now()
-	err = b.session.Prefill(ctx, nil, text)
-	return time.Since(start), err
-}
-
-// text returns a prompt of n tokens: a piece that stays one token however
-// often it is repeated.
-func (b *bencher) text(n int) (paligemma.Prompt, error) {
-	for id := range int32(b.model.Config().Vocabulary) {
-		piece := b.model.Detokenize([]int32{id})
-		text := paligemma.Prompt(strings.Repeat(piece, max(0, n-2)))
-		if len(piece) > 0 && len(piece) < 32 && len(b.model.PromptIDs(text)) == n {
-			return text, nil
-		}
-	}
-	return "", fmt.Errorf("found no prompt of %d tokens", n)
-}
-
-// answer times n tokens after a short prompt and a first token, which needs
-// only the head, as the prompt's last hidden state is there already.
-func (b *bencher) answer(ctx context.Context, n int) (time.Duration, error) {
-	if err := b.session.Prefill(ctx, nil, b.caption); err != nil {
-		return 0, err
-	}
-	var start time.Time
-	got := -1
-	for _, err := range b.session.Tokens(ctx, &paligemma.Sampling{MaxTokens: n + 1, Forbidden: []int32{b.model.EOS()}}) {
-		if err != nil {
-			return 0, err
-		}
-		if got++; got == 0 {
-			start = time.Now()
-		}
-	}
-	if got < n {
-		return 0, fmt.Errorf("the context of %d tokens has no room for %d more; see --ctx-size", b.model.Config().Context, n)
-	}
-	return time.Since(start), nil
-}
-
-// A benchRow is a test's result: the times of each side, in the order taken.
+// A benchRow holds the times of a test.
 type benchRow struct {
 	name   string
 	tokens int
-	times  [][]time.Duration
+	times  [][]time.Duration // by side, in the order taken
 }
 
 // measure runs a test on all sides in turn.
@@ -255,7 +150,7 @@ func measure(ctx context.Context, t benchTest, sides []*bencher, repetitions int
 			if err != nil {
 				return row, err
 			}
-			if i > 0 { // the first warms up
+			if i > 0 { // the first run warms up
 				row.times[k] = append(row.times[k], took)
 			}
 		}

@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// A benchResult is a row as it is written. Of the deviations each is that of
-// a sample.
+// A benchResult is a row of the output.
 type benchResult struct {
 	Test      string  `json:"test"`
 	Tokens    int     `json:"tokens,omitempty"`
 	Runs      int     `json:"runs"`
 	Mean      float64 `json:"mean_ms"`
-	Deviation float64 `json:"deviation_ms"`
+	Deviation float64 `json:"deviation_ms"` // standard deviation of the sample
 	Median    float64 `json:"median_ms"`
 	Rate      float64 `json:"tokens_per_second,omitempty"` // mean
 
 	// With --compare-ggml.
 	GGML  float64 `json:"ggml_median_ms,omitempty"`
-	Ratio float64 `json:"ratio,omitempty"` // how many times faster ours are: the median of neighbours'
+	Ratio float64 `json:"ratio,omitempty"` // ggml's time over ours, the median over neighbouring pairs
 }
 
+// result computes the figures of a row.
 func (r benchRow) result() benchResult {
 	own := r.times[0]
 	out := benchResult{Test: r.name, Tokens: r.tokens, Runs: len(own), Median: median(own)}
@@ -50,6 +50,7 @@ func (r benchRow) result() benchResult {
 	return out
 }
 
+// median returns the median in milliseconds.
 func median(times []time.Duration) float64 {
 	v := make([]float64, len(times))
 	for i, t := range times {
@@ -58,15 +59,16 @@ func median(times []time.Duration) float64 {
 	return middle(v)
 }
 
-// middle is the median; it sorts v.
+// middle returns the median of v, and sorts v.
 func middle(v []float64) float64 {
 	slices.Sort(v)
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
+// benchColumns is the header of the columns that every table has.
 var benchColumns = []string{"test", "tokens", "ms", "± ms", "median ms", "tokens/s"}
 
-// cells are a result's columns, those of a comparison last.
+// cells returns the columns of a result; the columns of a comparison come last.
 func (r benchResult) cells() []string {
 	number := func(v float64) string {
 		if v == 0 {
@@ -85,7 +87,7 @@ func (r benchResult) cells() []string {
 	return row
 }
 
-// benchTable is the header and the rows.
+// benchTable returns the header and the rows of the output.
 func benchTable(rows []benchRow) [][]string {
 	header := benchColumns
 	if len(rows) > 0 && len(rows[0].times) > 1 {
@@ -98,6 +100,8 @@ func benchTable(rows []benchRow) [][]string {
 	return table
 }
 
+// benchMarkdown writes a table whose columns also line up as plain text: the first
+// is aligned left, the others right.
 func benchMarkdown(w io.Writer, rows []benchRow) error {
 	table := benchTable(rows)
 	widths := make([]int, len(table[0]))
@@ -137,10 +141,12 @@ func benchMarkdown(w io.Writer, rows []benchRow) error {
 	return err
 }
 
+// benchCSV writes the table's cells.
 func benchCSV(w io.Writer, rows []benchRow) error {
 	return csv.NewWriter(w).WriteAll(benchTable(rows))
 }
 
+// benchJSON writes an array of results.
 func benchJSON(w io.Writer, rows []benchRow) error {
 	results := make([]benchResult, len(rows))
 	for i, r := range rows {

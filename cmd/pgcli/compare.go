@@ -15,29 +15,32 @@ import (
 func compareCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "compare",
-		Usage:     "measure how far a model's file is from another, such as the one it was quantized from",
+		Usage:     "measure how far one file of a model is from another, such as the one it was quantized from",
 		ArgsUsage: "A.gguf B.gguf DATA.jsonl",
-		Description: `Both models read the same answers, A's own likeliest ones, token by token, and
-are asked at each place what comes next. Prints the Kullback-Leibler divergence
-D(A||B) of B's distribution over all tokens from A's, in nats, and how often B's
-likeliest token is A's: over all places, those of words (and ends), of <loc> and
-of <seg> tokens. For detect and segment each also answers by itself: the boxes of
-B are compared with A's.
+		Description: `Both models read A's own likeliest answers, token by token, and predict the next
+token at each place. Prints the Kullback-Leibler divergence D(A||B) of B's
+distribution over all tokens from A's, in nats, and how often B's likeliest token
+is A's: over all places, and apart for words (and ends), <loc> and <seg> tokens.
+For detect and segment each model also answers by itself, and the boxes of B are
+compared with A's.
 
-DATA.jsonl is that of pgcli eval. Expected answers only matter with --expected.
+DATA.jsonl has the form that pgcli eval --help describes. Its expected answers
+only matter with --expected.
 
 Examples:
   pgcli compare model-f32.gguf model-q4_k_m.gguf data.jsonl --limit 500`,
 		Flags: slices.Concat(slices.DeleteFunc(modelFlags(), func(f cli.Flag) bool {
 			return slices.ContainsFunc(f.Names(), func(n string) bool { return n == "model" || n == "mmproj" })
 		}), dataFlags(), []cli.Flag{
-			&cli.BoolFlag{Name: "expected", Usage: "read the expected answers, the first of each, instead of A's own"},
+			&cli.BoolFlag{Name: "expected", Usage: "read the first expected answer of each line instead of A's own"},
 		}),
 		OnUsageError: wrongFlag,
 		Action:       compareAction,
 	}
 }
 
+// compareAction checks the data set before it opens the models. After an error or
+// Ctrl-C it prints the comparison so far.
 func compareAction(c *cli.Context) error {
 	args := c.Args().Slice()
 	set, opts, err := dataSet(c, args, "A.gguf", "B.gguf", "DATA.jsonl")
@@ -67,6 +70,8 @@ func compareAction(c *cli.Context) error {
 	return errors.Join(err, printComparison(c.App.Writer, report))
 }
 
+// printComparison prints a row for each kind of place that occurs, then a line about
+// answers and boxes.
 func printComparison(w io.Writer, r *eval.Comparison) error {
 	if r.Partial {
 		fmt.Fprintf(w, "PARTIAL: stopped after %d of %d\n", r.Compared+r.Failed, r.Examples)

@@ -15,7 +15,8 @@ import (
 	"github.com/pgcli/paligemma"
 )
 
-// The pictures, and what to ask about them, are scripts/tiny/demo.py's.
+// demoFiles holds the page's template, and the pictures and prompts that
+// scripts/tiny/demo.py wrote.
 //
 //go:embed demo
 var demoFiles embed.FS
@@ -23,17 +24,17 @@ var demoFiles embed.FS
 func demoCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "demo",
-		Usage:     "make a gallery: a page of pictures, questions, answers, boxes and masks",
+		Usage:     "make a gallery: a page of pictures, prompts, answers, boxes and masks",
 		ArgsUsage: "[IMAGE...]",
 		Description: `Asks a model about a few pictures and writes DIR/index.html, one file that any
-browser shows, offline. Without an IMAGE the pictures are drawn scenes that come
-with the program, which the embedded model was not trained on.
+browser shows, offline. Without an IMAGE the pictures are drawn scenes inside the
+program; the embedded model was not trained on them.
 
 Examples:
   pgcli demo -o gallery
   pgcli demo -o gallery -m mix-224.gguf photo.jpg -p "caption en" -p "segment cat"`,
 		Flags: slices.Concat([]cli.Flag{
-			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "`folder` to write index.html to"},
+			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "`folder` to write index.html to (required)"},
 			&cli.BoolFlag{Name: "force", Usage: "replace index.html if it exists"},
 		}, promptFlags(), []cli.Flag{grammarFlag("on")}, modelFlags(), samplingFlags()),
 		OnUsageError: wrongFlag,
@@ -41,19 +42,20 @@ Examples:
 	}
 }
 
-// An exhibit is a picture of the gallery and what is asked about it.
+// An exhibit is a picture of the gallery and the prompts about it.
 type exhibit struct {
 	name string
-	file []byte
+	file []byte // the picture's, encoded
 	asks []ask
 }
 
-// An ask is a prompt, with the answer that would be right if that is known.
+// An ask is a prompt, with the right answer if it is known.
 type ask struct {
 	Prompt   paligemma.Prompt `json:"prompt"`
-	Expected string           `json:"expected"`
+	Expected string           `json:"expected"` // "" if not known
 }
 
+// demoAction checks arguments, flags and the output before it opens the model.
 func demoAction(c *cli.Context) error {
 	dir := c.Path("output")
 	if dir == "" {
@@ -67,7 +69,7 @@ func demoAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := grammar(c, ""); err != nil {
+	if _, err := promptGrammar(c, ""); err != nil {
 		return err
 	}
 	page := filepath.Join(dir, "index.html")
@@ -97,7 +99,8 @@ func demoAction(c *cli.Context) error {
 	return nil
 }
 
-// exhibits are the pictures named, or those that come with the program.
+// exhibits returns the pictures that the arguments name, or those inside the
+// program.
 func exhibits(c *cli.Context) ([]exhibit, error) {
 	prompts, err := readPrompts(c)
 	if err != nil {
@@ -127,8 +130,8 @@ func exhibits(c *cli.Context) ([]exhibit, error) {
 	return all, nil
 }
 
-// scenes are the pictures inside the program, with their own asks if none are
-// given.
+// scenes returns the pictures inside the program, with asks, or with their own if
+// asks is nil.
 func scenes(asks []ask) ([]exhibit, error) {
 	data, err := demoFiles.ReadFile("demo/scenes.json")
 	if err != nil {

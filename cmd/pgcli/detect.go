@@ -8,13 +8,14 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/grammar"
 )
 
 func detectCommand() *cli.Command {
 	return findCommand("detect", "find things in a picture: a box around each", paligemma.Detect, `
 Prints label, score and box in pixels (left, top, right, bottom) of each thing
-found: a table on a terminal, elsewhere lines with tabs between the fields. A
-score estimates how well the box fits, from 0 to 1.
+found: a table on a terminal, elsewhere lines with tabs between the fields. The
+score estimates how well the box fits the thing, from 0 to 1.
 
 Examples:
   pgcli detect photo.jpg cat dog
@@ -23,15 +24,16 @@ Examples:
 }
 
 func segmentCommand() *cli.Command {
-	return findCommand("segment", "find things in a picture: box and outline of each", paligemma.Segment, `
-Does what pgcli detect does, with a mask for each thing; models that have a mask
-decoder draw it. Prints the boxes; -o, --svg and --coco have the masks.
+	return findCommand("segment", "find things in a picture: a box and a mask for each", paligemma.Segment, `
+Prints boxes as pgcli detect does. -o and --svg also draw a mask for each thing,
+and --coco has it as RLE, if the model has a mask decoder (see pgcli convert).
 
 Examples:
   pgcli segment photo.jpg cat -o found.png
   pgcli segment photo.jpg cat --coco >results.json`)
 }
 
+// findCommand returns detect or segment, which differ in their prompt.
 func findCommand(name, usage string, prompt func(...string) paligemma.Prompt, description string) *cli.Command {
 	return &cli.Command{
 		Name:        name,
@@ -40,7 +42,7 @@ func findCommand(name, usage string, prompt func(...string) paligemma.Prompt, de
 		Description: description[1:],
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringSliceFlag{Name: "image", Usage: "picture `file`, or - for standard input, instead of IMAGE (repeatable)"},
-		}, drawingFlags(), objectFlags(), []cli.Flag{grammarFlag("on"), timingsFlag()}, modelFlags(), samplingFlags()),
+		}, drawingFlags("; a folder for several pictures"), objectFlags(), []cli.Flag{grammarFlag("on"), timingsFlag()}, modelFlags(), samplingFlags()),
 		OnUsageError: wrongFlag,
 		Action: func(c *cli.Context) error {
 			pictures, things, err := pictureAndThings(c)
@@ -52,8 +54,8 @@ func findCommand(name, usage string, prompt func(...string) paligemma.Prompt, de
 	}
 }
 
-// pictureAndThings splits the arguments. A thing is an argument, or what stands
-// between semicolons in one, as in prompts.
+// pictureAndThings splits the arguments. An argument may hold several things with
+// semicolons between them, as a prompt does.
 func pictureAndThings(c *cli.Context) (pictures, things []string, err error) {
 	pictures, args := c.StringSlice("image"), c.Args().Slice()
 	if len(pictures) == 0 {
@@ -66,7 +68,7 @@ func pictureAndThings(c *cli.Context) (pictures, things []string, err error) {
 		for thing := range strings.SplitSeq(arg, ";") {
 			thing = strings.TrimSpace(thing)
 			if thing == "" || strings.ContainsAny(thing, "<>\r\n") {
-				return nil, nil, usagef("%q names no thing to find: want words without < > and line ends", arg)
+				return nil, nil, usagef("%q is not a thing to find: want words without < > and line ends", arg)
 			}
 			things = append(things, thing)
 		}
@@ -77,14 +79,14 @@ func pictureAndThings(c *cli.Context) (pictures, things []string, err error) {
 	return pictures, things, nil
 }
 
-// find asks a prompt about each picture, and prints and draws the objects of the
+// find asks a prompt about each picture, and prints and draws the objects in the
 // answers.
 func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) error {
 	sm, err := sampling(c)
 	if err != nil {
 		return err
 	}
-	if sm.Grammar, err = grammar(c, prompt); err != nil {
+	if sm.Grammar, err = promptGrammar(c, prompt); err != nil {
 		return err
 	}
 	out, err := newPrinter(c, len(pictures), slices.Clone(things)...)
@@ -139,17 +141,17 @@ func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) er
 }
 
 func timingsFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "timings", Usage: "print where the time went to standard error"}
+	return &cli.BoolFlag{Name: "timings", Usage: "print the time of each step to standard error"}
 }
 
-// grammarFlag has one default for commands that want objects, another for those
-// that take any text.
+// grammarFlag has the default value on for commands that want objects, and off for
+// commands that take any text.
 func grammarFlag(value string) cli.Flag {
-	return &cli.StringFlag{Name: "grammar", Value: value, Usage: "`on`: answers to detect and segment can only be objects; off: they can be anything"}
+	return &cli.StringFlag{Name: "grammar", Value: value, Usage: "`on|off`: whether answers to detect and segment can only be objects"}
 }
 
-// grammar is that of a prompt, if the flag asks for one.
-func grammar(c *cli.Context, p paligemma.Prompt) (paligemma.Grammar, error) {
+// promptGrammar returns the grammar of a prompt if the flag is on, else nil.
+func promptGrammar(c *cli.Context, p paligemma.Prompt) (grammar.Grammar, error) {
 	switch v := c.String("grammar"); v {
 	case "on":
 		return p.Grammar(), nil

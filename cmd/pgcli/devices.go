@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -15,12 +14,13 @@ import (
 // engineFlags choose the engine, for every command that computes.
 func engineFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.PathFlag{Name: "engine", Usage: "use the ggml shared `library` given, or the one in that folder, instead of the built-in ggml"},
-		&cli.StringSliceFlag{Name: "plugins", Usage: "load ggml backends from this plug-in or folder of plug-ins (`path`; repeatable)"},
+		&cli.PathFlag{Name: "engine", Usage: "use this ggml shared `library`, or the one in this folder, instead of the built-in ggml"},
+		&cli.StringSliceFlag{Name: "plugins", Usage: "`path` of a plug-in with ggml backends, or of a folder of plug-ins, to load (repeatable)"},
 	}
 }
 
-// engineOptions reads engineFlags, given before the command's name or after.
+// engineOptions reads engineFlags, which may stand before the command's name or
+// after it.
 func engineOptions(c *cli.Context) *paligemma.EngineOptions {
 	opts := &paligemma.EngineOptions{}
 	for _, c := range c.Lineage() {
@@ -56,16 +56,14 @@ Examples:
 				return err
 			}
 			if c.Bool("json") {
-				out := json.NewEncoder(c.App.Writer)
-				out.SetIndent("", "  ")
-				return out.Encode(engine)
+				return printJSON(c.App.Writer, engine)
 			}
 			return printEngine(c.App.Writer, engine)
 		},
 	}
 }
 
-// printEngine writes the engine for people.
+// printEngine prints the engine as text.
 func printEngine(w io.Writer, e *paligemma.Engine) error {
 	fmt.Fprintf(w, "engine    ggml %s\n", e.Version)
 	fmt.Fprintf(w, "door      %s\n", whereFrom(e))
@@ -84,7 +82,7 @@ func printEngine(w io.Writer, e *paligemma.Engine) error {
 	return table.Flush()
 }
 
-// whereFrom names the door, and the file behind it.
+// whereFrom names the door of an engine, and the file of a shared library.
 func whereFrom(e *paligemma.Engine) string {
 	if e.Path == "" {
 		return e.Door
@@ -92,6 +90,7 @@ func whereFrom(e *paligemma.Engine) string {
 	return e.Door + " " + e.Path
 }
 
+// orNone joins names with spaces, and spells an empty list as "(none)".
 func orNone(names []string) string {
 	if len(names) == 0 {
 		return "(none)"
@@ -99,7 +98,7 @@ func orNone(names []string) string {
 	return strings.Join(names, " ")
 }
 
-// gibibytes prints a memory size; ggml reports 0 when it does not know.
+// gibibytes spells a memory size; ggml reports 0 for an unknown one.
 func gibibytes(n uint64) string {
 	if n == 0 {
 		return "?"

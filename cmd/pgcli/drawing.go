@@ -22,26 +22,26 @@ import (
 	"github.com/pgcli/paligemma/internal/overlay"
 )
 
-// drawingFlags are those of every command that draws objects.
-func drawingFlags() []cli.Flag {
+// drawingFlags are the flags of every command that draws objects. several is the
+// rule for several pictures, if the command takes them.
+func drawingFlags(several string) []cli.Flag {
 	return []cli.Flag{
-		&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "draw the objects on the picture: a .png or .jpg `file` to write, or a folder for several pictures"},
-		&cli.PathFlag{Name: "svg", Usage: "the same as an .svg `file`, with the picture inside"},
+		&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "draw the objects on the picture and write this .png or .jpg `file`" + several},
+		&cli.PathFlag{Name: "svg", Usage: "write the picture and the objects to this .svg `file`" + several},
 		&cli.PathFlag{Name: "font", Usage: "TrueType or OpenType `file` for the labels (default: Go Medium)"},
 		&cli.BoolFlag{Name: "force", Usage: "replace files that exist"},
 	}
 }
 
-// A drawing is where objects are drawn to: nowhere, or a file or two for each
-// picture.
+// A drawing draws objects to the files that the flags name: none, one or two for
+// each picture.
 type drawing struct {
 	style  overlay.Style
-	raster []string // of -o, one for each picture; nil without
-	vector []string // of --svg
+	raster []string // file of -o for each picture; nil without -o
+	vector []string // file of --svg for each picture; nil without --svg
 }
 
-// newDrawing checks all that is wrong with the files that the flags name, before
-// there is anything to lose.
+// newDrawing checks the files that the flags name, before the model computes.
 func newDrawing(c *cli.Context, pictures []string) (*drawing, error) {
 	d := &drawing{style: overlay.Style{Palette: &overlay.Palette{}}}
 	var err error
@@ -59,11 +59,12 @@ func newDrawing(c *cli.Context, pictures []string) (*drawing, error) {
 	return d, nil
 }
 
+// used reports whether the flags name a file.
 func (d *drawing) used() bool { return d.raster != nil || d.vector != nil }
 
-// outputNames returns the file to write for each picture: the one that a flag
-// names, or in the folder that it names if there are several. The first extension
-// is that of files in a folder.
+// outputNames returns the file to write for each picture. For one picture, a flag
+// names the file; for several, it names their folder, and the files in it have the
+// first extension.
 func outputNames(c *cli.Context, flag string, pictures []string, extensions ...string) ([]string, error) {
 	out := c.Path(flag)
 	if out == "" {
@@ -98,8 +99,8 @@ func outputNames(c *cli.Context, flag string, pictures []string, extensions ...s
 	return names, nil
 }
 
-// mayWrite refuses a file that exists, unless it is to be replaced, and always
-// one that is read.
+// mayWrite refuses a file that exists, unless force is set. It always refuses one
+// of the inputs.
 func mayWrite(path string, force bool, inputs []string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -119,19 +120,20 @@ func mayWrite(path string, force bool, inputs []string) error {
 	return nil
 }
 
+// readFont reads the first font of a file. The error does not name the file.
 func readFont(path string) (*sfnt.Font, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, errors.Unwrap(err) // the caller names the file
+		return nil, errors.Unwrap(err)
 	}
-	all, err := sfnt.ParseCollection(data) // one font is a collection too
+	all, err := sfnt.ParseCollection(data) // also reads a file of one font
 	if err != nil {
 		return nil, err
 	}
 	return all.Font(0)
 }
 
-// save draws objects on picture number i and writes what was asked for.
+// save draws objects on picture number i and writes its files.
 func (d *drawing) save(c *cli.Context, i int, img image.Image, objects []paligemma.Object) error {
 	shown := overlayObjects(objects)
 	if d.raster != nil {
@@ -165,7 +167,7 @@ func (d *drawing) save(c *cli.Context, i int, img image.Image, objects []paligem
 	})
 }
 
-// warn names the characters of labels that cannot be drawn.
+// warn names the characters of labels that the font cannot draw.
 func (d *drawing) warn(w io.Writer, path string, objects []overlay.Object) error {
 	var labels strings.Builder
 	for _, o := range objects {
@@ -178,7 +180,7 @@ func (d *drawing) warn(w io.Writer, path string, objects []overlay.Object) error
 	return err
 }
 
-// overlayObjects are objects as they are drawn.
+// overlayObjects converts objects for package overlay.
 func overlayObjects(objects []paligemma.Object) []overlay.Object {
 	var list []overlay.Object
 	for _, o := range objects {
@@ -187,8 +189,8 @@ func overlayObjects(objects []paligemma.Object) []overlay.Object {
 	return list
 }
 
-// save writes a file that appears under its name, in a folder made for it if
-// need be, only when it is complete.
+// save writes a file, and makes its folder if it is missing. The file appears under
+// its name only when it is complete.
 func save(path string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -15,12 +16,12 @@ import (
 	"github.com/pgcli/paligemma/eval"
 )
 
-// dataFlags are those of the commands that run models over a data set.
+// dataFlags are the flags of the commands that run models over a data set.
 func dataFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.IntFlag{Name: "limit", Usage: "stop after the first `lines` of the data set (0: all)"},
-		&cli.IntFlag{Name: "predict", Aliases: []string{"n"}, Value: eval.DefaultMaxTokens, Usage: "`tokens` of an answer at most"},
-		&cli.BoolFlag{Name: "keep-going", Usage: "leave out and count what fails, such as a picture that is missing"},
+		&cli.IntFlag{Name: "limit", Usage: "stop after this number of `lines` of the data set (0: all)"},
+		&cli.IntFlag{Name: "predict", Aliases: []string{"n"}, Value: eval.DefaultMaxTokens, Usage: "most `tokens` of an answer"},
+		&cli.BoolFlag{Name: "keep-going", Usage: "leave out and count lines that fail, such as one whose picture is missing"},
 		&cli.BoolFlag{Name: "json", Usage: "print a JSON object"},
 	}
 }
@@ -30,28 +31,36 @@ func evalCommand() *cli.Command {
 		Name:      "eval",
 		Usage:     "measure a model on a data set",
 		ArgsUsage: "DATA.jsonl",
-		Description: `Asks the questions of a file with a JSON object on each line:
-  image     path of the picture, from the file's folder
-  prompt    as the model is asked
-  expected  the answer, or a list of answers that are right
+		Description: `DATA.jsonl has a JSON object on each line:
+  image     path of the picture, relative to the file's folder
+  prompt    the prompt for the model
+  expected  the right answer, or a list of right answers
   task      caption, answer, ocr, detect or segment (default: by the prompt)
   boxes, labels, masks
-            of detect and segment: [[ymin, xmin, ymax, xmax], ...] as fractions,
-            names, and pictures as large as the one asked about, bright inside
-            (default: what expected spells)
+            for detect and segment: [[ymin, xmin, ymax, xmax], ...] as fractions
+            of the picture, a label for each box, and for each thing the path of a
+            picture as large as the one asked about, bright inside (default: the
+            objects that expected spells)
 
-Prints for each task, from 0 to 1: EXACT, answers that are as expected to the
-letter; VQA, accuracy by the rules of the VQA challenge; ANLS; CIDEr, which is
-CIDEr-D from 0 to 10, words cut at spaces; BOX and MASK, mean intersection over
-union of what is there; F1 of finding it with 0.5 or more; BAD, answers to detect
-and segment that hold something else; CUT, answers that reached -n; and the mean
-time of an answer, without that of its picture.
+Prints for each task:
+  COUNT  answers
+  EXACT  share of answers that equal an expected one to the letter
+  VQA    accuracy by the rules of the VQA challenge, 0 to 1
+  ANLS   normalized Levenshtein similarity, 0 to 1
+  CIDEr  CIDEr-D, 0 to 10, with words cut at spaces
+  BOX    mean intersection over union (IoU) of the boxes of things
+  F1     of finding things with an IoU of 0.5 or more
+  MASK   mean IoU of the masks of things
+  BAD    answers to detect and segment with other text than objects, or without
+         the masks asked for
+  CUT    answers without an end, such as those that reached -n
+  TIME   mean time of an answer, without its picture
 
 Examples:
   pgcli eval data.jsonl -m model.gguf
   pgcli eval data.jsonl -m model.gguf --limit 200 --out answers.jsonl --json >report.json`,
 		Flags: slices.Concat(modelFlags(), dataFlags(), []cli.Flag{
-			&cli.PathFlag{Name: "out", Usage: "`file` to write each answer to, with its scores, as JSON lines"},
+			&cli.PathFlag{Name: "out", Usage: "write each answer with its scores to this `file`, as JSON lines"},
 			&cli.BoolFlag{Name: "force", Usage: "replace the file of --out if it exists"},
 			grammarFlag("off"),
 		}),
@@ -60,12 +69,14 @@ Examples:
 	}
 }
 
+// evalAction checks the data set before it opens the model. After an error or Ctrl-C
+// it prints the report so far.
 func evalAction(c *cli.Context) error {
 	set, opts, err := dataSet(c, c.Args().Slice(), "DATA.jsonl")
 	if err != nil {
 		return err
 	}
-	g, err := grammar(c, "detect x")
+	g, err := promptGrammar(c, "detect x")
 	if err != nil {
 		return err
 	}
@@ -97,20 +108,21 @@ func evalAction(c *cli.Context) error {
 	return errors.Join(err, printReport(c.App.Writer, report))
 }
 
-// dataOptions are an evaluation's, and whether to go on after failures.
+// dataOptions are the options of a run over a data set.
 type dataOptions struct {
 	eval.Options
-	keepGoing bool
+	keepGoing bool // leave out examples that fail
 }
 
-// dataSet reads the data set that is the last of the arguments named.
+// dataSet opens the data set that the last argument names; names are the names of
+// all arguments, for messages.
 func dataSet(c *cli.Context, args []string, names ...string) (*eval.DataSet, dataOptions, error) {
 	var o dataOptions
 	switch n := c.Int("predict"); {
 	case len(args) < len(names):
 		return nil, o, usagef("no %s to read; see pgcli %s --help", names[len(args)], c.Command.Name)
 	case len(args) > len(names):
-		return nil, o, usagef("%q follow %s", args[len(names):], args[len(names)-1])
+		return nil, o, usagef("%s takes %s, got also %q", c.Command.Name, strings.Join(names, " "), args[len(names):])
 	case n < 1:
 		return nil, o, usagef("--predict is %d, want 1 or more", n)
 	case c.Int("limit") < 0:
@@ -121,7 +133,8 @@ func dataSet(c *cli.Context, args []string, names ...string) (*eval.DataSet, dat
 	return set, o, err
 }
 
-// show reports progress and failures on standard error.
+// show has a run report its progress and failures on standard error. what names the
+// work; done ends the report.
 func (o *dataOptions) show(c *cli.Context, what string, total int) (done func()) {
 	report, log, done := counting(c.App.ErrWriter, what, total)
 	o.Progress = report
@@ -131,12 +144,15 @@ func (o *dataOptions) show(c *cli.Context, what string, total int) (done func())
 	return done
 }
 
+// printJSON prints v as indented JSON.
 func printJSON(w io.Writer, v any) error {
 	out := json.NewEncoder(w)
 	out.SetIndent("", "  ")
 	return out.Encode(v)
 }
 
+// printReport prints a row for each task, a line about the scores of objects for
+// each task that has them, and a line about pictures.
 func printReport(w io.Writer, r *eval.Report) error {
 	if r.Partial {
 		fmt.Fprintf(w, "PARTIAL: stopped after %d of %d\n", r.Answered+r.Failed, r.Examples)
@@ -165,7 +181,7 @@ func printReport(w io.Writer, r *eval.Report) error {
 	return err
 }
 
-// number prints a measure, if there is one.
+// number spells a measure, "-" for one that does not apply.
 func number(v *float64) string {
 	if v == nil {
 		return "-"
@@ -173,13 +189,16 @@ func number(v *float64) string {
 	return fmt.Sprintf("%.3f", *v)
 }
 
-// An answerFile is written as FILE.partial, and gets its name when it is whole.
+// An answerFile has the name FILE.partial until it is complete. An interrupted run
+// leaves it under that name.
 type answerFile struct {
-	path string
+	path string // without .partial
 	file *os.File
 	out  *json.Encoder
 }
 
+// createAnswers starts an answerFile. A file that exists at path is an error unless
+// replace is set. The caller must close the answerFile.
 func createAnswers(path string, replace bool) (*answerFile, error) {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) && !replace {
 		return nil, errors.Join(err, fmt.Errorf("%s exists already; --force replaces it", path))
@@ -193,9 +212,10 @@ func createAnswers(path string, replace bool) (*answerFile, error) {
 	return a, nil
 }
 
+// write adds a line with an answer.
 func (a *answerFile) write(v *eval.Answered) error { return a.out.Encode(v) }
 
-// close names the file, if it is whole.
+// close gives the file its name if it is complete, and else says where it is.
 func (a *answerFile) close(w io.Writer, whole bool) error {
 	if !whole {
 		fmt.Fprintf(w, "pgcli: answers so far are in %s\n", a.file.Name())

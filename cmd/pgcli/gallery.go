@@ -22,14 +22,14 @@ import (
 // A gallery is the data of demo/page.html.
 type gallery struct {
 	Model   string
-	Size    int // side of the model's square, pixels
-	Tokens  int // of a picture
+	Size    int // side in pixels of the square that the model sees
+	Tokens  int // soft tokens of a picture
 	Version string
 	Cards   []card
-	Answers int
+	Answers int // on all cards
 
-	took time.Duration
-	unit int // of the ids on the page
+	took time.Duration // by the model, for all cards
+	unit int           // number of the last id on the page
 }
 
 // A card is a picture with its answers.
@@ -37,25 +37,26 @@ type card struct {
 	ID            string
 	Name          string
 	Picture       template.URL
-	Width, Height int
-	Encode        string
+	Width, Height int    // of the overlays, in pixels
+	Encode        string // time
 	Answers       []answered
 }
 
-// An answered prompt. Overlay is an SVG of its objects, "" if it has none.
+// An answered is a prompt with its answer.
 type answered struct {
 	ID       string
 	Task     string // first word of the prompt
-	Rest     string
+	Rest     string // of the prompt
 	Text     string
-	Expected string // what would have been right, if that is known and another
+	Expected string // the right answer, if it is known and differs
 	Objects  []paligemma.Object
-	Colors   []string // of the objects
-	Overlay  template.HTML
-	Shown    bool // at first
-	Took     string
+	Colors   []string      // of the objects
+	Overlay  template.HTML // SVG of the objects, "" without any
+	Shown    bool          // the card shows this overlay at first
+	Took     string        // time
 }
 
+// newGallery returns a gallery without cards.
 func newGallery(c *cli.Context, m *paligemma.Model) *gallery {
 	cfg := m.Config()
 	g := &gallery{Model: filepath.Base(c.Path("model")), Size: cfg.ImageSize, Tokens: cfg.ImageTokens, Version: version()}
@@ -65,9 +66,10 @@ func newGallery(c *cli.Context, m *paligemma.Model) *gallery {
 	return g
 }
 
-// Took is the time that the model needed for everything.
+// Took returns the time that the model took for all cards.
 func (g *gallery) Took() string { return duration(g.took) }
 
+// duration spells a time for the page.
 func duration(d time.Duration) string {
 	if d < time.Second {
 		return fmt.Sprintf("%.0f ms", ms(d))
@@ -75,12 +77,13 @@ func duration(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
+// id returns a new id for an element of the page.
 func (g *gallery) id() string {
 	g.unit++
 	return fmt.Sprintf("u%d", g.unit)
 }
 
-// add asks about a picture.
+// add asks the prompts of an exhibit and adds its card.
 func (g *gallery) add(c *cli.Context, m *paligemma.Model, s *paligemma.Session, e exhibit, sm paligemma.Sampling) error {
 	img, err := m.ReadImage(bytes.NewReader(e.file))
 	if err != nil {
@@ -100,7 +103,7 @@ func (g *gallery) add(c *cli.Context, m *paligemma.Model, s *paligemma.Session, 
 	}
 	style := overlay.Style{Palette: &overlay.Palette{}}
 	for _, q := range e.asks {
-		if sm.Grammar, err = grammar(c, q.Prompt); err != nil {
+		if sm.Grammar, err = promptGrammar(c, q.Prompt); err != nil {
 			return err
 		}
 		r, err := s.Run(c.Context, []*paligemma.Image{encoded}, q.Prompt, &sm)
@@ -112,7 +115,7 @@ func (g *gallery) add(c *cli.Context, m *paligemma.Model, s *paligemma.Session, 
 		if q.Expected != r.Text {
 			a.Expected = q.Expected
 		}
-		// Once more at the page's size: masks that are drawn for it look smooth.
+		// Decoded again at the page's size, at which masks look smooth.
 		a.Objects, _ = m.Objects(r.Tokens, size)
 		if len(a.Objects) > 0 {
 			if a.Overlay, err = svg(size, overlayObjects(a.Objects), style); err != nil {
@@ -132,8 +135,8 @@ func (g *gallery) add(c *cli.Context, m *paligemma.Model, s *paligemma.Session, 
 	return nil
 }
 
-// show picks the overlay that is seen at first: that with the most masks, or
-// else the most boxes.
+// show picks the overlay that a card shows at first: the one with the most masks,
+// and among equals the most boxes.
 func show(all []answered) {
 	score := func(a answered) int {
 		n := len(a.Objects)
@@ -153,21 +156,23 @@ func show(all []answered) {
 	}
 }
 
-// shownAt is the size of overlays: what is seen on a page, whatever the
-// picture's.
+// shownAt returns the size of overlays for a picture of a size: its longer side is
+// 480 pixels, as on the page.
 func shownAt(size image.Point) image.Point {
 	const side = 480
 	scale := side / float64(max(size.X, size.Y))
 	return image.Pt(max(1, int(scale*float64(size.X)+0.5)), max(1, int(scale*float64(size.Y)+0.5)))
 }
 
+// svg returns the overlay of objects.
 func svg(size image.Point, objects []overlay.Object, style overlay.Style) (template.HTML, error) {
 	var b bytes.Buffer
 	err := overlay.SVG(&b, size, objects, style, "")
 	return template.HTML(b.String()), err // package overlay escapes labels
 }
 
-// pictureURL is a picture inside the page: the file itself if browsers know it.
+// pictureURL returns a URL that holds a picture: the file itself if browsers can
+// show its format.
 func pictureURL(file []byte, img image.Image) (template.URL, error) {
 	switch t := http.DetectContentType(file); t {
 	case "image/png", "image/jpeg", "image/gif", "image/webp":
@@ -177,6 +182,7 @@ func pictureURL(file []byte, img image.Image) (template.URL, error) {
 	return template.URL(uri), err
 }
 
+// write writes the page.
 func (g *gallery) write(w io.Writer) error {
 	page, err := template.New("page.html").ParseFS(demoFiles, "demo/page.html")
 	if err != nil {

@@ -16,11 +16,11 @@ import (
 func infoCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "info",
-		Usage:     "show what is in a GGUF file",
+		Usage:     "show the content of a GGUF file",
 		ArgsUsage: "FILE.gguf",
-		Description: `Prints the metadata, how much there is of each type, and the memory that a
-model needs for contexts of several lengths. Works on any GGUF file; on one
-that is no PaliGemma the memory is left out.
+		Description: `Prints the metadata, the number and size of the tensors of each type, and the
+memory that the model needs for contexts of several lengths. Works on any GGUF
+file, but prints the memory only for a PaliGemma model.
 
 Examples:
   pgcli info model.gguf
@@ -28,7 +28,7 @@ Examples:
   pgcli info model.gguf --json`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "tensors", Usage: "list every tensor"},
-			&cli.BoolFlag{Name: "json", Usage: "print JSON, every tensor included"},
+			&cli.BoolFlag{Name: "json", Usage: "print JSON, including every tensor"},
 		},
 		OnUsageError: wrongFlag,
 		Action: func(c *cli.Context) error {
@@ -48,6 +48,8 @@ Examples:
 	}
 }
 
+// infoText prints a file as text: metadata, every tensor if tensors is set, the types
+// of each part, and the memory of a PaliGemma model.
 func infoText(w io.Writer, f *gguf.File, tensors bool) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "GGUF version %d\t%s\n", f.Version(), size(f.Size()))
@@ -74,7 +76,7 @@ func infoText(w io.Writer, f *gguf.File, tensors bool) error {
 	}
 	config, err := convert.ReadConfig(f)
 	if err != nil {
-		return nil // another model: what follows is about PaliGemma
+		return nil // another model: only PaliGemma's memory is known
 	}
 	fmt.Fprintln(w)
 	table = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -85,7 +87,7 @@ func infoText(w io.Writer, f *gguf.File, tensors bool) error {
 	return table.Flush()
 }
 
-// brief prints a value, long arrays by their length and beginning.
+// brief spells a value, long arrays by their length and beginning.
 func brief(v any) string {
 	const most = 4
 	r := reflect.ValueOf(v)
@@ -98,7 +100,7 @@ func brief(v any) string {
 	return fmt.Sprintf("%d values: %q ...", r.Len(), fmt.Sprint(r.Slice(0, most)))
 }
 
-// parts groups a file's tensors by the part of the model they belong to.
+// parts returns a file's tensors with the part of the model they belong to.
 func parts(f *gguf.File) []convert.TensorPlan {
 	var list []convert.TensorPlan
 	for _, t := range f.Tensors() {
@@ -107,17 +109,17 @@ func parts(f *gguf.File) []convert.TensorPlan {
 	return list
 }
 
-// A need is the memory for a context: tokens of pictures, prompt and answer.
+// A need is the memory in bytes for a context.
 type need struct {
-	Context  int   `json:"context"`
+	Context  int   `json:"context"` // tokens of pictures, prompt and answer
 	CacheF16 int64 `json:"cache_f16_bytes"`
 	CacheF32 int64 `json:"cache_f32_bytes"`
-	Total    int64 `json:"total_f16_bytes"` // with the weights; intermediate results come on top
+	Total    int64 `json:"total_f16_bytes"` // weights and float16 cache, without intermediate results
 }
 
-// memory lists needs from the shortest useful context to the longest.
+// memory returns the needs of contexts, from the shortest useful one to the longest.
 func memory(f *gguf.File, c convert.Config) []need {
-	perToken := 2 * int64(c.Layers) * int64(c.KVHeads) * int64(c.HeadDim)
+	perToken := 2 * int64(c.Layers) * int64(c.KVHeads) * int64(c.HeadDim) // elements of keys and values
 	var weights int64
 	for _, t := range f.Tensors() {
 		weights += t.Size
@@ -131,6 +133,8 @@ func memory(f *gguf.File, c convert.Config) []need {
 	return list
 }
 
+// infoJSON prints everything about a file as one JSON object. Unlike printJSON it
+// does not escape the < and > of pieces.
 func infoJSON(w io.Writer, f *gguf.File) error {
 	metadata := map[string]any{}
 	for _, k := range f.Keys() {

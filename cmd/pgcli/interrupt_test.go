@@ -18,8 +18,8 @@ import (
 	"github.com/pgcli/paligemma"
 )
 
-// longRun starts a command that answers for minutes, and waits for the start of
-// its answer.
+// longRun starts a command whose answer takes minutes, and waits for the start of
+// the answer.
 func longRun(t *testing.T, stderr io.Writer) (cmd *exec.Cmd, stdout io.ReadCloser, start []byte) {
 	t.Helper()
 	engine, _ := testEngine()
@@ -43,9 +43,9 @@ func longRun(t *testing.T, stderr io.Writer) (cmd *exec.Cmd, stdout io.ReadClose
 	return cmd, stdout, start
 }
 
-// TestInterrupt presses Ctrl-C during an answer: what there is of it stays,
-// with a newline, and the code is that of shells.
-func TestInterrupt(t *testing.T) {
+// TestInterruptEndsTheLine: Ctrl-C during an answer leaves the answer so far with a
+// newline, and the exit code is 130, as shells report it.
+func TestInterruptEndsTheLine(t *testing.T) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		var stderr bytes.Buffer
 		cmd, stdout, start := longRun(t, &stderr)
@@ -70,9 +70,9 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestReaderLeaves closes the pipe that the answer goes to: the command ends,
-// without a word.
-func TestReaderLeaves(t *testing.T) {
+// TestClosedPipeEndsSilently: when the reader of the answer closes the pipe, the
+// command ends without a message.
+func TestClosedPipeEndsSilently(t *testing.T) {
 	var stderr bytes.Buffer
 	cmd, stdout, _ := longRun(t, &stderr)
 	must(t, stdout.Close())
@@ -88,8 +88,8 @@ func TestReaderLeaves(t *testing.T) {
 	}
 }
 
-// TestInterruptOpening does not wait for a file that takes long to open.
-func TestInterruptOpening(t *testing.T) {
+// TestInterruptDoesNotWaitForOpening: Ctrl-C ends the opening of a file at once.
+func TestInterruptDoesNotWaitForOpening(t *testing.T) {
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	_, err := openOrLeave(ctx, func() (*paligemma.Model, error) {

@@ -2,7 +2,8 @@
 // boxes and masks for pictures, offline.
 //
 // Answers go to standard output, everything else to standard error. It exits
-// with 0 on success, 1 when something failed and 2 when it was called wrongly.
+// with 0 on success, 1 after a failure, 2 after a mistake in the command line and
+// 130 after Ctrl-C.
 package main
 
 import (
@@ -34,7 +35,7 @@ const (
 	exitInterrupted = 130 // as shells report SIGINT
 )
 
-// run is the whole command, for main and for tests.
+// run runs the command and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app := newApp(stdin, stdout, stderr)
 	err := app.RunContext(ctx, flagsFirst(app, args))
@@ -43,7 +44,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case err == nil:
 		return exitOK
 	case errors.Is(err, syscall.EPIPE):
-		return exitFailed // whoever read the answer has seen enough
+		return exitFailed // the reader of the answer left: no message
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		fmt.Fprintln(stderr, "pgcli: interrupted")
 		return exitInterrupted
@@ -58,8 +59,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // A usageError is a mistake in the command line.
 type usageError struct{ error }
 
+// usagef returns a usageError.
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
+// newApp returns the command line: global flags and the commands, in the order of
+// the help.
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	return &cli.App{
 		Name:                      "pgcli",
@@ -78,7 +82,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	}
 }
 
-// root runs when no command is named.
+// root runs if the command line names no command.
 func root(c *cli.Context) error {
 	if c.Bool("version") {
 		return printVersion(c)
@@ -89,9 +93,10 @@ func root(c *cli.Context) error {
 	return cli.ShowAppHelp(c)
 }
 
+// wrongFlag makes an error about flags a usageError.
 func wrongFlag(_ *cli.Context, err error, _ bool) error { return usageError{err} }
 
-// noArguments refuses stray arguments, which are usually a forgotten flag.
+// noArguments refuses stray arguments: usually their flag was forgotten.
 func noArguments(c *cli.Context) error {
 	if c.Args().Present() {
 		return usagef("%s takes no arguments, got %q", c.Command.Name, c.Args().Slice())
@@ -111,7 +116,7 @@ func printVersion(c *cli.Context) error {
 	return nil
 }
 
-// version is the module's version, as the go command recorded it.
+// version returns the module's version, as the go command recorded it.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {

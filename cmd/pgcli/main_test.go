@@ -14,8 +14,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts runs testdata/*.txt: what the command prints, where, and the
-// codes it exits with.
+// TestScripts runs testdata/*.txt, which check output, standard error and exit codes.
 func TestScripts(t *testing.T) {
 	engine, err := testEngine()
 	if err != nil && os.Getenv("PALIGEMMA_REQUIRE_ENGINE") != "" {
@@ -44,7 +43,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// testEngine finds the shared library that make engines fetches.
+// testEngine returns the folder of the shared library that make engines fetches.
 func testEngine() (string, error) {
 	dir, err := filepath.Abs("../../.engines/linux-x64")
 	if err != nil {

@@ -16,21 +16,22 @@ import (
 	"github.com/pgcli/paligemma/models"
 )
 
-// modelFlags choose a model and how it runs, under llama.cpp's names.
+// modelFlags choose a model and how it runs. They have the names of llama.cpp's
+// flags.
 func modelFlags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
 		&cli.PathFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `file` of the model (default: the embedded tiny model)"},
-		&cli.PathFlag{Name: "mmproj", Usage: "GGUF `file` of the vision tower, when it is apart"},
-		&cli.IntFlag{Name: "ctx-size", Aliases: []string{"c"}, Usage: "`tokens` of picture, prompt and answer (0: those of a picture + 512)"},
+		&cli.PathFlag{Name: "mmproj", Usage: "GGUF `file` of the vision tower, if the file of -m has the language model alone"},
+		&cli.IntFlag{Name: "ctx-size", Aliases: []string{"c"}, Usage: "most `tokens` of pictures, prompt and answer together (0: the tokens of a picture + 512)"},
 		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Value: 512, Usage: "prompt `tokens` computed at a time"},
-		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU `threads` (0: one per fast physical core, 1 for the embedded model)"},
-		&cli.StringFlag{Name: "kernels", Value: "auto", Usage: "`kernels` for the CPU: auto, on (or fail), off (ggml's alone), or a level such as avx2"},
-		&cli.BoolFlag{Name: "precise", Usage: "kernels round activations to 16 bits, not 8: nearly exact products, and slower ones"},
+		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU `threads` (0: one per fast physical core; 1 for the embedded model)"},
+		&cli.StringFlag{Name: "kernels", Value: "auto", Usage: "`kernels` for the CPU: auto, on (fails where they cannot run), off (ggml's alone), or a level such as avx2"},
+		&cli.BoolFlag{Name: "precise", Usage: "round activations to 16 bits instead of 8: slower; use it to check whether rounding is what hurts"},
 		&cli.StringFlag{Name: "device", Usage: "`device` to run on, a name from pgcli devices (default: the CPU)"},
-		&cli.IntFlag{Name: "gpu-layers", Aliases: []string{"ngl"}, Usage: "0 keeps the model on the CPU; any other `number` takes the first GPU, whole"},
+		&cli.IntFlag{Name: "gpu-layers", Aliases: []string{"ngl"}, Usage: "0 keeps the model on the CPU; any other `number` puts the whole model on the first GPU"},
 		&cli.StringFlag{Name: "cache-type", Value: "f16", Usage: "`type` of the key-value cache: f16 or f32"},
 		&cli.IntFlag{Name: "loc-scale", Value: 1024, Usage: "`coordinates` along a picture's side: 1024, or 1023 for big_vision's RefCOCO models"},
-		&cli.IntFlag{Name: "max-pixels", Usage: "refuse pictures of more `pixels` (0: 100 million)"},
+		&cli.IntFlag{Name: "max-pixels", Usage: "refuse pictures with more `pixels` than this (0: 100 million)"},
 	}, engineFlags())
 }
 
@@ -43,8 +44,8 @@ func openModel(c *cli.Context) (*paligemma.Model, error) {
 	return openModelFile(c, path, c.String("kernels"))
 }
 
-// openModelFile is openModel for a path, which "" makes the embedded model, and
-// kernels.
+// openModelFile is openModel with the path and the kernels given. The path "" stands
+// for the embedded model.
 func openModelFile(c *cli.Context, path, kernels string) (*paligemma.Model, error) {
 	opts := &paligemma.Options{
 		Engine:    *engineOptions(c),
@@ -52,14 +53,14 @@ func openModelFile(c *cli.Context, path, kernels string) (*paligemma.Model, erro
 		Device:    c.String("device"),
 		Threads:   c.Int("threads"),
 		Kernels:   kernels,
-		Precise:   c.Bool("precise") && kernels != "off", // which bench asks for as well
+		Precise:   c.Bool("precise") && kernels != "off", // bench --compare-ggml asks for both
 		Context:   c.Int("ctx-size"),
 		Batch:     c.Int("batch-size"),
 		LocScale:  c.Int("loc-scale"),
 		MaxPixels: c.Int("max-pixels"),
 	}
 	if c.Bool("precise") && c.String("kernels") == "off" {
-		return nil, usagef("--precise is a way our kernels work, which --kernels off turns off")
+		return nil, usagef("--precise needs our kernels, which --kernels off turns off")
 	}
 	if s := opts.LocScale; s != 1023 && s != 1024 {
 		return nil, usagef("--loc-scale is %d, want 1024 or 1023", s)
@@ -89,8 +90,9 @@ func openModelFile(c *cli.Context, path, kernels string) (*paligemma.Model, erro
 	return openOrLeave(c.Context, func() (*paligemma.Model, error) { return paligemma.Open(path, opts) })
 }
 
-// openOrLeave is open, which takes seconds for a large file that no cache holds,
-// until ctx ends: the program ends then too, so that nobody misses the model.
+// openOrLeave calls open, but returns early when ctx ends. Opening a large file that
+// is not in the system's cache takes seconds. A model that opens afterwards is not
+// closed, because the program ends.
 func openOrLeave(ctx context.Context, open func() (*paligemma.Model, error)) (*paligemma.Model, error) {
 	type result struct {
 		model *paligemma.Model
@@ -117,12 +119,12 @@ func openEmbedded(c *cli.Context, opts *paligemma.Options) (*paligemma.Model, er
 		fmt.Fprintln(c.App.ErrWriter, "pgcli: no -m: using the embedded tiny model, which knows drawn shapes and short words")
 	}
 	if opts.Threads == 0 {
-		opts.Threads = 1 // more gain nothing for a model as small
+		opts.Threads = 1 // a model this small gains nothing from more
 	}
 	return paligemma.New(models.Tiny(), opts)
 }
 
-// firstGPU names the first device that is not the CPU.
+// firstGPU returns the name of the first GPU among the devices.
 func firstGPU(opts *paligemma.EngineOptions) (string, error) {
 	engine, err := paligemma.LoadEngine(opts)
 	if err != nil {
@@ -136,7 +138,7 @@ func firstGPU(opts *paligemma.EngineOptions) (string, error) {
 	return "", errors.New("-ngl: no GPU among the devices; see pgcli devices")
 }
 
-// readImages reads the pictures named, "-" being standard input.
+// readImages reads the pictures at paths; "-" stands for standard input.
 func readImages(c *cli.Context, m *paligemma.Model, paths []string) ([]image.Image, error) {
 	var images []image.Image
 	for _, path := range paths {
@@ -149,13 +151,14 @@ func readImages(c *cli.Context, m *paligemma.Model, paths []string) ([]image.Ima
 	return images, nil
 }
 
+// readImage reads one picture. The error does not name the file.
 func readImage(c *cli.Context, m *paligemma.Model, path string) (image.Image, error) {
 	if path == "-" {
 		return m.ReadImage(c.App.Reader)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, errors.Unwrap(err) // the caller names the file
+		return nil, errors.Unwrap(err)
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.IsDir() {
@@ -164,15 +167,16 @@ func readImage(c *cli.Context, m *paligemma.Model, path string) (image.Image, er
 	return m.ReadImage(f)
 }
 
-// promptFlags are what readPrompts reads.
+// promptFlags are the flags that readPrompts reads.
 func promptFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "prompt", Aliases: []string{"p"}, Usage: "`text` of a prompt (repeatable)"},
-		&cli.PathFlag{Name: "file", Aliases: []string{"f"}, Usage: "`file` with a prompt on each line, or - for standard input"},
+		&cli.PathFlag{Name: "file", Aliases: []string{"f"}, Usage: "`file` with a prompt on each line; - for standard input"},
 	}
 }
 
-// readPrompts returns the prompts of -p, or the lines of the file of -f.
+// readPrompts returns the prompts of -p, then the lines of the file of -f that are
+// not empty.
 func readPrompts(c *cli.Context) ([]paligemma.Prompt, error) {
 	var prompts []paligemma.Prompt
 	for _, p := range c.StringSlice("prompt") {

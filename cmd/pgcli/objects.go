@@ -23,7 +23,7 @@ import (
 // objectFlags choose how objects are printed.
 func objectFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "json", Usage: "print a JSON object per answer"},
+		&cli.BoolFlag{Name: "json", Usage: "print a JSON object for each answer"},
 		&cli.BoolFlag{Name: "coco", Usage: "print the objects as a JSON array in COCO's results format, masks as RLE"},
 	}
 }
@@ -33,21 +33,22 @@ type finding struct {
 	Prompt paligemma.Prompt `json:"prompt"`
 	Path   string           `json:"image,omitempty"`
 	*paligemma.Result
-	size image.Point
+	size image.Point // of the picture in pixels; (0, 0) for an answer about several
 }
 
-// A printer prints the objects of findings, in the form that the flags choose:
-// a table on a terminal, elsewhere lines of fields with tabs between.
+// A printer prints the objects of findings in the form that the flags choose; by
+// default a table on a terminal, elsewhere lines of fields with tabs between them.
 type printer struct {
 	w       io.Writer
 	form    string // table, lines, json or coco
-	several bool   // pictures: each line names its own
+	several bool   // there are several pictures: each line names its own
 	labels  []string
 	results []overlay.Detection
 }
 
-// newPrinter numbers COCO's categories from 1 in the order of labels; others
-// follow as they come.
+// newPrinter returns a printer for findings about a number of pictures. It numbers
+// COCO's categories from 1 in the order of labels, then in the order in which other
+// labels come.
 func newPrinter(c *cli.Context, pictures int, labels ...string) (*printer, error) {
 	p := &printer{w: c.App.Writer, form: "lines", several: pictures > 1, labels: labels, results: []overlay.Detection{}}
 	switch {
@@ -63,12 +64,13 @@ func newPrinter(c *cli.Context, pictures int, labels ...string) (*printer, error
 	return p, nil
 }
 
+// isTerminal reports whether a terminal shows the output of w.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// print prints a finding, or keeps it for close.
+// print prints a finding. The coco form keeps it for close.
 func (p *printer) print(f finding) error {
 	switch p.form {
 	case "json":
@@ -91,7 +93,7 @@ func (p *printer) print(f finding) error {
 	return nil
 }
 
-// close prints what can only be printed as a whole.
+// close prints the array of the coco form.
 func (p *printer) close() error {
 	if p.form != "coco" {
 		return nil
@@ -101,6 +103,7 @@ func (p *printer) close() error {
 	return out.Encode(p.results)
 }
 
+// table prints the objects of a finding as a table.
 func (p *printer) table(f finding) error {
 	if len(f.Objects) == 0 {
 		return nil
@@ -118,9 +121,9 @@ func (p *printer) table(f finding) error {
 	return w.Flush()
 }
 
-// fields are the picture if there are several, label, score, and the box in
-// pixels: left, top, right, bottom. Of several pictures in one prompt a box is
-// in fractions, since nothing says which it is in.
+// fields returns the picture's path if there are several pictures, the label, the
+// score, and the box in pixels: left, top, right, bottom. The box is in fractions
+// for an answer about several pictures, which does not say in which one it is.
 func (p *printer) fields(f finding, o paligemma.Object) []string {
 	var all []string
 	if p.several {
@@ -139,7 +142,7 @@ func (p *printer) fields(f finding, o paligemma.Object) []string {
 	return all
 }
 
-// oneLine keeps a text within its field.
+// oneLine replaces control characters by spaces, so that a text stays in its field.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -149,6 +152,7 @@ func oneLine(s string) string {
 	}, s)
 }
 
+// detection returns an object in COCO's form.
 func (p *printer) detection(f finding, o paligemma.Object) overlay.Detection {
 	round := func(v float64) float64 { return math.Round(v*100) / 100 }
 	w, h := float64(f.size.X), float64(f.size.Y)
@@ -159,6 +163,7 @@ func (p *printer) detection(f finding, o paligemma.Object) overlay.Detection {
 	}
 }
 
+// category returns the number of a label, from 1.
 func (p *printer) category(label string) int {
 	for i, l := range p.labels {
 		if l == label {
@@ -169,8 +174,8 @@ func (p *printer) category(label string) int {
 	return len(p.labels)
 }
 
-// imageID is the number that a picture of COCO has for a name, such as
-// 000000397133.jpg; of other pictures the name.
+// imageID returns the number that is a picture's name in COCO, such as
+// 000000397133.jpg; for another picture it returns the name.
 func imageID(path string) any {
 	base := filepath.Base(path)
 	if n, err := strconv.ParseUint(strings.TrimSuffix(base, filepath.Ext(base)), 10, 53); err == nil {
@@ -179,10 +184,11 @@ func imageID(path string) any {
 	return base
 }
 
-// warnObjects says what is wrong with an answer's objects.
+// warnObjects reports the problems of an answer, and masks that the model cannot
+// decode.
 func warnObjects(w io.Writer, name string, r *paligemma.Result) {
 	for _, p := range r.Problems {
-		fmt.Fprintf(w, "pgcli: %s: %q is no object: %s\n", name, p.Text, p.Reason)
+		fmt.Fprintf(w, "pgcli: %s: %q is not an object: %s\n", name, p.Text, p.Reason)
 	}
 	for _, o := range r.Objects {
 		if o.Codes != nil && o.Mask == nil && !o.Pixels.Empty() {

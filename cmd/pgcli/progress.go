@@ -3,26 +3,24 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
-	"golang.org/x/term"
 
 	"github.com/pgcli/paligemma/convert"
 )
 
-// progress shows how far a conversion is: a bar with rate and time left on a
-// terminal, a line every tenth elsewhere. done ends it.
+// progress shows the progress of a conversion: on a terminal a bar with rate and
+// time left, elsewhere a line for every tenth. done ends it.
 func progress(w io.Writer) (report func(convert.Progress), done func()) {
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if isTerminal(w) {
 		return bars(w)
 	}
 	return lines(w), func() {}
 }
 
-// stage names what is done with the data.
+// stage names a stage of a conversion.
 func stage(verifying bool) string {
 	if verifying {
 		return "verifying"
@@ -30,6 +28,7 @@ func stage(verifying bool) string {
 	return "writing"
 }
 
+// lines prints a line for every tenth of a stage.
 func lines(w io.Writer) func(convert.Progress) {
 	var last int64 = -1
 	var verifying bool
@@ -47,6 +46,7 @@ func lines(w io.Writer) func(convert.Progress) {
 	}
 }
 
+// bars shows a bar for each stage.
 func bars(w io.Writer) (func(convert.Progress), func()) {
 	all := mpb.New(mpb.WithOutput(w), mpb.WithWidth(64))
 	var bar *mpb.Bar
@@ -71,7 +71,36 @@ func bars(w io.Writer) (func(convert.Progress), func()) {
 	}
 }
 
-// size prints a number of bytes.
+// counting shows how many of total are done, as progress does for bytes. log takes
+// messages, which appear above the bar; done ends it.
+func counting(w io.Writer, what string, total int) (report func(n int), log io.Writer, done func()) {
+	if !isTerminal(w) {
+		last := 0
+		return func(n int) {
+			if tenth := 10 * n / total; tenth > last {
+				last = tenth
+				fmt.Fprintf(w, "pgcli: %s: %d of %d\n", what, n, total)
+			}
+		}, w, func() {}
+	}
+	all := mpb.New(mpb.WithOutput(w), mpb.WithWidth(64))
+	bar := all.AddBar(int64(total),
+		mpb.PrependDecorators(decor.Name(what+" "), decor.CountersNoUnit("%d / %d")),
+		mpb.AppendDecorators(decor.EwmaETA(decor.ET_STYLE_GO, 30)))
+	at := time.Now()
+	report = func(int) {
+		bar.EwmaIncrement(time.Since(at))
+		at = time.Now()
+	}
+	return report, all, func() {
+		if !bar.Completed() {
+			bar.Abort(false)
+		}
+		all.Wait()
+	}
+}
+
+// size spells a number of bytes.
 func size(n int64) string {
 	switch f := float64(n); {
 	case n >= 1<<30:

@@ -12,18 +12,19 @@ import (
 	"github.com/pgcli/paligemma"
 )
 
-// samplingFlags choose how tokens are chosen, under llama.cpp's names.
+// samplingFlags say how tokens are chosen. They have the names of llama.cpp's flags.
 func samplingFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.IntFlag{Name: "predict", Aliases: []string{"n"}, Usage: "`tokens` to generate at most (0: until the end or a full context)"},
+		&cli.IntFlag{Name: "predict", Aliases: []string{"n"}, Usage: "most `tokens` of an answer (0: until it ends or the context is full)"},
 		&cli.Float64Flag{Name: "temp", Usage: "`temperature`; 0 always takes the likeliest token"},
-		&cli.IntFlag{Name: "top-k", Usage: "draw from the `k` likeliest tokens (0: all)"},
-		&cli.Float64Flag{Name: "top-p", Value: 1, Usage: "draw from the likeliest tokens that make up this `probability`"},
-		&cli.Float64Flag{Name: "min-p", Usage: "draw from tokens at least this likely, relative to the likeliest (`ratio`)"},
-		&cli.Int64Flag{Name: "seed", Aliases: []string{"s"}, Value: -1, Usage: "`seed` of the draws (-1: a new one each time)"},
+		&cli.IntFlag{Name: "top-k", Usage: "sample from the `k` likeliest tokens (0: all)"},
+		&cli.Float64Flag{Name: "top-p", Value: 1, Usage: "sample from the likeliest tokens that together have this `probability`"},
+		&cli.Float64Flag{Name: "min-p", Usage: "sample from tokens with at least this `fraction` of the likeliest one's probability"},
+		&cli.Int64Flag{Name: "seed", Aliases: []string{"s"}, Value: -1, Usage: "`seed` of the samples (-1: a new one each time)"},
 	}
 }
 
+// sampling reads samplingFlags.
 func sampling(c *cli.Context) (*paligemma.Sampling, error) {
 	s := &paligemma.Sampling{
 		Temperature: float32(c.Float64("temp")),
@@ -46,10 +47,10 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "run",
 		Usage: "answer prompts about pictures",
-		Description: `Prints the answer to each prompt. All pictures come before the prompt, in the
-order given; with several prompts each is asked about the same pictures. On a
-terminal a table follows an answer that holds objects; -o draws those of all
-answers on the picture.
+		Description: `Prints the answer to each prompt. The model sees all pictures in the order given,
+then the prompt; each of several prompts is asked about the same pictures. On a
+terminal a table follows an answer that holds objects; -o draws the objects of
+all answers on the picture.
 
 Examples:
   pgcli run -m model.gguf --image photo.jpg -p "caption en"
@@ -58,12 +59,14 @@ Examples:
   pgcli run -m model.gguf --image photo.jpg -p "segment cat" -o found.png`,
 		Flags: slices.Concat(modelFlags(), []cli.Flag{
 			&cli.StringSliceFlag{Name: "image", Usage: "picture `file`, or - for standard input (repeatable)"},
-		}, promptFlags(), drawingFlags(), objectFlags(), []cli.Flag{grammarFlag("off"), timingsFlag()}, samplingFlags()),
+		}, promptFlags(), drawingFlags(""), objectFlags(), []cli.Flag{grammarFlag("off"), timingsFlag()}, samplingFlags()),
 		OnUsageError: wrongFlag,
 		Action:       runAction,
 	}
 }
 
+// runAction checks prompts and flags before it opens the model. It encodes the
+// pictures once for all prompts.
 func runAction(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
@@ -121,13 +124,16 @@ func runAction(c *cli.Context) error {
 	return asked.drawing.save(c, 0, pictures[0], asked.objects)
 }
 
+// printTimings prints the times of a prompt and its answer.
 func printTimings(w io.Writer, t paligemma.Timings) {
 	fmt.Fprintf(w, "prompt  %8.1f ms, %d tokens, %.1f per second\n", ms(t.Prefill), t.PromptTokens, rate(t.PromptTokens, t.Prefill))
 	fmt.Fprintf(w, "answer  %8.1f ms, %d tokens, %.1f per second\n", ms(t.Decode), t.Generated, rate(t.Generated, t.Decode))
 }
 
+// ms returns a time in milliseconds.
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
+// rate returns tokens a second, 0 if no time passed.
 func rate(n int, d time.Duration) float64 {
 	if d <= 0 {
 		return 0

@@ -17,12 +17,14 @@ import (
 	"github.com/pgcli/paligemma/internal/spm"
 )
 
-// makeTiny fills the folder $TINY of scripts: a tiny model of the oracle with
-// what it was asked and answers, and files that are no such model.
+// makeTiny fills the folder $TINY of scripts: a tiny model of the oracle with a
+// picture, a prompt and its answer, and broken files.
 //
-//	model.gguf  picture.png  prompt.txt  answer.txt (64 tokens)
-//	masks.gguf: the same with the decoder of masks
-//	truncated.gguf  missing.gguf  llama.gguf
+//	model.gguf      picture.png  prompt.txt  answer.txt (64 tokens)
+//	masks.gguf      the same model with a mask decoder
+//	truncated.gguf  two thirds of the file
+//	missing.gguf    a file without one tensor
+//	llama.gguf      a file of another architecture
 func makeTiny(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -62,7 +64,8 @@ func makeTiny(t *testing.T) string {
 	return dir
 }
 
-// picture encodes the golden's pixels [w, h, 3], which are of 8 bits, as PNG.
+// picture encodes the golden's pixels [w, h, 3] as PNG. It loses nothing: they come
+// from 8-bit samples.
 func picture(t *testing.T, set *golden.Set) []byte {
 	t.Helper()
 	shape, px := set.Get("pixels")
@@ -77,7 +80,7 @@ func picture(t *testing.T, set *golden.Set) []byte {
 	return b.Bytes()
 }
 
-// without copies a GGUF file, except for a tensor, under another architecture.
+// without copies a GGUF file, but leaves out a tensor and sets the architecture.
 func without(t *testing.T, file []byte, tensor, architecture string) []byte {
 	t.Helper()
 	f, err := gguf.New(bytes.NewReader(file), int64(len(file)))

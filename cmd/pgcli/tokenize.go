@@ -14,15 +14,15 @@ func tokenizeCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "tokenize",
 		Usage: "show how a model cuts a prompt into tokens",
-		Description: `Prints the id and the spelling of each token of a prompt, one a line, as they
-follow the picture: <bos> first, the newline that ends a prompt last.
+		Description: `Prints the id and the piece of each token of a prompt, one a line, in the order in
+which they follow the pictures: <bos> first, the newline that ends a prompt last.
 
 Examples:
   pgcli tokenize -m model.gguf -p "detect cat ; dog"
   pgcli tokenize -m model.gguf -p "<loc0512>" --raw --json`,
 		Flags: slices.Concat(modelFlags(), promptFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "raw", Usage: "only the text, without <bos> and newline"},
-			&cli.BoolFlag{Name: "json", Usage: "print a JSON array of ids per text"},
+			&cli.BoolFlag{Name: "json", Usage: "print a JSON array of ids for each text"},
 		}),
 		OnUsageError: wrongFlag,
 		Action: func(c *cli.Context) error {
@@ -51,6 +51,7 @@ Examples:
 	}
 }
 
+// printTokens prints the tokens of a prompt.
 func printTokens(c *cli.Context, m *paligemma.Model, p paligemma.Prompt) error {
 	ids := m.PromptIDs(p)
 	if c.Bool("raw") {

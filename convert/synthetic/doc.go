@@ -3,6 +3,6 @@
 // stand in for real ones in tests and measurements.
 //
 // A weight depends on the seed, the tensor and the place in it only, so that
-// checkpoints of different formats hold the same model; scripts/convert_golden.py
+// checkpoints of different formats hold the same model; scripts/convert/golden.py
 // computes the same weights in numpy.
 package synthetic

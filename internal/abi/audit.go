@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// An Audit compares Go functions with headers.
+// An Audit compares Go functions and structs with headers.
 type Audit struct {
 	Headers *Headers
 
-	// Named gives the C type of each named Go type, as "struct ggml_tensor *"
-	// or "enum ggml_type". Such a type is taken for nothing else, and an enum
-	// that has one is taken by nothing else.
+	// Named maps a named Go type to its C type, such as "struct ggml_tensor *"
+	// or "enum ggml_type". The Go type matches no other C type; an enum in Named
+	// matches no other Go type.
 	Named map[reflect.Type]string
 }
 
-// Check compares fn with the prototype of the C function name. Each
-// difference is one message, which names the function and the argument.
+// Check compares fn with the prototype of the C function name. It returns a
+// message for each difference, which names the function and the argument.
 func (a *Audit) Check(name string, fn reflect.Type) []string {
 	p, ok := a.Headers.Functions[name]
 	if !ok {
@@ -28,7 +28,8 @@ func (a *Audit) Check(name string, fn reflect.Type) []string {
 	return a.compare(name, p, fn)
 }
 
-// CheckCallback compares fn with a typedef of a function pointer.
+// CheckCallback compares fn with the typedef of a function pointer, as Check
+// does.
 func (a *Audit) CheckCallback(name string, fn reflect.Type) []string {
 	p, ok := a.Headers.Callbacks[name]
 	if !ok {
@@ -37,6 +38,7 @@ func (a *Audit) CheckCallback(name string, fn reflect.Type) []string {
 	return a.compare(name, p, fn)
 }
 
+// compare returns a message for each difference of fn from p; name is for messages.
 func (a *Audit) compare(name string, p Prototype, fn reflect.Type) []string {
 	var wrong []string
 	complain := func(format string, args ...any) {
@@ -59,8 +61,8 @@ func (a *Audit) compare(name string, p Prototype, fn reflect.Type) []string {
 	return wrong
 }
 
-// plain lists the C types that an unnamed Go type stands for. A pointer's
-// element may be any of those of its own size and kind; *byte is any memory.
+// plain lists the C types that an unnamed Go type matches. A pointer matches a
+// pointer to a type that its element matches.
 var plain = map[reflect.Kind][]string{
 	reflect.Bool:    {"bool"},
 	reflect.Int32:   {"int", "int32_t"},
@@ -74,9 +76,10 @@ var plain = map[reflect.Kind][]string{
 	reflect.String:  {"char *"},
 }
 
-// bytes are the C types that *byte stands for.
+// bytes are the C types that *byte matches: pointers to any memory.
 var bytes = []string{"void *", "char *", "uint8_t *"}
 
+// matches reports whether a Go type has the size and kind of a C type.
 func (a *Audit) matches(g reflect.Type, c Type) bool {
 	if want, ok := a.Named[g]; ok {
 		return c.String() == want
@@ -96,8 +99,9 @@ func (a *Audit) matches(g reflect.Type, c Type) bool {
 	return slices.Contains(plain[g.Kind()], c.String())
 }
 
-// CheckStruct compares the Go struct with the C struct of the given tag: the
-// fields' types and, on this processor, their offsets and the size.
+// CheckStruct compares the Go struct with the C struct of a tag: the fields'
+// types and, on this processor, their offsets and the size. It returns a message
+// for each difference.
 func (a *Audit) CheckStruct(tag string, g reflect.Type) []string {
 	fields, ok := a.Headers.Structs[tag]
 	if !ok {
@@ -128,4 +132,5 @@ func (a *Audit) CheckStruct(tag string, g reflect.Type) []string {
 	return wrong
 }
 
+// roundUp returns the least multiple of to that is n or more.
 func roundUp(n, to uintptr) uintptr { return (n + to - 1) / to * to }

@@ -12,8 +12,8 @@ var (
 )
 
 // statements cuts a header into declarations, each a list of tokens without
-// the closing semicolon. Both sides of an #if are kept: ggml's prototypes do
-// not depend on any.
+// the closing semicolon. Both sides of an #if are kept, since ggml's prototypes
+// do not depend on one.
 func statements(src string) [][]string {
 	src = comments.ReplaceAllString(src, " ")
 	src = directives.ReplaceAllString(src, "")
@@ -53,8 +53,8 @@ func statements(src string) [][]string {
 	return list
 }
 
-// isDefinition reports whether the tokens are a function with its body: there
-// are brackets before the brace.
+// isDefinition reports whether the tokens are a function with its body: they
+// have a parenthesis before the brace.
 func isDefinition(tokens []string) bool {
 	open := slices.Index(tokens, "{")
 	return slices.Contains(tokens[:max(open, 0)], "(")

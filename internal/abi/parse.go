@@ -10,19 +10,20 @@ import (
 )
 
 // A Type is a C type without const: a base such as "int", "struct
-// ggml_tensor", "enum ggml_type" or "function", and its number of stars.
+// ggml_tensor", "enum ggml_type" or "function", and the number of stars after it.
 type Type struct {
 	Base  string
 	Stars int
 }
 
+// String spells a type as C does: "struct ggml_tensor *".
 func (t Type) String() string {
 	return strings.TrimSuffix(t.Base+" "+strings.Repeat("*", t.Stars), " ")
 }
 
-// A Param is an argument or a struct's field; Name may be empty.
+// A Param is a function's argument or a struct's field.
 type Param struct {
-	Name string
+	Name string // may be empty
 	Type Type
 }
 
@@ -32,7 +33,7 @@ type Prototype struct {
 	Params []Param
 }
 
-// Headers is what a set of header files declares.
+// Headers holds the declarations of a set of header files, by name.
 type Headers struct {
 	Functions map[string]Prototype
 	Callbacks map[string]Prototype      // typedefs of function pointers
@@ -41,7 +42,7 @@ type Headers struct {
 	typedefs  map[string]Type
 }
 
-// ReadHeaders parses every .h file of a folder.
+// ReadHeaders parses every .h file of a folder. A folder without one is an error.
 func ReadHeaders(dir string) (*Headers, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.h"))
 	if err != nil || len(files) == 0 {
@@ -58,7 +59,7 @@ func ReadHeaders(dir string) (*Headers, error) {
 	return Parse(sources...), nil
 }
 
-// Parse reads the declarations of one or several headers.
+// Parse reads the declarations of header files, given their text.
 func Parse(sources ...string) *Headers {
 	h := &Headers{
 		Functions: map[string]Prototype{}, Callbacks: map[string]Prototype{},
@@ -68,7 +69,7 @@ func Parse(sources ...string) *Headers {
 	for _, src := range sources {
 		list = append(list, statements(src)...)
 	}
-	for range 2 { // types first, and again for those used before their file
+	for range 2 { // types first; twice, since a type may be used before its header
 		for _, s := range list {
 			h.declareType(s)
 		}
@@ -79,6 +80,8 @@ func Parse(sources ...string) *Headers {
 	return h
 }
 
+// declareType records a struct, an enum or a typedef, and ignores other
+// declarations.
 func (h *Headers) declareType(s []string) {
 	if len(s) < 3 {
 		return
@@ -113,6 +116,7 @@ func (h *Headers) declareType(s []string) {
 // decorations are ggml's macros around a prototype.
 var decorations = []string{"GGML_API", "GGML_BACKEND_API", "extern"}
 
+// declareFunction records a prototype, and ignores other declarations.
 func (h *Headers) declareFunction(s []string) {
 	if len(s) > 2 && s[0] == "GGML_DEPRECATED" { // GGML_DEPRECATED(prototype, "advice")
 		s = split(s[2:len(s)-1], ",")[0]
@@ -129,8 +133,8 @@ func (h *Headers) declareFunction(s []string) {
 	}
 }
 
-// prototype reads a result type and a bracketed parameter list; what follows
-// the list, such as an attribute, does not matter.
+// prototype reads a result type and a parameter list in parentheses. It ignores
+// tokens after the list, such as an attribute.
 func (h *Headers) prototype(result, rest []string) (Prototype, bool) {
 	r, ok := h.param(result)
 	if !ok || r.Name != "" {
@@ -155,7 +159,7 @@ func (h *Headers) prototype(result, rest []string) (Prototype, bool) {
 	return p, true
 }
 
-// closing returns the index of the bracket that closes the first one.
+// closing returns the index of the parenthesis that closes the first one, or -1.
 func closing(tokens []string) int {
 	depth := 0
 	for i, t := range tokens {
@@ -212,6 +216,7 @@ func (h *Headers) param(s []string) (Param, bool) {
 	return p, len(s) == 0
 }
 
+// resolve returns the type behind a typedef's name, or else the base itself.
 func (h *Headers) resolve(base string) Type {
 	if t, ok := h.typedefs[base]; ok {
 		return t
@@ -219,6 +224,7 @@ func (h *Headers) resolve(base string) Type {
 	return Type{Base: base}
 }
 
+// fields returns the fields of a struct, given the tokens between its braces.
 func (h *Headers) fields(body []string) []Param {
 	var list []Param
 	for _, part := range split(body, ";") {
@@ -229,8 +235,8 @@ func (h *Headers) fields(body []string) []Param {
 	return list
 }
 
-// enumerators numbers the names of an enum; a name with a value that is not a
-// plain number, and those after it, are left out.
+// enumerators returns the values of an enum's names. A name with a value that is
+// not a plain number is left out, and so are the names after it.
 func enumerators(body []string) map[string]int {
 	values, next, known := map[string]int{}, 0, true
 	for _, part := range split(body, ",") {

@@ -34,7 +34,7 @@ GGML_API struct t * last(log_cb cb, ggml_backend_t * list, enum level l);
 #endif
 `
 
-func TestParse(t *testing.T) {
+func TestParseUnderstandsDeclarations(t *testing.T) {
 	h := Parse(header)
 	want := map[string]string{
 		"name":    "char *(struct t *)",
@@ -72,13 +72,13 @@ func show(p Prototype) string {
 	return p.Result.String() + "(" + strings.Join(args, ", ") + ")"
 }
 
-func TestReadHeadersOfNoFolder(t *testing.T) {
+func TestFolderWithoutHeadersIsAnError(t *testing.T) {
 	if _, err := ReadHeaders(t.TempDir()); err == nil {
 		t.Error("an empty folder has headers")
 	}
 }
 
-func TestStructLayout(t *testing.T) {
+func TestStructOfAnotherLayoutIsRefused(t *testing.T) {
 	audit := Audit{Headers: Parse(header)}
 	type good struct {
 		Size uintptr

@@ -9,14 +9,14 @@ import (
 	"text/tabwriter"
 )
 
-// TB is what a Comparer needs of a *testing.T.
+// TB is the part of a *testing.T that a Comparer uses.
 type TB interface {
 	Helper()
 	Logf(format string, args ...any)
 	Errorf(format string, args ...any)
 }
 
-// A Comparer holds results against a Set, in the order in which they are
+// A Comparer compares results with a Set, in the order in which they are
 // computed, so that the first bad one shows where an error arises. It is not
 // safe for concurrent use.
 type Comparer struct {
@@ -36,21 +36,21 @@ type row struct {
 	fault    string  // empty if it passes
 }
 
-// NewComparer returns a Comparer that allows a relative difference: the norm of
-// the difference over the norm of the golden.
+// NewComparer returns a Comparer for which results pass up to a relative
+// difference: the norm of the difference over the norm of the golden.
 func NewComparer(t TB, set *Set, tolerance float64) *Comparer {
 	return &Comparer{t: t, set: set, tolerance: tolerance, checked: map[string]bool{}}
 }
 
 // Check compares a tap with the golden of its name and reports whether it
 // passes. shape has the fastest axis first; axes of length 1 at its end do not
-// matter. The verdict fails the test in Done.
+// matter. Done fails the test for a tap that does not pass.
 func (c *Comparer) Check(name string, shape []int, got []float32) bool {
 	return c.add(name, c.set.floats[name], shape, got, c.near)
 }
 
-// CheckLast is Check for what is computed for the last token only: of a golden
-// [..., n] the last column counts.
+// CheckLast is Check for a tap that is computed for the last token only: it
+// compares with the last column of a golden [..., n].
 func (c *Comparer) CheckLast(name string, shape []int, got []float32) bool {
 	want := c.set.floats[name]
 	if n := len(want.shape); n > 0 && want.shape[n-1] > 0 {
@@ -60,6 +60,7 @@ func (c *Comparer) CheckLast(name string, shape []int, got []float32) bool {
 	return c.add(name, want, shape, got, c.near)
 }
 
+// near returns a fault if a row's relative difference is beyond the tolerance.
 func (c *Comparer) near(r row) string {
 	if !(r.relative <= c.tolerance) { // NaN fails
 		return fmt.Sprintf("relative difference %.2e, allowed %.0e", r.relative, c.tolerance)
@@ -94,7 +95,7 @@ func (c *Comparer) CheckInts(name string, got []int32) bool {
 	return c.append(r)
 }
 
-// equalUntil returns how many values at the start are the same.
+// equalUntil returns the number of equal values before the first difference.
 func equalUntil(got []int32, want []int64) int {
 	n := min(len(got), len(want))
 	for i := range n {
@@ -105,7 +106,7 @@ func equalUntil(got []int32, want []int64) int {
 	return n
 }
 
-// add measures a tap against want; judge finds fault with the figures.
+// add compares a tap with want; judge returns the fault of a row, "" if it passes.
 func (c *Comparer) add(name string, want tensor[float32], shape []int, got []float32, judge func(row) string) bool {
 	_, ok := c.set.floats[name]
 	r := row{name: name, shape: shape, relative: math.NaN(), max: math.NaN()}
@@ -125,6 +126,7 @@ func (c *Comparer) add(name string, want tensor[float32], shape []int, got []flo
 	return c.append(r)
 }
 
+// append records a row and reports whether it passes.
 func (c *Comparer) append(r row) bool {
 	c.checked[r.name] = true
 	c.rows = append(c.rows, r)
@@ -157,7 +159,8 @@ func difference(got, want []float32) (relative, largest float64) {
 
 // Done prints the table and fails the test for the first bad tap, and for
 // goldens that were never checked. Inputs (pixels, ids) need no check, nor do
-// names that match a pattern of [path.Match]; a pattern without use is an error.
+// names that match a pattern of [path.Match]; a pattern that matches no unchecked
+// golden fails the test too.
 func (c *Comparer) Done(unchecked ...string) {
 	c.t.Helper()
 	c.t.Logf("%s", c.table())
@@ -176,8 +179,8 @@ func (c *Comparer) Done(unchecked ...string) {
 	}
 }
 
-// missed returns the goldens that nothing accounts for, and the patterns that
-// match none of those unchecked.
+// missed returns the goldens that were neither checked nor excused by a pattern,
+// and the patterns that excuse no golden.
 func (c *Comparer) missed(patterns []string) (names, idle []string) {
 	used := make([]bool, len(patterns))
 	for _, name := range c.set.Names() {
@@ -186,7 +189,7 @@ func (c *Comparer) missed(patterns []string) (names, idle []string) {
 		}
 		excused := false
 		for i, pattern := range patterns {
-			if ok, _ := path.Match(pattern, name); ok { // a malformed one stays idle
+			if ok, _ := path.Match(pattern, name); ok { // a malformed pattern stays idle
 				used[i], excused = true, true
 			}
 		}
@@ -202,11 +205,12 @@ func (c *Comparer) missed(patterns []string) (names, idle []string) {
 	return names, idle
 }
 
-// isInput reports whether a tensor is what the reference was given.
+// isInput reports whether a tensor is an input of the reference.
 func isInput(name string) bool {
 	return name == "ids" || name == "pixels" || strings.HasSuffix(name, ".pixels")
 }
 
+// table returns the rows as text.
 func (c *Comparer) table() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)

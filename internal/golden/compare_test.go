@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A recorder is a TB that keeps what it is told.
+// A recorder is a TB that keeps its messages.
 type recorder struct{ logs, errors []string }
 
 func (*recorder) Helper() {}
@@ -31,7 +31,7 @@ func testSet() *Set {
 	}
 }
 
-func TestDifference(t *testing.T) {
+func TestDifferenceOfNaNIsNaN(t *testing.T) {
 	nan := float32(math.NaN())
 	for _, test := range []struct {
 		got, want    []float32
@@ -56,7 +56,7 @@ func same(a, b float64) bool {
 	return a == b || math.IsNaN(a) && math.IsNaN(b) || math.Abs(a-b) < 1e-12
 }
 
-func TestComparerPasses(t *testing.T) {
+func TestComparerPassesWithinTolerance(t *testing.T) {
 	var r recorder
 	c := NewComparer(&r, testSet(), 1e-4)
 	ok := c.Check("v.embd", []int{2, 2}, []float32{3, 0, 0, 4.0004}) &&
@@ -76,7 +76,7 @@ func TestComparerPasses(t *testing.T) {
 	}
 }
 
-func TestComparerFails(t *testing.T) {
+func TestComparerNamesTheFirstBadTap(t *testing.T) {
 	nan := float32(math.NaN())
 	for _, test := range []struct {
 		name  string
@@ -116,7 +116,7 @@ func TestComparerFails(t *testing.T) {
 	}
 }
 
-func TestComparerUnchecked(t *testing.T) {
+func TestUncheckedGoldensFail(t *testing.T) {
 	check := func(patterns ...string) []string {
 		var r recorder
 		c := NewComparer(&r, testSet(), 1e-4)

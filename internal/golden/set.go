@@ -1,8 +1,8 @@
-// Package golden reads what the reference implementation computed, and holds
-// this project's own results against it.
+// Package golden reads the results of the reference implementation and compares
+// this project's results with them.
 //
 // A golden file is a safetensors file of F32, I32 and I64 tensors, named after
-// the taps of a forward pass; scripts/oracle/make.py writes them and lists them
+// the taps of a forward pass; scripts/oracle/golden.py writes them and lists them
 // in its head. Shapes are in ggml's order, fastest axis first.
 //
 //	set, err := golden.Load("testdata/oracle/pg1-a/golden.safetensors")
@@ -23,8 +23,8 @@ import (
 	"slices"
 )
 
-// maxFile is the largest golden file that is read, in bytes: each committed one
-// is below a megabyte.
+// maxFile is the largest golden file that Load reads, in bytes. Every committed
+// file is below a megabyte.
 const maxFile = 64 << 20
 
 // A Set is the content of one golden file. It is immutable.
@@ -33,13 +33,13 @@ type Set struct {
 	ints   map[string]tensor[int64]
 }
 
-// A tensor has its shape fastest axis first. A scalar has no axes.
+// A tensor is an array of a golden file.
 type tensor[T any] struct {
-	shape []int
+	shape []int // fastest axis first; a scalar has no axes
 	data  []T
 }
 
-// Load reads a golden file.
+// Load reads a golden file. The error names it.
 func Load(path string) (*Set, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -63,15 +63,15 @@ func (s *Set) Names() []string {
 	return slices.Sorted(slices.Values(slices.AppendSeq(names, maps.Keys(s.ints))))
 }
 
-// Get returns the shape and the values of an F32 tensor, shared with s; both
-// are nil if there is none of that name.
+// Get returns the shape (fastest axis first) and the values of an F32 tensor. Both
+// are shared with s, and nil if s has no F32 tensor of that name.
 func (s *Set) Get(name string) (shape []int, data []float32) {
 	t := s.floats[name]
 	return t.shape, t.data
 }
 
-// Ints returns the values of an I32 or I64 tensor, shared with s; nil if there
-// is none of that name.
+// Ints returns the values of an I32 or I64 tensor. They are shared with s, and nil
+// if s has no such tensor of that name.
 func (s *Set) Ints(name string) []int64 { return s.ints[name].data }
 
 // An entry is a tensor as the header of a safetensors file has it.
@@ -81,7 +81,7 @@ type entry struct {
 	Offsets [2]int64 `json:"data_offsets"`
 }
 
-// widths are the bytes of an element, by dtype.
+// widths are the sizes of an element in bytes, by dtype.
 var widths = map[string]int64{"F32": 4, "I32": 4, "I64": 8}
 
 // parse reads a whole file: the length of the header as a uint64, the header in
@@ -125,8 +125,9 @@ func parse(file []byte) (*Set, error) {
 	return s, nil
 }
 
-// checkCoverage makes sure that the tensors lie in the data one after the other
-// and fill it. That also finds a name given twice, as one of its ranges is lost.
+// checkCoverage returns an error unless the tensors lie in the data one after the
+// other and fill it. That also finds a name given twice, as one of its ranges is
+// lost.
 func checkCoverage(entries map[string]entry, size int64) error {
 	order := slices.SortedFunc(maps.Keys(entries), func(a, b string) int {
 		x, y := entries[a].Offsets, entries[b].Offsets
@@ -146,7 +147,7 @@ func checkCoverage(entries map[string]entry, size int64) error {
 	return nil
 }
 
-// add decodes a tensor.
+// add decodes the tensor of an entry from its bytes.
 func (s *Set) add(name string, e entry, b []byte) error {
 	width, ok := widths[e.DType]
 	if !ok {
@@ -176,6 +177,7 @@ func (s *Set) add(name string, e entry, b []byte) error {
 	return nil
 }
 
+// decode returns the values of b, of width bytes each.
 func decode[T any](b []byte, width int, value func([]byte) T) []T {
 	out := make([]T, 0, len(b)/width)
 	for x := range slices.Chunk(b, width) {

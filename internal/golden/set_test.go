@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// file returns a safetensors file with a header and so many bytes of data, which count up.
+// file returns a safetensors file with a header and data bytes of data: 0, 1, 2 and so on.
 func file(header string, data int) []byte {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
 	b = append(b, header...)
@@ -23,7 +23,7 @@ func file(header string, data int) []byte {
 	return b
 }
 
-func TestParse(t *testing.T) {
+func TestParseReversesShapes(t *testing.T) {
 	s, err := parse(file(`{"__metadata__":{"a":"b"},
 		"x":{"dtype":"F32","shape":[2,1,3],"data_offsets":[0,24]},
 		"ids":{"dtype":"I32","shape":[2],"data_offsets":[24,32]},
@@ -55,7 +55,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseHostile(t *testing.T) {
+func TestParseRefusesBrokenFiles(t *testing.T) {
 	x := func(dtype, shape, offsets string) string {
 		return fmt.Sprintf(`{"x":{"dtype":%q,"shape":%s,"data_offsets":%s}}`, dtype, shape, offsets)
 	}
@@ -116,14 +116,15 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func TestLoadMissing(t *testing.T) {
+func TestMissingFileIsErrNotExist(t *testing.T) {
 	if _, err := Load(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v, want one that the file does not exist", err)
 	}
 }
 
-// Every committed golden loads, and has what its checkpoint's config.json says.
-func TestLoadOracle(t *testing.T) {
+// TestGoldensMatchTheirConfigs: every committed golden loads, and its shapes follow
+// from its checkpoint's config.json.
+func TestGoldensMatchTheirConfigs(t *testing.T) {
 	paths, err := filepath.Glob("../../testdata/oracle/*/golden*.safetensors")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no goldens: %v", err)

@@ -25,11 +25,11 @@ func photo(width, height int) *image.NRGBA {
 	return m
 }
 
-// aQuarter is an APP1 segment whose EXIF orientation is 6, as in photos of an upright phone.
+// aQuarter is an APP1 segment with EXIF orientation 6, as in photos of an upright phone.
 const aQuarter = "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01" +
 	"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
 
-// BenchmarkPrepare is all that happens between a file and the tower's pixels.
+// BenchmarkPrepare measures the way from a file to the tower's pixels.
 func BenchmarkPrepare(b *testing.B) {
 	var large, small bytes.Buffer
 	if err := jpeg.Encode(&large, photo(4000, 3000), &jpeg.Options{Quality: 90}); err != nil {
@@ -68,7 +68,7 @@ func BenchmarkPrepare(b *testing.B) {
 	}
 }
 
-// BenchmarkPrepareImage is the part after decoding, by type of image and filter.
+// BenchmarkPrepareImage measures the part after decoding, by type of image and filter.
 func BenchmarkPrepareImage(b *testing.B) {
 	rgb := pattern("noise", 4000, 3000)
 	nrgba := image.NewNRGBA(rgb.Bounds())

@@ -8,7 +8,7 @@ import (
 // A convertFunc fills lines lo to hi-1 of m from its image.
 type convertFunc func(m *RGB, lo, hi int)
 
-// converter picks the fast conversion of img, or nil if its type has none.
+// converter returns the fast conversion for the type of img, or nil if it has none.
 func converter(img image.Image) convertFunc {
 	switch s := img.(type) {
 	case *image.Gray:
@@ -51,8 +51,8 @@ func byRow(pix []uint8, stride, size int, pixel func(p, rgb []uint8)) convertFun
 	}
 }
 
-// unmultiply undoes premultiplied alpha, as Pillow's RGBa to RGBA: rounded down, and
-// left alone where alpha is 0.
+// unmultiply undoes premultiplied alpha as Pillow converts RGBa to RGBA: it rounds down
+// and leaves the samples alone where alpha is 0.
 func unmultiply(r, g, b, a uint8, rgb []uint8) {
 	rgb[0], rgb[1], rgb[2] = r, g, b
 	if a == 0 || a == 0xff {
@@ -63,7 +63,8 @@ func unmultiply(r, g, b, a uint8, rgb []uint8) {
 	}
 }
 
-// fromCMYK multiplies each ink's paper by black's, as Pillow's CMYK to RGB.
+// fromCMYK multiplies the light that an ink leaves by the light that black leaves, as
+// Pillow converts CMYK to RGB.
 func fromCMYK(p, rgb []uint8) {
 	white := 255 - int(p[3])
 	for c := range 3 {

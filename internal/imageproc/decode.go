@@ -9,7 +9,6 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
-	"os"
 
 	"github.com/bep/imagemeta"
 	"golang.org/x/image/bmp"
@@ -18,13 +17,13 @@ import (
 )
 
 const (
-	// DefaultMaxPixels is the most pixels a picture may claim where a limit of 0 is given.
+	// DefaultMaxPixels is the limit that a maxPixels of 0 stands for.
 	DefaultMaxPixels = 100_000_000
 
 	// maxSide bounds the resampling weights, 16 bytes per pixel of a side.
 	maxSide = 1 << 20
 
-	// headSize is how much of a file is looked at to tell what it is.
+	// headSize is the number of bytes that identify a file's format.
 	headSize = 64
 )
 
@@ -34,7 +33,7 @@ type format struct {
 	magic  string // first bytes; '?' stands for any byte
 	config func(io.Reader) (image.Config, error)
 	decode func([]byte) (image.Image, error)
-	exif   imagemeta.ImageFormat // where EXIF lives; 0 if the format has none
+	exif   imagemeta.ImageFormat // where to look for EXIF data; 0 if the format has none
 
 	// density is the most pixels one byte of file can stand for, or 0 if there is no
 	// bound. A short file that claims a huge picture is refused by it before the
@@ -42,6 +41,7 @@ type format struct {
 	density int
 }
 
+// formats lists the known formats. The first one that matches a file decodes it.
 func formats() []format {
 	return []format{
 		// Deflate expands at most 1032 times, and a byte holds up to 8 pixels.
@@ -62,6 +62,7 @@ func from(decode func(io.Reader) (image.Image, error)) func([]byte) (image.Image
 	return func(file []byte) (image.Image, error) { return decode(bytes.NewReader(file)) }
 }
 
+// matches reports whether a file that starts with head has the format.
 func (f *format) matches(head []byte) bool {
 	if len(head) < len(f.magic) {
 		return false
@@ -84,26 +85,9 @@ func identify(head []byte) (*format, error) {
 	return nil, &FormatError{Found: describe(head)}
 }
 
-// ReadFile decodes the picture file at path; see [Decode] for the limit and the result.
-func ReadFile(path string, maxPixels int) (*RGB, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	if info, err := file.Stat(); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("%s: is a directory, expected a picture", path)
-	}
-	m, err := Read(file, maxPixels)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, nil
-}
-
-// Read decodes the picture in r; see [Decode] for the limit and the result. What is no
-// picture is refused after its first bytes, and no more is read than an uncompressed
-// picture of maxPixels could take.
+// Read decodes the picture in r; see [Decode] for the limit and the result. Data that is
+// not a picture is refused after its first bytes, and Read stops at the size that an
+// uncompressed picture of maxPixels could take.
 func Read(r io.Reader, maxPixels int) (*RGB, error) {
 	head := make([]byte, headSize)
 	n, err := io.ReadFull(r, head)
@@ -169,8 +153,8 @@ func (f *format) read(file []byte, maxPixels int) (m *RGB, err error) {
 	return m.upright(orientation(file, f.exif)), nil
 }
 
-// broken wraps a decoder's error with what was being decoded. Only some decoders tell
-// a file that ends early from one that is wrong.
+// broken adds the format and length of a file to its decoder's error. Only some decoders
+// tell a truncated file from a broken one.
 func (f *format) broken(file []byte, err error) error {
 	state := "broken or truncated"
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
@@ -179,7 +163,7 @@ func (f *format) broken(file []byte, err error) error {
 	return fmt.Errorf("%s %s picture of %d bytes: %w", state, f.name, len(file), err)
 }
 
-// pixelLimit resolves the default.
+// pixelLimit returns the limit that maxPixels stands for, in pixels.
 func pixelLimit(maxPixels int) int {
 	if maxPixels <= 0 {
 		return DefaultMaxPixels

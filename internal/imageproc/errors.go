@@ -21,7 +21,7 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("picture of %d x %d pixels has a side over %d", e.Width, e.Height, maxSide)
 }
 
-// A FormatError reports data that is no picture of a known format.
+// A FormatError reports data that is not a picture in a known format.
 type FormatError struct {
 	Found string // what the data looks like, such as "a PDF document"
 }

@@ -30,7 +30,7 @@ func claim(file []byte, width, height uint32) []byte {
 	return file
 }
 
-func TestNotAPicture(t *testing.T) {
+func TestErrorSaysWhatTheFileIs(t *testing.T) {
 	for file, found := range map[string]string{
 		"":                            "an empty file",
 		"GGUF\x03\x00\x00\x00":        "a GGUF model",
@@ -52,24 +52,7 @@ func TestNotAPicture(t *testing.T) {
 	}
 }
 
-func TestReadFileNamesThePath(t *testing.T) {
-	dir := t.TempDir()
-	text := filepath.Join(dir, "notes.jpg")
-	if err := os.WriteFile(text, []byte("hello"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for path, want := range map[string]string{
-		dir:                           "is a directory",
-		filepath.Join(dir, "missing"): "no such file",
-		text:                          `found text ("hello")`,
-	} {
-		if _, err := ReadFile(path, 0); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, want one with %q and %q", err, path, want)
-		}
-	}
-}
-
-func TestTooManyPixels(t *testing.T) {
+func TestTooManyPixelsAreRefused(t *testing.T) {
 	png := picture(t, "rgb.png")
 	for _, c := range []struct {
 		file          []byte
@@ -98,8 +81,8 @@ func TestTooManyPixels(t *testing.T) {
 	}
 }
 
-// TestClaimAllocatesNothing: a claim within the limit that the file is too short for is
-// refused before memory for it is taken.
+// TestClaimAllocatesNothing: a picture within the limit whose file is too short for its
+// pixels is refused before memory for them is allocated.
 func TestClaimAllocatesNothing(t *testing.T) {
 	file := claim(picture(t, "rgb.png"), 9999, 9999)
 	var err error
@@ -117,9 +100,9 @@ func TestClaimAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestTruncated cuts every golden picture at every tenth of its length. Either the cut part
-// was not needed, and the pixels are those of the whole, or it is an error.
-func TestTruncated(t *testing.T) {
+// TestTruncatedIsAnError cuts every golden picture at every tenth of its length. It is an
+// error, unless the rest was not needed and the pixels equal the whole picture's.
+func TestTruncatedIsAnError(t *testing.T) {
 	files, err := filepath.Glob("testdata/pictures/*")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no pictures: %v", err)
@@ -152,8 +135,8 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestDecoderPanic: a panic inside a decoder becomes an error.
-func TestDecoderPanic(t *testing.T) {
+// TestDecoderPanicIsAnError: a decoder's bug costs one picture, not the process.
+func TestDecoderPanicIsAnError(t *testing.T) {
 	f := formats()[0]
 	f.decode = func([]byte) (image.Image, error) { panic("index out of range") }
 	_, err := f.read(picture(t, "rgb.png"), 0)
@@ -162,7 +145,7 @@ func TestDecoderPanic(t *testing.T) {
 	}
 }
 
-// endless is a PNG signature and zeros without end.
+// An endless reader returns a PNG signature, then zeros without end.
 type endless struct{ read int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -184,7 +167,7 @@ func TestReadIsBounded(t *testing.T) {
 	}
 }
 
-func TestMalformedImage(t *testing.T) {
+func TestMalformedImageIsAnError(t *testing.T) {
 	r := image.Rect(0, 0, 4, 4)
 	for _, img := range []image.Image{
 		nil,
@@ -202,7 +185,7 @@ func TestMalformedImage(t *testing.T) {
 	}
 }
 
-func TestBadOptions(t *testing.T) {
+func TestBadOptionsAreErrors(t *testing.T) {
 	m := pattern("noise", 3, 3)
 	for _, o := range []Options{{}, {Size: -14}, {Size: MaxSize + 1}, {Size: 14, Filter: 2}, {Size: 14, MaxPixels: 8}} {
 		if _, err := Prepare(m, o); err == nil {
@@ -214,7 +197,8 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
-// FuzzDecode: no file may make a decoder panic, and a decoded picture is within the limit and whole.
+// FuzzDecode: no file makes a decoder panic, and a decoded picture is within the limit and
+// whole.
 func FuzzDecode(f *testing.F) {
 	files, err := filepath.Glob("testdata/pictures/*")
 	if err != nil || len(files) == 0 {

@@ -2,12 +2,19 @@ package imageproc_test
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/pgcli/paligemma/internal/imageproc"
 )
 
 func ExamplePrepare() {
-	photo, err := imageproc.ReadFile("testdata/pictures/orientation-6.jpg", 0)
+	file, err := os.Open("testdata/pictures/orientation-6.jpg")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer file.Close()
+	photo, err := imageproc.Read(file, 0)
 	if err != nil {
 		fmt.Println(err)
 		return

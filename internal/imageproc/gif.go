@@ -25,7 +25,7 @@ func decodeGIF(file []byte) (image.Image, error) {
 	if !ok || frame.Rect == canvas {
 		return img, nil
 	}
-	// What the frame leaves bare is the transparent colour, else colour 0, as in Pillow.
+	// Pixels outside the frame have the transparent colour, else colour 0, as in Pillow.
 	out := image.NewPaletted(canvas, frame.Palette)
 	if transparent != 0 {
 		for i := range out.Pix {
@@ -39,9 +39,10 @@ func decodeGIF(file []byte) (image.Image, error) {
 	return out, nil
 }
 
-// opaqueHead splits a GIF before its first image and clears the transparency flag in a
-// copy of the first part. It also returns the index that was transparent, else 0. A file
-// that ends early is left for the decoder to refuse.
+// opaqueHead splits a GIF behind the transparency flag of its first image and clears the
+// flag in a copy of the first part. It also returns the palette index of the transparent
+// colour, or 0. A GIF without the flag is all in rest; the decoder refuses a file that
+// ends early.
 func opaqueHead(file []byte) (head, rest []byte, transparent uint8) {
 	const (
 		screen         = 13 // signature and logical screen descriptor

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// The golden data comes from scripts/imageproc_golden.py, which says what each holds.
+// The golden files come from scripts/imageproc/golden.py, which describes their content.
 
 // A golden is one line of a golden file; each file uses some of the fields.
 type golden struct {
@@ -50,7 +50,7 @@ func readGolden(t *testing.T, name string) []golden {
 	return all
 }
 
-// pattern makes the picture that pattern in the script makes.
+// pattern makes the same picture as the script's function of that name.
 func pattern(kind string, width, height int) *RGB {
 	m := newRGB(width, height)
 	for y := range height {
@@ -68,7 +68,7 @@ func pattern(kind string, width, height int) *RGB {
 	return m
 }
 
-// diff is the largest difference of two byte slices, and how many bytes differ at all.
+// diff returns the largest difference of two byte slices, and how many bytes differ.
 func diff(t *testing.T, got, want []byte) (largest, count int) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -103,8 +103,9 @@ func TestStretchEqualsPillow(t *testing.T) {
 	}
 }
 
-// TestPrepareBicubic compares the float32 bits with transformers' SiglipImageProcessor.
-func TestPrepareBicubic(t *testing.T) {
+// TestPrepareEqualsTransformers compares the float32 bits with transformers'
+// SiglipImageProcessor.
+func TestPrepareEqualsTransformers(t *testing.T) {
 	for _, g := range readGolden(t, "prepare.json") {
 		px, err := Prepare(pattern(g.Kind, g.Width, g.Height), Options{Size: g.Size})
 		if err != nil {
@@ -120,8 +121,8 @@ func TestPrepareBicubic(t *testing.T) {
 	}
 }
 
-// TestPrepareBilinear compares with jax.image.resize, which adds float32 in another order.
-func TestPrepareBilinear(t *testing.T) {
+// TestBilinearIsNearJax compares with jax.image.resize, which adds float32 in another order.
+func TestBilinearIsNearJax(t *testing.T) {
 	const tolerance = 2e-6 // of a range of 2; a grey level is 7.8e-3
 	for _, g := range readGolden(t, "prepare.json") {
 		px, err := Prepare(pattern(g.Kind, g.Width, g.Height), Options{Size: g.Size, Filter: Bilinear})
@@ -148,7 +149,7 @@ func TestPrepareBilinear(t *testing.T) {
 func TestDecodeEqualsPillow(t *testing.T) {
 	for _, g := range readGolden(t, "pictures.json") {
 		t.Run(g.String(), func(t *testing.T) {
-			m, err := ReadFile(filepath.Join("testdata", "pictures", g.File), 0)
+			m, err := Read(bytes.NewReader(picture(t, g.File)), 0)
 			if err != nil {
 				t.Fatal(err)
 			}

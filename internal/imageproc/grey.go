@@ -22,7 +22,7 @@ func ResizeGrey(m *image.Gray, width, height, maxPixels int) (*image.Gray, error
 	a := bicubic()
 	columns := windows(in.Dx(), width, a.kernel, a.weight)
 	lines := windows(in.Dy(), height, a.kernel, a.weight)
-	wide := make([]uint8, width*in.Dy()) // stretched horizontally
+	wide := make([]uint8, width*in.Dy()) // [width, source height]
 	bands(in.Dy(), func(lo, hi int) {
 		for y := lo; y < hi; y++ {
 			src, dst := m.Pix[y*m.Stride:], wide[y*width:][:width]
@@ -35,7 +35,7 @@ func ResizeGrey(m *image.Gray, width, height, maxPixels int) (*image.Gray, error
 			}
 		}
 	})
-	out := image.NewGray(image.Rect(0, 0, width, height))
+	out := image.NewGray(image.Rect(0, 0, width, height)) // [width, height]
 	bands(height, func(lo, hi int) {
 		sums := make([]int32, width)
 		for y := lo; y < hi; y++ {

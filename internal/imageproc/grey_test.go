@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestResizeGrey compares with Pillow; scripts/locseg/golden.py wrote the hashes.
-func TestResizeGrey(t *testing.T) {
+// TestResizeGreyEqualsPillow compares hashes that scripts/locseg/golden.py wrote.
+func TestResizeGreyEqualsPillow(t *testing.T) {
 	data, err := os.ReadFile("../../testdata/locseg/resize.json")
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestResizeGrey(t *testing.T) {
 	}
 }
 
-func TestResizeGreyErrors(t *testing.T) {
+func TestResizeGreyRefusesEmptyLargeAndShort(t *testing.T) {
 	good := image.NewGray(image.Rect(0, 0, 2, 2))
 	for _, c := range []struct {
 		name          string

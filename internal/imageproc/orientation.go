@@ -7,8 +7,8 @@ import (
 	"github.com/bep/imagemeta"
 )
 
-// orientation reads the EXIF orientation of a file, 1 to 8. It is 1, upright, where there
-// is none or the EXIF data is damaged: metadata must not cost the picture.
+// orientation reads the EXIF orientation of a file, 1 to 8. A file without one, or with
+// damaged EXIF data, counts as upright (1): metadata must not cost the picture.
 func orientation(file []byte, in imagemeta.ImageFormat) int {
 	switch in {
 	case 0:
@@ -22,11 +22,11 @@ func orientation(file []byte, in imagemeta.ImageFormat) int {
 	return 1
 }
 
-// tags reads 16-bit tags of a file's main directory by name. Those it lacks, or that are
-// damaged, are missing from the result.
+// tags reads 16-bit tags of a file's main directory by name. Absent and damaged tags are
+// missing from the result.
 func tags(file []byte, in imagemeta.ImageFormat, names ...string) map[string]uint16 {
 	found := make(map[string]uint16)
-	// What was found before an error stands, so the error says nothing more.
+	// Tags read before an error are kept, and missing ones are no error here.
 	_, _ = imagemeta.Decode(imagemeta.Options{
 		R:           bytes.NewReader(file),
 		ImageFormat: in,

@@ -6,7 +6,7 @@ import (
 )
 
 // bands calls f on ranges [lo, hi) that partition [0, n), one for each processor, at the
-// same time. f must write only what belongs to its range.
+// same time. f must write only inside its range.
 func bands(n int, f func(lo, hi int)) {
 	workers := min(runtime.GOMAXPROCS(0), n)
 	if workers <= 1 {

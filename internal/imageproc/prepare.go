@@ -29,7 +29,8 @@ type Options struct {
 
 // Prepare stretches img to a square and scales it to [-1, 1]. The result has shape
 // [w, h, 3], fastest axis first (a plane of red, one of green, one of blue):
-// sample c of pixel (x, y) is at c*Size*Size + y*Size + x.
+// sample c of pixel (x, y) is at c*Size*Size + y*Size + x. It fails for a size
+// outside 1 to [MaxSize], for an unknown filter and where [FromImage] fails.
 func Prepare(img image.Image, o Options) ([]float32, error) {
 	if o.Size < 1 || o.Size > MaxSize {
 		return nil, fmt.Errorf("image size %d is out of range 1 to %d", o.Size, MaxSize)
@@ -47,21 +48,21 @@ func Prepare(img image.Image, o Options) ([]float32, error) {
 	return nil, fmt.Errorf("unknown filter %d; expected Bicubic or Bilinear", o.Filter)
 }
 
-// Stretch is the bicubic step of [Prepare] alone: the picture of 8-bit samples that the
-// model is shown. It fails only where size is not from 1 to [MaxSize].
+// Stretch is the bicubic step of [Prepare] alone: it returns the size x size picture of
+// 8-bit samples that the model is shown. It fails only if size is not from 1 to [MaxSize].
 func (m *RGB) Stretch(size int) (*RGB, error) {
 	if size < 1 || size > MaxSize {
 		return nil, fmt.Errorf("image size %d is out of range 1 to %d", size, MaxSize)
 	}
 	out := newRGB(size, size)
-	for i, v := range stretch(m, size) {
+	for i, v := range stretch(m, size) { // [3, w, h]
 		out.Pix[i] = uint8(v)
 	}
 	return out, nil
 }
 
-// bicubic is Pillow's resampling of 8-bit samples: weights in fixed point with 22
-// fractional bits, rounded half away from zero, each pass rounded and clipped to bytes.
+// bicubic is Pillow's resampling of 8-bit samples. Weights are fixed-point numbers with 22
+// fractional bits, rounded half away from zero; each pass is rounded and clipped to bytes.
 func bicubic() arithmetic[int32] {
 	const precision = 32 - 8 - 2 // sums of bytes times weights, overshoot included, fit 32 bits
 	return arithmetic[int32]{
@@ -86,8 +87,9 @@ func bilinear() arithmetic[float32] {
 	}
 }
 
-// normalize maps bytes to [-1, 1] and pixels to planes, rounding where Hugging Face's
-// image processor does: rescaled in float64, stored in float32, then (x - mean)/std.
+// normalize maps bytes to [-1, 1] and pixels [3, w, h] to planes [w, h, 3]. It rounds where
+// Hugging Face's image processor does: rescaled in float64, stored in float32, then
+// (x - mean)/std.
 func normalize(pixels []int32) []float32 {
 	const mean, std = 0.5, 0.5
 	var scaled [256]float32
@@ -95,13 +97,13 @@ func normalize(pixels []int32) []float32 {
 		rescaled := float32(float64(v) * (1.0 / 255))
 		scaled[v] = (rescaled - mean) / std
 	}
-	return planes(pixels, func(v int32) float32 { return scaled[v] })
+	return planes(pixels, func(v int32) float32 { return scaled[v] }) // [w, h, 3]
 }
 
 // normalizeFloat maps samples of 0 to 255 to [-1, 1] by big_vision's x/127.5 - 1, and
-// pixels to planes.
+// pixels [3, w, h] to planes [w, h, 3].
 func normalizeFloat(pixels []float32) []float32 {
-	return planes(pixels, func(v float32) float32 { return v/127.5 - 1 })
+	return planes(pixels, func(v float32) float32 { return v/127.5 - 1 }) // [w, h, 3]
 }
 
 // planes converts samples by f and reorders them from [3, w, h] to [w, h, 3].

@@ -22,17 +22,18 @@ func cubic(d float64) float64 {
 	return 0
 }
 
-// triangle is linear interpolation.
+// triangle is the kernel of linear interpolation.
 func triangle(d float64) float64 { return max(1-d, 0) }
 
-// A window is the run of source pixels from first on that make one output pixel.
+// A window is the range of source pixels, from first on, that make one output pixel.
 type window[T int32 | float32] struct {
 	first   int
 	weights []T
 }
 
-// windows computes the windows that stretch in source pixels to out. The kernel widens by
-// the scale when reducing (antialiasing), is cut at the edges and normalised to sum 1.
+// windows computes the windows that stretch in source pixels to out. When reducing, the
+// kernel widens by the scale (antialiasing). The weights of a window add up to 1, also
+// where the picture's edge cuts it.
 func windows[T int32 | float32](in, out int, k kernel, round func(float64) T) []window[T] {
 	scale := float64(in) / float64(out)
 	widen := max(scale, 1)
@@ -59,7 +60,7 @@ func windows[T int32 | float32](in, out int, k kernel, round func(float64) T) []
 	return all
 }
 
-// arithmetic is how one kind of resampling computes.
+// An arithmetic says how one kind of resampling computes.
 type arithmetic[T int32 | float32] struct {
 	kernel kernel
 	weight func(float64) T // rounds a weight
@@ -67,13 +68,14 @@ type arithmetic[T int32 | float32] struct {
 	finish func(T) T       // turns the sum of a pass into a sample
 }
 
-// resample stretches m to size x size and returns r, g, b of each pixel, row by row. Each
-// source line is stretched horizontally, finished, and added with its vertical weight
-// to the output lines whose windows hold it, so nothing but the output is ever stored.
+// resample stretches m [3, width, height] to [3, size, size]: r, g, b of each pixel, row
+// by row. Each source line is stretched horizontally, finished, and added with its
+// vertical weight to the output lines whose windows hold it, so only the output and one
+// line are stored.
 func resample[T int32 | float32](m *RGB, size int, a arithmetic[T]) []T {
 	columns := windows(m.Width, size, a.kernel, a.weight)
 	lines := windows(m.Height, size, a.kernel, a.weight)
-	out := make([]T, 3*size*size)
+	out := make([]T, 3*size*size) // [3, size, size]
 	bands(size, func(lo, hi int) {
 		mine := out[3*size*lo : 3*size*hi]
 		for i := range mine {
@@ -97,7 +99,7 @@ func resample[T int32 | float32](m *RGB, size int, a arithmetic[T]) []T {
 	return out
 }
 
-// stretchRow is the horizontal pass over one line of source pixels.
+// stretchRow is the horizontal pass over one line of source pixels: [3, width] to [3, size].
 func stretchRow[T int32 | float32](dst []T, src []uint8, columns []window[T], a arithmetic[T]) {
 	for x, w := range columns {
 		r, g, b := a.start, a.start, a.start

@@ -19,16 +19,16 @@ func newRGB(width, height int) *RGB {
 	return &RGB{Width: width, Height: height, Pix: make([]uint8, 3*width*height)}
 }
 
-// row is the samples of line y.
+// row returns the samples of line y.
 func (m *RGB) row(y int) []uint8 { return m.Pix[3*m.Width*y : 3*m.Width*(y+1)] }
 
-// ColorModel is that of opaque RGBA colours.
+// ColorModel returns color.RGBAModel; every pixel is opaque.
 func (m *RGB) ColorModel() color.Model { return color.RGBAModel }
 
-// Bounds is the picture's size, from (0, 0).
+// Bounds returns the rectangle from (0, 0) to (Width, Height).
 func (m *RGB) Bounds() image.Rectangle { return image.Rect(0, 0, m.Width, m.Height) }
 
-// At is the colour of a pixel, zero outside the picture.
+// At returns the colour of a pixel, the zero colour outside the picture.
 func (m *RGB) At(x, y int) color.Color {
 	if !(image.Point{X: x, Y: y}).In(m.Bounds()) {
 		return color.RGBA{}
@@ -72,8 +72,8 @@ func FromImage(img image.Image, maxPixels int) (*RGB, error) {
 	return m, nil
 }
 
-// holds reports an image whose pixel slice is too short for its bounds, which would
-// otherwise panic on a goroutine where the caller cannot recover.
+// holds returns an error for an image whose pixel slice is too short for its bounds:
+// reading it would panic on a goroutine where the caller cannot recover.
 func holds(name string, b image.Rectangle, length, stride, bytesPerPixel int) error {
 	row := b.Dx() * bytesPerPixel
 	want := (b.Dy()-1)*stride + row

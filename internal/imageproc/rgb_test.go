@@ -40,7 +40,7 @@ func ratios() []image.YCbCrSubsampleRatio {
 	}
 }
 
-// TestFlatChromaEqualsAt: where chroma is constant, interpolating it changes nothing.
+// TestFlatChromaEqualsAt: interpolation leaves constant chroma as it is.
 func TestFlatChromaEqualsAt(t *testing.T) {
 	for _, ratio := range ratios() {
 		img := image.NewNYCbCrA(image.Rect(1, 2, 41, 32), ratio)
@@ -56,9 +56,9 @@ func TestFlatChromaEqualsAt(t *testing.T) {
 	}
 }
 
-// TestChromaOfSubImage: inside its border, where cells beyond are not seen, a sub-image
-// of any origin has the colours of the whole.
-func TestChromaOfSubImage(t *testing.T) {
+// TestSubImageKeepsChroma: a sub-image of any origin has the colours of the whole, except
+// at its border, where the cells beyond are not seen.
+func TestSubImageKeepsChroma(t *testing.T) {
 	for _, ratio := range ratios() {
 		img := image.NewYCbCr(image.Rect(0, 0, 40, 30), ratio)
 		for i := range img.Cb {
@@ -121,7 +121,7 @@ func TestAlphaIsDropped(t *testing.T) {
 	}
 }
 
-func TestRGBIsAnImage(t *testing.T) {
+func TestRGBIsNotCopied(t *testing.T) {
 	m := pattern("noise", 5, 4)
 	if same, err := FromImage(m, 0); err != nil || same != m {
 		t.Errorf("FromImage(*RGB) = %p, %v; want the image itself, %p", same, err, m)
@@ -138,8 +138,8 @@ func TestRGBIsAnImage(t *testing.T) {
 	}
 }
 
-// TestLayout pins [w, h, 3]: planes of channels, rows from the top, in [-1, 1].
-func TestLayout(t *testing.T) {
+// TestPixelsArePlanes pins [w, h, 3]: planes of channels, rows from the top, in [-1, 1].
+func TestPixelsArePlanes(t *testing.T) {
 	m := newRGB(2, 2)
 	copy(m.Pix, []byte{255, 0, 0 /**/, 0, 255, 0 /**/, 0, 0, 255 /**/, 0, 0, 0})
 	want := []float32{1, -1, -1, -1 /**/, -1, 1, -1, -1 /**/, -1, -1, 1, -1}

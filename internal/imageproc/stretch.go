@@ -2,11 +2,12 @@ package imageproc
 
 import "github.com/pgcli/paligemma/kernels"
 
-// longest is the most pixels of a side that a kernel is given: it needs 48 bytes for each
-// of a line, and a copy of all weights.
+// longest bounds the sides, in pixels, of a picture that the kernel stretches: it takes 48
+// bytes for each pixel of a line, and a copy of all weights.
 const longest = 1 << 16
 
-// stretch is resample in bicubic arithmetic, by a kernel where there is one.
+// stretch resamples m [3, width, height] to [3, size, size] in bicubic arithmetic, with the
+// kernel where the program has it.
 func stretch(m *RGB, size int) []int32 {
 	a := bicubic()
 	if len(kernels.Levels()) == 0 || max(m.Width, m.Height) > longest {
@@ -17,12 +18,12 @@ func stretch(m *RGB, size int) []int32 {
 		Columns: sideBySide(windows(m.Width, size, a.kernel, a.weight)),
 		Lines:   sideBySide(windows(m.Height, size, a.kernel, a.weight)),
 	}
-	pixels, out := m.Pix[:3*m.Width*m.Height], make([]int32, 3*size*size)
+	pixels, out := m.Pix[:3*m.Width*m.Height], make([]int32, 3*size*size) // [3, size, size]
 	bands(size, func(lo, hi int) { s.Run(out, pixels, lo, hi) })
 	return out
 }
 
-// sideBySide lays out windows as kernels read them.
+// sideBySide lays out windows as the kernel reads them: all weights in one slice.
 func sideBySide(all []window[int32]) kernels.Windows {
 	out := kernels.Windows{At: []int32{0}}
 	for _, w := range all {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestStretchEqualsResample compares the kernel, where there is one, with its
-// definition.
+// TestStretchEqualsResample compares the kernel, where the program has it, with resample,
+// its definition.
 func TestStretchEqualsResample(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 6))
 	for _, size := range [][2]int{{1, 1}, {3, 2}, {17, 300}, {640, 480}, {1200, 900}, {longest, 1}, {longest + 1, 1}, {1, longest + 1}} {

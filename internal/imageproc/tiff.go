@@ -8,8 +8,8 @@ import (
 	"golang.org/x/image/tiff"
 )
 
-// decodeTIFF decodes the first page. x/image/tiff shows fax-compressed pages white on
-// black as black on white, against the TIFF specification and libtiff: turned here.
+// decodeTIFF decodes the first page. x/image/tiff inverts fax-compressed pages whose black
+// is zero, against the TIFF specification and libtiff; decodeTIFF inverts them back.
 func decodeTIFF(file []byte) (image.Image, error) {
 	img, err := tiff.Decode(bytes.NewReader(file))
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/image/webp"
 )
 
-// decodeWebP decodes the picture. A lossy one is converted to RGB here, as its samples are
-// in BT.601's studio range, which Go's image.YCbCr cannot say.
+// decodeWebP decodes the picture. A lossy one is converted to RGB here, because its samples
+// are in BT.601's studio range, which Go's image.YCbCr cannot express.
 func decodeWebP(file []byte) (image.Image, error) {
 	img, err := webp.Decode(bytes.NewReader(file))
 	if err != nil {
@@ -48,7 +48,8 @@ func webpRow(m *RGB, s *image.YCbCr, y int) {
 	for x := range m.Width {
 		cell := x / 2
 		beside := min(max(cell-1+2*(x%2), 0), g.columns-1)
-		// Studio-range BT.601 in libwebp's 14-bit fixed point, two of them kept to the clip.
+		// Studio-range BT.601 in libwebp's fixed point: factors have 14 fractional bits,
+		// sums 6.
 		l := int32(luma[x]) * 19077 >> 8
 		u, v := mix(s.Cb, cell, beside), mix(s.Cr, cell, beside)
 		rgb[3*x] = clip8((l + v*26149>>8 - 14234) >> 6)
@@ -58,7 +59,7 @@ func webpRow(m *RGB, s *image.YCbCr, y int) {
 }
 
 // webpEXIF returns the EXIF block of a WebP, which is laid out as a TIFF, or nil.
-// imagemeta looks for it too, but does not skip the padding of chunks of odd length.
+// imagemeta also looks for it, but does not skip the padding of chunks of odd length.
 func webpEXIF(file []byte) []byte {
 	_, chunks, err := riff.NewReader(bytes.NewReader(file))
 	for err == nil {
@@ -66,7 +67,7 @@ func webpEXIF(file []byte) []byte {
 		var body io.Reader
 		id, _, body, err = chunks.Next()
 		if err == nil && id == (riff.FourCC{'E', 'X', 'I', 'F'}) {
-			block, _ := io.ReadAll(body) // a cut block is tried as far as it goes
+			block, _ := io.ReadAll(body) // a truncated block is read as far as it goes
 			return bytes.TrimPrefix(block, []byte("Exif\x00\x00"))
 		}
 	}

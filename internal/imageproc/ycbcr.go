@@ -23,17 +23,18 @@ func fromYCbCr(m *RGB, s *image.YCbCr, lo, hi int) {
 	}
 }
 
-// clip8 saturates to a byte.
+// clip8 limits v to a byte.
 func clip8(v int32) uint8 { return uint8(min(max(v, 0), 255)) }
 
-// A chromaGrid locates the chroma cells, stepX x stepY pixels each, of an image.
+// A chromaGrid locates the chroma cells of an image; each covers stepX x stepY pixels.
 type chromaGrid struct {
 	stepX, stepY  int
 	columns       int // cells in a row, those cut by the image's edges included
 	firstY, lastY int // rows of cells the image touches
-	stride        int
+	stride        int // bytes from one row of cells to the next
 }
 
+// newChromaGrid returns the grid of an image, whose coordinates must not be negative.
 func newChromaGrid(s *image.YCbCr) chromaGrid {
 	g := chromaGrid{stepX: 1, stepY: 1, stride: s.CStride}
 	switch s.SubsampleRatio {
@@ -53,8 +54,9 @@ func newChromaGrid(s *image.YCbCr) chromaGrid {
 	return g
 }
 
-// rows gives the offsets of the cells in line y and of the next nearest row of cells,
-// above for the upper half of a cell and below for the lower; the edge rows repeat.
+// rows returns the offsets of the row of cells that line y crosses and of the next nearest
+// row: the one above for the upper half of a cell, the one below for the lower half. The
+// edge rows repeat.
 func (g *chromaGrid) rows(y int) (near, far int) {
 	n := y / g.stepY
 	f := n
@@ -65,8 +67,8 @@ func (g *chromaGrid) rows(y int) (near, far int) {
 }
 
 // interpolate spreads one row of cells over the pixels of line y. The two nearest cells
-// weigh 3 and 1 in each subsampled direction. Like libjpeg-turbo it repeats cells instead
-// where they are wider than two pixels or a row has at most two.
+// weigh 3 and 1 in each subsampled direction. Like libjpeg-turbo, it repeats cells instead
+// of interpolating if they are wider than two pixels or a row has at most two.
 func (g *chromaGrid) interpolate(dst, near, far []uint8, y int) {
 	near, far = near[:g.columns], far[:g.columns]
 	odd := y % 2
@@ -92,7 +94,7 @@ func (g *chromaGrid) interpolate(dst, near, far []uint8, y int) {
 	}
 }
 
-// checkYCbCr reports planes too short for the image's bounds.
+// checkYCbCr returns an error for planes too short for the image's bounds.
 func checkYCbCr(s *image.YCbCr) error {
 	if err := holds("YCbCr", s.Rect, len(s.Y), s.YStride, 1); err != nil {
 		return err

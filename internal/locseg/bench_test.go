@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// randomDecoder has random weights that keep activations near 1.
+// randomDecoder returns a decoder with random weights that keep activations near 1.
 func randomDecoder(width int) *Decoder {
 	r := rand.New(rand.NewPCG(1, 2))
 	values := map[string][]float32{}

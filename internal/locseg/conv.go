@@ -1,24 +1,24 @@
 package locseg
 
-// A conv computes each pixel of its output from pixels around it: the product
-// of what its taps see with w.
+// A conv computes each pixel of its output from the pixels around it: the
+// product of w with the pixels that its taps select.
 type conv struct {
 	taps []tap
-	in   int
+	in   int       // channels of the input
 	w    []float32 // [out, taps, in]
 	bias []float32 // [out]
 }
 
-// A tap is one entry of a kernel: the one in row y and column x weighs the pixel
-// that is dy below and dx right of the output's.
+// A tap is one entry of a kernel: the entry in row y and column x weighs the
+// pixel dy rows below and dx columns right of the output's.
 type tap struct {
-	side   int // of the kernel
+	side   int // rows of the kernel, and columns
 	y, x   int
 	dy, dx int
 }
 
-// square lists the taps of a convolution whose output is as large as its input:
-// padding is side/2.
+// square lists the taps of a convolution with padding side/2: its output is as
+// large as its input.
 func square(side int) []tap {
 	var list []tap
 	for y := range side {
@@ -29,11 +29,11 @@ func square(side int) []tap {
 	return list
 }
 
-// corner lists the taps of a quarter of a transposed convolution of 4x4 with
-// stride 2 and padding 1: of the outputs in odd or even rows and columns. Row i
-// of the input reaches the output's rows 2i-1+y for y from 0 to 3, so that row
-// 2i+p comes from the input's row i with y = 1+p, and from the one before it
-// (p = 0: y = 3) or after it (p = 1: y = 0).
+// corner lists the taps for a quarter of the outputs of a transposed convolution
+// of 4x4 with stride 2 and padding 1: those in rows 2i+py and columns 2j+px. Row
+// i of the input reaches the output's rows 2i-1+y for y from 0 to 3. So row 2i+p
+// is made of the input's row i with y = 1+p, and of the row before (p = 0: y = 3)
+// or after (p = 1: y = 0).
 func corner(py, px int) []tap {
 	near := func(p int) [2]struct{ k, d int } { return [2]struct{ k, d int }{{1 + p, 0}, {3 - 3*p, 2*p - 1}} }
 	var list []tap
@@ -45,8 +45,8 @@ func corner(py, px int) []tap {
 	return list
 }
 
-// newConv picks the taps of PyTorch's kernel, [out, in, y, x] or, if transposed,
-// [in, out, y, x].
+// newConv picks the weights of the taps from PyTorch's kernel, [out, in, y, x]
+// or, if transposed, [in, out, y, x].
 func newConv(kernel, bias []float32, in int, taps []tap, transposed bool) conv {
 	out := len(bias)
 	c := conv{taps: taps, in: in, bias: bias, w: make([]float32, 0, out*len(taps)*in)}
@@ -64,20 +64,21 @@ func newConv(kernel, bias []float32, in int, taps []tap, transposed bool) conv {
 	return c
 }
 
-// forward maps x [h*w, in] to [h*w, out]. Outside of x there are zeros.
+// forward maps x [h*w, in] to [h*w, out]. Pixels outside x count as zeros.
 func (c conv) forward(x []float32, h, w int) []float32 {
 	seen := x // [h*w, taps*in]
 	if len(c.taps) > 1 {
-		seen = c.gather(x, h, w)
+		seen = c.gather(x, h, w) // [h*w, taps*in]
 	}
-	out := make([]float32, h*w*len(c.bias))
+	out := make([]float32, h*w*len(c.bias)) // [h*w, out]
 	product(out, seen, c.w, c.bias, len(c.taps)*c.in)
 	return out
 }
 
-// gather lists, for each pixel, the pixels that the taps see.
+// gather maps x [h*w, in] to [h*w, taps*in]: for each pixel, the pixels that the
+// taps select.
 func (c conv) gather(x []float32, h, w int) []float32 {
-	seen := make([]float32, h*w*len(c.taps)*c.in)
+	seen := make([]float32, h*w*len(c.taps)*c.in) // [h*w, taps*in]
 	rest := seen
 	for i := range h {
 		for j := range w {
@@ -92,16 +93,16 @@ func (c conv) gather(x []float32, h, w int) []float32 {
 	return seen
 }
 
-// double maps x [side*side, in] to [2*side*2*side, out] by the four quarters of
+// double maps x [side*side, in] to [2*side*2*side, out] with the four quarters of
 // a transposed convolution.
 func double(quarters *[4]conv, x []float32, side int) []float32 {
 	n := len(quarters[0].bias)
-	out := make([]float32, 4*side*side*n)
-	for phase, c := range quarters {
-		part := c.forward(x, side, side)
+	out := make([]float32, 4*side*side*n) // [2*side*2*side, out]
+	for quarter, c := range quarters {
+		part := c.forward(x, side, side) // [side*side, out]
 		for i := range side {
 			for j := range side {
-				at := (2*i+phase/2)*2*side + 2*j + phase%2
+				at := (2*i+quarter/2)*2*side + 2*j + quarter%2
 				copy(out[at*n:][:n], part[(i*side+j)*n:])
 			}
 		}

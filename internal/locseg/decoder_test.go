@@ -49,7 +49,7 @@ func decoder(t *testing.T, typ string) *locseg.Decoder {
 	})
 }
 
-// masks reads what scripts/locseg/golden.py decoded.
+// masks reads the masks that scripts/locseg/golden.py decoded, and their codes.
 func masks(t *testing.T) (codes [][locseg.Codes]int, set *golden.Set) {
 	t.Helper()
 	set, err := golden.Load("../../testdata/locseg/masks.safetensors")
@@ -68,9 +68,9 @@ func masks(t *testing.T) (codes [][locseg.Codes]int, set *golden.Set) {
 	return codes, set
 }
 
-// TestDecode compares with PyTorch and with big_vision's formulas. All masks are
-// decoded at the same time.
-func TestDecode(t *testing.T) {
+// TestDecodeEqualsReferences compares with PyTorch and with big_vision's formulas.
+// All masks are decoded at the same time.
+func TestDecodeEqualsReferences(t *testing.T) {
 	const pixels = locseg.MaskSide * locseg.MaskSide
 	d := decoder(t, "f32")
 	codes, set := masks(t)
@@ -96,8 +96,8 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// TestHalfPrecision bounds what float16 weights do to masks.
-func TestHalfPrecision(t *testing.T) {
+// TestFloat16WeightsKeepMasks bounds the effect of float16 weights on masks.
+func TestFloat16WeightsKeepMasks(t *testing.T) {
 	full, half := decoder(t, "f32"), decoder(t, "f16")
 	codes, _ := masks(t)
 	for i := range codes {

@@ -1,5 +1,5 @@
-// Package locseg reads what PaliGemma answers to "detect" and "segment": boxes
-// and masks, spelled as text.
+// Package locseg reads the boxes and masks that PaliGemma spells as text in its
+// answers to "detect" and "segment".
 //
 //	<loc0051><loc0309><loc0708><loc0646> shoe ; <loc...
 //
@@ -15,7 +15,7 @@
 //	seg    = "<seg000>" to "<seg127>"
 //	label  = characters other than ";", "<" and ">"; may be empty
 //
-// Spaces around all but loc and seg are not part of anything. Whatever is no
-// such object is a [Problem]; an answer without any loc and seg is plain text
-// and has none.
+// Spaces around labels and separators do not count. Every other part of an
+// answer that is not an object is a [Problem]. An answer without any loc or seg
+// is plain text: it has neither objects nor problems.
 package locseg

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzParse checks what holds for every text: nothing panics, spans are in order
-// and inside, objects are within bounds, and what is in no span holds no token.
+// FuzzParse: no text makes Parse panic. Spans do not overlap and lie in the text,
+// objects are within bounds, and the text outside all spans holds no token.
 func FuzzParse(f *testing.F) {
 	for _, c := range parses {
 		f.Add(c.text)

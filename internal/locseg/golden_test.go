@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestParseGolden compares with scripts/locseg/golden.py, which applies the
-// published regular expression. Of what is no object it knows the text only.
-func TestParseGolden(t *testing.T) {
+// TestParseEqualsReference compares with scripts/locseg/golden.py, which applies
+// the published regular expression. For problems it has the text, but no reason.
+func TestParseEqualsReference(t *testing.T) {
 	data, err := os.ReadFile("../../testdata/locseg/parse.json")
 	if err != nil {
 		t.Fatal(err)

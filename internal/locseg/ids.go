@@ -2,18 +2,18 @@ package locseg
 
 import "fmt"
 
-// How many pieces of each kind follow each other.
+// The number of pieces of each kind. Their ids are consecutive.
 const (
 	Locs = 1024 // <loc0000> to <loc1023>, coordinates
-	Segs = 128  // <seg000> to <seg127>, codewords of masks
+	Segs = 128  // <seg000> to <seg127>, codes of masks
 )
 
-// IDs are where a vocabulary has PaliGemma's own pieces: <loc0000> has id Loc,
-// <loc0001> Loc+1 and so on; <seg000> has id Seg.
+// IDs are the ids of PaliGemma's own pieces in a vocabulary: <loc0000> has id
+// Loc, <loc0001> Loc+1 and so on; <seg000> has id Seg.
 type IDs struct{ Loc, Seg int32 }
 
-// FindIDs finds the pieces by name: id is a tokenizer's exact look-up. The
-// error names the first that is missing or not next to the one before.
+// FindIDs finds the pieces by name: id is a tokenizer's exact look-up. The error
+// names the first piece that is missing or does not follow the one before it.
 func FindIDs(id func(piece string) (int32, bool)) (IDs, error) {
 	loc, err := find(id, "<loc%04d>", Locs)
 	if err != nil {
@@ -23,6 +23,7 @@ func FindIDs(id func(piece string) (int32, bool)) (IDs, error) {
 	return IDs{loc, seg}, err
 }
 
+// find returns the id of the first of n pieces with consecutive ids.
 func find(id func(string) (int32, bool), format string, n int) (first int32, err error) {
 	for i := range n {
 		piece := fmt.Sprintf(format, i)
@@ -42,7 +43,7 @@ func find(id func(string) (int32, bool), format string, n int) (first int32, err
 // LocOf returns the coordinate that an id stands for, 0 to Locs-1.
 func (x IDs) LocOf(id int32) (int, bool) { return within(id-x.Loc, Locs) }
 
-// SegOf returns the codeword that an id stands for, 0 to Segs-1.
+// SegOf returns the code that an id stands for, 0 to Segs-1.
 func (x IDs) SegOf(id int32) (int, bool) { return within(id-x.Seg, Segs) }
 
 func within(i int32, n int) (int, bool) {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// pieces is a look-up of Gemma's layout, at small ids.
+// pieces maps each piece of Gemma's layout to its id; loc and seg are the first
+// ids of their kinds.
 func pieces(loc, seg int32) map[string]int32 {
 	m := map[string]int32{"<pad>": 0, "<eos>": 1}
 	for i := range int32(Locs) {
@@ -22,7 +23,7 @@ func lookUp(m map[string]int32) func(string) (int32, bool) {
 	return func(piece string) (int32, bool) { id, ok := m[piece]; return id, ok }
 }
 
-func TestFindIDs(t *testing.T) {
+func TestFindIDsRefusesGaps(t *testing.T) {
 	got, err := FindIDs(lookUp(pieces(256000, 257024)))
 	if want := (IDs{256000, 257024}); err != nil || got != want {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
@@ -46,11 +47,11 @@ func TestFindIDs(t *testing.T) {
 	}
 }
 
-func TestOf(t *testing.T) {
+func TestIDsOutsideAreNeitherLocNorSeg(t *testing.T) {
 	ids := IDs{Loc: 100, Seg: 2000}
 	for _, test := range []struct {
 		id       int32
-		loc, seg int // -1 for none
+		loc, seg int // -1 if the id is of another kind
 	}{
 		{99, -1, -1}, {100, 0, -1}, {1123, 1023, -1}, {1124, -1, -1},
 		{1999, -1, -1}, {2000, -1, 0}, {2127, -1, 127}, {2128, -1, -1}, {-1, -1, -1}, {-1 << 31, -1, -1},

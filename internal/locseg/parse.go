@@ -8,42 +8,43 @@ import (
 )
 
 const (
-	Codes = 16 // seg of a mask, which is 4 x 4 of them
+	Codes = 16 // seg tokens of a mask, a grid of 4 x 4
 
 	corners  = 4
 	locBytes = len("<loc0000>")
 	segBytes = len("<seg000>")
 )
 
-// An Object is a box, what is in it, and perhaps its mask.
+// An Object is a box, the label of the thing in it, and its mask if it has one.
 type Object struct {
-	Label string      // "" if there is none
+	Label string      // may be empty
 	Loc   [4]int      // y0, x0, y1, x1, each below Locs; y0 < y1, x0 < x1
-	Codes *[Codes]int // of the mask, row by row, each below Segs; nil if there is none
+	Codes *[Codes]int // of the mask, row by row, each below Segs; nil without a mask
 	Span              // from the first loc to the end of the label
 }
 
-// Corners is the span of an object's four loc.
+// Corners returns the span of an object's four loc.
 func (o Object) Corners() Span { return Span{o.First, o.First + corners*locBytes} }
 
-// A Problem is a part of an answer that is no object.
+// A Problem is a part of an answer that is not an object.
 type Problem struct {
-	Reason string
+	Reason string // why it is not one, such as "3 loc, want 4"
 	Span
 }
 
 // A Span is a range of bytes of the text, [First, Last).
 type Span struct{ First, Last int }
 
-// pattern matches an object, or what was meant to be one. A number that is out
-// of range is no loc or seg.
+// pattern matches an object, and anything else that begins with loc or seg. Its
+// groups are the loc, the seg after them, the seg without loc, and the label. A
+// number out of range makes a text other than loc or seg.
 var pattern = regexp.MustCompile(strings.NewReplacer(
 	"LOC", `(?:<loc(?:0\d{3}|10[01]\d|102[0-3])>)`,
 	"SEG", `(?:<seg(?:0\d{2}|1[01]\d|12[0-7])>)`,
 ).Replace(`(?:(LOC+)\s*(SEG*)|(SEG+))\s*([^;<>]*);?`))
 
-// Parse finds the objects of an answer. What it makes of text depends on the
-// text alone.
+// Parse returns the objects of an answer and the parts that are not objects, both
+// in the order of the text.
 func Parse(text string) (objects []Object, problems []Problem) {
 	stray := func(first, last int) {
 		if s := trim(text, first, last); s.First < s.Last {
@@ -69,7 +70,8 @@ func Parse(text string) (objects []Object, problems []Problem) {
 	return objects, problems
 }
 
-// fill reads runs of loc and seg, and says what is wrong with them, if anything.
+// fill sets o's box and codes from its loc and seg. The reason says why they make
+// no object; it is empty if they do.
 func (o *Object) fill(locs, segs string) (reason string) {
 	nLoc, nSeg := len(locs)/locBytes, len(segs)/segBytes
 	switch {
@@ -99,7 +101,7 @@ func (o *Object) fill(locs, segs string) (reason string) {
 
 // number reads the digits of a loc or seg.
 func number(s string) int {
-	n, _ := strconv.Atoi(s[len("<loc") : len(s)-1]) // the pattern has checked it
+	n, _ := strconv.Atoi(s[len("<loc") : len(s)-1]) // pattern matches digits only
 	return n
 }
 

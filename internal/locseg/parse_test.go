@@ -49,7 +49,7 @@ var parses = []struct {
 		[]string{"1 loc, want 4: <loc0010>", "text outside of objects: <loc00"}},
 }
 
-func TestParse(t *testing.T) {
+func TestParseAnswers(t *testing.T) {
 	for _, c := range parses {
 		t.Run(c.name, func(t *testing.T) {
 			var objects, problems []string

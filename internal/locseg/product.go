@@ -1,7 +1,8 @@
 package locseg
 
 // product sets dst [m, n] to a [m, k] times b [n, k] transposed, plus bias [n].
-// Four rows by two columns at a time are what fits a processor's registers.
+// It computes four rows by two columns at a time: their sums fit a processor's
+// registers.
 func product(dst, a, b, bias []float32, k int) {
 	n := len(bias)
 	m := len(a) / k

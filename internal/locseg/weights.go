@@ -2,30 +2,31 @@ package locseg
 
 import "fmt"
 
-// WidthKey is the metadata key of a GGUF file that has a mask decoder: the width
-// of the codebook, uint32.
+// WidthKey is the metadata key for the width of the codebook, a uint32. A GGUF
+// file has it if it has a mask decoder.
 const WidthKey = "paligemma.mask.embedding_length"
 
 // A Weight is an array of the mask decoder.
 type Weight struct {
 	Name   string // in a GGUF file
-	Source string // in big_vision's vae-oid.npz
-	Shape  []int  // row-major: [out, in, y, x] of a kernel, [in, out, y, x] of a transposed one
+	Source string // name in big_vision's vae-oid.npz
+	Shape  []int  // row-major; a kernel is [out, in, y, x], or [in, out, y, x] if transposed
 }
 
 // Prefix starts the names of the mask decoder's tensors in a GGUF file.
 const Prefix = "mask."
 
-// codebook is the array that has a row for each code.
+// codebook is the array with a row for each code.
 const codebook = Prefix + "codebook"
 
-// channels is the width of the residual blocks. Each transposed convolution
-// then doubles the side, from one of the widths in ups to the next.
+// channels is the width of the residual blocks.
 const channels = 128
 
+// ups are the widths between the transposed convolutions after the blocks. Each
+// convolution doubles the side and goes from one width to the next.
 var ups = [...]int{channels, 128, 64, 32, 16}
 
-// Weights lists the arrays of a mask decoder whose codebook has a width.
+// Weights lists the arrays of a mask decoder with a codebook [Segs, width].
 func Weights(width int) []Weight {
 	list := []Weight{{codebook, "_vq_vae._embedding", []int{Segs, width}}}
 	add := func(name string, outputs int, kernel ...int) {
@@ -49,6 +50,6 @@ func Weights(width int) []Weight {
 // blocks are the sides of the kernels in each residual block.
 var blocks = [2][3]int{{3, 3, 1}, {3, 3, 1}}
 
-// Names of layers, by their places in a torch.nn.Sequential; ReLU takes one too.
+// Names of layers are their places in a torch.nn.Sequential. A ReLU takes a place.
 func blockName(block, conv int) string { return fmt.Sprintf("decoder.%d.net.%d", 2+block, 2*conv) }
 func upName(i int) string              { return fmt.Sprintf("decoder.%d", 4+2*i) }

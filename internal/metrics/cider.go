@@ -13,8 +13,8 @@ const (
 	ciderSigma = 6.0
 )
 
-// A Corpus counts in the captions of how many pictures each n-gram occurs. Its
-// memory grows with the n-grams that differ. The zero value is empty.
+// A Corpus counts, for each n-gram, the pictures with a caption that contains it.
+// Its memory grows with the number of different n-grams. The zero value is empty.
 type Corpus struct {
 	pictures int
 	seen     map[string]int
@@ -39,9 +39,10 @@ func (c *Corpus) Add(captions []string) {
 	}
 }
 
-// CIDErD scores a caption against those of its picture, which must have been
-// added; 0 to 10. Words are separated by spaces; case does not count, nor do
-// characters around a word that are no letters or digits.
+// CIDErD scores a caption by the expected captions of its picture, which must have
+// been added: 0 to 10, and 0 if no caption is expected. Words are separated by
+// spaces; case does not count, nor do characters around a word that are not
+// letters, digits or marks.
 func (c *Corpus) CIDErD(caption string, expected []string) float64 {
 	if len(expected) == 0 {
 		return 0
@@ -54,13 +55,14 @@ func (c *Corpus) CIDErD(caption string, expected []string) float64 {
 	return 10 * sum / float64(len(expected))
 }
 
-// A gram is an n-gram and how often it occurs.
+// A gram is an n-gram with its count in a caption.
 type gram struct {
 	words string
 	count int
 }
 
-// ngrams returns the n-grams of n+1 words at place n, in order of appearance.
+// ngrams returns the n-grams of a caption in order of appearance; grams[n] has the
+// n-grams of n+1 words.
 func ngrams(caption string) (grams [ciderN][]gram) {
 	var words []string
 	for _, w := range strings.Fields(strings.ToLower(caption)) {
@@ -86,14 +88,15 @@ func ngrams(caption string) (grams [ciderN][]gram) {
 }
 
 // A weighed caption has, for each length of n-grams, their counts times their
-// rarity: log(pictures) - log(pictures that have it).
+// rarity: log(pictures) - log(pictures with the n-gram).
 type weighed struct {
 	grams  [ciderN][]gram
 	weight [ciderN]map[string]float64
-	norm   [ciderN]float64
-	length int // in words
+	norm   [ciderN]float64 // Euclidean, of the weights
+	length int             // in words
 }
 
+// weigh weighs the n-grams of a caption.
 func (c *Corpus) weigh(grams [ciderN][]gram) weighed {
 	w := weighed{grams: grams}
 	for n := range grams {
@@ -111,8 +114,9 @@ func (c *Corpus) weigh(grams [ciderN][]gram) weighed {
 	return w
 }
 
-// similarity is the mean cosine over the lengths of n-grams. Repeating what the
-// other says once earns nothing, and neither does another length.
+// similarity is the mean cosine over the lengths of n-grams. Repeating an
+// n-gram more often than other does earns nothing more; a difference in length
+// lowers the result.
 func (w weighed) similarity(other weighed) float64 {
 	sum := 0.0
 	for n := range ciderN {

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// KL is the Kullback-Leibler divergence D(a||b), in nats, of the softmax of b's
-// logits from that of a's. Both are of one length, and finite.
+// KL returns the Kullback-Leibler divergence D(a||b), in nats, of softmax(b) from
+// softmax(a). The logits must be finite, and as many in a as in b, at least one.
 func KL(a, b []float32) float64 {
 	topA, logA := logSum(a)
 	topB, logB := logSum(b)
@@ -15,10 +15,11 @@ func KL(a, b []float32) float64 {
 		p := float64(a[i]) - topA - logA
 		sum += math.Exp(p) * (p - (float64(b[i]) - topB - logB))
 	}
-	return max(0, sum) // what is below is rounding
+	return max(0, sum) // rounding may make it negative
 }
 
 // logSum returns the largest value, and log(sum(exp(x - largest))).
+// Their sum is the log-sum-exp.
 func logSum(x []float32) (top, log float64) {
 	top = float64(slices.Max(x))
 	for _, v := range x {
@@ -27,8 +28,8 @@ func logSum(x []float32) (top, log float64) {
 	return top, math.Log(log)
 }
 
-// Top is the place of the largest value, the first of several.
-func Top(x []float32) int {
+// Argmax returns the index of the largest value, the first of equals.
+func Argmax(x []float32) int {
 	top := 0
 	for i, v := range x {
 		if v > x[top] {
@@ -38,16 +39,17 @@ func Top(x []float32) int {
 	return top
 }
 
-// A Distribution collects values. It keeps 8 bytes for each.
+// A Distribution collects values. It takes 8 bytes for each. The zero value is
+// empty.
 type Distribution struct{ values []float64 }
 
-// Add adds one.
+// Add adds a value.
 func (d *Distribution) Add(v float64) { d.values = append(d.values, v) }
 
-// Len counts those added.
+// Len returns the number of values.
 func (d *Distribution) Len() int { return len(d.values) }
 
-// Mean is 0 if there is none.
+// Mean returns the mean of the values, 0 without any.
 func (d *Distribution) Mean() float64 {
 	if len(d.values) == 0 {
 		return 0
@@ -59,8 +61,8 @@ func (d *Distribution) Mean() float64 {
 	return sum / float64(len(d.values))
 }
 
-// Quantiles returns the values below which the given shares lie, interpolated
-// between the nearest two; 0 if there is none.
+// Quantiles returns, for each share from 0 to 1, the value below which that share
+// of the values lies, interpolated between the nearest two; 0 without any values.
 func (d *Distribution) Quantiles(shares ...float64) []float64 {
 	out := make([]float64, len(shares))
 	if len(d.values) == 0 {

@@ -1,7 +1,6 @@
-// Package metrics measures answers against what was expected, by the rules of
-// the benchmarks that PaliGemma is reported on. Scores are fractions: 0 to 1,
-// CIDEr-D 0 to 10.
+// Package metrics scores answers by the rules of the benchmarks that PaliGemma is
+// reported on. Scores are from 0 to 1, except CIDEr-D, which is from 0 to 10.
 //
-// scripts/metrics/make.py computes the same with the benchmarks' own programs,
-// or with scipy and scikit-learn; the tests compare.
+// The tests compare with the benchmarks' own programs, or with scipy and
+// scikit-learn: scripts/metrics/golden.py runs them.
 package metrics

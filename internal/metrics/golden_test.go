@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// golden is what scripts/metrics/make.py computed.
+// A golden holds the results of scripts/metrics/golden.py.
 type golden struct {
 	Normal []struct{ Text, Normal string }
 	VQA    []struct {
@@ -68,7 +68,7 @@ func load(t *testing.T) golden {
 	return g
 }
 
-// near allows for sums in another order.
+// near fails unless got and want differ by rounding only: sums have another order.
 func near(t *testing.T, what string, got, want float64) {
 	t.Helper()
 	if !(math.Abs(got-want) <= 1e-9*max(1, math.Abs(want))) {
@@ -76,7 +76,7 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
-func TestVQANormal(t *testing.T) {
+func TestVQANormalEqualsChallenge(t *testing.T) {
 	for _, c := range load(t).Normal {
 		if got := VQANormal(c.Text); got != c.Normal {
 			t.Errorf("%q: %q, want %q", c.Text, got, c.Normal)
@@ -84,7 +84,7 @@ func TestVQANormal(t *testing.T) {
 	}
 }
 
-func TestVQA(t *testing.T) {
+func TestVQAEqualsChallenge(t *testing.T) {
 	for _, c := range load(t).VQA {
 		near(t, c.Answer, VQA(c.Answer, c.People), c.Score)
 	}
@@ -97,20 +97,20 @@ func TestVQA(t *testing.T) {
 	}
 }
 
-func TestANLS(t *testing.T) {
+func TestANLSEqualsReference(t *testing.T) {
 	for _, c := range load(t).ANLS {
 		near(t, c.Answer, ANLS(c.Answer, c.Expected), c.Score)
 	}
 	near(t, "nothing expected", ANLS("x", nil), 0)
 }
 
-func TestExact(t *testing.T) {
+func TestExactIsToTheLetter(t *testing.T) {
 	if !Exact("a", []string{"b", "a"}) || Exact("A", []string{"a"}) || Exact("", nil) {
 		t.Error("an answer is exact if it is one of those expected, to the letter")
 	}
 }
 
-func TestCIDErD(t *testing.T) {
+func TestCIDErDEqualsReference(t *testing.T) {
 	cases := load(t).CIDEr
 	var corpus Corpus
 	for _, c := range cases {
@@ -123,7 +123,7 @@ func TestCIDErD(t *testing.T) {
 	near(t, "empty corpus", new(Corpus).CIDErD("x", []string{"x"}), 0)
 }
 
-func TestMatch(t *testing.T) {
+func TestMatchEqualsReference(t *testing.T) {
 	for i, c := range load(t).Match {
 		ious, partner := Match(c.Found, c.Truth)
 		if !slices.Equal(partner, c.Partner) {
@@ -135,9 +135,9 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// TestBoxWithoutArea: reversed corners and lines share nothing, with others and
-// with themselves.
-func TestBoxWithoutArea(t *testing.T) {
+// TestBoxWithoutAreaSharesNothing: reversed corners and lines share no area, not
+// even with themselves.
+func TestBoxWithoutAreaSharesNothing(t *testing.T) {
 	for _, b := range []Box{{}, {0, 0, 0, 1}, {1, 1, 0, 0}, {0, 1, 1, 0}} {
 		if got := b.IoU(Box{0, 0, 1, 1}); b.Area() != 0 || got != 0 || b.IoU(b) != 0 {
 			t.Errorf("%v: area %v, IoU %v", b, b.Area(), got)
@@ -145,13 +145,13 @@ func TestBoxWithoutArea(t *testing.T) {
 	}
 }
 
-func TestF1(t *testing.T) {
+func TestF1WithoutThings(t *testing.T) {
 	near(t, "some", F1(3, 4, 6), 0.6)
 	near(t, "none there, none found", F1(0, 0, 0), 1)
 	near(t, "none there, one found", F1(0, 1, 0), 0)
 }
 
-func TestMaskIoU(t *testing.T) {
+func TestMaskIoUOutsideBounds(t *testing.T) {
 	alpha := func(rows [][]uint8, x, y int) *image.Alpha {
 		m := image.NewAlpha(image.Rect(x, y, x+len(rows[0]), y+len(rows)))
 		for i, row := range rows {
@@ -166,7 +166,7 @@ func TestMaskIoU(t *testing.T) {
 	}
 }
 
-func TestRanking(t *testing.T) {
+func TestRankingEqualsReference(t *testing.T) {
 	for _, c := range load(t).Ranking {
 		var r Ranking
 		for i, s := range c.Scores {
@@ -183,13 +183,13 @@ func TestRanking(t *testing.T) {
 	}
 }
 
-func TestDivergence(t *testing.T) {
+func TestDivergenceEqualsScipy(t *testing.T) {
 	for _, c := range load(t).Divergence {
 		near(t, "KL", KL(c.A, c.B), c.KL)
 		if got := KL(c.A, c.A); got != 0 {
 			t.Errorf("KL of logits with themselves is %v", got)
 		}
-		if got := [2]int{Top(c.A), Top(c.B)}; got != c.Top {
+		if got := [2]int{Argmax(c.A), Argmax(c.B)}; got != c.Top {
 			t.Errorf("tops %v, want %v", got, c.Top)
 		}
 	}
@@ -197,7 +197,7 @@ func TestDivergence(t *testing.T) {
 	near(t, "far apart", KL([]float32{1e4, 0}, []float32{0, 1e4}), 1e4)
 }
 
-func TestDistribution(t *testing.T) {
+func TestQuantilesEqualNumpy(t *testing.T) {
 	for _, c := range load(t).Quantiles {
 		var d Distribution
 		for _, v := range c.Values {

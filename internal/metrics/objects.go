@@ -6,17 +6,17 @@ import (
 	"slices"
 )
 
-// Found is the IoU from which on an object counts as found.
+// Found is the least IoU with which an object counts as found.
 const Found = 0.5
 
 // A Box is x0, y0, x1, y1, in any unit.
 type Box [4]float64
 
-// Area is 0 for a box without one.
+// Area returns the area, 0 if the corners are reversed.
 func (b Box) Area() float64 { return max(0, b[2]-b[0]) * max(0, b[3]-b[1]) }
 
-// IoU is the area that two boxes share over the area they cover together; 0 if
-// they have none.
+// IoU returns the intersection of two boxes over their union, 0 if they share no
+// area.
 func (b Box) IoU(c Box) float64 {
 	shared := Box{max(b[0], c[0]), max(b[1], c[1]), min(b[2], c[2]), min(b[3], c[3])}.Area()
 	if shared == 0 {
@@ -31,9 +31,10 @@ type Thing struct {
 	Box   Box
 }
 
-// Match pairs what was found with what is there: of all pairs of one label that
-// overlap, the best first, each thing once; ties go to the earlier one. It
-// returns, for each true thing, its IoU and which was found, or 0 and -1.
+// Match pairs the things found with the things that are there. It takes the pairs
+// that share a label and overlap by falling IoU, each thing once; equal pairs go
+// by the order in found, then in truth. It returns, for each thing in truth, its
+// IoU and the index of its partner in found, or 0 and -1.
 func Match(found, truth []Thing) (ious []float64, partner []int) {
 	type pair struct {
 		iou          float64
@@ -58,9 +59,9 @@ func Match(found, truth []Thing) (ious []float64, partner []int) {
 	return ious, partner
 }
 
-// F1 is the harmonic mean of precision and recall: twice those right over all
-// that were found and all that are there; 1 if there is nothing, and nothing
-// was found.
+// F1 returns the harmonic mean of precision and recall: 2 right / (found + truth),
+// where right counts the things found that are there, found all that were found
+// and truth all that are there. It is 1 if both found and truth are 0.
 func F1(right, found, truth int) float64 {
 	if found+truth == 0 {
 		return 1
@@ -68,12 +69,11 @@ func F1(right, found, truth int) float64 {
 	return 2 * float64(right) / float64(found+truth)
 }
 
-// inside is the opacity from which on a pixel belongs to a mask.
+// inside is the least opacity with which a pixel belongs to a mask.
 const inside = 128
 
-// MaskIoU is the number of pixels that two masks share over those that they
-// cover together; 0 if they cover none. Nothing outside a mask's bounds
-// belongs to it.
+// MaskIoU returns the number of pixels in both masks over the number in either, 0
+// if they share none. A pixel outside a mask's bounds does not belong to it.
 func MaskIoU(a, b *image.Alpha) float64 {
 	shared, all := 0, covered(a)+covered(b)
 	both := a.Rect.Intersect(b.Rect)
@@ -90,6 +90,7 @@ func MaskIoU(a, b *image.Alpha) float64 {
 	return float64(shared) / float64(all-shared)
 }
 
+// covered returns the number of pixels in a mask.
 func covered(m *image.Alpha) int {
 	n := 0
 	for y := m.Rect.Min.Y; y < m.Rect.Max.Y; y++ {

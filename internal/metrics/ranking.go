@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// A Ranking collects scores, and which of what they score is right. It keeps 16
-// bytes for each.
+// A Ranking collects the scores of things found, and whether each thing is right.
+// It takes 16 bytes for each. The zero value is empty.
 type Ranking struct{ items []scored }
 
 type scored struct {
@@ -14,26 +14,24 @@ type scored struct {
 	right bool
 }
 
-// Add adds one.
+// Add adds a thing.
 func (r *Ranking) Add(score float64, right bool) { r.items = append(r.items, scored{score, right}) }
 
-// Len counts those added.
-func (r *Ranking) Len() int { return len(r.items) }
-
-// sorted has the highest score first; ties in order of addition.
+// sorted returns the things by falling score, equal scores in order of addition.
 func (r *Ranking) sorted() []scored {
 	s := slices.Clone(r.items)
 	slices.SortStableFunc(s, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
 	return s
 }
 
-// Halves is the share that is right in the upper and in the lower half of
-// scores; one left over belongs to the lower.
+// Halves returns the share of right things in the half with the higher scores and
+// in the other half. The middle one of an odd number belongs to the lower half.
 func (r *Ranking) Halves() (upper, lower float64) {
 	s := r.sorted()
 	return precision(s[:len(s)/2]), precision(s[len(s)/2:])
 }
 
+// precision returns the share of right things, 0 without any.
 func precision(s []scored) float64 {
 	if len(s) == 0 {
 		return 0
@@ -47,9 +45,9 @@ func precision(s []scored) float64 {
 	return float64(right) / float64(len(s))
 }
 
-// AveragePrecision is the area under the curve of precision over recall, as a
-// sum of steps, when truth things could have been found. Equal scores enter
-// together.
+// AveragePrecision returns the area under the curve of precision over recall, as a
+// sum of steps; recall is the share found of truth things. Equal scores make one
+// step.
 func (r *Ranking) AveragePrecision(truth int) float64 {
 	if truth == 0 {
 		return 0

@@ -8,15 +8,15 @@ import (
 // Exact reports whether an answer is one of those expected, to the letter.
 func Exact(answer string, expected []string) bool { return slices.Contains(expected, answer) }
 
-// anlsThreshold is the distance, as a share of the longer text, from which on
+// anlsThreshold is the least distance, as a share of the longer text, with which
 // an answer counts as another one instead of as misspelt.
 const anlsThreshold = 0.5
 
-// ANLS is an answer's normalized Levenshtein similarity to the nearest of those
-// expected (Biten et al., Scene Text Visual Question Answering,
-// arXiv:1905.13648): 1 - distance/length if that is more than a half, else 0.
-// Case and runs of spaces do not count; length is of the longer one, in code
-// points.
+// ANLS returns an answer's normalized Levenshtein similarity to the nearest
+// expected answer (Biten et al., Scene Text Visual Question Answering,
+// arXiv:1905.13648): 1 - distance/length if that is more than a half, else 0. The
+// length is the longer text's, in code points. Case does not count, and several
+// spaces count as one.
 func ANLS(answer string, expected []string) float64 {
 	best := 0.0
 	for _, e := range expected {
@@ -32,12 +32,13 @@ func ANLS(answer string, expected []string) float64 {
 	return best
 }
 
-// plain is lower case with single spaces.
+// plain returns s in lower case and with single spaces.
 func plain(s string) string { return strings.Join(strings.Fields(strings.ToLower(s)), " ") }
 
-// levenshtein counts the insertions, deletions and replacements between two texts.
+// levenshtein returns the least number of insertions, deletions and replacements
+// that turn a into b.
 func levenshtein(a, b []rune) int {
-	row := make([]int, len(b)+1) // distances of a's start to each start of b
+	row := make([]int, len(b)+1) // distances from a prefix of a to each prefix of b
 	for j := range row {
 		row[j] = j
 	}

@@ -1,4 +1,5 @@
-// Package newfile writes files that get their names when they are complete.
+// Package newfile writes files that appear under their names only when they are
+// complete.
 package newfile
 
 import (
@@ -11,7 +12,8 @@ import (
 	"runtime"
 )
 
-// A File is a file under a temporary name.
+// A File is a file that has a temporary name until it is committed. It is not
+// safe for concurrent use, except that Close may interrupt other calls.
 type File struct {
 	*os.File
 	path string
@@ -23,7 +25,7 @@ type File struct {
 // it is. Whether it may be replaced is the caller's decision. The caller must
 // Close the File, also after an interrupt.
 func Create(path string) (*File, error) {
-	// Found now rather than by the rename, after all the work.
+	// Checked here, because the rename would fail only after all the work.
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && !info.Mode().IsRegular():
@@ -31,8 +33,9 @@ func Create(path string) (*File, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	// In the same folder, since a rename does not cross file systems; with a
-	// random part, so that two programs do not write into one file.
+	// The temporary name is in the same folder, since a rename does not cross file
+	// systems, and has a random part, so that two programs do not write into one
+	// file.
 	temp := path + "." + rand.Text()[:8] + ".partial"
 	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
@@ -41,9 +44,10 @@ func Create(path string) (*File, error) {
 	return &File{File: file, path: path}, nil
 }
 
-// Commit waits until the file is on the disk and gives it its name, replacing a
-// file that had it. When Commit fails before that, the old file is untouched, and
-// Close removes the new one.
+// Commit waits until the file is on the disk and gives it its name, replacing an
+// old file of that name. If Commit fails before the rename, the old file is
+// untouched, and Close removes the new one. After Close it returns
+// [os.ErrClosed].
 func (f *File) Commit() error {
 	if f.done {
 		return fmt.Errorf("%s: %w", f.path, os.ErrClosed)
@@ -70,7 +74,7 @@ func (f *File) Close() error {
 	}
 	f.done = true
 	err := f.File.Close()
-	if errors.Is(err, os.ErrClosed) { // by a Commit that failed to rename
+	if errors.Is(err, os.ErrClosed) { // a Commit closed it, but failed to rename it
 		err = nil
 	}
 	return errors.Join(err, os.Remove(f.Name()))
@@ -78,7 +82,7 @@ func (f *File) Close() error {
 
 // syncDir makes a rename in dir durable.
 func syncDir(dir string) error {
-	if runtime.GOOS == "windows" { // has no such call for folders
+	if runtime.GOOS == "windows" { // cannot sync a folder
 		return nil
 	}
 	d, err := os.Open(dir)

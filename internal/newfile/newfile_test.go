@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// left lists a folder and removes nothing.
+// left returns the names in a folder.
 func left(t *testing.T, dir string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -22,11 +22,13 @@ func left(t *testing.T, dir string) string {
 	return strings.Join(names, " ")
 }
 
-func TestFile(t *testing.T) {
+// TestOnlyCommitReplaces: without a Commit the old file stays, and no temporary
+// file is ever left behind.
+func TestOnlyCommitReplaces(t *testing.T) {
 	for name, c := range map[string]struct {
-		old    string // what the name holds before; "/" for a folder made meanwhile
+		old    string // content of an old file; "/" stands for a folder made meanwhile
 		commit bool
-		want   string // what it holds afterwards
+		want   string // content of the file afterwards
 	}{
 		"new":           {"", true, "new"},
 		"replaced":      {"old", true, "new"},
@@ -75,7 +77,7 @@ func TestFile(t *testing.T) {
 	}
 }
 
-func TestCreateRefuses(t *testing.T) {
+func TestCreateRefusesFolders(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Create(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a folder: %v", err)

@@ -76,6 +76,9 @@ func NewKernelBackend(dev bindings.Device, threads int, level kernels.Level) (*B
 // Kernels reports whether package kernels computes what it can.
 func (b *Backend) Kernels() bool { return b.pool != nil }
 
+// OnCPU reports whether the device is the CPU.
+func (b *Backend) OnCPU() bool { return b.cpu == nil }
+
 // Device returns the device.
 func (b *Backend) Device() bindings.Device { return b.main.Device() }
 

@@ -9,10 +9,10 @@ import (
 )
 
 // Nodes that package kernels computes. They replace ggml's on the CPU when the
-// weights are packed for them, which MapStore decides.
+// weights are packed for them (see PackStore).
 
-// A kernelNode is such a node. What it works on has an address only once the
-// graph has memory.
+// A kernelNode is a node that package kernels computes. Its operands have
+// addresses only once the graph has memory.
 type kernelNode struct {
 	node *kernels.Node
 	dst  Tensor
@@ -71,51 +71,6 @@ func (g *Graph) unbind() {
 // ReadsRows reports whether kernels multiply weights w in ggml's layout.
 func (b *Backend) ReadsRows(w Tensor) bool {
 	return b.pool != nil && w.fixed && w.ne[2]*w.ne[3] == 1 && kernels.RowsSupported(w.typ, w.ne[0])
-}
-
-// Best is what the products of the rows of w [k, m] with x [k] come to, after a
-// softcap, which is 0 for none: f32 [3, m/64 rounded up], a [kernels.Best] for
-// every 64 rows. The products are not kept. Kernels must read the rows of w.
-func (g *Graph) Best(w, x Tensor, softcap float32) Tensor {
-	const name = "best"
-	switch {
-	case !g.begin(name, w, x):
-		return Tensor{}
-	case !g.backend.ReadsRows(w):
-		return g.fail(name, "weights %v: kernels do not read their rows", w)
-	case x.typ != gguf.F32 || !x.rowsContiguous() || x.Len() != w.ne[0] || !finite(softcap) || softcap < 0:
-		return g.fail(name, "%v by %v, softcap %v: want one column of f32, as long as a row, and 0 or more", w, x, softcap)
-	}
-	runs := (w.ne[1] + kernels.RunRows - 1) / kernels.RunRows
-	return g.kernel(name, [4]int{kernels.BestFloats, runs, 1, 1}, func(dst Tensor) kernels.Op {
-		op := g.rows(w, x)
-		op.Best, op.Softcap = dst.address(), softcap
-		return op
-	}, w, x)
-}
-
-// Picked is the products with x [k] of the rows of w [k, m] in the runs of 64
-// rows whose numbers runs [n], an i32 input, has: f32 [64, n]. Of the last run
-// only the rows that there are have values. Kernels must read the rows of w.
-func (g *Graph) Picked(w, x, runs Tensor) Tensor {
-	const name = "picked"
-	switch {
-	case !g.begin(name, w, x, runs):
-		return Tensor{}
-	case !g.backend.ReadsRows(w):
-		return g.fail(name, "weights %v: kernels do not read their rows", w)
-	case x.typ != gguf.F32 || !x.rowsContiguous() || x.Len() != w.ne[0]:
-		return g.fail(name, "%v by %v: want one column of f32, as long as a row", w, x)
-	case runs.typ != gguf.I32 || runs.Len() != runs.ne[0] || !runs.Contiguous():
-		return g.fail(name, "runs %v, want i32 [n]", runs)
-	case !g.index(name, runs, (w.ne[1]+kernels.RunRows-1)/kernels.RunRows):
-		return Tensor{}
-	}
-	return g.kernel(name, [4]int{kernels.RunRows, runs.ne[0], 1, 1}, func(dst Tensor) kernels.Op {
-		op := g.rows(w, x)
-		op.Y, op.Runs, op.Picks = dst.address(), runs.address(), runs.ne[0]
-		return op
-	}, w, x, runs)
 }
 
 // kernelRows is the product of weights in ggml's layout and one column.

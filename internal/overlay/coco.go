@@ -2,25 +2,25 @@ package overlay
 
 import "image"
 
-// A Detection is an object in COCO's results format, of which a file has an
-// array (https://cocodataset.org/#format-results).
+// A Detection is an object in COCO's results format; a file holds an array of them
+// (https://cocodataset.org/#format-results).
 type Detection struct {
 	ImageID      any        `json:"image_id"` // a number or a name
 	CategoryID   int        `json:"category_id"`
-	CategoryName string     `json:"category_name"` // not in the format, which has a file of names apart
+	CategoryName string     `json:"category_name"` // not in the format, which keeps names in another file
 	BBox         [4]float64 `json:"bbox"`          // x, y, width, height in pixels
 	Score        float32    `json:"score"`
 	Segmentation *RLE       `json:"segmentation,omitempty"`
 }
 
-// An RLE is a mask of a picture's size in COCO's compressed form.
+// An RLE is a mask as large as its picture, in COCO's compressed form.
 type RLE struct {
-	Size   [2]int `json:"size"` // height, width
+	Size   [2]int `json:"size"` // height, width in pixels
 	Counts string `json:"counts"`
 }
 
-// EncodeMask spells a mask as cocoapi's maskApi.c does; a nil mask gives nil.
-// What lies outside the picture is cut off.
+// EncodeMask encodes a mask as cocoapi's maskApi.c does, for a picture of a size in
+// pixels. Parts outside the picture are cut off; a nil mask gives nil.
 func EncodeMask(mask *image.Alpha, size image.Point) *RLE {
 	if mask == nil {
 		return nil
@@ -28,8 +28,8 @@ func EncodeMask(mask *image.Alpha, size image.Point) *RLE {
 	return &RLE{[2]int{size.Y, size.X}, compress(runs(mask, size))}
 }
 
-// runs are the lengths of what is clear and what is opaque in turn, clear first,
-// down the columns from the left.
+// runs returns the lengths of the runs of clear and opaque pixels in turn, clear
+// first, down the columns from the left.
 func runs(mask *image.Alpha, size image.Point) []int {
 	r := mask.Rect.Intersect(image.Rectangle{Max: size})
 	var all []int
@@ -50,9 +50,9 @@ func runs(mask *image.Alpha, size image.Point) []int {
 	return append(all, size.X*size.Y-from)
 }
 
-// compress writes each run, from the fourth on its difference from the last but
-// one, in groups of five bits, the lowest first. Bit 5 says that more follow, bit
-// 4 of the last is the sign; 48 makes letters of them.
+// compress writes the first three runs, and from the fourth on the difference from
+// the last but one, in groups of five bits, the lowest first. Bit 5 says that more
+// groups follow, bit 4 of the last group is the sign; adding 48 makes characters.
 func compress(runs []int) string {
 	var s []byte
 	for i, v := range runs {

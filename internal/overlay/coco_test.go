@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestEncodeMask compares with pycocotools; scripts/overlay/coco_golden.py wrote
-// the file.
-func TestEncodeMask(t *testing.T) {
+// TestEncodeMaskEqualsPycocotools compares with the golden file that
+// scripts/overlay/golden.py wrote.
+func TestEncodeMaskEqualsPycocotools(t *testing.T) {
 	data, err := os.ReadFile("testdata/coco.json")
 	if err != nil {
 		t.Fatal(err)

@@ -2,16 +2,15 @@ package overlay
 
 import "image"
 
-// opaque is the least alpha that counts as the thing, as in Object.Mask.
+// opaque is the least alpha inside a mask, as in Object.Mask.
 const opaque = 128
 
 // A point is a place in a picture, in pixels from its upper left corner.
 type point struct{ x, y float32 }
 
-// contours returns the outlines of what a mask covers, as closed polygons with
-// holes running the other way round. Alpha is taken at the pixels' centres and
-// runs linearly between them (marching squares); outside the mask it is 0, so
-// that no outline leaves it.
+// contours returns the outlines of a mask as closed polygons; holes run the other
+// way round. Alpha is sampled at the pixels' centres and linear between them
+// (marching squares). Outside the mask it is 0, so that no outline leaves it.
 func contours(mask *image.Alpha) [][]point {
 	if mask == nil || mask.Rect.Empty() {
 		return nil
@@ -36,14 +35,14 @@ func contours(mask *image.Alpha) [][]point {
 	return all
 }
 
-// An edge joins the centre of a pixel to that of its right neighbour, or to that
-// of the one below.
+// An edge joins the centre of pixel (x, y) to the centre of its right neighbour,
+// or of the one below it.
 type edge struct {
 	x, y int
 	down bool
 }
 
-// crossing is where alpha crosses the threshold on an edge.
+// crossing returns the point on an edge where alpha crosses the threshold.
 func (e edge) crossing(mask *image.Alpha) point {
 	p := point{float32(e.x) + 0.5, float32(e.y) + 0.5}
 	a := float32(mask.AlphaAt(e.x, e.y).A)
@@ -55,9 +54,9 @@ func (e edge) crossing(mask *image.Alpha) point {
 	return p
 }
 
-// edges returns, for each edge that an outline crosses, the one it crosses next,
-// and all of them from the top. A cell is the square between four centres; where
-// only two of them that lie across are opaque, they are kept apart.
+// edges returns, for each edge that an outline crosses, the edge that it crosses
+// next; order lists the edges from the top. A cell is the square between four
+// centres; two opaque centres that lie diagonally are kept apart.
 func edges(mask *image.Alpha) (next map[edge]edge, order []edge) {
 	next = map[edge]edge{}
 	r := mask.Rect
@@ -67,8 +66,8 @@ func edges(mask *image.Alpha) (next map[edge]edge, order []edge) {
 			b, d := mask.AlphaAt(x+1, y).A >= opaque, mask.AlphaAt(x+1, y+1).A >= opaque
 			top, left := edge{x, y, false}, edge{x, y, true}
 			bottom, right := edge{x, y + 1, false}, edge{x + 1, y, true}
-			// Once around the cell, clockwise. An outline enters it where opaque
-			// turns clear and leaves it at the turn before.
+			// Once around the cell, clockwise. An outline enters the cell where
+			// opaque turns clear, and leaves it at the turn before.
 			turns := [4]struct {
 				edge
 				from, to bool

@@ -7,9 +7,10 @@ import (
 	"testing"
 )
 
-// TestContours draws masks at random, of soft and of hard edges, and asks of each
-// pixel's centre whether the outlines go around it, by the even-odd rule.
-func TestContours(t *testing.T) {
+// TestContoursEncloseExactlyTheMask: for random masks with soft and with hard
+// edges, the outlines go around the centres of the pixels inside (by the even-odd
+// rule) and around no other.
+func TestContoursEncloseExactlyTheMask(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for n := range 300 {
 		w, h := 1+rng.IntN(12), 1+rng.IntN(12)
@@ -39,7 +40,7 @@ func TestContours(t *testing.T) {
 	}
 }
 
-// within counts the sides to the right of a place.
+// within applies the even-odd rule: it counts the sides to the right of a point.
 func within(all [][]point, x, y float32) bool {
 	inside := false
 	for _, polygon := range all {
@@ -53,8 +54,9 @@ func within(all [][]point, x, y float32) bool {
 	return inside
 }
 
-// TestContoursKnown checks the crossings of a few masks.
-func TestContoursKnown(t *testing.T) {
+// TestContoursOfHolesRunBackwards checks a pixel's crossings and a ring's two
+// outlines.
+func TestContoursOfHolesRunBackwards(t *testing.T) {
 	one := image.NewAlpha(image.Rect(0, 0, 1, 1))
 	one.SetAlpha(0, 0, color.Alpha{A: 255})
 	if got, want := path(contours(one)), "M0 0.5L0.5 0L1 0.5L0.5 1Z"; got != want {
@@ -70,8 +72,9 @@ func TestContoursKnown(t *testing.T) {
 	}
 }
 
-// TestContoursApart checks that things that touch at a corner are two.
-func TestContoursApart(t *testing.T) {
+// TestContoursAtCornersStayApart: two pixels that touch at a corner have two
+// outlines.
+func TestContoursAtCornersStayApart(t *testing.T) {
 	for _, pix := range [][]uint8{{255, 0, 0, 255}, {0, 255, 255, 0}} {
 		mask := image.NewAlpha(image.Rect(0, 0, 2, 2))
 		copy(mask.Pix, pix)

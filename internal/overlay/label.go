@@ -18,29 +18,30 @@ import (
 	"golang.org/x/image/vector"
 )
 
-// Sizes of a label's coloured ground, in parts of the letters' size.
+// Sizes of a label and its coloured ground, in ems: sizes of its letters.
 const (
 	chipHeight = 1.35
 	padding    = 0.35 // left and right of the text
 	baseline   = 1.0  // from the top
 	rounding   = 0.22 // radius of the corners
 	leastEm    = 5    // pixels; smaller letters cannot be read and are left out
-	mostEms    = 14   // of width that a label may have, however small its box
+	mostEms    = 14   // width that a label may always have, however small its box
 )
 
-// A chip is a label with its ground; an empty box means there is none.
+// A chip is a placed label with its ground. A mark without a label has an empty
+// box.
 type chip struct {
 	text  string
 	box   image.Rectangle
-	em    float64
+	em    float64 // size of the letters in pixels
 	face  font.Face
 	color color.RGBA
 }
 
 var goMedium = sync.OnceValues(func() (*sfnt.Font, error) { return opentype.Parse(gomedium.TTF) })
 
-// Missing returns the characters of a label that a font, nil for Go Medium, has
-// no glyph for, each once.
+// Missing returns the characters of a label that have no glyph in a font, each
+// once. A nil font stands for Go Medium.
 func Missing(f *sfnt.Font, label string) ([]rune, error) {
 	f, err := fontOr(f)
 	if err != nil {
@@ -60,6 +61,7 @@ func Missing(f *sfnt.Font, label string) ([]rune, error) {
 	return missing, nil
 }
 
+// fontOr returns f, or Go Medium if f is nil.
 func fontOr(f *sfnt.Font) (*sfnt.Font, error) {
 	if f != nil {
 		return f, nil
@@ -67,7 +69,7 @@ func fontOr(f *sfnt.Font) (*sfnt.Font, error) {
 	return goMedium()
 }
 
-// printable keeps a label on one line.
+// printable replaces control characters by spaces, so that a label is one line.
 func printable(label string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -77,8 +79,8 @@ func printable(label string) string {
 	}, label)
 }
 
-// captions are what a label may say within a width, the best first: with its
-// score; alone, cut at the end if need be.
+// captions returns the texts for a label that fit a width, the best first: the
+// label with its score, then the label alone, cut at the end if it is too long.
 func captions(face font.Face, o Object, width fixed.Int26_6) []string {
 	fits := func(s string) bool { return s != "" && font.MeasureString(face, s) <= width }
 	label := printable(o.Label)
@@ -97,6 +99,7 @@ func captions(face font.Face, o Object, width fixed.Int26_6) []string {
 	return all
 }
 
+// withScore appends a score other than 0 to a label.
 func withScore(label string, score float32) string {
 	if score > 0 {
 		label = fmt.Sprintf("%s %.2f", label, score)
@@ -104,7 +107,7 @@ func withScore(label string, score float32) string {
 	return strings.TrimSpace(label)
 }
 
-// draw draws a label: a ground with round corners, and the text.
+// draw draws the ground of a label, with round corners, and its text.
 func (c chip) draw(dst draw.Image) {
 	if c.box.Empty() {
 		return
@@ -127,7 +130,7 @@ func (c chip) draw(dst draw.Image) {
 	d.DrawString(c.text)
 }
 
-// dot is where the text's baseline starts.
+// dot returns the point where the text's baseline starts.
 func (c chip) dot() fixed.Point26_6 {
 	return fixed.P(c.box.Min.X+int(math.Round(padding*c.em)), c.box.Min.Y+int(math.Round(baseline*c.em)))
 }

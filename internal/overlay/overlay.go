@@ -2,9 +2,9 @@
 // copy of it, as SVG, or as COCO results.
 //
 // Line widths and letters follow the picture's size, so that both a thumbnail
-// and a 64 megapixel photo can be read. A label stands above its box where there
-// is room, always inside the picture, and where it covers the least of the labels
-// before it.
+// and a 64 megapixel photo can be read. A label stands above its box if there is
+// room. It is always inside the picture, and placed to cover as little as possible
+// of the other labels.
 package overlay
 
 import (
@@ -19,40 +19,42 @@ import (
 	"github.com/pgcli/paligemma/internal/imageproc"
 )
 
-// An Object is what is shown. Its places are pixels of a picture whose corner is
-// (0, 0); what lies outside is cut off.
+// An Object is a thing found in a picture. Coordinates are in pixels of a picture
+// whose corner is (0, 0); parts outside it are cut off.
 type Object struct {
 	Label string
 	Score float32 // shown with two decimals; 0 is not shown
 	Box   image.Rectangle
-	Mask  *image.Alpha // from 128 on it counts; nil if there is none
+	Mask  *image.Alpha // 128 or more is inside; nil without a mask
 }
 
 // A Style says how objects look. The zero value is useful.
 type Style struct {
-	// Palette gives the colours; nil stands for an empty one. Pictures that share
-	// a palette give a label the same colour.
+	// Palette gives each label its colour; nil stands for a new palette. Pictures
+	// that share a palette show a label in the same colour.
 	Palette *Palette
 
-	// Font is that of the labels; nil stands for Go Medium, which knows Latin,
-	// Greek and Cyrillic letters. Others are drawn as boxes: see Missing.
+	// Font is the font of the labels; nil stands for Go Medium, which has Latin,
+	// Greek and Cyrillic letters. Other letters are drawn as boxes: see Missing.
 	Font *sfnt.Font
 }
 
-// A mark is an object with everything that was decided about how it looks.
+// A mark is an object with its colour and its placed label.
 type mark struct {
 	Object
 	color color.RGBA
 	chip  chip
 }
 
-// A sheet is a picture's size and what follows from it, in pixels.
+// A sheet is a picture's size with the line width and letter size for it, all in
+// pixels.
 type sheet struct {
 	bounds image.Rectangle // from (0, 0)
 	line   int             // width of a box's line
 	em     float64         // size of the letters
 }
 
+// newSheet chooses line width and letter size for a picture of a size in pixels.
 func newSheet(size image.Point) sheet {
 	side := math.Sqrt(float64(size.X) * float64(size.Y))
 	return sheet{
@@ -62,8 +64,8 @@ func newSheet(size image.Point) sheet {
 	}
 }
 
-// layout decides how objects look, the largest first: what is drawn later lies
-// on top.
+// layout returns the marks of objects, the largest box first, so that smaller ones
+// are drawn on top.
 func (s sheet) layout(objects []Object, style Style) ([]mark, error) {
 	palette := style.Palette
 	if palette == nil {
@@ -80,8 +82,8 @@ func (s sheet) layout(objects []Object, style Style) ([]mark, error) {
 
 func area(r image.Rectangle) int { return r.Dx() * r.Dy() }
 
-// Draw returns a copy of a picture with objects drawn on it. Its corner is
-// (0, 0), and it is opaque: of what is transparent the colour is taken.
+// Draw returns a copy of a picture with objects drawn on it. The copy's corner is
+// (0, 0), and it is opaque: alpha is dropped, not blended.
 func Draw(img image.Image, objects []Object, style Style) (*image.RGBA, error) {
 	dst, err := rgba(img)
 	if err != nil {
@@ -96,7 +98,7 @@ func Draw(img image.Image, objects []Object, style Style) (*image.RGBA, error) {
 		tint(dst, m.Mask, m.color)
 	}
 	for _, m := range marks {
-		if m.Mask != nil { // nothing but labels leaves the box
+		if m.Mask != nil { // outlines stay inside the mask's bounds
 			within, outlines := dst.SubImage(m.Mask.Rect).(draw.Image), contours(m.Mask)
 			if s.line > 1 {
 				stroke(within, outlines, shadeWidth*float32(s.line), shade)
@@ -111,7 +113,7 @@ func Draw(img image.Image, objects []Object, style Style) (*image.RGBA, error) {
 	return dst, nil
 }
 
-// rgba copies a picture.
+// rgba returns an opaque copy of a picture with its corner at (0, 0).
 func rgba(img image.Image) (*image.RGBA, error) {
 	rgb, err := imageproc.FromImage(img, math.MaxInt)
 	if err != nil {
@@ -125,10 +127,10 @@ func rgba(img image.Image) (*image.RGBA, error) {
 	return m, nil
 }
 
-// maskOpacity is how much of a mask's colour covers the picture.
+// maskOpacity is the share of a mask's colour in the pixels inside it.
 const maskOpacity = 0.4
 
-// tint colours what a mask covers.
+// tint mixes a colour into the pixels inside a mask.
 func tint(dst *image.RGBA, mask *image.Alpha, c color.RGBA) {
 	if mask == nil {
 		return
@@ -147,15 +149,16 @@ func tint(dst *image.RGBA, mask *image.Alpha, c color.RGBA) {
 	}
 }
 
-// shade is beside lines, to set them off from a picture of their own colour. A
-// line of one pixel has none.
+// shade is the colour beside lines, which sets them off from a picture of the same
+// colour. A line of one pixel has no shade.
 var shade = color.RGBA{A: 0x50}
 
-// shadeWidth is how wide an outline with the shade on both sides is, in lines.
+// shadeWidth is the width of a mask's outline with the shade on both sides, in
+// line widths.
 const shadeWidth = 1.8
 
-// shaded is the rectangle within a box's line that a shade runs along, and how
-// wide that is; empty if there is none.
+// shaded returns the rectangle inside a box's line and the width of the shade that
+// runs along it; the rectangle is empty without a shade.
 func (s sheet) shaded(box image.Rectangle) (image.Rectangle, int) {
 	if s.line == 1 {
 		return image.Rectangle{}, 0
@@ -163,7 +166,7 @@ func (s sheet) shaded(box image.Rectangle) (image.Rectangle, int) {
 	return box.Inset(s.line), (s.line + 2) / 4
 }
 
-// frame draws a box's outline, inside of it, and the shade within.
+// frame draws a box's line just inside the box, and the shade inside the line.
 func (s sheet) frame(dst draw.Image, box image.Rectangle, c color.RGBA) {
 	ring := func(r image.Rectangle, width int, c color.Color) {
 		for _, side := range []image.Rectangle{

@@ -6,12 +6,10 @@ import (
 	"image/color"
 	"math"
 	"slices"
-	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
-// canvas is a picture of a colour that nothing is drawn in.
+// canvas is a picture in one colour, which is neither a label's nor a shade's.
 func canvas(w, h int) *image.RGBA {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	for i := range w * h {
@@ -20,7 +18,7 @@ func canvas(w, h int) *image.RGBA {
 	return m
 }
 
-// disc is a mask of a round thing that fills a box.
+// disc is the mask of a disc that fills a rectangle.
 func disc(r image.Rectangle) *image.Alpha {
 	m := image.NewAlpha(r)
 	cx, cy := float64(r.Min.X+r.Max.X)/2, float64(r.Min.Y+r.Max.Y)/2
@@ -51,10 +49,10 @@ func marksOf(t *testing.T, size image.Point, objects ...Object) []mark {
 	return marks
 }
 
-// TestDrawAtEverySize draws two boxes, a mask among them, on pictures of many
-// shapes: what is outside of boxes and labels does not change, frames and labels
-// have their colours, and every label is within the picture.
-func TestDrawAtEverySize(t *testing.T) {
+// TestDrawChangesOnlyBoxesAndLabels draws two boxes, one with a mask, on pictures
+// of many sizes: pixels outside boxes and labels do not change, frames and labels
+// have their colours, and every label is inside the picture.
+func TestDrawChangesOnlyBoxesAndLabels(t *testing.T) {
 	for _, size := range []image.Point{{64, 64}, {64, 48}, {112, 112}, {336, 336}, {1000, 700}, {3000, 200}, {30, 900}, {8000, 2000}} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			if testing.Short() && size.X > 5000 {
@@ -100,7 +98,8 @@ func TestDrawAtEverySize(t *testing.T) {
 	}
 }
 
-// inked is the part of a label between its round corners that letters cover.
+// inked returns the share of a label, between its round corners, that letters
+// cover.
 func inked(img *image.RGBA, c chip) float64 {
 	r := c.box.Inset(int(math.Round(c.em * rounding)))
 	sum, full := 0.0, luminance(ink(c.color))-luminance(c.color)
@@ -112,8 +111,8 @@ func inked(img *image.RGBA, c chip) float64 {
 	return sum / float64(area(r))
 }
 
-// TestDrawMask looks at single pixels of a mask with a hole.
-func TestDrawMask(t *testing.T) {
+// TestDrawTintsTheMaskNotItsHole looks at single pixels of a mask with a hole.
+func TestDrawTintsTheMaskNotItsHole(t *testing.T) {
 	box := image.Rect(100, 100, 300, 300)
 	mask := disc(box)
 	for y := 190; y < 210; y++ {
@@ -142,8 +141,9 @@ func TestDrawMask(t *testing.T) {
 	}
 }
 
-// TestDrawTallMask looks for gaps in an outline that is drawn in several bands.
-func TestDrawTallMask(t *testing.T) {
+// TestOutlineHasNoGapsBetweenBands looks along an outline that is drawn in several
+// bands.
+func TestOutlineHasNoGapsBetweenBands(t *testing.T) {
 	mask := image.NewAlpha(image.Rect(40, 3, 60, 1990))
 	for i := range mask.Pix {
 		mask.Pix[i] = 128
@@ -156,8 +156,9 @@ func TestDrawTallMask(t *testing.T) {
 	}
 }
 
-// TestDrawLittle draws what has little to draw, or little room.
-func TestDrawLittle(t *testing.T) {
+// TestDrawEmptyOutsideAndTiny draws objects that are empty or outside the picture,
+// and pictures with little room.
+func TestDrawEmptyOutsideAndTiny(t *testing.T) {
 	for name, c := range map[string]struct {
 		w, h    int
 		objects []Object
@@ -186,87 +187,13 @@ func TestDrawLittle(t *testing.T) {
 	}
 }
 
-// TestDrawKeepsPicture checks that a picture with an origin of its own is copied.
-func TestDrawKeepsPicture(t *testing.T) {
+// TestDrawMovesTheOrigin: the copy of a picture with another origin starts at
+// (0, 0).
+func TestDrawMovesTheOrigin(t *testing.T) {
 	img := image.NewNRGBA(image.Rect(-7, 30, 13, 50))
 	img.SetNRGBA(-7, 30, color.NRGBA{1, 2, 3, 255})
 	out := draws(t, img)
 	if out.Rect != image.Rect(0, 0, 20, 20) || out.RGBAAt(0, 0) != (color.RGBA{1, 2, 3, 255}) {
 		t.Errorf("copy has bounds %v and a corner of %v", out.Rect, out.RGBAAt(0, 0))
-	}
-}
-
-// TestLabelsKeepApart places labels of boxes that share a corner, or are nested.
-func TestLabelsKeepApart(t *testing.T) {
-	for _, side := range []int{200, 600, 3000} {
-		var objects []Object
-		for i := range 8 {
-			objects = append(objects, Object{Label: fmt.Sprintf("thing %d", i), Score: 0.5, Box: image.Rect(0, 0, side/2+i, side/2+i)})
-		}
-		marks := marksOf(t, image.Pt(side, side), objects...)
-		for i, a := range marks {
-			for _, b := range marks[:i] {
-				if a.chip.box.Overlaps(b.chip.box) {
-					t.Errorf("side %d: labels %q at %v and %q at %v overlap", side, a.chip.text, a.chip.box, b.chip.text, b.chip.box)
-				}
-			}
-		}
-	}
-}
-
-// TestLongLabel cuts labels at the end, and drops the score before.
-func TestLongLabel(t *testing.T) {
-	for _, side := range []int{64, 300, 4000} {
-		m := marksOf(t, image.Pt(side, side), Object{Label: strings.Repeat("wörd ", 40), Score: 0.5, Box: image.Rect(3, 3, side-5, side-5)})[0]
-		if !strings.HasSuffix(m.chip.text, "…") || !strings.HasPrefix(m.chip.text, "wörd") {
-			t.Errorf("side %d: label is %q, want its start and …", side, m.chip.text)
-		}
-		if !utf8.ValidString(m.chip.text) || m.chip.box.Dx() > side {
-			t.Errorf("side %d: label %q is %d pixels wide", side, m.chip.text, m.chip.box.Dx())
-		}
-	}
-	m := marksOf(t, image.Pt(64, 64), Object{Label: "a red circle", Score: 0.97, Box: image.Rect(3, 3, 9, 9)})[0]
-	if m.chip.text != "a red circle" {
-		t.Errorf("label is %q, want it without its score", m.chip.text)
-	}
-}
-
-// TestMissing names the characters that are drawn as boxes, and sees the box.
-func TestMissing(t *testing.T) {
-	missing, err := Missing(nil, "кот 猫 ça γάτα 猫\n犬")
-	if err != nil || string(missing) != "猫犬" {
-		t.Errorf("missing are %q, %v, want 猫犬", string(missing), err)
-	}
-	box := image.Rect(50, 100, 150, 150)
-	cat := draws(t, canvas(200, 200), Object{Label: "猫", Box: box})
-	dog := draws(t, canvas(200, 200), Object{Label: "犬", Box: box})
-	none := draws(t, canvas(200, 200), Object{Label: " ", Box: box})
-	if !slices.Equal(cat.Pix, dog.Pix) {
-		t.Error("two characters without glyphs look different")
-	}
-	if slices.Equal(cat.Pix, none.Pix) {
-		t.Error("a character without a glyph shows nothing")
-	}
-}
-
-// TestPalette checks that colours are far apart, that letters can be read on each
-// (WCAG's AA), and that a label keeps its colour.
-func TestPalette(t *testing.T) {
-	for i, c := range colors {
-		l, k := luminance(c), luminance(ink(c))
-		if ratio := (max(l, k) + 0.05) / (min(l, k) + 0.05); ratio < 4.5 {
-			t.Errorf("letters on %v have a contrast of %.2f, want 4.5", c, ratio)
-		}
-		for _, d := range colors[:i] {
-			r, g, b := float64(c.R)-float64(d.R), float64(c.G)-float64(d.G), float64(c.B)-float64(d.B)
-			if far := math.Sqrt(r*r + g*g + b*b); far < 60 {
-				t.Errorf("%v and %v are %.0f apart, want 60", c, d, far)
-			}
-		}
-	}
-	var p Palette
-	cat, dog := p.Color("cat"), p.Color("dog")
-	if cat == dog || p.Color("cat") != cat || p.Color("dog") != dog {
-		t.Errorf("cat is %v, dog %v, then %v and %v", cat, dog, p.Color("cat"), p.Color("dog"))
 	}
 }

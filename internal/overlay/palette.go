@@ -5,14 +5,14 @@ import (
 	"math"
 )
 
-// A Palette gives each label a colour of its own: the colours below in the order
-// in which labels are first seen, and then again from the start. The zero value
-// is ready to use.
+// A Palette gives each label its colour: 16 colours in the order in which labels
+// are first seen, then again from the start. The zero value is ready to use. It is
+// not safe for concurrent use.
 type Palette struct {
-	seen map[string]int
+	seen map[string]int // index of a label in the order first seen
 }
 
-// colors are far from each other, and strong ones come first.
+// colors differ clearly from each other; the strongest come first.
 var colors = []color.RGBA{
 	{0xff, 0x3b, 0x5c, 0xff}, // red
 	{0x1f, 0x9d, 0xff, 0xff}, // blue
@@ -32,7 +32,7 @@ var colors = []color.RGBA{
 	{0x6b, 0x75, 0x1c, 0xff}, // olive
 }
 
-// Color returns a label's colour.
+// Color returns the colour of a label, always the same one.
 func (p *Palette) Color(label string) color.RGBA {
 	if p.seen == nil {
 		p.seen = map[string]int{}
@@ -45,8 +45,8 @@ func (p *Palette) Color(label string) color.RGBA {
 	return colors[i%len(colors)]
 }
 
-// ink is the one of black and white that is easier to read on a colour: that of
-// the greater contrast ratio (WCAG 2.2).
+// ink returns black or white, whichever has the greater contrast ratio with a
+// colour (WCAG 2.2).
 func ink(c color.RGBA) color.RGBA {
 	if l := luminance(c); (1+0.05)/(l+0.05) > (l+0.05)/0.05 {
 		return color.RGBA{0xff, 0xff, 0xff, 0xff}
@@ -54,7 +54,7 @@ func ink(c color.RGBA) color.RGBA {
 	return color.RGBA{A: 0xff}
 }
 
-// luminance is the relative luminance of an opaque sRGB colour, 0 to 1.
+// luminance returns the relative luminance of an opaque sRGB colour, 0 to 1.
 func luminance(c color.RGBA) float64 {
 	linear := func(v uint8) float64 {
 		f := float64(v) / 255

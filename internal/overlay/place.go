@@ -11,8 +11,8 @@ import (
 	"golang.org/x/image/math/fixed"
 )
 
-// placeLabels gives each mark its label, small boxes first: they have the least
-// choice.
+// placeLabels gives each mark its label, the smallest boxes first, because they
+// have the least choice.
 func (s sheet) placeLabels(marks []mark, f *sfnt.Font) error {
 	if s.em < leastEm {
 		return nil
@@ -46,8 +46,8 @@ func (s sheet) placeLabels(marks []mark, f *sfnt.Font) error {
 	return nil
 }
 
-// place finds the spot for a label where it covers the fewest pixels of those
-// placed already, the first of equals.
+// place returns the first spot where a label covers the fewest pixels of the labels
+// placed already, and the number of those pixels.
 func (s sheet) place(box image.Rectangle, size image.Point, placed []image.Rectangle) (best image.Rectangle, least int) {
 	least = math.MaxInt
 	for _, at := range s.spots(box, size) {
@@ -66,8 +66,9 @@ func (s sheet) place(box image.Rectangle, size image.Point, placed []image.Recta
 	return best, least
 }
 
-// spots are where a label may stand, the best first: above the box, below it,
-// within, each at the left and at the right; then further and further down.
+// spots returns the upper left corners where a label may stand, the best first:
+// above the box, at its top, below it, then further and further down, each at the
+// left and at the right.
 func (s sheet) spots(box image.Rectangle, size image.Point) []image.Point {
 	above, below := box.Min.Y-size.Y, box.Max.Y
 	var rows []int
@@ -88,7 +89,7 @@ func (s sheet) spots(box image.Rectangle, size image.Point) []image.Point {
 	return all
 }
 
-// inside moves a label into the picture.
+// inside moves a label's rectangle into the picture.
 func (s sheet) inside(r image.Rectangle) image.Rectangle {
 	return r.Add(image.Pt(
 		min(0, s.bounds.Max.X-r.Max.X)+max(0, s.bounds.Min.X-r.Min.X),

@@ -9,12 +9,12 @@ import (
 	"golang.org/x/image/vector"
 )
 
-// bandHeight bounds the rasterizer's memory: a row of it takes four bytes a
-// pixel, as much as the picture's.
+// bandHeight bounds the rasterizer's memory: it takes four bytes a pixel, as much
+// as the picture.
 const bandHeight = 256
 
-// stroke draws closed polygons of short sides with a line of a width in pixels,
-// round at the joints.
+// stroke draws closed polygons of short sides with a line of a width in pixels and
+// round joints.
 func stroke(dst draw.Image, polygons [][]point, width float32, c color.RGBA) {
 	area := extent(polygons).Inset(-int(math.Ceil(float64(width)))).Intersect(dst.Bounds())
 	for y := area.Min.Y; y < area.Max.Y; y += bandHeight {
@@ -29,7 +29,7 @@ func stroke(dst draw.Image, polygons [][]point, width float32, c color.RGBA) {
 	}
 }
 
-// extent is the smallest rectangle around polygons.
+// extent returns the smallest rectangle around polygons.
 func extent(polygons [][]point) image.Rectangle {
 	var r image.Rectangle
 	for _, polygon := range polygons {
@@ -40,15 +40,16 @@ func extent(polygons [][]point) image.Rectangle {
 	return r
 }
 
-// A pen covers part of a picture. Everything it draws runs counterclockwise, so
-// that what overlaps adds up and cancels nothing.
+// A pen draws in a band of a picture. All its polygons run counterclockwise, so
+// that overlapping ones add up and never cancel each other.
 type pen struct {
 	*vector.Rasterizer
 	band   image.Rectangle
-	radius float32
+	radius float32  // half the line's width, in pixels
 	round  [8]point // a joint, around (0, 0)
 }
 
+// newPen returns a pen for lines of a width in pixels.
 func newPen(band image.Rectangle, width float32) *pen {
 	p := &pen{vector.NewRasterizer(band.Dx(), band.Dy()), band, width / 2, [8]point{}}
 	for i := range p.round {
@@ -77,6 +78,7 @@ func (p *pen) side(a, b point) {
 	p.polygon(point{a.x + nx, a.y + ny}, point{b.x + nx, b.y + ny}, point{b.x - nx, b.y - ny}, point{a.x - nx, a.y - ny})
 }
 
+// polygon draws a polygon.
 func (p *pen) polygon(points ...point) {
 	x, y := float32(p.band.Min.X), float32(p.band.Min.Y)
 	p.MoveTo(points[0].x-x, points[0].y-y)

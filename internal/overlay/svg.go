@@ -16,10 +16,10 @@ import (
 	"golang.org/x/image/font"
 )
 
-// SVG writes objects as an SVG of a picture's size in pixels. href is the
-// picture, such as DataURI returns; "" leaves it out, for an overlay of its own.
-// Each object is a group of class "object" with parts of the classes mask, box
-// and label, and of class shade beside their lines.
+// SVG writes objects as an SVG for a picture of a size in pixels. href refers to the
+// picture, as DataURI's result does; "" leaves it out, for an overlay over a picture
+// shown elsewhere. Each object is a group of class "object"; its parts have the
+// classes mask, box and label, and the shades beside lines the class shade.
 func SVG(w io.Writer, size image.Point, objects []Object, style Style, href string) error {
 	s := newSheet(size)
 	marks, err := s.layout(objects, style)
@@ -42,8 +42,8 @@ func SVG(w io.Writer, size image.Point, objects []Object, style Style, href stri
 	return err
 }
 
-// The elements of SVG 1.1 that are written. Package xml escapes their texts, and
-// replaces what XML has no place for.
+// The elements of SVG 1.1 in our files. Package xml escapes their texts and replaces
+// characters that XML does not allow.
 type (
 	svgDocument struct {
 		XMLName xml.Name    `xml:"http://www.w3.org/2000/svg svg"`
@@ -100,23 +100,24 @@ type (
 		Family  string  `xml:"font-family,attr"`
 		Weight  int     `xml:"font-weight,attr"`
 		Size    float64 `xml:"font-size,attr"`
-		Length  int     `xml:"textLength,attr"` // whatever font the viewer has
+		Length  int     `xml:"textLength,attr"` // pixels, also in a viewer's own font
 		Adjust  string  `xml:"lengthAdjust,attr"`
 		Content string  `xml:",chardata"`
 	}
 )
 
+// svg returns the elements of a mark.
 func (s sheet) svg(m mark) svgObject {
 	g := svgObject{Class: "object", Title: withScore(printable(m.Label), m.Score)}
 	faint := math.Round(float64(shade.A)/0xff*1000) / 1000
 	if d := path(contours(m.Mask)); d != "" {
 		line := float64(s.line)
-		if s.line > 1 { // under the outline, which covers its middle
+		if s.line > 1 { // the shade is under the outline, which covers its middle
 			g.Paths = append(g.Paths, svgPath{Class: "shade", Fill: "none", Stroke: hex(shade), Faint: faint, Width: shadeWidth * line, Join: "round", D: d})
 		}
 		g.Paths = append(g.Paths, svgPath{"mask", hex(m.color), maskOpacity, "evenodd", hex(m.color), 0, line, "round", d})
 	}
-	// ring is a line inside of a rectangle; SVG has it half inside, half outside.
+	// ring adds a line just inside a rectangle; SVG centres lines on their path.
 	ring := func(class string, r image.Rectangle, width int, c color.RGBA, opacity float64) {
 		if r.Empty() {
 			return
@@ -141,7 +142,7 @@ func (s sheet) svg(m mark) svgObject {
 
 func hex(c color.RGBA) string { return fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B) }
 
-// path spells polygons, to a tenth of a pixel.
+// path returns SVG's path data of polygons, to a tenth of a pixel.
 func path(polygons [][]point) string {
 	var d []byte
 	for _, polygon := range polygons {
@@ -158,11 +159,11 @@ func path(polygons [][]point) string {
 	return string(d)
 }
 
-// losslessPixels is the largest picture that DataURI writes as PNG: beyond,
-// JPEG is many times smaller and its losses are hard to see.
+// losslessPixels is the size of the largest picture that DataURI writes as PNG.
+// For larger ones JPEG is many times smaller and its losses are hard to see.
 const losslessPixels = 1 << 20
 
-// DataURI returns a picture as a URI, for an SVG or a page to hold.
+// DataURI returns a URI that holds the picture itself, for an SVG or a page.
 func DataURI(img image.Image) (string, error) {
 	m, err := rgba(img)
 	if err != nil {

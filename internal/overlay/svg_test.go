@@ -49,8 +49,9 @@ func svg(t *testing.T, size image.Point, href string, objects ...Object) element
 	return root
 }
 
-// TestSVG checks the parts of an object, and that the picture is all there.
-func TestSVG(t *testing.T) {
+// TestSVGHoldsPictureMaskBoxAndLabel checks the parts of an object, and that the
+// picture inside is whole.
+func TestSVGHoldsPictureMaskBoxAndLabel(t *testing.T) {
 	img := canvas(200, 100)
 	img.SetRGBA(7, 8, color.RGBA{1, 2, 3, 255})
 	uri, err := DataURI(img)
@@ -89,9 +90,9 @@ func TestSVG(t *testing.T) {
 	}
 }
 
-// TestSVGShade checks the shades of a picture so large that lines have them,
-// against those that Draw draws.
-func TestSVGShade(t *testing.T) {
+// TestSVGShadesAsDraw: on a picture so large that lines have shades, SVG and Draw
+// have the same.
+func TestSVGShadesAsDraw(t *testing.T) {
 	size, box := image.Pt(1000, 700), image.Rect(200, 100, 500, 400)
 	o := Object{Label: "cat", Box: box, Mask: disc(box)}
 	var shades []element
@@ -120,9 +121,9 @@ func TestSVGShade(t *testing.T) {
 	}
 }
 
-// TestSVGEscapes writes labels that would end an element, or are not allowed in
-// XML at all.
-func TestSVGEscapes(t *testing.T) {
+// TestSVGEscapesLabels writes labels that would end an element, or that XML does
+// not allow at all.
+func TestSVGEscapesLabels(t *testing.T) {
 	for label, want := range map[string]string{
 		`</text><script>"'&`: `</text><script>"'&`,
 		"]]>":                "]]>",
@@ -142,13 +143,13 @@ func TestSVGEscapes(t *testing.T) {
 	}
 }
 
-func TestSVGWithoutObjects(t *testing.T) {
+func TestSVGWithoutObjectsIsEmpty(t *testing.T) {
 	if root := svg(t, image.Pt(1, 1), ""); len(root.Elements) != 0 || root.attr("width") != "1" {
 		t.Errorf("an SVG of nothing is %v", root)
 	}
 }
 
-// failing accepts no more than n bytes.
+// A failing writer accepts n bytes.
 type failing struct{ n int }
 
 var errFull = errors.New("full")
@@ -160,14 +161,14 @@ func (f *failing) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestSVGWriteFails(t *testing.T) {
+func TestSVGReturnsWriteErrors(t *testing.T) {
 	if err := SVG(&failing{10}, image.Pt(9, 9), nil, Style{}, ""); !errors.Is(err, errFull) {
 		t.Errorf("error is %v, want %v", err, errFull)
 	}
 }
 
-// TestDataURILarge checks that a large picture becomes a JPEG of its size.
-func TestDataURILarge(t *testing.T) {
+// TestLargePictureIsJPEG: DataURI writes a large picture as a JPEG of its size.
+func TestLargePictureIsJPEG(t *testing.T) {
 	img := canvas(1200, 1000)
 	uri, err := DataURI(img)
 	data, ok := strings.CutPrefix(uri, "data:image/jpeg;base64,")

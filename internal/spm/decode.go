@@ -5,13 +5,13 @@ import (
 	"unicode/utf8"
 )
 
-// unknownText is what the unknown piece looks like in a text: a double question
-// mark, set off by spaces, SentencePiece's unk_surface.
+// unknownText is the text of the unknown piece: a double question mark between
+// spaces, SentencePiece's unk_surface.
 const unknownText = " ⁇ "
 
 // Decode returns the text of ids. Control pieces have no text; an id that is
-// unknown or outside the vocabulary reads " ⁇ ". Bytes that make up no UTF-8
-// character read U+FFFD, each. The result is valid UTF-8.
+// unknown or outside the vocabulary becomes " ⁇ ". Each byte that is not part of a
+// UTF-8 character becomes U+FFFD. The result is valid UTF-8.
 func (t *Tokenizer) Decode(ids []int32) string {
 	var b strings.Builder
 	s := t.Stream()
@@ -22,14 +22,15 @@ func (t *Tokenizer) Decode(ids []int32) string {
 	return b.String()
 }
 
-// A Stream decodes ids as they come. What Push and the final Flush return is
-// together what Decode returns for all the ids, and every part is valid UTF-8.
+// A Stream decodes ids as they come. The parts that Push and the final Flush return
+// make up the text that Decode returns for all the ids, and every part is valid
+// UTF-8. A Stream is not safe for concurrent use.
 type Stream struct {
 	t       *Tokenizer
 	pending []byte // start of a character: fewer than utf8.UTFMax bytes
 }
 
-// Stream starts the decoding of a new sequence. A Stream has a single owner.
+// Stream starts the decoding of a new sequence.
 func (t *Tokenizer) Stream() *Stream { return &Stream{t: t} }
 
 // Push returns the text that id completes: the piece, or nothing while the
@@ -52,13 +53,13 @@ func (s *Stream) Push(id int32) string {
 	return s.Flush() + strings.ReplaceAll(piece, string(space), " ")
 }
 
-// Flush ends the sequence: the start of a character that never became one reads
-// U+FFFD for each byte. The Stream is then as new.
+// Flush ends the sequence: each byte of an incomplete character becomes U+FFFD. The
+// Stream is then as new.
 func (s *Stream) Flush() string { return s.take(true) }
 
 // take removes from the pending bytes all characters and all bytes that cannot
-// start one. At the end of a run of bytes, nothing more can follow, so it takes
-// all.
+// start one, and returns their text. At the end of a run of bytes it takes all,
+// since nothing more can follow.
 func (s *Stream) take(end bool) string {
 	var text []byte
 	for len(s.pending) > 0 && (end || utf8.FullRune(s.pending)) {

@@ -1,6 +1,6 @@
 // Package spm is the SentencePiece BPE tokenizer of Gemma and PaliGemma.
 //
-// Text becomes ids in four steps, those of SentencePiece's bpe::Model:
+// Text becomes ids in four steps, as in SentencePiece's bpe::Model:
 //
 //  1. Normalize: each invalid UTF-8 byte becomes U+FFFD, each space becomes
 //     "▁" (U+2581). Nothing is put in front, nothing is stripped.
@@ -8,7 +8,7 @@
 //     such as "<loc0512>" or a run of newlines, else one character.
 //  3. Merge: while two neighbours that are not user-defined spell a piece
 //     together, merge the pair of the highest score, the leftmost on a tie.
-//  4. Look up: a symbol that is no piece becomes its UTF-8 bytes, one byte
+//  4. Look up: a symbol that is not a piece becomes its UTF-8 bytes, one byte
 //     piece each, so no text ever encodes to the unknown id.
 //
 // Control pieces are never found in text: "<bos>" typed by a user is five

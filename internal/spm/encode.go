@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// space is how pieces spell a space.
+// space stands for a space in pieces.
 const space = '▁'
 
 // Encode returns the ids of text, without bos and eos. Any text can be encoded;
@@ -53,13 +53,13 @@ type merger struct {
 	text    string // normalized, not empty
 	symbols []symbol
 	queue   queue
-	// halves holds, for each unused piece that was a candidate, the length of
-	// the left one of the two symbols that spelled it last.
+	// halves holds, for each unused piece that was a candidate, the length in
+	// bytes of the left one of the two symbols that spelled it last.
 	halves map[int32]int
 }
 
-// A symbol is text[start:end], a character or what merging has made of several.
-// A symbol that its left neighbour has swallowed is empty.
+// A symbol is text[start:end]: a character, a user-defined piece, or several
+// characters after merging. A symbol merged into its left neighbour is empty.
 type symbol struct {
 	start, end int
 	prev, next int  // neighbours in the text, -1 at the ends
@@ -126,8 +126,8 @@ func (m *merger) merge(p pair) {
 	m.propose(p.left, left.next)
 }
 
-// appendIDs appends the ids of one symbol: its own, those of its two halves if
-// it is an unused piece, or those of its bytes if it is no piece.
+// appendIDs appends the ids of one symbol: its own id, the ids of its two halves if
+// it is an unused piece, or the ids of its bytes if it is not a piece.
 func (m *merger) appendIDs(ids []int32, s string) []int32 {
 	id, ok := m.t.ids[s]
 	if !ok || !m.t.inText(id) {

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzEncode: any text comes back from its ids, up to what normalization changes,
-// and no id is a control or the unknown one.
+// FuzzEncode: any text comes back from its ids, except for normalization, and no id
+// is a control id or the unknown one.
 func FuzzEncode(f *testing.F) {
 	for _, g := range readGoldens(f, "testdata/encode.jsonl")[:150] {
 		f.Add(g.input())
@@ -63,7 +63,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// tryVocabulary uses a vocabulary that a parser has accepted.
+// tryVocabulary encodes with, and extends, a vocabulary that a parser accepted.
 func tryVocabulary(t *testing.T, v Vocabulary, err error) {
 	if err != nil {
 		return

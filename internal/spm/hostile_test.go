@@ -108,9 +108,9 @@ func TestParseModelRefuses(t *testing.T) {
 	}
 }
 
-// TestParseModelCut cuts the model anywhere: an error each time, since the
-// settings follow the pieces.
-func TestParseModelCut(t *testing.T) {
+// TestTruncatedModelIsAnError: a model cut anywhere is an error, since the settings
+// follow the pieces.
+func TestTruncatedModelIsAnError(t *testing.T) {
 	model := readFile(t, "testdata/small.model")
 	for n := 0; n < len(model); n += 7 {
 		if _, err := ParseModel(model[:n]); err == nil {

@@ -36,7 +36,7 @@ const (
 // modelTypeBPE is TrainerSpec.ModelType's BPE; unigram is 1, word 3, char 4.
 const modelTypeBPE = 2
 
-// A modelProto is what ParseModel takes from a ModelProto.
+// A modelProto holds the fields of a ModelProto that ParseModel reads.
 type modelProto struct {
 	vocab Vocabulary
 
@@ -95,7 +95,7 @@ func (m *modelProto) parse(data []byte) error {
 	})
 }
 
-// piece appends an empty piece and returns what fills in its fields.
+// piece appends an empty piece and returns the function that fills in its fields.
 func (m *modelProto) piece() func(field) error {
 	v := &m.vocab
 	id := len(v.Pieces)
@@ -113,7 +113,7 @@ func (m *modelProto) piece() func(field) error {
 			if err := f.varint(&t); err != nil {
 				return err
 			}
-			v.Types[id] = Type(min(t, math.MaxInt32)) // New names a bad one
+			v.Types[id] = Type(min(t, math.MaxInt32)) // Vocabulary.check refuses a bad one
 		}
 		return nil
 	}

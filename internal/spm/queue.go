@@ -2,13 +2,13 @@ package spm
 
 // A pair is two neighbouring symbols that could be merged.
 type pair struct {
-	score float32 // of the piece they spell
-	size  int32   // its length in bytes
+	score float32 // of the piece that the symbols spell
+	size  int32   // length of the piece in bytes
 	left  int     // index of the left symbol; the right one is its next
 }
 
-// before says which of two pairs is merged first: that of the higher score, and
-// on a tie the one further left, as in SentencePiece and llama.cpp.
+// before reports whether p is merged before q: the higher score comes first, and on
+// a tie the pair further left, as in SentencePiece and llama.cpp.
 func (p pair) before(q pair) bool {
 	return p.score > q.score || p.score == q.score && p.left < q.left
 }

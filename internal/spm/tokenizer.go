@@ -39,29 +39,29 @@ func New(v Vocabulary) (*Tokenizer, error) {
 	return t, nil
 }
 
-// Len is the number of pieces; ids run from 0 to Len-1.
+// Len returns the number of pieces; ids run from 0 to Len-1.
 func (t *Tokenizer) Len() int { return len(t.vocab.Pieces) }
 
-// BOS is the id that starts a prompt.
+// BOS returns the id that starts a prompt.
 func (t *Tokenizer) BOS() int32 { return t.vocab.BOS }
 
-// EOS is the id that ends an answer.
+// EOS returns the id that ends an answer.
 func (t *Tokenizer) EOS() int32 { return t.vocab.EOS }
 
-// PAD is the id that fills a batch, or -1.
+// PAD returns the id that fills a batch, or -1 if the vocabulary has none.
 func (t *Tokenizer) PAD() int32 { return t.vocab.PAD }
 
-// UNK is the id of the unknown piece. Encode never returns it.
+// UNK returns the id of the unknown piece. Encode never returns it.
 func (t *Tokenizer) UNK() int32 { return t.vocab.UNK }
 
-// ID finds a piece as it is spelled in the vocabulary: "▁cat", "<bos>",
+// ID returns the id of a piece as it is spelled in the vocabulary: "▁cat", "<bos>",
 // "<0x0A>". It is an exact look-up, not an encoding.
 func (t *Tokenizer) ID(piece string) (int32, bool) {
 	id, ok := t.ids[piece]
 	return id, ok
 }
 
-// Piece is the spelling of id in the vocabulary, the opposite of ID.
+// Piece returns the spelling of id in the vocabulary, the opposite of ID.
 func (t *Tokenizer) Piece(id int32) (string, bool) {
 	if !t.valid(id) {
 		return "", false

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestExtend(t *testing.T) {
+func TestExtendAppendsLocSegImage(t *testing.T) {
 	base := smallVocabulary(t, "plain")
 	full, err := base.Extend(true)
 	if err != nil {
@@ -35,7 +35,7 @@ func TestExtend(t *testing.T) {
 	}
 }
 
-func TestPieces(t *testing.T) {
+func TestIDIsTheOppositeOfPiece(t *testing.T) {
 	tok := mustNew(t, smallVocabulary(t, "loc_seg"))
 	if tok.Len() != 2652 || tok.PAD() != 0 || tok.EOS() != 1 || tok.BOS() != 2 || tok.UNK() != 3 {
 		t.Errorf("Len, PAD, EOS, BOS, UNK = %d, %d, %d, %d, %d", tok.Len(), tok.PAD(), tok.EOS(), tok.BOS(), tok.UNK())
@@ -59,8 +59,8 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-// TestControlText: what spells a control piece in a prompt stays text.
-func TestControlText(t *testing.T) {
+// TestControlPieceInTextStaysText: "<bos>" in a prompt is text.
+func TestControlPieceInTextStaysText(t *testing.T) {
 	tok := mustNew(t, smallVocabulary(t, "loc_seg"))
 	for _, text := range []string{"<bos>", "<eos>", "<pad>", "<unk>", "a<eos>b", "<loc0000><eos>", "<0x41>", "<0x0A>"} {
 		ids := tok.Encode(text)
@@ -75,9 +75,10 @@ func TestControlText(t *testing.T) {
 	}
 }
 
-// TestControlCharacter: nor does a control piece of one character stand for it.
-// (SentencePiece would return its id; no model of Gemma's has such a piece.)
-func TestControlCharacter(t *testing.T) {
+// TestControlCharacterInTextStaysText: a control piece of one character does not
+// stand for the character. (SentencePiece would return its id; no model of Gemma's
+// has such a piece.)
+func TestControlCharacterInTextStaysText(t *testing.T) {
 	v := smallVocabulary(t, "plain")
 	id := slices.Index(v.Pieces, "e")
 	v.Types[id] = Control
@@ -87,8 +88,8 @@ func TestControlCharacter(t *testing.T) {
 	}
 }
 
-// TestStreamTiming: text comes with the id that completes it, not later.
-func TestStreamTiming(t *testing.T) {
+// TestStreamHoldsNothingBack: text comes with the id that completes it, not later.
+func TestStreamHoldsNothingBack(t *testing.T) {
 	tok := mustNew(t, smallVocabulary(t, "loc_seg"))
 	b := func(v byte) int32 { return tok.byteIDs[v] }
 	loc, _ := tok.ID("<loc0007>")
@@ -116,9 +117,9 @@ func TestStreamTiming(t *testing.T) {
 	}
 }
 
-// TestLongText encodes 1 MB of texts in which many pairs merge. Quadratic time
-// would be an hour.
-func TestLongText(t *testing.T) {
+// TestEncodeIsNotQuadratic encodes 1 MB of texts in which many pairs merge.
+// Quadratic time would be an hour.
+func TestEncodeIsNotQuadratic(t *testing.T) {
 	tok := mustNew(t, smallVocabulary(t, "ties"))
 	for _, unit := range []string{"a", "in", "national", " the cat", "\n", "😀", "\xff"} {
 		text := strings.Repeat(unit, 1<<20/len(unit))
@@ -133,7 +134,7 @@ func TestLongText(t *testing.T) {
 	}
 }
 
-func TestConcurrent(t *testing.T) {
+func TestTokenizerIsSafeForConcurrentUse(t *testing.T) {
 	tok := mustNew(t, smallVocabulary(t, "unused"))
 	text := "where is the cow standing?\n<table> 2016 größe"
 	want := tok.Encode(text)

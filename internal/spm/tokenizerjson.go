@@ -4,12 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
-	"unicode/utf8"
 )
 
-// A tokenizerJSON is what ParseTokenizerJSON takes from a tokenizer.json.
+// A tokenizerJSON holds the fields of a tokenizer.json that ParseTokenizerJSON reads.
 type tokenizerJSON struct {
 	AddedTokens []struct {
 		ID      int
@@ -58,8 +56,8 @@ func (r *mergeRule) UnmarshalJSON(data []byte) error {
 // scores but with a list of merges become pieces with scores in the order of
 // the merges.
 //
-// Text that spells a control piece is where the ids of the two differ: Hugging
-// Face finds "<bos>" in text, SentencePiece and this package do not.
+// The ids of the two differ for text that spells a control piece: Hugging Face
+// finds "<bos>" in text, SentencePiece and this package do not.
 func ParseTokenizerJSON(data []byte) (Vocabulary, error) {
 	var j tokenizerJSON
 	err := json.Unmarshal(data, &j)
@@ -128,8 +126,8 @@ func checkNormalizer(raw json.RawMessage) error {
 	return nil
 }
 
-// checkPreTokenizer accepts none, or a split at spaces, of which the normalizer
-// has left none.
+// checkPreTokenizer accepts an absent pre-tokenizer, or a split at spaces, since
+// the normalizer leaves no spaces.
 func checkPreTokenizer(raw json.RawMessage) error {
 	var s step
 	if err := json.Unmarshal(orNull(raw), &s); err != nil {
@@ -141,139 +139,10 @@ func checkPreTokenizer(raw json.RawMessage) error {
 	return fmt.Errorf("pre_tokenizer is %.200s, want none", raw)
 }
 
-// orNull is raw, or JSON's null in place of an absent value.
+// orNull returns raw, or JSON's null for an absent value.
 func orNull(raw json.RawMessage) json.RawMessage {
 	if len(raw) == 0 {
 		return json.RawMessage("null")
 	}
 	return raw
-}
-
-// vocabulary joins model.vocab, merges and added tokens.
-func (j *tokenizerJSON) vocabulary() (Vocabulary, error) {
-	v := Vocabulary{BOS: -1, EOS: -1, PAD: -1, UNK: -1}
-	var err error
-	if v.Pieces, err = j.pieces(); err != nil {
-		return v, err
-	}
-	v.Types = j.types(v.Pieces)
-	for id, piece := range v.Pieces { // checked by their types later
-		switch piece {
-		case "<bos>":
-			v.BOS = int32(id)
-		case "<eos>":
-			v.EOS = int32(id)
-		case "<pad>":
-			v.PAD = int32(id)
-		case j.Model.UnkToken: // special in some files only
-			v.UNK, v.Types[id] = int32(id), Unknown
-		}
-	}
-	v.Scores, err = j.scores(v.Pieces, v.Types)
-	return v, err
-}
-
-// pieces orders the vocabulary by id. Every id from 0 on must have one piece.
-func (j *tokenizerJSON) pieces() ([]string, error) {
-	ids := maps.Clone(j.Model.Vocab)
-	if ids == nil {
-		return nil, errors.New("model.vocab is missing")
-	}
-	for _, t := range j.AddedTokens {
-		if id, found := ids[t.Content]; found && id != t.ID {
-			return nil, fmt.Errorf("added token %.100q has id %d, but %d in model.vocab", t.Content, t.ID, id)
-		}
-		ids[t.Content] = t.ID
-	}
-	pieces := make([]string, len(ids))
-	for piece, id := range ids {
-		if id < 0 || id >= len(ids) {
-			return nil, fmt.Errorf("piece %.100q has id %d, want 0 to %d", piece, id, len(ids)-1)
-		}
-		if pieces[id] != "" {
-			return nil, fmt.Errorf("pieces %.100q and %.100q have the same id %d", min(piece, pieces[id]), max(piece, pieces[id]), id)
-		}
-		pieces[id] = piece
-	}
-	for b := range 256 { // Gemma's files show byte piece <0x09> as the tab itself
-		if _, found := ids[bytePiece(byte(b))]; found || b >= utf8.RuneSelf {
-			continue
-		}
-		if id, found := ids[string(rune(b))]; found {
-			pieces[id] = bytePiece(byte(b))
-		}
-	}
-	return pieces, nil
-}
-
-// types restores what kind each piece was in the SentencePiece model. Added
-// tokens are control pieces if special, else user-defined. Files of the first
-// Gemma release list only four added tokens, so two more kinds count as
-// user-defined: a piece of several characters that no merge makes, since
-// nothing else could reach it, and a run of newlines, tabs or spaces.
-func (j *tokenizerJSON) types(pieces []string) []Type {
-	made := make(map[string]bool)
-	for _, rule := range j.Model.Merges {
-		made[rule.left+rule.right] = true
-	}
-	types := make([]Type, len(pieces))
-	for id, piece := range pieces {
-		_, isByte := byteValue(piece)
-		switch {
-		case isByte:
-			types[id] = Byte
-		case isRun(piece), !made[piece] && utf8.RuneCountInString(piece) > 1:
-			types[id] = UserDefined
-		default:
-			types[id] = Normal
-		}
-	}
-	for _, t := range j.AddedTokens {
-		if types[t.ID] = UserDefined; t.Special {
-			types[t.ID] = Control
-		}
-	}
-	return types
-}
-
-// scores numbers the normal pieces in the order in which merges make them, 0, -1
-// and so on, as SentencePiece's trainer does. All rules that make one piece stand
-// together in a file made from a SentencePiece model, since they were sorted by
-// its score; otherwise no score can express the order. Characters are made by no
-// rule and come last. Pieces of other types are not merged and have score 0.
-func (j *tokenizerJSON) scores(pieces []string, types []Type) ([]float32, error) {
-	ids := make(map[string]int, len(pieces))
-	for id, piece := range pieces {
-		ids[piece] = id
-	}
-	scores := make([]float32, len(pieces))
-	ranked := make([]bool, len(pieces))
-	last, count := -1, float32(0)
-	for i, rule := range j.Model.Merges {
-		id, found := ids[rule.left+rule.right]
-		switch {
-		case !found:
-			return nil, fmt.Errorf("merge %d makes %.100q, which is not in model.vocab", i, rule.left+rule.right)
-		case types[id] != Normal || id == last:
-			continue
-		case ranked[id]:
-			return nil, fmt.Errorf("merge %d makes %.100q, as an earlier one did, with others in between", i, pieces[id])
-		}
-		last, ranked[id], scores[id] = id, true, -count
-		count++
-	}
-	for id, t := range types {
-		if t == Normal && !ranked[id] {
-			scores[id] = -count
-		}
-	}
-	return scores, nil
-}
-
-// isRun reports a run of one kind of white space as Gemma defines them: from
-// one newline, from two spaces or tabs.
-func isRun(piece string) bool {
-	return strings.Trim(piece, "\n") == "" ||
-		len(piece) > 1 && strings.Trim(piece, "\t") == "" ||
-		len(piece) > len(string(space)) && strings.Trim(piece, string(space)) == ""
 }

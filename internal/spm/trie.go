@@ -33,8 +33,8 @@ func (t *trie) insert(s string) {
 	t.final[node] = true
 }
 
-// longest is the length in bytes of the longest string of the set that text
-// starts with, 0 if there is none.
+// longest returns the length in bytes of the longest string of the set that text
+// starts with, or 0.
 func (t *trie) longest(text string) int {
 	if text == "" || !t.first[text[0]] {
 		return 0

@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// A Type says what a piece is for. The values are those of SentencePiece and of
-// the GGUF array tokenizer.ggml.token_type.
+// A Type is the kind of a piece, numbered as in SentencePiece and in the GGUF array
+// tokenizer.ggml.token_type.
 type Type = int32
 
 // The types of pieces.
 const (
 	Normal      Type = 1 // reached by merging
-	Unknown     Type = 2 // the one piece for what cannot be spelled
+	Unknown     Type = 2 // the one piece for text that no other piece spells
 	Control     Type = 3 // <bos>, <eos>, <pad>, <image>: never in text, no text of its own
 	UserDefined Type = 4 // matched in text before all merging
 	Unused      Type = 5 // merged like a normal piece, then split again
@@ -24,12 +24,12 @@ const (
 
 const (
 	locs = 1024 // <loc0000> to <loc1023>, coordinates
-	segs = 128  // <seg000> to <seg127>, mask codewords
+	segs = 128  // <seg000> to <seg127>, codes of masks
 
 	imagePiece = "<image>"
 
-	// maxPieces bounds the vocabularies that are taken for real ones. The
-	// largest known SentencePiece vocabularies have 262144 pieces.
+	// maxPieces bounds a vocabulary. The largest known SentencePiece
+	// vocabularies have 262144 pieces.
 	maxPieces = 1 << 22
 
 	// maxPieceBytes bounds a piece. Gemma's longest has 93 bytes.
@@ -46,15 +46,15 @@ type Vocabulary struct {
 
 	BOS, EOS int32 // ids of control pieces
 	UNK      int32 // id of the piece of type Unknown
-	PAD      int32 // id of a control piece, or -1 if there is none
+	PAD      int32 // id of a control piece, or -1
 }
 
 // Extend returns a copy of v in which PaliGemma's pieces follow the others:
 // <loc0000> to <loc1023> and <seg000> to <seg127>, user-defined with score 0,
 // and, if image is set, the control piece <image>. A group that v already has is
-// kept where it is. It is an error if v has only a part of the locations or
-// codewords, not in a row, or has one of these pieces as another type, because
-// the rest of a model relies on their ids.
+// kept where it is. It is an error if v has only a part of a group, or not in a
+// row, or has one of these pieces as another type, because the rest of a model
+// relies on their ids.
 func (v Vocabulary) Extend(image bool) (Vocabulary, error) {
 	v.Pieces = slices.Clone(v.Pieces)
 	v.Scores = slices.Clone(v.Scores)
@@ -101,7 +101,7 @@ func (v *Vocabulary) extend(group []string, t Type) error {
 	return nil
 }
 
-// numbered spells format with 0 to n-1.
+// numbered returns the pieces that format makes of 0 to n-1.
 func numbered(format string, n int) []string {
 	pieces := make([]string, n)
 	for i := range pieces {
@@ -181,7 +181,7 @@ func (v *Vocabulary) checkSpecial() error {
 	return nil
 }
 
-// byteValue is the byte that a byte piece such as "<0x0A>" stands for.
+// byteValue returns the byte that a byte piece such as "<0x0A>" stands for.
 func byteValue(piece string) (byte, bool) {
 	if len(piece) != len("<0x00>") || piece[:3] != "<0x" || piece[5] != '>' {
 		return 0, false
@@ -190,5 +190,5 @@ func byteValue(piece string) (byte, bool) {
 	return byte(b), err == nil && piece == bytePiece(byte(b))
 }
 
-// bytePiece spells the byte piece of b.
+// bytePiece returns the byte piece of b.
 func bytePiece(b byte) string { return fmt.Sprintf("<0x%02X>", b) }

@@ -15,8 +15,8 @@ type field struct {
 	value  []byte
 }
 
-// eachField calls f for the fields of a message in order. Fields that f does not
-// know are to be ignored, as protobuf asks. name is for errors.
+// eachField calls f for the fields of a message in order. f must ignore fields that
+// it does not know, as protobuf asks. Errors begin with name.
 func eachField(message []byte, name string, f func(field) error) error {
 	for rest := message; len(rest) > 0; {
 		at := len(message) - len(rest)
@@ -36,7 +36,7 @@ func eachField(message []byte, name string, f func(field) error) error {
 	return nil
 }
 
-// expect reports a field of another wire type than its definition has.
+// expect returns an error if the field has another wire type than its definition.
 func (f field) expect(wire protowire.Type) error {
 	if f.wire != wire {
 		return fmt.Errorf("field %d has wire type %d, want %d", f.number, f.wire, wire)
@@ -44,7 +44,8 @@ func (f field) expect(wire protowire.Type) error {
 	return nil
 }
 
-// bytes is the content of a length-delimited field, which eachField has measured.
+// bytes returns the content of a length-delimited field. It is whole: eachField has
+// checked the length.
 func (f field) bytes() ([]byte, error) {
 	if err := f.expect(protowire.BytesType); err != nil {
 		return nil, err

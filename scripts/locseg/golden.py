@@ -1,11 +1,11 @@
-"""Writes the golden data of objects: testdata/locseg.
+"""Goldens of internal/locseg: answers read as objects, and masks.
 
     pip install -r scripts/locseg/requirements.txt
-    python scripts/locseg/golden.py testdata/locseg
+    python scripts/locseg/golden.py [DIR]      # DIR is testdata/locseg by default
 
 parse.json         answers, good and bad, and their objects by big_vision's published rules
-masks.safetensors  four masks of models/tiny/vae.npz: codes, what PyTorch decodes, and what
-                   big_vision's formulas decode, written out in numpy
+masks.safetensors  four masks: their codes in models/tiny/vae.npz, as PyTorch decodes them, and as
+                   big_vision's formulas, written out in numpy, decode them
 paste.json         the masks in boxes, as big_vision's demo pastes them with Pillow
 resize.json        Pillow's default resize of grey pictures, as SHA-256 of the bytes
 
@@ -25,17 +25,17 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.numpy import save
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts/tiny"))
 import vqvae  # noqa: E402
 
 VAE = ROOT / "models/tiny/vae.npz"
 
-# --- parsing: the demo's regular expression, with every number of tokens exact
+# --- parsing: the regular expression of big_vision's demo, with exact numbers of tokens
 
 LOC = r"<loc(?:0\d{3}|10[01]\d|102[0-3])>"
 SEG = r"<seg(?:0\d{2}|1[01]\d|12[0-7])>"
-SPACE = r"[ \t\n\f\r]*+"  # possessive: "no seg follows" is not to be met by a space left over
+SPACE = r"[ \t\n\f\r]*+"  # possessive: otherwise it could leave a space over, and "no seg follows" would hold
 OBJECT = re.compile(
     rf"(?<!{LOC})((?:{LOC}){{4}})(?!{LOC}){SPACE}(?:((?:{SEG}){{16}})(?!{SEG})|(?!{SEG})){SPACE}([^;<>]*)")
 
@@ -45,7 +45,7 @@ def numbers(tokens):
 
 
 def parse(text):
-    """Objects of an answer, and all other text of it without spaces and ";"."""
+    """The objects of an answer, and the rest of its text without spaces and ";"."""
     objects, left, end = [], "", 0
     for m in OBJECT.finditer(text):
         y0, x0, y1, x1 = numbers(m[1])
@@ -65,7 +65,7 @@ def pixels(loc, scale, width, height):
 
 
 def answer(rng):
-    """An answer that is well formed."""
+    """A well-formed answer, as a list of tokens."""
     parts = []
     for _ in range(rng.randint(1, 4)):
         y, x = sorted(rng.sample(range(1024), 2)), sorted(rng.sample(range(1024), 2))
@@ -76,7 +76,7 @@ def answer(rng):
 
 
 def damage(tokens, rng):
-    """Something that goes wrong."""
+    """The answer with one fault."""
     i, j = rng.randrange(len(tokens)), rng.randrange(len(tokens))
     kind = rng.randrange(9)
     if kind == 0:
@@ -186,7 +186,7 @@ def text(data):
 
 
 def paste_cases(decoded):
-    """The demo: values to bytes, resized to the box."""
+    """Masks pasted as the demo does: values to bytes, then resized to the box."""
     for i, (width, height) in enumerate([(1, 1), (1, 90), (37, 5), (64, 64), (100, 41), (63, 65), (200, 130), (9, 14)]):
         m = np.clip(decoded[i % 4] * 0.5 + 0.5, 0, 1)
         m = np.asarray(Image.fromarray((m * 255).astype("uint8")).resize((width, height)))
@@ -203,7 +203,7 @@ def resize_cases():
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1])
+    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "testdata/locseg"
     folder.mkdir(parents=True, exist_ok=True)
     m = masks()
     (folder / "masks.safetensors").write_bytes(save(m))

@@ -1,13 +1,13 @@
 """Compares ways to score a box, on held-out scenes: how well each ranks.
 
+    pip install -r scripts/locseg/requirements.txt
     python scripts/locseg/scores.py --model models/tiny --data HELD [--count 1200]
 
-HELD is a folder of scripts/tiny/heldout.py. For each score: the chance that a box that
-is right (IoU of 0.5, of 0.75) has a higher one than a box that is wrong; Spearman's rank
-correlation with the IoU; the share that is right in each quarter, best scores first. For
-Model.Objects' score also its mean and that of the IoU in each tenth.
-
-The packages are those of scripts/tiny/requirements.txt.
+HELD is a folder that scripts/tiny/heldout.py wrote. For each way the script prints the
+chance that a right box (IoU of at least 0.5, of at least 0.75) has a higher score than a
+wrong one; Spearman's rank correlation with the IoU; and the share of right boxes in each
+quarter, best scores first. For the score of Model.Objects it also prints the mean score
+and the mean IoU in each tenth.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from transformers import PaliGemmaForConditionalGeneration
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "scripts/tiny"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts/tiny"))
 import data  # noqa: E402
 import evaluate  # noqa: E402
 import model  # noqa: E402
@@ -31,7 +31,7 @@ LOCS = 1024
 
 
 def scores(chosen, p):
-    """Scores of a box: its four coordinates, and the distribution [4, LOCS] that each was chosen from."""
+    """All scores of a box. chosen has its four coordinates, p [4, LOCS] the distribution that each was chosen from."""
     x, i = np.arange(LOCS), np.arange(4)
     side = np.array([chosen[2] - chosen[0], chosen[3] - chosen[1]] * 2)
     far = np.abs(x - np.array(chosen)[:, None])
@@ -93,7 +93,7 @@ def ranks(v):
 
 
 def higher(score, right):
-    """Chance that the right one of a right and a wrong box has the higher score."""
+    """The chance that of a right and a wrong box the right one has the higher score."""
     n = right.sum()
     return (ranks(score)[right].sum() - n * (n - 1) / 2) / (n * (len(right) - n))
 

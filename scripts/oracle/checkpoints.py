@@ -1,7 +1,7 @@
-"""Tiny PaliGemma checkpoints with random weights, as folders of Hugging Face's.
+"""Tiny PaliGemma checkpoints with random weights, in the form of Hugging Face folders.
 
-Weights live in a dict under the names of the published checkpoints; `layout`
-renames them to what other versions of transformers write.
+Weights are in a dict under the names of the published checkpoints; `rename` gives
+the names that other versions of transformers write.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ LONG_PROMPT = (
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """One checkpoint: its sizes, how it is stored and what is asked of it."""
+    """One checkpoint: its sizes, the form it is stored in, and the prompt it answers."""
 
     name: str
     seed: int
@@ -42,13 +42,13 @@ class Spec:
     h: int  # head dim
     F: int  # text MLP
     L: int = 2  # text layers
-    query_scalar: float | None = None  # gemma2: what queries are divided by, squared
-    score_std: float = 2.0  # spread of the decoder's attention scores
+    query_scalar: float | None = None  # gemma2: queries are divided by its square root
+    score_std: float = 2.0  # standard deviation of the decoder's attention scores
     embed_std: float = 0.12  # smaller ones make greedy answers repeat less
     images: int = 1
     A: int = 4  # heads of the tower
     W: int = 64  # its width
-    M: int = 80  # its MLP: no multiple of 32, as the 4304 of So400m is none
+    M: int = 80  # its MLP: not a multiple of 32, as So400m's 4304 is not
     B: int = 2  # its layers
     variants: tuple[str, ...] = ()  # further types the reference runs in
     shard: str | None = None  # largest file, "700KB"
@@ -122,8 +122,8 @@ class Vocabulary:
 def weights(spec, vocab):
     """Random weights, float32 values that the checkpoint's dtype holds exactly.
 
-    The spreads keep every stage in charge: scores are far from uniform, biases
-    and norm weights from 0, and each branch is about as large as the stream.
+    The standard deviations make every stage matter: attention scores are far from uniform,
+    biases and norm weights far from 0, and each branch is about as large as the stream.
     """
     rng = np.random.default_rng(spec.seed)
     s, w = spec, {}
@@ -158,7 +158,7 @@ def weights(spec, vocab):
 
     t = "language_model.model."
     normal(t + "embed_tokens.weight", vocab.rows, s.D, std=s.embed_std)
-    w[t + "embed_tokens.weight"][vocab.pieces:] *= 2  # rows that nobody may choose, made attractive
+    w[t + "embed_tokens.weight"][vocab.pieces:] *= 2  # padding rows, which must never be chosen, get large logits
     qk = (s.score_std / (s.h**0.5 * s.query_scale)) ** 0.5  # standard deviation of each entry of q and k
     for i in range(s.L):
         b = f"{t}layers.{i}."
@@ -171,7 +171,7 @@ def weights(spec, vocab):
             norms += ["pre_feedforward_layernorm", "post_feedforward_layernorm"]
         for norm in norms:
             away_from_zero(b + norm + ".weight", s.D, 0.1, 0.6)
-    w[t + "norm.weight"] = (0.12 / s.embed_std * rng.uniform(1.5, 3.5, s.D)).astype(np.float32)  # wide logits, clear winners
+    w[t + "norm.weight"] = (0.12 / s.embed_std * rng.uniform(1.5, 3.5, s.D)).astype(np.float32)  # spreads the logits, so that each greedy token leads clearly
 
     for name in ("multi_modal_projector.linear.weight", v + "embeddings.patch_embedding.weight"):
         w[name] = exact_in_halves(w[name])
@@ -185,7 +185,7 @@ def exact_in_halves(x):
 
 
 def pixels(spec):
-    """[images, 3, 56, 56] in [-1, 1]: smooth colours and some noise, on the grid of 8 bits."""
+    """Pictures [images, 3, 56, 56] in [-1, 1]: smooth colours and some noise, exact in 8 bits."""
     rng = np.random.default_rng(1000 + spec.seed)
     y, x = np.mgrid[0:IMAGE_SIZE, 0:IMAGE_SIZE] / IMAGE_SIZE
     out = np.empty((spec.images, 3, IMAGE_SIZE, IMAGE_SIZE), np.float32)
@@ -216,7 +216,7 @@ def in_memory(name):
 
 
 def config(spec, vocab):
-    """config.json with the keys that published checkpoints have, and those without which sizes this small cannot be told."""
+    """config.json with the keys of published checkpoints, and the keys that a reader needs to know sizes this small."""
     s = spec
     text = dict(model_type=s.family, hidden_size=s.D, intermediate_size=s.F, num_attention_heads=s.H, num_hidden_layers=s.L,
                 num_key_value_heads=s.K, head_dim=s.h, num_image_tokens=IMAGE_TOKENS, torch_dtype=s.dtype, vocab_size=vocab.rows)
@@ -229,7 +229,7 @@ def config(spec, vocab):
     top = dict(architectures=["PaliGemmaForConditionalGeneration"], model_type="paligemma", bos_token_id=2, eos_token_id=1,
                pad_token_id=0, ignore_index=-100, image_token_index=vocab.image, projection_dim=s.D, torch_dtype=s.dtype)
     if s.family == "gemma":
-        top["hidden_size"] = s.D  # left out of PaliGemma 2's
+        top["hidden_size"] = s.D  # PaliGemma 2's config.json leaves it out
     return top | dict(text_config=text, vision_config=vision)
 
 

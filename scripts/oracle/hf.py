@@ -13,14 +13,14 @@ import checkpoints
 STEPS = 64  # greedy tokens
 KEPT_STEPS = (1, 7, 63)  # steps whose logits are kept; step 0 is the tap "logits"
 
-torch.set_num_threads(1)  # one order of summation
+torch.set_num_threads(1)  # more threads would change the order of summation
 torch.use_deterministic_algorithms(True)
 transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 
 
 def load(folder):
-    """The model of a folder, as its users load it, in float32."""
+    """The model in a folder, loaded in float32 as users load it."""
     model, info = PaliGemmaForConditionalGeneration.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
     if any(info[k] for k in ("missing_keys", "unexpected_keys", "mismatched_keys")):
@@ -29,7 +29,7 @@ def load(folder):
 
 
 def set_weights(model, weights):
-    """Puts weights under published names into a model."""
+    """Sets a model's weights. Keys are the published names."""
     state = {checkpoints.in_memory(k): torch.from_numpy(v.copy()) for k, v in weights.items()}
     state["lm_head.weight"] = state["model.language_model.embed_tokens.weight"]
     model.load_state_dict(state, strict=True)
@@ -44,7 +44,7 @@ def save(spec, vocab, weights, folder):
     kept = folder / "config.json"
     published = kept.read_bytes()
     model.save_pretrained(folder, max_shard_size=spec.shard or "1GB")
-    if spec.layout != "5.x":  # that is what save_pretrained writes, config.json included
+    if spec.layout != "5.x":  # save_pretrained writes this layout, config.json included
         kept.write_bytes(published)
         rename_tensors(folder, spec)
     (folder / "tokenizer.model").write_bytes(vocab.model)
@@ -69,7 +69,7 @@ def published_names(spec):
 
 @contextlib.contextmanager
 def taps(model, images):
-    """Collects every tap of the first forward pass, and the head's output of all of them."""
+    """Collects every tap of the first forward pass, and the logits of all passes."""
     got, logits, handles = {}, [], []
 
     def keep(name, value):
@@ -114,7 +114,7 @@ def taps(model, images):
 
 @torch.no_grad()
 def run(model, vocab, pixels, ids):
-    """All goldens of one prompt: taps, greedy tokens, logits of some steps. Also the smallest lead of a winner."""
+    """The goldens of one prompt (taps, greedy tokens, logits of some steps), and facts such as the smallest lead of a chosen token."""
     with taps(model, len(pixels)) as (got, logits):
         out = model.generate(
             input_ids=torch.tensor([ids]), pixel_values=torch.from_numpy(pixels), token_type_ids=torch.zeros(1, len(ids), dtype=torch.long),

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""What is lost when a matrix product rounds its input, as ggml's CPU kernels do.
+"""The error of an engine whose matrix products round their input, as ggml's CPU kernels do.
 
 ggml multiplies an F16 matrix by activations rounded to F16, a BF16 one by BF16,
 and a Q8_0 one by activations quantized to Q8_0. The goldens of these types have
-exact activations; printed is how far any engine that rounds is from them, with
-no fault of its own: the two worst taps, the projector and the logits.
+exact activations. The script prints how far from them an engine is that rounds and
+has no fault: at the two worst taps, the projector and the logits.
 
-    env/bin/python scripts/oracle/precision.py
+    pip install -r scripts/oracle/requirements.txt
+    python scripts/oracle/precision.py
 """
 
 import gguf
@@ -15,13 +16,13 @@ import numpy as np
 from safetensors.numpy import load_file
 
 import checkpoints
-import make
+import golden as goldens
 import quantize
 import reference
 
 
 def rounding(kind):
-    """What a product with a matrix of the type does to its input [n, in]."""
+    """The function that a product with a matrix of the type applies to its input [n, in]."""
 
     def apply(name, x):
         if not quantize.matrix(name):
@@ -41,7 +42,7 @@ def main():
     vocab = checkpoints.Vocabulary()
     for spec in checkpoints.SPECS:
         for kind in spec.variants:
-            golden = load_file(make.TESTDATA / spec.name / f"golden-{kind}.safetensors")
+            golden = load_file(goldens.TESTDATA / spec.name / f"golden-{kind}.safetensors")
             used, _ = quantize.rounded(kind, checkpoints.weights(spec, vocab))
             model = reference.Reference(spec, vocab, used, activations=rounding(kind))
             logits, _ = model.forward([golden["pixels"]], golden["ids"].tolist(), golden["tokens"].tolist()[:-1])

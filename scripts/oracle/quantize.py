@@ -1,4 +1,4 @@
-"""Weights as a converted file holds them: rounded to a type and read back."""
+"""Rounds weights to the types of a converted file and reads them back."""
 
 import gguf
 import ml_dtypes
@@ -14,7 +14,7 @@ RULES = {
 
 
 def matrix(name):
-    """Whether the converter stores a tensor in the type that was asked for.
+    """Tells whether the converter stores a tensor in the type that was asked for.
 
     Norms, biases and the position table stay F32. The patch kernel and the
     projector keep 16 bits in quantized files; the checkpoints hold values there
@@ -39,7 +39,7 @@ def round_to(kind, name, x):
 
 
 def rounded(kind, weights):
-    """The weights of a file of a type, and which tensors have that type."""
+    """The weights in a file of a type, and the names of the tensors that have that type."""
     out, names = {}, []
     for name, x in weights.items():
         if matrix(name):

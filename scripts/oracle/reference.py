@@ -1,7 +1,7 @@
-"""A second implementation, of big_vision's formulas in NumPy and float64.
+"""A second implementation: big_vision's formulas in NumPy and float64.
 
-It agrees with Hugging Face's on every tap, so neither is wrong alone. And it can
-be broken on purpose, one known mistake at a time, which shows that the goldens
+It agrees with Hugging Face's on every tap, so a mistake would have to be in both. And it
+can be broken on purpose, one known mistake at a time, which shows that the goldens
 notice each: see traps.py.
 
 n tokens, P prefix tokens, D width, H heads, K kv heads, h head dim. Row-major.
@@ -14,7 +14,7 @@ import numpy as np
 import checkpoints
 
 EPS = 1e-6
-NORM_ROLES = {  # where the norms of a block are, by family
+NORM_ROLES = {  # the name of each norm of a block, by family
     "gemma": dict(pre_attn="input_layernorm", pre_ffw="post_attention_layernorm"),
     "gemma2": dict(pre_attn="input_layernorm", post_attn="post_attention_layernorm",
                    pre_ffw="pre_feedforward_layernorm", post_ffw="post_feedforward_layernorm"),
@@ -39,12 +39,12 @@ def layer_norm(x, weight, bias):
 
 
 class Reference:
-    """broken is a set of mistakes, each by its name in traps.py."""
+    """The model of a spec. broken is a set of mistakes by their names in traps.py."""
 
     def __init__(self, spec, vocab, weights, broken=(), activations=None):
         self.spec, self.vocab, self.broken = spec, vocab, frozenset(broken)
         self.w = {k: v.astype(np.float64) for k, v in weights.items()}
-        self.round = activations or (lambda name, x: x)  # what a matrix product does to its input
+        self.round = activations or (lambda name, x: x)  # applied to the input of each matrix product
         self.taps = {}
 
     def tap(self, name, x):
@@ -59,7 +59,7 @@ class Reference:
     # --- tower ---
 
     def encode(self, image, prefix=""):
-        """[3, 56, 56] -> [N, D], the rows that the decoder is given."""
+        """An image [3, 56, 56] as soft tokens [N, D]."""
         s, v = self.spec, "vision_tower.vision_model."
         p = checkpoints.PATCH
         if "bgr" in self.broken:
@@ -92,7 +92,7 @@ class Reference:
     # --- decoder ---
 
     def forward(self, pixels, ids, suffix=()):
-        """Taps of the prefix, and logits [1+len(suffix), V] after it and after each token of the suffix."""
+        """Taps of the prefix, and the logits [1+len(suffix), V] that follow the prefix and each token of the suffix."""
         s, broken = self.spec, self.broken
         ids, P = list(ids), len(ids)
         images = [self.encode(x, f"image{i}." if i else "") for i, x in enumerate(pixels)]
@@ -136,7 +136,7 @@ class Reference:
         return logits[:, :self.vocab.pieces], logits
 
     def mask(self, n, P):
-        """Which keys a query sees: the whole prefix, and of the suffix what came before."""
+        """The keys that each query sees, bool [n, n]: the whole prefix, and the tokens of the suffix up to itself."""
         q, k = np.mgrid[0:n, 0:n]
         see = (k < P) | (k <= q)
         if "prefix causal" in self.broken:
@@ -209,7 +209,7 @@ class Reference:
 
 
 def difference(got, want):
-    """Norm of the difference over the norm, inf when the shapes are unlike."""
+    """Norm of the difference over the norm of want; inf when the shapes differ."""
     if got.shape != want.shape:
         return math.inf
     return float(np.linalg.norm(got - want) / np.linalg.norm(want))

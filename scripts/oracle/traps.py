@@ -1,4 +1,4 @@
-"""What each known mistake does to the goldens: the table of `make.py --traps`."""
+"""Known mistakes, and the table that golden.py prints: which golden notices each."""
 
 import numpy as np
 
@@ -45,11 +45,11 @@ TRAPS = {
 HARMLESS = {"positions shifted": BOTH}  # RoPE is relative
 STEPS_ONLY = {"decode position off by one"}  # the prefill is right
 
-LIMITS = 1e-4, 1e-3  # of the issue: taps relative, logits absolute
+LIMITS = 1e-4, 1e-3  # tolerances of the Go tests: taps relative, logits absolute
 
 
 def table(cases):
-    """Prints one row per mistake and checkpoint, and fails on one that the goldens would let pass.
+    """Prints one row per mistake and checkpoint, and fails on a mistake that the goldens do not notice.
 
     cases maps a name to (spec, vocab, weights, golden).
     """
@@ -66,7 +66,7 @@ def table(cases):
                 missed.append((trap, name))
             print(f"{trap:32} {name:10} {first or '-':20} {relative:9.1e} {absolute:11.1e} {steps:10.1e} {tokens}")
     if missed:
-        raise RuntimeError(f"the goldens do not tell: {missed}")
+        raise RuntimeError(f"the goldens do not notice: {missed}")
 
 
 def effect(trap, spec, vocab, weights, golden):

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Fetches NVIDIA's CUDA compiler, runtime and cuBLAS from PyPI (1 GB unpacked), enough to
-# build libggml-cuda.so where NVIDIA's own packages are not installed. No card is needed.
+# Fetches NVIDIA's CUDA compiler, runtime and cuBLAS from PyPI (1 GB unpacked): enough to
+# build libggml-cuda.so where NVIDIA's own packages are not installed. It needs no GPU.
 #
 #   scripts/plugins/cuda.sh [DIR]         DIR defaults to .engines/cuda in the repository
 #
-# It prints the commands that use it.
+# The script prints the commands that use the result.
 set -eu
 
 fail() {
@@ -19,14 +19,14 @@ dir=${1:-$repo/.engines/cuda}
 mkdir -p "$dir" 2>/dev/null || fail "cannot create folder $dir"
 dir=$(cd "$dir" && pwd)
 
-# One release, 13.5; cuBLAS and CCCL count their versions by themselves.
+# All of one CUDA release, 13.5. cuBLAS and CCCL have version numbers of their own.
 python3 -m pip install --quiet --no-deps --only-binary :all: --upgrade \
 	--root-user-action ignore --target "$dir" \
 	nvidia-cuda-nvcc==13.5.37 nvidia-cuda-crt==13.5.37 nvidia-nvvm==13.5.37 \
 	nvidia-cuda-runtime==13.5.37 nvidia-cuda-cccl==13.3.5.0.6 nvidia-cublas==13.10.0.20 ||
 	fail "pip could not fetch the CUDA packages"
 
-# The packages are made for running programs: linking wants names without a version.
+# The packages hold only names with a version, for running programs. Linking needs names without.
 root=$dir/nvidia/cu13
 for lib in cudart cublas cublasLt; do
 	ln -sf "lib$lib.so.13" "$root/lib/lib$lib.so"

@@ -41,7 +41,7 @@ func draw() image.Image {
 	return img
 }
 
-// at is the colour of a pixel, the nearest shape first.
+// at returns the colour of a pixel. The disc is in front, then the square, then the triangle.
 func at(x, y int) color.RGBA {
 	switch dx, dy := x-90, y-80; {
 	case dx*dx+dy*dy < 50*50:

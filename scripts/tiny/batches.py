@@ -1,9 +1,9 @@
 """Turns drawn scenes into token sequences.
 
-Two forms. "exact" is PaliGemma's own: image, one prompt, one answer, all of the
-prefix seen in both directions. "packed" puts several prompts behind one image;
-each sees the image and itself, the image sees only itself. That is no form that the
-model is used in, but costs a third per prompt; training mixes both and ends exact.
+There are two forms. "exact" is PaliGemma's own: image, one prompt, one answer, and every
+token of the prefix sees all of it. "packed" puts several prompts behind one image: each
+prompt sees the image and itself, the image sees only itself. Nobody uses the model in
+the packed form, but a prompt costs a third in it; training mixes both and ends exact.
 """
 
 import os
@@ -18,8 +18,8 @@ import tasks
 import vqvae
 
 WEIGHTS = {"caption": 1.5, "answer": 0.6, "ocr": 8.0, "detect": 0.8, "segment": 0.5}  # how often a task is picked
-READING = 4.0  # what a token of a sign's text weighs in the loss; it is learnt last
-TEXT_TOKENS = 112  # behind one packed image
+READING = 4.0  # weight in the loss of a token of a sign's text, which is learnt last
+TEXT_TOKENS = 112  # at most, behind one packed image
 
 
 class Batches:
@@ -35,7 +35,7 @@ class Batches:
             self.codes = self.codes_of(number)
 
     def codes_of(self, number):
-        """Codes of the open shard's masks; kept beside it."""
+        """Codes of the open shard's masks, kept in a file beside the shard."""
         path = data.path(self.folder, number).with_suffix(f".codes-{self.vae.mark()}.npy")
         if path.exists():
             return np.load(path)
@@ -57,7 +57,7 @@ class Batches:
         return out
 
     def pick(self, scene, i, rng, exact):
-        """[(prefix, suffix, weight)] of tasks picked at random, no more than fit."""
+        """[(prefix, suffix, weight)] of tasks picked at random, as many as fit."""
         a, b = self.shard.first[i], self.shard.first[i + 1]
         drawn = tasks.Drawn(scene, self.shard.boxes[a:b].tolist(), self.codes[a:b].tolist())
         every = tasks.all_tasks(scene, rng, drawn)
@@ -92,12 +92,12 @@ class Batches:
 
 @torch.no_grad()
 def encode(vae, bits, step=256):
-    """Codes uint8 [items, 16] of masks as the shards hold them."""
+    """Codes, uint8 [items, 16], of masks in the form that shards hold."""
     return np.concatenate([vae.codes(vqvae.unpack(bits[i:i + step])).numpy() for i in range(0, len(bits), step)]).astype(np.uint8)
 
 
 def pack(tok, picked, exact, image_tokens=data.GRID**2):
-    """tokens [n, t], labels, their weights and positions [n, 64+t], mask [n, 1, 64+t, 64+t] (True: may be seen)."""
+    """tokens [n, t], labels, their weights and positions [n, 64+t], mask [n, 1, 64+t, 64+t] (True: is seen)."""
     length = max(sum(len(p) + len(s) - 1 for p, s, _ in row) for row in picked)
     n, total = len(picked), image_tokens + length
     tokens = torch.zeros(n, length, dtype=torch.long)
@@ -127,7 +127,7 @@ def pack(tok, picked, exact, image_tokens=data.GRID**2):
 
 
 def schedule(step, shards, batch):
-    """Which shard and which of its scenes a step sees; follows from the step alone."""
+    """The shard of a step and the indices of its scenes in it. Both follow from the step alone."""
     per_shard = data.SHARD // batch
     visit, within = divmod(step, per_shard)
     lap, place = divmod(visit, shards)

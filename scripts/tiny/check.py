@@ -1,10 +1,10 @@
-"""Checks that training's shortcuts are the genuine model.
+"""Checks that the shortcuts of training compute the genuine model.
 
-    python check.py --tokenizer FILE --data DIR
+    python scripts/tiny/check.py --tokenizer models/tiny/tokenizer.model --data DATA
 
-The exact form must give the logits of PaliGemmaForConditionalGeneration.forward, with
-the prefix seen in both directions; so must every prompt of the packed form once image
-tokens are kept from seeing the prompt; and loc rows must survive unsettle and settle.
+The exact form must give the logits of PaliGemmaForConditionalGeneration.forward, which
+reads the prefix in both directions. Prompts in the packed form must give the same logits
+together and alone. And loc rows must survive unsettle and settle.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import torch
 from torch.nn import functional as F
 
 import batches
-import data
 import model
 import tokenizer
 
@@ -30,24 +29,24 @@ def our_logits(trainee, batch):
 
 
 def their_logits(trainee, image, prefix, suffix):
-    """One prompt through the genuine forward, its own masks and positions."""
+    """Logits of one prompt by the genuine forward, with its own masks and positions."""
     ids = torch.tensor([[trainee.tok.image] * model.IMAGE_TOKENS + prefix + suffix[:-1]])
     kinds = torch.zeros_like(ids)
     kinds[:, model.IMAGE_TOKENS + len(prefix):] = 1
     pixels = image[None].permute(0, 3, 1, 2).float() / 127.5 - 1
-    # In training mode the suffix after the prompt is causal; there is no dropout that the mode would turn on.
+    # In training mode the suffix after the prompt is causal. The mode changes nothing else: there is no dropout.
     return trainee.hf.train()(input_ids=ids, pixel_values=pixels, attention_mask=torch.ones_like(ids), token_type_ids=kinds,
                               labels=ids).logits[0]
 
 
 def alone(trainee, image, prefix, suffix):
-    """One prompt in the packed form."""
+    """Logits of one prompt in the packed form."""
     packed = batches.pack(trainee.tok, [[(prefix, suffix, 1.0)]], exact=False)
     return our_logits(trainee, packed | {"images": image[None]})[0]
 
 
 def difference(a, b):
-    """The largest, which a NaN must not hide."""
+    """The largest difference. Fails on NaN, which max would hide."""
     assert a.isfinite().all() and b.isfinite().all()
     return (a - b).abs().max().item()
 

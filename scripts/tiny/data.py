@@ -1,10 +1,10 @@
-"""Drawn scenes on disk, in shards that follow from their number.
+"""Draws scenes to disk, in shards whose contents follow from their number.
 
-    python data.py --out DIR --shards 16     # continues where it stopped
+    python scripts/tiny/data.py --out DATA --shards 16     # continues where it stopped
 
-A shard holds, for 2048 scenes: pictures as the processor makes them, boxes and masks
-of all items, and per patch what training of the vision tower is helped by: which item
-it shows and which letters are centred in its left and right half.
+A shard holds 2048 scenes: pictures as the processor makes them, boxes and masks of all
+items, and labels per patch that help to train the vision tower: the item in the patch,
+and the letters centred in its left and right half.
 """
 
 import argparse
@@ -30,17 +30,17 @@ class Shard:
     first: np.ndarray  # int32 [n+1]: items of scene i are first[i] to first[i+1]
     boxes: np.ndarray  # float32 [items, 4]: ymin, xmin, ymax, xmax as fractions
     masks: np.ndarray  # uint8 [items, 512]: 64x64 bits
-    patch: np.ndarray  # uint8 [n, 64]: the item seen there, counted within the scene, or NOTHING
+    patch: np.ndarray  # uint8 [n, 64]: the item in the patch, numbered within the scene, or NOTHING
     letters: np.ndarray  # uint8 [n, 64, 2]: 0, or 1 + index in scenes.ALPHABET
 
 
 def shrink(image):
-    """As the processor does: PIL's bicubic, no cropping."""
+    """Resizes as the processor does: PIL's bicubic, no cropping."""
     return np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.BICUBIC))
 
 
 def crop_mask(mask, box):
-    """The part of a mask in a box, stretched to 64x64, as bool."""
+    """The part of a mask in a box, stretched to bool [64, 64]."""
     h, w = mask.shape
     y0, x0, y1, x1 = (round(v * s) for v, s in zip(box, (h, w, h, w)))
     crop = Image.fromarray(mask[y0:y1, x0:x1].astype(np.uint8) * 255)
@@ -81,7 +81,7 @@ def draw(seeds):
 
 
 def seeds(shard):
-    """Training uses seeds from 0; held-out scenes and the tokenizer's corpus are far beyond."""
+    """Seeds of a shard. Training uses seeds from 0; held-out scenes and the tokenizer's corpus use seeds far beyond."""
     return range(shard * SHARD, (shard + 1) * SHARD)
 
 
@@ -95,7 +95,7 @@ def load(folder, shard):
 
 
 def shards(folder):
-    """How many shards there are without a gap."""
+    """The number of shards before the first gap."""
     n = 0
     while path(folder, n).exists():
         n += 1

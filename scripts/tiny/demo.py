@@ -1,6 +1,6 @@
-"""Draws the pictures of pgcli demo, held-out scenes, and writes down what to ask about them.
+"""Draws the pictures of pgcli demo, which are held-out scenes, and writes the prompts about each.
 
-    python demo.py --out ../../cmd/pgcli/demo
+    python scripts/tiny/demo.py --out cmd/pgcli/demo
 """
 
 import argparse
@@ -14,19 +14,19 @@ import heldout
 import scenes
 import tasks
 
-PICTURES = [5, 21, 8, 38, 26, 43, 44, 37]  # of the held-out scenes: every background, signs in half
+PICTURES = [5, 21, 8, 38, 26, 43, 44, 37]  # numbers of held-out scenes: every background, half of them with a sign
 QUESTIONS = 3
 
 
 def asks(scene, rng):
-    """A caption, a few questions, the sign, two things to detect and two to segment."""
+    """Yields a caption, a few questions, the text of the sign, one prompt to detect and two to segment."""
     every = tasks.all_tasks(scene, rng)
     of = lambda kind: [t for t in every if t.kind == kind]
     yield from of("caption")
     yield from rng.sample(of("answer"), QUESTIONS)
     yield from of("ocr")
     detect, segment = of("detect"), [t for t in of("segment") if "sign" not in t.prompt]
-    yield max(detect, key=lambda t: (";" in t.prompt, len(t.items)))  # a pair of things
+    yield max(detect, key=lambda t: (";" in t.prompt, len(t.items)))  # a pair of things if there is one
     most = max(segment, key=lambda t: len(t.items))
     yield most
     yield rng.choice([t for t in segment if not set(t.items) <= set(most.items)] or segment)

@@ -1,10 +1,10 @@
-"""Greedy answers of transformers on the held-out scenes, and how good they are.
+"""Answers the held-out questions with transformers, greedily, and rates the answers.
 
-    python evaluate.py --model FOLDER --vae FILE --data DIR [--count 200] [--out FILE]
+    python scripts/tiny/evaluate.py --model models/tiny --vae models/tiny/vae.npz --data HELD [--count 200] [--out FILE]
 
-caption, answer, ocr: share of answers that are exactly right. detect: F1 at IoU 0.5,
-and the mean IoU of every true box with the best free box of its label, 0 if there is
-none. segment: the same mean over masks, pasted as the reference does.
+caption, answer, ocr: the share of answers that are exactly right. detect: F1 at IoU 0.5,
+and the mean IoU of every true box with the best unmatched box of its label, 0 without
+one. segment: the same mean over masks, pasted as the reference does.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import model
 import tokenizer
 import vqvae
 
-# Four loc, not more, and 16 seg or none.
+# Exactly four loc, then 16 seg or none.
 OBJECT = re.compile(r"(?<!>)((?:<loc\d{4}>){4})((?:<seg\d{3}>){16})?(?!<(?:loc|seg)) ?([^<>;]*)")
 MAX_NEW = 128
 
@@ -46,7 +46,7 @@ def box_iou(a, b):
 
 
 def match(found, truth):
-    """IoU of each true (label, box) with the found object that it gets, best pairs first, then earlier ones; and which that is, or None."""
+    """Matches objects of one label, best pairs first, then earlier ones. Returns for each true (label, box) its IoU and the found index or None."""
     pairs = [(box_iou(f[1], t[1]), i, j) for i, f in enumerate(found) for j, t in enumerate(truth) if f[0] == t[0]]
     pairs.sort(key=lambda p: -p[0])
     ious, partner, used = [0.0] * len(truth), [None] * len(truth), set()
@@ -68,7 +68,7 @@ def paste(values, box, size):
 
 @torch.no_grad()
 def answers(hf, tok, folder, lines, batch=32):
-    """The text that the model writes for each line. Prompts of one length go together, so that none is padded."""
+    """The model's answer to each line. A batch has prompts of one length, so that none is padded."""
     by_length = collections.defaultdict(list)
     for i, line in enumerate(lines):
         by_length[len(tok.prefix(line["prompt"]))].append(i)
@@ -120,7 +120,7 @@ def main():
     parser.add_argument("--vae", required=True)
     parser.add_argument("--data", required=True, help="folder of heldout.py")
     parser.add_argument("--count", type=int, default=1000, help="scenes")
-    parser.add_argument("--out", help="JSONL of lines with what was answered")
+    parser.add_argument("--out", help="JSONL of the lines with their answers")
     args = parser.parse_args()
     folder = pathlib.Path(args.data)
     lines = [json.loads(s) for s in (folder / "data.jsonl").read_text().splitlines()]

@@ -1,9 +1,9 @@
-"""Writes a run as a checkpoint folder like the published ones.
+"""Writes a training run as a checkpoint folder in the published form.
 
-    python export.py --run DIR --tokenizer FILE --out FOLDER
+    python scripts/tiny/export.py --run RUN --tokenizer models/tiny/tokenizer.model --out models/tiny
 
-Tensors have the names of google's repositories; config.json is partial as theirs is.
-vae.npz stays what vqvae.py wrote.
+Tensors have the names of Google's repositories, and config.json leaves out what theirs
+leave out. The script does not touch vae.npz, which vqvae.py writes.
 """
 
 import argparse
@@ -23,7 +23,7 @@ DTYPE = "float16"  # an eighth of bfloat16's rounding, and the weights are far f
 
 
 def published(name):
-    """google's name of a parameter of transformers 5.x."""
+    """Google's name of a parameter of transformers 5.x."""
     name = name.removeprefix("model.")
     name = re.sub(r"^language_model\.", "language_model.model.", name)
     return re.sub(r"^vision_tower\.", "vision_tower.vision_model.", name)

@@ -1,10 +1,10 @@
-"""Held-out scenes as a data set: pictures, masks and data.jsonl.
+"""Writes held-out scenes as a data set: pictures, masks and data.jsonl.
 
-    python heldout.py --vae FILE --out DIR --count 1000
+    python scripts/tiny/heldout.py --vae models/tiny/vae.npz --out HELD --count 1000
 
-data.jsonl is what `pgcli eval` reads: image, task, prompt, expected; for detect and
-segment also boxes (ymin, xmin, ymax, xmax, fractions) and labels in the order of the
-answer; for segment masks, PNGs as large as the picture.
+`pgcli eval` reads data.jsonl. A line has image, task, prompt and expected; for detect and
+segment also boxes (ymin, xmin, ymax, xmax as fractions) and labels in the order of the
+answer; for segment also masks, PNGs of the picture's size.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def drawn(scene, visible, vae):
 
 
 def pick(scene, what, rng):
-    """A few tasks of each kind."""
+    """Yields a few tasks of each kind."""
     every = tasks.all_tasks(scene, rng, what)
     for kind, count in PER_SCENE.items():
         these = [t for t in every if t.kind == kind]
@@ -43,7 +43,7 @@ def pick(scene, what, rng):
 
 
 def line(task, what, name):
-    """What data.jsonl says of a task about picture `name`.png and its masks `name`-k.png."""
+    """The line in data.jsonl for a task about picture `name`.png, with masks `name`-k.png."""
     out = dict(image=f"{name}.png", task=task.kind, prompt=task.prompt, expected=task.answer)
     if task.items:
         out["boxes"] = [[round(float(v), 5) for v in what.boxes[k]] for k in task.items]

@@ -1,10 +1,10 @@
-"""transformers' PaliGemmaForConditionalGeneration with a small config, and how it is trained.
+"""The model in training: transformers' PaliGemmaForConditionalGeneration with a small config, and its losses.
 
-The module keeps two things beside the genuine model. Embeddings of loc tokens are a
-smooth function of the coordinate while training (Fourier features times a learned
-matrix), so that neighbours share what they learn; `settle` writes them into the
-ordinary table. Heads on the vision tower's patches predict item, colour, box and
-letters; they teach the tower to see and are not part of the model that ships.
+Trainee keeps two things beside the genuine model. While training, the embeddings of loc
+tokens are a smooth function of the coordinate (Fourier features times a learned matrix),
+so that neighbours learn together; `settle` writes them into the ordinary table. And
+heads on the patches of the vision tower predict item, colour, box and letters: they
+teach the tower to see, and are not exported.
 """
 
 import math
@@ -18,7 +18,7 @@ import data
 import scenes
 import tokenizer
 
-WIDTH = 256  # of both halves: every ggml block type fits
+WIDTH = 256  # of tower and decoder: rows divide into blocks of every ggml type
 TEXT = dict(hidden_size=WIDTH, intermediate_size=512, num_attention_heads=4, num_hidden_layers=4, num_key_value_heads=1, head_dim=64)
 VISION = dict(hidden_size=WIDTH, intermediate_size=512, num_attention_heads=4, num_hidden_layers=5)
 IMAGE_TOKENS = data.GRID**2
@@ -26,7 +26,7 @@ SHARPNESS = 5.0  # standard deviation of loc targets, in tokens: half a pixel of
 
 
 def config(tok, dtype="bfloat16"):
-    """config.json with the keys of the published ones, and those that sizes this small need."""
+    """config.json with the keys of published checkpoints, and the keys that a reader needs to know sizes this small."""
     text = dict(model_type="gemma", **TEXT, num_image_tokens=IMAGE_TOKENS, torch_dtype=dtype, vocab_size=tok.rows)
     vision = dict(model_type="siglip_vision_model", **VISION, patch_size=data.PATCH, image_size=data.SIDE, num_image_tokens=IMAGE_TOKENS,
                   projection_dim=WIDTH, projector_hidden_act="gelu_fast", vision_use_head=False)
@@ -36,14 +36,14 @@ def config(tok, dtype="bfloat16"):
 
 
 def fourier(n, highest=48.0, count=28):
-    """[n, 2 count + 1]: 1, then sine and cosine of geometrically spaced frequencies."""
+    """Fourier features [n, 2 count + 1]: 1, then sine and cosine of geometrically spaced frequencies."""
     x = (torch.arange(n) / n)[:, None]
     f = torch.logspace(math.log10(0.25), math.log10(highest), count)[None]
     return torch.cat([torch.ones(n, 1), (2 * math.pi * f * x).sin(), (2 * math.pi * f * x).cos()], 1)
 
 
 def grid_positions(grid, width):
-    """[grid*grid, width]: sines and cosines of row and column, to start the learned table from."""
+    """Initial position embeddings [grid*grid, width]: sines and cosines of row and column."""
     f = 0.5 ** torch.linspace(0, 5, width // 4)[None] * math.pi
     axis = lambda v: torch.cat([(v[:, None] * f).sin(), (v[:, None] * f).cos()], 1)
     row, column = torch.meshgrid(torch.arange(grid).float(), torch.arange(grid).float(), indexing="ij")
@@ -51,12 +51,12 @@ def grid_positions(grid, width):
 
 
 def added(mask):
-    """What attention adds to its scores for a mask whose True may be seen."""
+    """The mask as numbers that attention adds to its scores. True means that a query sees a key."""
     return torch.where(mask, 0.0, torch.finfo(torch.float32).min)
 
 
 class PatchHeads(nn.Module):
-    """What each patch shows, from the tower's output [n, 64, width]."""
+    """Predicts the contents of each patch from the tower's output [n, 64, width]."""
 
     SHAPES, COLORS, LETTERS = len(scenes.SHAPES) + 2, len(scenes.COLORS) + 1, len(scenes.ALPHABET) + 1
 
@@ -75,7 +75,7 @@ class PatchHeads(nn.Module):
             "shape": F.cross_entropy(shape.flatten(0, 1), target["shape"].flatten()),
             "color": F.cross_entropy(color.flatten(0, 1), target["color"].flatten(), ignore_index=-1),
             "box": 10 * F.smooth_l1_loss(box[seen], target["box"][seen], beta=0.02),
-            "letters": letters_weight * letters,  # few patches have any
+            "letters": letters_weight * letters,  # few patches have letters
             "background": 0.2 * F.cross_entropy(self.background(x.mean(1)), target["background"]),
         }
 
@@ -85,7 +85,7 @@ class Trainee(nn.Module):
         super().__init__()
         self.tok = tok
         self.hf = PaliGemmaForConditionalGeneration(PaliGemmaConfig(**config(tok, "float32")))
-        self.hf.set_attn_implementation("eager")  # torch's fused attention takes half again as long for a step on a processor
+        self.hf.set_attn_implementation("eager")  # on a CPU a step with torch's fused attention takes half again as long
         self.heads = PatchHeads()
         self.register_buffer("basis", fourier(tokenizer.LOCS), persistent=False)
         self.loc = nn.Parameter(torch.randn(self.basis.shape[1], WIDTH) * 0.02 / 4)
@@ -105,28 +105,28 @@ class Trainee(nn.Module):
         embeddings.position_embedding.weight.copy_(0.5 * grid_positions(data.GRID, WIDTH))
 
     def table(self):
-        """The embedding, loc rows replaced by the smooth ones."""
+        """The embedding [rows, width], with the smooth loc rows."""
         e = self.hf.model.language_model.embed_tokens.weight
         return torch.cat([e[:self.tok.loc0], self.basis @ self.loc, e[self.tok.seg0:]])
 
     @torch.no_grad()
     def settle(self):
-        """Writes the smooth rows into the genuine table; afterwards self.hf is complete."""
+        """Writes the smooth loc rows into the genuine table. Afterwards self.hf is complete."""
         self.hf.model.language_model.embed_tokens.weight.copy_(self.table())
 
     @torch.no_grad()
     def unsettle(self):
-        """The reverse: finds the smooth function of a loaded table."""
+        """Fits the smooth function to the loc rows of a loaded table: the reverse of settle."""
         rows = self.hf.model.language_model.embed_tokens.weight[self.tok.loc0:self.tok.seg0]
         self.loc.copy_(torch.linalg.lstsq(self.basis, rows).solution)
 
     def see(self, images):
-        """uint8 [n, 112, 112, 3] to the tower's output [n, 64, width]."""
+        """Pictures, uint8 [n, 112, 112, 3], through the tower: [n, 64, width]."""
         pixels = (images.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous()
         return self.hf.model.vision_tower(pixels).last_hidden_state
 
     def loss(self, batch, letters_weight=4):
-        """Returns the loss to minimize and the parts worth printing."""
+        """Returns the loss to minimize, and its parts as numbers to print."""
         features = self.see(batch["images"])
         heads = sum(self.heads.loss(features, batch["patches"], letters_weight).values())
         table = self.table()
@@ -138,7 +138,7 @@ class Trainee(nn.Module):
         with torch.autocast("cpu", enabled=False):  # neighbouring coordinates differ by less than bfloat16 resolves
             logp = (out[at].float() @ table.T).log_softmax(-1)
             parts = self.token_losses(logp, batch["labels"][at], batch["weights"][at])
-        # Words, coordinates and codes weigh the same per token, but for texts of signs.
+        # Words, coordinates and codes weigh the same per token; only texts of signs weigh more.
         total = sum((p * w).sum() for p, w in parts.values()) / sum(w.sum() for _, w in parts.values())
         means = {k: (p.sum() / len(p)).item() for k, (p, _) in parts.items() if len(p)}
         reads = parts["word"][1] > 1
@@ -147,7 +147,7 @@ class Trainee(nn.Module):
         return total + 0.5 * heads, means | {"heads": heads.item()}
 
     def token_losses(self, logp, labels, weights):
-        """Cross entropy of each kind of token, and the weights; that of loc is measured from the least it can be."""
+        """Cross entropy and weights of each kind of token. The cross entropy of loc tokens is counted from its least possible value."""
         is_loc = (labels >= self.tok.loc0) & (labels < self.tok.seg0)
         is_seg = (labels >= self.tok.seg0) & (labels < self.tok.image)
         exact = -logp.gather(1, labels[:, None])[:, 0]

@@ -1,7 +1,7 @@
-"""Muon (Keller Jordan, 2024), in float32 or, as torch.optim.Muon always does, bfloat16.
+"""The optimizer Muon (Keller Jordan, 2024), in float32 or bfloat16.
 
-Processors without bfloat16 instructions take ten times as long for it. Matrices of one
-shape are orthogonalized together.
+torch.optim.Muon always computes in bfloat16, which takes ten times as long on processors
+without instructions for it. Matrices of one shape are orthogonalized together.
 """
 
 import collections
@@ -13,7 +13,7 @@ STEPS = 4
 
 
 def orthogonalize(g):
-    """[n, rows, columns], rows <= columns: about the nearest matrices with equal singular values."""
+    """Matrices [n, rows, columns], rows <= columns, made nearly orthogonal: all singular values become about equal."""
     a, b, c = COEFFICIENTS
     x = g / (g.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(STEPS):
@@ -23,7 +23,7 @@ def orthogonalize(g):
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalized, scaled to the size of Adam's updates; weight decay apart from the gradient."""
+    """Nesterov momentum, orthogonalized and scaled to the size of Adam's updates, with decoupled weight decay."""
 
     def __init__(self, params, lr, momentum=0.95, weight_decay=0.02, dtype=torch.float32):
         super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay))

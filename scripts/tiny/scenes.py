@@ -1,11 +1,11 @@
 """Scenes: a few shapes and perhaps a sign on a named background, drawn with PIL.
 
 A Scene holds only fractions of the picture's side, so that it can be drawn at any
-size: training draws at 224 pixels, the held-out pictures are larger. Everything
-follows from the seed.
+size: training draws at 224 pixels, held-out pictures are larger. Everything follows
+from the seed.
 
-Fonts come from Debian's fonts-dejavu-core and fonts-liberation2; font_dirs says
-where they are looked for, and TINY_FONTS adds a folder.
+Fonts come from Debian's fonts-dejavu-core and fonts-liberation2. font_dirs lists the
+folders that are searched, and TINY_FONTS adds some.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ COLORS = {  # name: mean RGB, far enough from each other for a jitter of 14 per 
     "red": (214, 40, 40), "orange": (245, 135, 25), "yellow": (250, 218, 50), "green": (40, 160, 70),
     "blue": (40, 95, 215), "purple": (125, 55, 175), "pink": (245, 140, 190), "white": (242, 242, 242),
 }
-# Name: how a caption says it, RGB at the top and at the bottom, amplitude of its grain, colours that would vanish on it.
+# Name: its words in a caption, RGB at the top and at the bottom, amplitude of the grain, colours that would vanish on it.
 BACKGROUNDS = {
     "grass": ("on grass", (120, 175, 80), (80, 135, 50), 16, ("green",)),
     "sand": ("on sand", (238, 214, 165), (215, 180, 120), 12, ("yellow", "orange")),
@@ -41,7 +41,7 @@ BREAD PIZZA BOOK FISH TOYS CITY ROAD LANE SCHOOL GARDEN BRIDGE MARKET BEACH LIFT
 QUIZ VOTE YES NO HOT COLD ICE LEMON APPLE PLUM CHERRY MAPLE RIVER LAKE HARBOR TRAIN METRO PORT FERRY MUSEUM CINEMA""".split()
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 MAX_TEXT = 6
-DRAW = 224  # pixels of a side at which training pictures and masks are drawn
+DRAW = 224  # side in pixels of training pictures and masks as drawn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Item:
     """A shape or a sign. Lengths are fractions of the side; items are stored from back to front."""
 
     shape: str  # one of SHAPES, or "sign"
-    color: str  # one of COLORS; a sign's board is not named
+    color: str  # one of COLORS; captions do not name the colour of a sign
     x: float  # centre
     y: float
     r: float  # radius; of a sign, half its width
@@ -92,7 +92,7 @@ def _shape(rng, background):
 
 
 def _apart(a, b):
-    """Some overlap is wanted; captions list from left to right, so that order must be visible."""
+    """Tells whether two shapes overlap little enough. Captions list shapes from left to right, so that order must be visible."""
     return abs(a.x - b.x) > 0.06 and math.hypot(a.x - b.x, a.y - b.y) > 0.78 * (a.r + b.r)
 
 
@@ -138,7 +138,7 @@ def font_dirs():
 
 
 def outline(shape):
-    """Polygons in [-1, 1], y down: the first is filled, further ones are cut out."""
+    """The polygons of a shape in [-1, 1], y down: the first is filled, the others are cut out."""
     circle = [(math.cos(t), math.sin(t)) for t in np.linspace(0, 2 * math.pi, 48, endpoint=False)]
     if shape == "circle":
         return [circle]
@@ -161,11 +161,11 @@ def outline(shape):
         x = np.sin(t) ** 3
         y = -(13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)) / 16
         return [list(zip(x, y))]
-    raise ValueError(f"shape {shape!r} is none of {SHAPES}")
+    raise ValueError(f"shape {shape!r} is not one of {SHAPES}")
 
 
 def window(item, size):
-    """Rows and columns of the pixels that an item and its shadow may touch."""
+    """The rows and columns of pixels that an item and its shadow may touch."""
     rx, ry = (item.r, item.r * item.tall) if item.shape == "sign" else (item.r * 1.45, item.r * 1.45)
     rx, ry = rx + 0.04, ry + 0.04
     clip = lambda v: int(min(max(v, 0), 1) * size)
@@ -173,7 +173,7 @@ def window(item, size):
 
 
 def coverage(item, size, scale=1.0, shift=0.0):
-    """How much of each pixel of its window an item covers, uint8, from a drawing twice as large."""
+    """The share of each pixel in its window that an item covers, uint8, computed from a drawing twice as large."""
     rows, columns = window(item, size)
     mask = Image.new("L", (2 * (columns.stop - columns.start), 2 * (rows.stop - rows.start)))
     draw = ImageDraw.Draw(mask)
@@ -185,7 +185,7 @@ def coverage(item, size, scale=1.0, shift=0.0):
         return np.asarray(mask.reduce(2))
     c, n = math.cos(item.angle) * item.r * s, math.sin(item.angle) * item.r * s
     for i, polygon in enumerate(outline(item.shape)):
-        # What is cut out shrinks as the whole grows, so that a rim has the same width on both sides.
+        # Holes shrink as the outline grows, so that a rim has the same width on both sides.
         k = scale if i == 0 else 2 - scale
         cx, cy = np.mean(polygon, axis=0) if i else (0, 0)
         scaled = [((x - cx) * k + cx, ((y - cy) * k + cy) * item.tall) for x, y in polygon]
@@ -194,7 +194,7 @@ def coverage(item, size, scale=1.0, shift=0.0):
 
 
 def paint_background(name, size, rng):
-    """float32 [size, size, 3]: a gradient, large soft blotches, grain, and what the place is known by."""
+    """A background, float32 [size, size, 3]: a gradient, large soft blotches, grain, and the waves of wood or the stars of night."""
     _, top, bottom, grain, _ = BACKGROUNDS[name]
     mix = np.linspace(0, 1, size, dtype=np.float32)[:, None, None]
     tint = rng.normal(0, 5, 3).astype(np.float32)
@@ -256,7 +256,7 @@ def letter_centers(item):
 
 
 def render(scene, size=DRAW):
-    """Returns the picture, uint8 [size, size, 3], and what is visible of each item, bool [items, size, size]."""
+    """Returns the picture, uint8 [size, size, 3], and the visible pixels of each item, bool [items, size, size]."""
     rng = np.random.default_rng(scene.seed)
     image = paint_background(scene.background, size, rng)
     visible = np.zeros((len(scene.items), size, size), bool)
@@ -271,7 +271,7 @@ def render(scene, size=DRAW):
 
 
 def box(mask):
-    """ymin, xmin, ymax, xmax of a mask as fractions of its sides."""
+    """The box of a mask: ymin, xmin, ymax, xmax as fractions of its sides."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     h, w = mask.shape
     return rows[0] / h, columns[0] / w, (rows[-1] + 1) / h, (columns[-1] + 1) / w

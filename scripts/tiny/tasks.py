@@ -1,7 +1,7 @@
-"""Prompts of PaliGemma and the answers that a scene has for them.
+"""PaliGemma's prompts about a scene, and the right answers.
 
-Answers that hold objects need boxes, which only a drawn scene has: `Drawn` pairs a
-scene with them. Without boxes (for the tokenizer's corpus) they are all zero.
+Answers with objects need boxes, which only a drawn scene has: `Drawn` pairs a scene
+with its boxes. For the tokenizer's corpus, which draws nothing, all boxes are zero.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
-    """A scene with what was seen of its items: boxes as fractions and codes of their masks."""
+    """A scene with the boxes of its visible items and the codes of their masks."""
 
     scene: scenes.Scene
     boxes: list  # ymin, xmin, ymax, xmax of each item
@@ -52,7 +52,7 @@ def left_to_right(scene, items):
 
 
 def shapes_of(scene):
-    """Indices of all items but the sign, from left to right."""
+    """The indices of all items but the sign, from left to right."""
     return left_to_right(scene, [i for i, it in enumerate(scene.items) if it.shape != "sign"])
 
 
@@ -69,7 +69,7 @@ def caption(scene):
 
 
 def labels(scene):
-    """What can be pointed at: label, indices of the items it means."""
+    """Labels that detect and segment can ask for: label -> indices of the items it names."""
     found = {}
     for i in shapes_of(scene):
         item = scene.items[i]
@@ -88,7 +88,7 @@ def objects(drawn, kind, wanted, found):
 
 
 def pointing(drawn, rng):
-    """detect of each label and of a pair, segment of each label."""
+    """Tasks to detect each label and one pair of labels, and to segment each label."""
     found = labels(drawn.scene)
     out = [objects(drawn, kind, [label], found) for kind in ("detect", "segment") for label in found]
     alone = [label for label in found if " " not in label]
@@ -110,7 +110,7 @@ def where(item):
 
 
 def questions(scene, rng):
-    """Questions about count, colour, shape, place and presence."""
+    """Tasks that ask about count, colour, shape, place and presence."""
     shapes = [scene.items[i] for i in shapes_of(scene)]
     ask = lambda question, answer: Task("answer", f"answer en {question}?", str(answer))
     out = [ask("how many shapes are there", len(shapes)), ask("what is the background", scene.background)]
@@ -143,7 +143,7 @@ def shapes_like(shapes, s):
 
 
 def presence(shapes, rng, there, ask):
-    """Half of the absent ones differ from a present one by colour or shape only."""
+    """A question whether a shape is there. Most absent shapes have the shape or the colour of a present one."""
     s = rng.choice(shapes)
     shape, color = s.shape, s.color
     while not there and any(o.shape == shape and o.color == color for o in shapes):
@@ -155,7 +155,7 @@ def presence(shapes, rng, there, ask):
 
 
 def all_tasks(scene, rng, drawn=None):
-    """Every task of a scene, some of them drawn at random."""
+    """Every task of a scene. Some are chosen at random."""
     drawn = drawn or Drawn(scene, [(0, 0, 0, 0)] * len(scene.items), [[0] * 16] * len(scene.items))
     out = [Task("caption", "caption en", caption(scene))] + questions(scene, rng) + pointing(drawn, rng)
     if sign_of(scene):

@@ -1,9 +1,9 @@
-"""A small SentencePiece model with Gemma's layout and rules.
+"""Trains a small SentencePiece model with Gemma's layout and rules.
 
-pad 0, eos 1, bos 2, unk 3, then the user-defined pieces, bytes, merges and letters,
-loc and seg as big_vision appends them, and <image> last.
+    python scripts/tiny/tokenizer.py --out models/tiny/tokenizer.model
 
-    python tokenizer.py --out FILE
+The pieces are pad 0, eos 1, bos 2, unk 3, then the user-defined pieces, bytes, merges
+and letters, loc and seg as big_vision appends them, and <image> last.
 """
 
 import argparse
@@ -19,18 +19,18 @@ import tasks
 
 PIECE = pb.ModelProto.SentencePiece
 LOCS, SEGS = 1024, 128
-# Text is made of few words; with letters, bytes and runs of white space this is enough to have each of them whole.
+# The scenes' texts have few words: this many pieces hold each word whole, besides letters, bytes and white space.
 TEXT_PIECES = 640
 USER_DEFINED = ["<mask>", "<start_of_turn>", "<end_of_turn>"] + ["\n" * n for n in range(1, 32)] + ["▁" * n for n in range(2, 32)]
 
 
 def corpus(count=3000):
-    """Prompts and answers of scenes that training does not use, and each letter on its own."""
+    """Yields prompts and answers of scenes that training does not use, and each letter by itself."""
     for seed in range(count):
         scene = scenes.compose(2**40 + seed)
         for task in tasks.all_tasks(scene, random.Random(seed)):
             yield task.prompt
-            # Text of signs is spelled: it may be any text.
+            # The text of a sign may be any text, so it is left to be spelled in letters.
             if task.kind != "ocr" and not task.prompt.endswith("say?"):
                 yield tasks.plain(task.answer)
     for letter in scenes.ALPHABET + scenes.ALPHABET.lower() + ".,;:?!'\"-()/&%+=*#@_<>":
@@ -57,7 +57,7 @@ def train():
 
 
 class Tokenizer:
-    """Encodes as PaliGemma's prompt needs it; ids of loc, seg and <image> by arithmetic."""
+    """Encodes prompts as PaliGemma expects them. Ids of loc, seg and <image> follow from the size of the vocabulary."""
 
     PAD, EOS, BOS = 0, 1, 2
 
@@ -70,7 +70,7 @@ class Tokenizer:
         self.newline = self.sp.encode("\n")
 
     def prefix(self, prompt):
-        """<bos> prompt newline, the parts tokenized separately."""
+        """Ids of <bos>, prompt and newline, the parts tokenized separately."""
         return [self.BOS] + self.sp.encode(prompt) + self.newline
 
     def suffix(self, answer):

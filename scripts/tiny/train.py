@@ -1,12 +1,12 @@
-"""Training, in stages that each continue from what --run holds.
+"""Trains the model in stages. Each stage continues the run in the folder --run.
 
-    python train.py --run DIR --data DIR --stage see --until 6000       # the tower alone, on patch labels
-    python train.py --run DIR --data DIR --stage speak --until 40000    # everything, three steps of four packed
-    python train.py --run DIR --data DIR --stage settle --since 40000 --until 50000   # exact form only, learning rate falling to zero
+    python scripts/tiny/train.py --run RUN --data DATA --stage see --until 6000       # the tower alone, on patch labels
+    python scripts/tiny/train.py --run RUN --data DATA --stage speak --until 40000    # everything, three steps of four packed
+    python scripts/tiny/train.py --run RUN --data DATA --stage settle --since 40000 --until 50000   # exact form only, learning rate falling to zero
 
 --until counts steps over all stages. Every --save minutes the run is saved to
-DIR/last.pt (written aside, then renamed) and the next start continues from it, so it
-can be killed at any time. Without last.pt, --init FOLDER starts from an exported
+RUN/last.pt (written aside, then renamed), and the next start continues from there, so a
+run can be killed at any time. Without last.pt, --init FOLDER starts from an exported
 checkpoint with fresh optimizers and a warm-up.
 """
 
@@ -38,7 +38,7 @@ def optimizers(model, lr, dtype):
 
 
 class Run:
-    """What a training run consists of and how it is kept."""
+    """A training run: model, optimizers and step, kept in a folder."""
 
     def __init__(self, args):
         self.args, self.folder = args, pathlib.Path(args.run)
@@ -72,7 +72,7 @@ class Run:
         os.replace(temporary, self.path)
 
     def rate(self):
-        """Factor of the learning rate: a warm-up after a fresh start, then constant; from --since on it falls to zero at --end."""
+        """The factor of the learning rate: a warm-up after a fresh start, then 1; from --since on it falls, to zero at --end."""
         warm = min(1.0, (self.step - self.first + 1) / WARMUP)
         if not self.args.since:
             return warm
@@ -111,16 +111,16 @@ def main():
     parser.add_argument("--run", required=True)
     parser.add_argument("--data", required=True, help="folder of data.py")
     parser.add_argument("--tokenizer", default="models/tiny/tokenizer.model")
-    parser.add_argument("--vae", default="models/tiny/vae.npz", help="from vqvae.py; its codes are the answers of segment")
+    parser.add_argument("--vae", default="models/tiny/vae.npz", help="file of vqvae.py, whose codes are the answers of segment")
     parser.add_argument("--stage", choices=["see", "speak", "settle"], required=True)
     parser.add_argument("--until", type=int, required=True, help="step to stop at")
     parser.add_argument("--since", type=int, default=0, help="step at which the learning rate begins to fall (0: it does not)")
-    parser.add_argument("--end", type=int, default=0, help="step at which it is zero (0: that of --until)")
+    parser.add_argument("--end", type=int, default=0, help="step at which the learning rate is zero (0: the step of --until)")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--bfloat16", action="store_true", help="matrix products in bfloat16: twice as fast with AVX512_BF16, ten times slower without")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--shards", type=int, default=0, help="shards to use; 0: all there are now")
-    parser.add_argument("--letters", type=float, default=4, help="weight of the letters that patches show, which are learnt last")
+    parser.add_argument("--letters", type=float, default=4, help="weight of the letters in patches, which are learnt last")
     parser.add_argument("--signs", action="store_true", help="only scenes with a sign")
     parser.add_argument("--init", help="exported checkpoint to start from")
     parser.add_argument("--init-step", type=int, default=0, help="the step that --init was exported at")

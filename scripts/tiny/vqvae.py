@@ -1,10 +1,9 @@
 """The autoencoder of masks: 64x64 pixels to 16 codes of 128 and back.
 
-    python vqvae.py --data DIR --out DIR/vae.npz --steps 1500     # continues from --out if it exists
+    python scripts/tiny/vqvae.py --data DATA --out models/tiny/vae.npz --steps 1500     # continues from --out if it exists
 
-Encoder and decoder have the layout and the names of PaliGemma's (reference decoder:
-vae-oid.npz), so that either file fits the same reader: weights as PyTorch has them,
-`_vq_vae._embedding` the codebook.
+The decoder has the layout and the names of PaliGemma's vae-oid.npz, so that one reader
+serves both files: weights as PyTorch stores them, and the codebook `_vq_vae._embedding`.
 """
 
 import argparse
@@ -33,7 +32,7 @@ class Residual(nn.Module):
 
 
 def make_decoder():
-    """[n, 512, 4, 4] to [n, 1, 64, 64], about -1 outside and 1 inside."""
+    """The decoder, [n, 512, 4, 4] to [n, 1, 64, 64]: about -1 outside a mask and 1 inside."""
     up = lambda a, b: [nn.ConvTranspose2d(a, b, 4, stride=2, padding=1), nn.ReLU()]
     return nn.Sequential(nn.Conv2d(WIDTH, 128, 1), nn.ReLU(), Residual(128), Residual(128),
                          *up(128, 128), *up(128, 64), *up(64, 32), *up(32, 16), nn.Conv2d(16, 1, 1))
@@ -46,7 +45,7 @@ def make_encoder():
 
 
 class VectorQuantizer(nn.Module):
-    """Codebook learned by moving averages of what each code stands for; codes nobody uses are placed anew."""
+    """A codebook. Each code is the moving average of the vectors that choose it; unused codes move to a random vector."""
 
     DECAY = 0.98
 
@@ -57,7 +56,7 @@ class VectorQuantizer(nn.Module):
         self.register_buffer("_ema_w", self._embedding.clone())
 
     def nearest(self, x):
-        """[n, 512, 4, 4] to [n, 16], row by row."""
+        """The nearest codes, [n, 512, 4, 4] to [n, 16], row by row."""
         flat = x.permute(0, 2, 3, 1).reshape(-1, WIDTH)
         distance = flat.pow(2).sum(1, keepdim=True) - 2 * flat @ self._embedding.T + self._embedding.pow(2).sum(1)
         return distance.argmin(1).view(len(x), -1)
@@ -84,7 +83,7 @@ class MaskVAE(nn.Module):
         self.encoder, self.decoder, self._vq_vae = make_encoder(), make_decoder(), VectorQuantizer()
 
     def mark(self):
-        """Names these weights: codes of other ones mean something else."""
+        """A checksum of the codebook: codes mean nothing with another one."""
         return f"{zlib.crc32(self._vq_vae._embedding.numpy().tobytes()):08x}"
 
     def codes(self, masks):
@@ -92,7 +91,7 @@ class MaskVAE(nn.Module):
         return self._vq_vae.nearest(self.encoder(masks[:, None].float() * 2 - 1))
 
     def decode(self, codes):
-        """Codes [n, 16] to [n, 64, 64]; above 0 is inside."""
+        """Codes [n, 16] to masks [n, 64, 64]; above 0 is inside."""
         return self.decoder(self._vq_vae.lookup(codes))[:, 0]
 
     def loss(self, masks):
@@ -115,7 +114,7 @@ def iou(a, b):
 
 
 def save(model, path):
-    """The encoder, which only training needs, is kept in float16."""
+    """Writes the weights. The encoder, which only training needs, is stored in float16."""
     temporary = f"{path}.tmp"
     with open(temporary, "wb") as f:
         np.savez(f, **{k: (v.half() if k.startswith("encoder") else v).numpy() for k, v in model.state_dict().items()})

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma"
+)
+
+// A bencher is a model under measurement. The caller must Close it.
+type bencher struct {
+	open    func() (*paligemma.Model, error)
+	model   *paligemma.Model
+	session *paligemma.Session
+	picture image.Image // as large as the model's square
+	caption paligemma.Prompt
+}
+
+// newBencher opens the model that the flags name, with kernels.
+func newBencher(c *cli.Context, kernels string) (b *bencher, err error) {
+	b = &bencher{caption: paligemma.Caption("en"), open: func() (*paligemma.Model, error) {
+		return openModelFile(c, c.Path("model"), kernels)
+	}}
+	if b.model, err = b.open(); err != nil {
+		return nil, err
+	}
+	side := b.model.Config().ImageSize
+	picture := image.NewNRGBA(image.Rect(0, 0, side, side))
+	for y := range side {
+		for x := range side {
+			picture.SetNRGBA(x, y, color.NRGBA{uint8(x), uint8(y), uint8(x * y), 255})
+		}
+	}
+	b.picture = picture
+	if b.session, err = b.model.NewSession(); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// Close closes the session and the model.
+func (b *bencher) Close() {
+	b.session.Close()
+	b.model.Close()
+}
+
+// load times the opening of the file.
+func load(_ context.Context, b *bencher) (time.Duration, error) {
+	start := time.Now()
+	m, err := b.open()
+	took := time.Since(start)
+	return took, errors.Join(err, m.Close())
+}
+
+// encode times the way from a picture to soft tokens.
+func encode(ctx context.Context, b *bencher) (time.Duration, error) {
+	start := time.Now()
+	_, err := b.model.Encode(ctx, b.picture)
+	return time.Since(start), err
+}
+
+// firstToken times the way from a picture and a prompt to the first token.
+func firstToken(ctx context.Context, b *bencher) (time.Duration, error) {
+	start := time.Now()
+	img, err := b.model.Encode(ctx, b.picture)
+	if err != nil {
+		return 0, err
+	}
+	_, err = b.session.Run(ctx, []*paligemma.Image{img}, b.caption, &paligemma.Sampling{MaxTokens: 1})
+	return time.Since(start), err
+}
+
+// prompt times a prompt of n tokens, <bos> and the newline included.
+func (b *bencher) prompt(ctx context.Context, n int) (time.Duration, error) {
+	text, err := b.text(n)
+	if err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	err = b.session.Prefill(ctx, nil, text)
+	return time.Since(start), err
+}
+
+// text returns a prompt of n tokens: a piece that stays one token when it is
+// repeated, n-2 times.
+func (b *bencher) text(n int) (paligemma.Prompt, error) {
+	for id := range int32(b.model.Config().Vocabulary) {
+		piece := b.model.Detokenize([]int32{id})
+		text := paligemma.Prompt(strings.Repeat(piece, max(0, n-2)))
+		if len(piece) > 0 && len(piece) < 32 && len(b.model.PromptIDs(text)) == n {
+			return text, nil
+		}
+	}
+	return "", fmt.Errorf("found no prompt of %d tokens", n)
+}
+
+// answer times n tokens after a short prompt and a first token. The first token is
+// not timed: it needs only the output head, as the prompt has computed the hidden
+// state.
+func (b *bencher) answer(ctx context.Context, n int) (time.Duration, error) {
+	if err := b.session.Prefill(ctx, nil, b.caption); err != nil {
+		return 0, err
+	}
+	var start time.Time
+	got := -1
+	for _, err := range b.session.Tokens(ctx, &paligemma.Sampling{MaxTokens: n + 1, Forbidden: []int32{b.model.EOS()}}) {
+		if err != nil {
+			return 0, err
+		}
+		if got++; got == 0 {
+			start = time.Now()
+		}
+	}
+	if got < n {
+		return 0, fmt.Errorf("the context of %d tokens has no room for %d more; see --ctx-size", b.model.Config().Context, n)
+	}
+	return time.Since(start), nil
+}

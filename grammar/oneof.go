@@ -1,0 +1,43 @@
+package grammar
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// OneOf allows an answer that is one of the texts as a whole, for questions
+// that have only so many: OneOf("yes", "no").
+func OneOf(texts ...string) Grammar { return oneOf(texts) }
+
+type oneOf []string
+
+// Start puts the texts' tokens into a trie.
+func (o oneOf) Start(v Vocabulary) (State, error) {
+	if len(o) == 0 {
+		return nil, errors.New("grammar: OneOf has no texts")
+	}
+	var all node
+	for _, text := range o {
+		if !utf8.ValidString(text) {
+			return nil, fmt.Errorf("grammar: text %q is not UTF-8", text)
+		}
+		all.add(v.Tokenize(text), endOfAnswer)
+	}
+	return textState{&all, v.EOS()}, nil
+}
+
+// A textState is a place within the texts.
+type textState struct {
+	*node
+	eos int32
+}
+
+func (s textState) Allowed() []Range {
+	if s.ends&endOfAnswer != 0 {
+		return sorted(append(s.next(), only(s.eos))...)
+	}
+	return sorted(s.next()...)
+}
+
+func (s textState) Next(id int32) State { return textState{s.child(id), s.eos} }

@@ -1,0 +1,75 @@
+// Package decode runs Gemma's decoder over sequences of tokens: it holds the
+// graphs of a prefix, of a step and of the output head, and chooses tokens.
+//
+// A [Decoder] owns the graphs, a [Sequence] the key-value cache of one answer.
+// An answer begins with [Decoder.Prefix], which computes picture and prompt,
+// and goes on with [Decoder.Next], which chooses a token, and [Decoder.Step],
+// which computes it. A step computes any number of rows: tokens of several
+// sequences, and several known tokens of one, which see those before them.
+//
+// Axis letters are those of package gemma: d width, n tokens, V vocabulary.
+package decode
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/grammar"
+	"github.com/pgcli/paligemma/internal/gemma"
+	"github.com/pgcli/paligemma/internal/nn"
+)
+
+// ErrFull is about a token for which its sequence has no room.
+var ErrFull = errors.New("context is full")
+
+// Options say how a Decoder computes.
+type Options struct {
+	Batch     int           // tokens of a prefix computed at a time, 1 or more
+	CacheType gguf.Type     // F16 or F32
+	Trace     nn.TraceFunc  // receives every named activation; nil reads nothing back
+	Locs      grammar.Range // ids of coordinates, whose Spread is measured; empty for none
+}
+
+// A Decoder computes tokens of one model. It is not safe for concurrent use.
+type Decoder struct {
+	Options
+	backend *nn.Backend
+	gemma   *gemma.Decoder
+
+	steps   []*step      // graphs of rows, the latest last
+	heads   []*head      // graphs of the logits of some tokens, the latest last
+	summary *summaryHead // graph of the softmax statistics; nil until needed
+	runs    *runHead     // graph of the logits of some runs of tokens; nil until needed
+
+	ending sync.WaitGroup // graphs that a cancelled computation still uses
+}
+
+// New returns a Decoder for a model on a backend. The caller must Close it
+// before the backend.
+func New(b *nn.Backend, g *gemma.Decoder, o Options) *Decoder {
+	return &Decoder{Options: o, backend: b, gemma: g}
+}
+
+// Close frees the graphs. It waits for computations that were cancelled. It is
+// safe on nil and when closed.
+func (d *Decoder) Close() {
+	if d == nil {
+		return
+	}
+	d.closeSteps(func(*step) bool { return true })
+	d.closeHeads()
+	d.ending.Wait()
+}
+
+// closeAfter closes a graph that a computation under ctx used. A computation
+// that ctx cut short may still be inside a long operation, which closing waits
+// for: then the graph is closed in the background, and Close waits.
+func (d *Decoder) closeAfter(ctx context.Context, g *nn.Graph) {
+	if ctx.Err() == nil {
+		g.Close()
+		return
+	}
+	d.ending.Go(func() { g.Close() })
+}

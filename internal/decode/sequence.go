@@ -1,0 +1,45 @@
+package decode
+
+import "github.com/pgcli/paligemma/internal/gemma"
+
+// A Sequence is the tokens of one answer, the prefix included, with their keys
+// and values. It belongs to the Decoder that made it.
+type Sequence struct {
+	decoder *Decoder
+	cache   *gemma.Cache
+	length  int       // tokens in the cache
+	hidden  []float32 // [d] of the last token, which the output head reads; nil before a prefix
+}
+
+// NewSequence returns an empty sequence with room for size tokens. The caller
+// must Close it.
+func (d *Decoder) NewSequence(size int) (*Sequence, error) {
+	cache, err := gemma.NewCache(d.backend, d.gemma.Config, size, d.CacheType)
+	if err != nil {
+		return nil, err
+	}
+	return &Sequence{decoder: d, cache: cache}, nil
+}
+
+// Len returns the number of tokens computed, those of the prefix included.
+func (s *Sequence) Len() int { return s.length }
+
+// Cap returns the number of tokens that there is room for.
+func (s *Sequence) Cap() int { return s.cache.Len }
+
+// Bytes returns the memory of the key-value cache.
+func (s *Sequence) Bytes() int { return s.cache.Bytes() }
+
+// Ready reports whether a token can be chosen: a prefix was computed.
+func (s *Sequence) Ready() bool { return s.hidden != nil }
+
+// Close frees the cache and the graphs that use it. It waits for computations
+// that were cancelled. It is safe on nil and when closed.
+func (s *Sequence) Close() error {
+	if s == nil {
+		return nil
+	}
+	s.decoder.closeSteps(func(t *step) bool { return t.uses(s) })
+	s.decoder.ending.Wait()
+	return s.cache.Close()
+}

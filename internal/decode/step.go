@@ -1,0 +1,210 @@
+package decode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/gemma"
+	"github.com/pgcli/paligemma/internal/nn"
+)
+
+// A Row is a token to compute, after the last of its sequence.
+type Row struct {
+	Sequence *Sequence
+	ID       int32
+}
+
+// Step computes tokens: rows of several sequences, and several rows of one,
+// which stand side by side and see those before them. Afterwards the sequences
+// have these tokens. If it fails they are as before.
+func (d *Decoder) Step(ctx context.Context, rows ...Row) error {
+	spans, err := spansOf(rows)
+	if err != nil {
+		return err
+	}
+	t, err := d.step(spans)
+	if err != nil {
+		return err
+	}
+	if err := t.set(rows, spans); err != nil {
+		return err
+	}
+	if err := t.g.Compute(ctx); err != nil {
+		return err
+	}
+	hidden := make([]float32, t.out.Len())
+	if err := nn.Get(t.g, t.out, hidden); err != nil {
+		return err
+	}
+	width, at := d.gemma.Width, 0
+	for _, s := range spans {
+		at += s.n
+		s.hidden = hidden[(at-1)*width : at*width : at*width]
+		s.length += s.n
+	}
+	return nil
+}
+
+// A span is the rows of one sequence in a step.
+type span struct {
+	*Sequence
+	n    int // rows
+	keys int // places of the cache that the graph attends to
+}
+
+// stepKeys is the size class of a step's graph, in keys: the graph attends to
+// all the keys it was built for, so a smaller class costs less work and more
+// building.
+const stepKeys = 256
+
+// spansOf groups rows by sequence, each with the size class it needs.
+func spansOf(rows []Row) (spans []span, err error) {
+	for _, r := range rows {
+		if n := len(spans); n == 0 || spans[n-1].Sequence != r.Sequence {
+			if slices.ContainsFunc(spans, func(s span) bool { return s.Sequence == r.Sequence }) {
+				return nil, errors.New("rows of one sequence do not stand side by side")
+			}
+			spans = append(spans, span{Sequence: r.Sequence})
+		}
+		spans[len(spans)-1].n++
+	}
+	for i := range spans {
+		s := &spans[i]
+		if s.length+s.n > s.Cap() {
+			return nil, ErrFull
+		}
+		s.keys = min(((s.length+s.n-1)/stepKeys+1)*stepKeys, s.Cap())
+	}
+	return spans, nil
+}
+
+// A step is the graph that computes rows, used again for the same sequences
+// until one has more keys than the graph was built for.
+type step struct {
+	g        *nn.Graph
+	spans    []span
+	ids, pos nn.Tensor // i32 [n]
+	inputs   []gemma.Span
+	out      nn.Tensor // [d, n]
+}
+
+// fits reports whether a step computes rows of spans.
+func (t *step) fits(spans []span) bool {
+	return t.same(spans) && !slices.ContainsFunc(t.spans, func(s span) bool { return s.keys < s.length+s.n })
+}
+
+// same reports whether a step has the sequences and rows of spans.
+func (t *step) same(spans []span) bool {
+	return slices.EqualFunc(t.spans, spans, func(a, b span) bool { return a.Sequence == b.Sequence && a.n == b.n })
+}
+
+// uses reports whether a step computes rows of a sequence.
+func (t *step) uses(s *Sequence) bool {
+	return slices.ContainsFunc(t.spans, func(x span) bool { return x.Sequence == s })
+}
+
+// mostSteps is how many graphs of steps a decoder keeps.
+const mostSteps = 8
+
+// step returns the graph for spans, which may exist already. One that spans
+// have outgrown is replaced.
+func (d *Decoder) step(spans []span) (*step, error) {
+	if i := slices.IndexFunc(d.steps, func(t *step) bool { return t.fits(spans) }); i >= 0 {
+		return d.steps[i], nil
+	}
+	d.closeSteps(func(t *step) bool { return t.same(spans) })
+	if len(d.steps) == mostSteps {
+		oldest := d.steps[0]
+		d.closeSteps(func(t *step) bool { return t == oldest })
+	}
+	t, err := d.newStep(spans)
+	if err != nil {
+		return nil, err
+	}
+	d.steps = append(d.steps, t)
+	return t, nil
+}
+
+// closeSteps frees the steps that which picks.
+func (d *Decoder) closeSteps(which func(*step) bool) {
+	d.steps = slices.DeleteFunc(d.steps, func(t *step) bool {
+		if !which(t) {
+			return false
+		}
+		t.g.Close()
+		return true
+	})
+}
+
+// newStep builds the graph for spans.
+func (d *Decoder) newStep(spans []span) (*step, error) {
+	n, keys := 0, 0
+	for _, s := range spans {
+		n, keys = n+s.n, max(keys, s.keys)
+	}
+	g, err := nn.NewGraph(d.backend, d.gemma.Nodes(1, len(spans), n, keys), d.Trace)
+	if err != nil {
+		return nil, err
+	}
+	t := &step{g: g, spans: spans, ids: g.Input("id", gguf.I32, n), pos: g.Input("position", gguf.I32, n)}
+	for _, s := range spans {
+		in := gemma.Span{Len: s.n, Cache: s.cache, Keys: s.keys, Rows: g.Input("row", gguf.I64, s.n)}
+		if cells := s.cache.Cells(make([]int64, s.n)); cells != nil {
+			in.Cells = g.Input("cells", gguf.I64, len(cells))
+		}
+		in.Mask = g.Input("mask", gguf.F32, s.keys, s.n)
+		t.inputs = append(t.inputs, in)
+	}
+	x := d.gemma.Embed(g, t.ids)                                           // [d, n]
+	x = d.gemma.Forward(g, gemma.Batch{X: x, Pos: t.pos, Spans: t.inputs}) // [d, n]
+	t.out = d.gemma.Final(g, x)
+	if err := g.Compile(t.out); err != nil {
+		g.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// set gives the graph its rows and their places.
+func (t *step) set(rows []Row, spans []span) error {
+	var ids, positions []int32
+	for _, r := range rows {
+		ids = append(ids, r.ID)
+	}
+	for i, s := range spans {
+		positions = append(positions, places(s.length, s.n)...)
+		if err := t.setSpan(t.inputs[i], s.length); err != nil {
+			return err
+		}
+	}
+	if err := nn.Set(t.g, t.ids, ids); err != nil {
+		return err
+	}
+	return nn.Set(t.g, t.pos, positions)
+}
+
+// setSpan places the rows of a span from start on in its cache. Each sees the
+// keys up to its own.
+func (t *step) setSpan(in gemma.Span, start int) error {
+	rows, mask := make([]int64, in.Len), make([]float32, in.Len*in.Keys)
+	for i := range rows {
+		rows[i] = int64(start + i)
+		for key := start + i + 1; key < in.Keys; key++ {
+			mask[i*in.Keys+key] = gemma.Masked
+		}
+	}
+	err := nn.Set(t.g, in.Rows, rows)
+	if err == nil {
+		err = nn.Set(t.g, in.Mask, mask)
+	}
+	if err == nil && in.Cells.Valid() {
+		err = nn.Set(t.g, in.Cells, in.Cache.Cells(rows))
+	}
+	if err != nil {
+		return fmt.Errorf("rows from place %d: %w", start, err)
+	}
+	return nil
+}

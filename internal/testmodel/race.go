@@ -1,0 +1,6 @@
+//go:build race
+
+package testmodel
+
+// Slowness is how much longer things may take: the race detector's cost.
+const Slowness = 5
