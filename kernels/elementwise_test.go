@@ -8,7 +8,9 @@ import (
 	"testing"
 )
 
-func TestSum(t *testing.T) {
+// TestSumAtVectorEdges goes over lengths up to some vectors and around the pieces
+// of threads, and writes to a new place and over a.
+func TestSumAtVectorEdges(t *testing.T) {
 	eachLevel(t, func(t *testing.T, level Level) {
 		ps := pools(t)
 		sizes := []int{8191, 8192, 8193, 30000}
@@ -33,7 +35,8 @@ func TestSum(t *testing.T) {
 	})
 }
 
-func TestUnfold(t *testing.T) {
+// TestUnfoldKeepsOrder guards against squares or channels in another order.
+func TestUnfoldKeepsOrder(t *testing.T) {
 	ps := pools(t)
 	for _, c := range []struct{ w, h, channels, side int }{
 		{1, 1, 1, 1}, {6, 4, 3, 2}, {28, 42, 3, 14}, {15, 9, 2, 3}, {224, 224, 3, 14},

@@ -11,7 +11,8 @@
 // so that y = sum s p / 2^15 for p = w x / 2^15, rounded. One instruction makes p
 // of two blocks, another multiplies and adds two sums. Sums are shifted to 16 bits
 // and stay within 32512, so |y| < 2^31. Rounding p and s adds little to the error
-// of rounded activations, as TestAccuracy shows.
+// of rounded activations, as
+// TestProductIsAsAccurateAsGGML shows.
 //
 // A level that has such tiles defines
 //

@@ -73,9 +73,9 @@ func eachGGMLType(t *testing.T, f func(t *testing.T, typ gguf.Type)) {
 	})
 }
 
-// TestWeights compares the values of weights with ggml's, to the rounding of
-// its float32.
-func TestWeights(t *testing.T) {
+// TestDefinitionsReadWeightsAsGGML compares the values of weights with ggml's, to
+// the rounding of its float32.
+func TestDefinitionsReadWeightsAsGGML(t *testing.T) {
 	dev := openGGML(t)
 	eachGGMLType(t, func(t *testing.T, typ gguf.Type) {
 		const k, m = 512, 7
@@ -95,11 +95,12 @@ func TestWeights(t *testing.T) {
 	})
 }
 
-// TestAccuracy compares the errors of products with those of ggml's on the
-// same weights, of activations and weights in which some channels are much
-// larger than the rest: 8 of 1024 20 times, and, for scales that are integers,
-// one of activations 1000 times and another of weights 10 times.
-func TestAccuracy(t *testing.T) {
+// TestProductIsAsAccurateAsGGML compares the errors of products with those of
+// ggml's products of the same weights. Some channels of activations and weights
+// are much larger than the rest: 8 of 1024 are 20 times as large, or, for scales
+// that are integers, one of activations 1000 times and another of weights 10
+// times.
+func TestProductIsAsAccurateAsGGML(t *testing.T) {
 	dev, ps := openGGML(t), pools(t)
 	eachGGMLType(t, func(t *testing.T, typ gguf.Type) {
 		const k, m, n = 1024, 96, 12

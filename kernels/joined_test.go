@@ -10,9 +10,9 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// TestProductJoined has norms before products and sums after them, which are
-// what the kernels of these compute, bit for bit.
-func TestProductJoined(t *testing.T) {
+// TestJoinedProductEqualsItsParts compares products with a norm before and a sum
+// after them with the separate kernels, bit for bit.
+func TestJoinedProductEqualsItsParts(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
 		for _, typ := range []gguf.Type{gguf.Q8_0, gguf.Q4_0, gguf.Q6_K, gguf.F16} {
@@ -64,9 +64,10 @@ func TestProductJoined(t *testing.T) {
 	})
 }
 
-// TestMLP compares two products in one with the same in turn, bit for bit: their
-// rounding between the two, and all that can be beside them.
-func TestMLP(t *testing.T) {
+// TestMLPEqualsTwoProducts compares an MLP with its two products, bit for bit:
+// activations that are rounded between them, and all norms, epilogues and
+// residuals.
+func TestMLPEqualsTwoProducts(t *testing.T) {
 	ps := pools(t)
 	types := [][2]gguf.Type{{gguf.Q8_0, gguf.Q8_0}, {gguf.Q4_0, gguf.Q4_0}, {gguf.Q4_0, gguf.Q6_K}, {gguf.Q4_K, gguf.Q5_1}, {gguf.Q8_0, gguf.IQ4_XS}, {gguf.F16, gguf.BF16}, {gguf.Q4_0, gguf.F16}, {gguf.F32, gguf.Q4_0}}
 	eachLevel(t, func(t *testing.T, level Level) {

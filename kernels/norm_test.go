@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestNorm goes over all sizes up to two rounds of the widest vectors, and
-// those of the models, with and without each operand.
-func TestNorm(t *testing.T) {
+// TestNormAtVectorEdges goes over all sizes up to two rounds of the widest
+// vectors, and those of the models, with and without each operand.
+func TestNormAtVectorEdges(t *testing.T) {
 	sizes := []int{1152, 2048, 2304, 3584}
 	for d := 1; d <= 130; d++ {
 		sizes = append(sizes, d)
@@ -100,8 +100,8 @@ func TestNormInPlace(t *testing.T) {
 	})
 }
 
-// TestNormExtremes: zeros, large and small numbers, numbers that are none.
-func TestNormExtremes(t *testing.T) {
+// TestNormOfExtremeValues has zeros, large and small numbers, infinities and NaN.
+func TestNormOfExtremeValues(t *testing.T) {
 	const d = 100
 	for _, c := range []struct {
 		name     string

@@ -28,7 +28,7 @@ enum { PG_PANEL = 32 }; // rows of a panel
 // Bit planes of quants: X(name, bits, less, halves, plain).
 //
 //	bits     of a quant
-//	less     is subtracted from a quant
+//	less     is subtracted from a quant; 0 or a power of two
 //	halves   1 if scales are for 16 columns instead of 32
 //	plain    1 if a quant needs a float16 scale per 32 columns and nothing else
 //

@@ -25,9 +25,12 @@ PG_DOT static inline vi idot16(vi s, vi w, vi x) {
 	return s;
 }
 
-// istart returns PG_BIAS_BITS - less S for a start of PG_BIAS_BITS - 128 S, where
-// less is 128 shifted to the right, or 0.
+// istart returns PG_BIAS_BITS - less S for a start of PG_BIAS_BITS - 128 S. It shifts
+// 128 S to the right, so less must be a power of two, or 0.
 PG_DOT static inline vi istart(const float *start, const pg_format *f) {
+#define POWER(name, bits, less, halves, plain) _Static_assert(((less) & ((less) - 1)) == 0, "less is no power of two");
+	PG_PLANE_LIST(POWER)
+#undef POWER
 #define SHIFT(name, bits, less, halves, plain) [PG_##name] = (less) ? 7 - __builtin_ctz(less) : 0,
 	static const int8_t shifts[PG_PLANES] = {PG_PLANE_LIST(SHIFT)};
 #undef SHIFT

@@ -143,7 +143,9 @@ func columns(y []float64, all, m, n int) []float64 {
 	return part
 }
 
-func TestProductSizes(t *testing.T) {
+// TestProductAtTileEdges goes over all numbers of rows and columns up to some
+// tiles.
+func TestProductAtTileEdges(t *testing.T) {
 	const mostM, mostN = 66, 26
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
@@ -188,10 +190,10 @@ func TestProductSizes(t *testing.T) {
 	})
 }
 
-// TestProductLong has several chunks of columns, the last one partial, and
-// enough columns of x for several pieces, or enough rows for several groups of
-// panels.
-func TestProductLong(t *testing.T) {
+// TestProductOfManyChunksAndPieces has several chunks of columns, the last one
+// partial, and enough columns of x for several pieces, or enough rows for several
+// groups of panels.
+func TestProductOfManyChunksAndPieces(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
 		eachType(t, func(t *testing.T, typ gguf.Type) {
@@ -223,9 +225,9 @@ func TestProductLong(t *testing.T) {
 	})
 }
 
-// TestProductTogether computes three matrices of different types on one x,
+// TestProductOfMixedTypes computes three matrices of different types on one x,
 // with biases.
-func TestProductTogether(t *testing.T) {
+func TestProductOfMixedTypes(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
 		for _, types := range [][]gguf.Type{{gguf.Q4_K, gguf.Q4_K, gguf.Q6_K}, {gguf.Q8_0, gguf.Q4_0, gguf.F16}, {gguf.Q2_K, gguf.IQ4_XS, gguf.Q5_K}} {
@@ -262,10 +264,10 @@ func TestProductTogether(t *testing.T) {
 	})
 }
 
-// TestProductEpilogues compares GELU and GeGLU with the definition of what the
-// plain product gives, so that only their own error counts: some units in the
+// TestEpiloguesKeepDigits compares GELU and GeGLU with their definition, applied
+// to the plain product, so that only their own error counts: some units in the
 // last place, and two of the exponent 2u of the exponential in them.
-func TestProductEpilogues(t *testing.T) {
+func TestEpiloguesKeepDigits(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
 		r := rand.New(rand.NewPCG(4, 4))
@@ -314,10 +316,10 @@ func TestProductEpilogues(t *testing.T) {
 	})
 }
 
-// TestProductExtremes has the largest quants and activations, in which sums
+// TestProductDoesNotOverflow has the largest quants and activations, whose sums
 // come nearest to the limits of their integers, tiny and huge scales, and
 // infinities and NaN, which must show in their own columns only.
-func TestProductExtremes(t *testing.T) {
+func TestProductDoesNotOverflow(t *testing.T) {
 	ps := pools(t)
 	inf := float32(math.Inf(1))
 	eachLevel(t, func(t *testing.T, level Level) {
@@ -351,9 +353,10 @@ func TestProductExtremes(t *testing.T) {
 	})
 }
 
-// TestTypesAgree guards against a type whose number, block or bytes in pack.h are
-// not those of files, and against one that only C or only the definitions have.
-func TestTypesAgree(t *testing.T) {
+// TestTypesAgreeWithFiles guards against a type whose number, block or bytes in
+// pack.h are not those of files, and against a type that only C or only the
+// definitions have.
+func TestTypesAgreeWithFiles(t *testing.T) {
 	for typ := range gguf.Type(256) {
 		columns, bytes := blockOf(typ)
 		if _, defined := definitions[typ]; defined != (columns > 0) {
@@ -366,8 +369,9 @@ func TestTypesAgree(t *testing.T) {
 	}
 }
 
-// TestPackable says no to what cannot be packed.
-func TestPackable(t *testing.T) {
+// TestUnpackableIsRefused asks for types and shapes that cannot be packed, and
+// for some that can.
+func TestUnpackableIsRefused(t *testing.T) {
 	for _, c := range []struct {
 		typ  gguf.Type
 		k, m int
@@ -383,8 +387,8 @@ func TestPackable(t *testing.T) {
 	}
 }
 
-// TestPackedBytes bounds how much larger packed weights are than ggml's.
-func TestPackedBytes(t *testing.T) {
+// TestPackedIsHardlyLarger bounds how much larger packed weights are than ggml's.
+func TestPackedIsHardlyLarger(t *testing.T) {
 	for typ := range definitions {
 		ggml := typ.RowBytes(1024) * 64
 		if got := PackedBytes(typ, 1024, 64); got < ggml || float64(got) > 1.04*float64(ggml) {

@@ -8,9 +8,10 @@ import (
 	"testing"
 )
 
-// TestRoPE turns heads of all even sizes up to two rounds of the widest
-// vectors, and those of the models, at positions up to 8192.
-func TestRoPE(t *testing.T) {
+// TestRoPEAtVectorEdges turns heads of all even sizes up to two rounds of the
+// widest vectors, and those of the models, at positions up to the limit, into a
+// new place and in place.
+func TestRoPEAtVectorEdges(t *testing.T) {
 	sizes := []int{128, 256}
 	for e := 2; e <= 80; e += 2 {
 		sizes = append(sizes, e)

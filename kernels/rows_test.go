@@ -22,7 +22,9 @@ func TestRowsSupported(t *testing.T) {
 	}
 }
 
-func TestRows(t *testing.T) {
+// TestRowsOfSpansAndRuns computes parts of a matrix, runs that are picked, and
+// precise rows.
+func TestRowsOfSpansAndRuns(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
 		for _, typ := range rowTypes {
@@ -85,8 +87,8 @@ func relative(got []float32, want []float64) float64 {
 	return math.Sqrt(diff / norm)
 }
 
-// TestBest compares what runs of rows come to with the definition, for scores
-// that TestRows has compared.
+// TestBest compares the statistics of runs with the definition, for scores that
+// TestRowsOfSpansAndRuns has compared.
 func TestBest(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
@@ -128,8 +130,7 @@ func near(a, b float32, relative float64) bool {
 	return math.Abs(float64(a-b)) <= relative*math.Abs(float64(b))
 }
 
-// TestBestFaults puts what is no number, or none that is finite, at each place
-// of a run.
+// TestBestFaults puts NaN and infinities at each place of a run.
 func TestBestFaults(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
