@@ -4,6 +4,7 @@
 #define PG_INTEGERS_AVX2_H
 
 #include "pack.h"
+#include "vector_avx2.h"
 #include <string.h>
 
 typedef uint16_t v16 __attribute__((vector_size(32)));

@@ -4,6 +4,7 @@
 #define PG_INTEGERS_AVX512_H
 
 #include "pack.h"
+#include "vector_avx512.h"
 #include <string.h>
 
 typedef uint16_t v16 __attribute__((vector_size(64)));

@@ -11,6 +11,7 @@
 #define STREAM_FORM(plane) PG_INT8
 
 #include "pack.h"
+#include "vector_neon.h"
 #include <string.h>
 
 typedef uint16_t v16 __attribute__((vector_size(16)));

@@ -77,7 +77,7 @@ func testRows(t *testing.T, ps []*Pool, level Level, typ gguf.Type) {
 	}
 }
 
-// relative is the norm of the difference over that of want.
+// relative returns the norm of the difference, relative to the norm of want.
 func relative(got []float32, want []float64) float64 {
 	var diff, norm float64
 	for i, w := range want {

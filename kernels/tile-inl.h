@@ -56,7 +56,7 @@ enum {
 	LINES = 4 * PG_PANEL,       // bytes of 4 columns of a panel
 };
 
-// The planes of quants that unpack has written, and of those of 4 bits if NARROW.
+// Instead of a plane: quants that unpack has written, and 4-bit ones if NARROW.
 enum {
 	UNPACKED = -1,
 	UNPACKED4 = -2,
@@ -76,8 +76,8 @@ PG_DOT static inline void clear(const pg_tile *t, const int columns) {
 
 typedef void tile_function(const pg_tile *);
 
-// NAMES lists the functions of a kind of tile by their number of columns, and
-// WIDE_NAMES those of 7 to 12 columns.
+// NAMES lists the functions of a kind of tile for 1 to 6 columns, WIDE_NAMES for 7
+// to 12.
 #define NAMES(name) name##_1, name##_2, name##_3, name##_4, name##_5, name##_6
 #define WIDE_NAMES(name) name##_7, name##_8, name##_9, name##_10, name##_11, name##_12
 

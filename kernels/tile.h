@@ -123,8 +123,8 @@ typedef struct pg_level {
 	void (*quantize)(int form, int halves, const float *x, int64_t x_stride, int c, int blocks, void *act);
 
 	// round writes the record of 32 rows of c columns, PG_PANEL apart. Floats may
-	// be of fewer rows. Scales of PG_FIXED remain floats; fix_scales makes integers
-	// of those of a chunk.
+	// be of fewer rows. The scales of PG_FIXED remain floats, until fix_scales makes
+	// integers of all scales of a chunk.
 	void (*round)(int form, int halves, const float *x, int c, int rows, void *record);
 	void (*fix_scales)(int c, int blocks, void *act);
 
