@@ -1,5 +1,5 @@
 # make            builds bin/pgcli for this machine's processor
-# make test       runs all tests; make help lists the rest
+# make test       runs the tests; make help lists the rest
 
 GO      ?= go
 BIN     := bin/pgcli
@@ -28,18 +28,52 @@ $(BIN): $(SOURCES) go.mod go.sum | toolchain
 toolchain: # names what is missing, with the command that installs it
 	@for tool in $(GO) gcc g++; do command -v $$tool >/dev/null || { \
 		case $$tool in $(GO)) package=golang-go ;; *) package=$$tool ;; esac; \
-		echo "make: $$tool is missing; install it: apt-get install $$package" >&2; exit 1; }; done
+		echo "make: $$tool is missing; install it: apt-get install $$package (README.md has other systems)" >&2; exit 1; }; done
+	@case "$$($(GO) env GOVERSION)" in go1.1[0-9].*|go1.20.*) \
+		echo "make: $$($(GO) version) is too old to read go.mod, want go1.21 or newer: README.md says how to get it" >&2; exit 1;; esac
 
 # One package at a time: ggml's threads wait for each other by spinning, and
-# two tests that compute at once take each other's processors.
-TEST := $(GO) test -count=1 -p 1
+# two tests that compute at once take each other's processors. go test's own
+# limit of 10 minutes a package is too short for a machine that is four times
+# as busy. (go vet is in lint.)
+TEST := $(GO) test -count=1 -p 1 -timeout 60m
+
+# bash's time says how long a target took.
+SHELL := /bin/bash
+export TIMEFORMAT = make $@: %0R s
 
 .PHONY: test
-test: toolchain ## all tests: built-in ggml, race detector, and no ggml at all
-	$(GO) vet ./...
-	$(TEST) ./...
-	$(TEST) -race ./...
-	CGO_ENABLED=0 $(TEST) ./...
+test: toolchain ## all tests, with the built-in ggml and, after make engines, a shared library
+	time $(TEST) ./...
+
+# CI's tests: a missing engine fails them.
+.PHONY: test-all
+test-all: export PALIGEMMA_REQUIRE_ENGINE := 1
+test-all: engines test test-race test-nocgo fuzz ## engines, test, test-race, test-nocgo and fuzz
+
+# Programs built with the race detector sleep for a second when they end, unless
+# told otherwise, and the tests start about sixty.
+.PHONY: test-race
+test-race: toolchain ## all tests with the race detector, ten times as slow
+	time GORACE=atexit_sleep_ms=100 $(TEST) -race ./...
+
+.PHONY: test-nocgo
+test-nocgo: ## all tests without cgo: no kernels, and ggml from make engines only
+	time CGO_ENABLED=0 $(TEST) ./...
+
+# What fuzz tests read is read in pure Go. Without cgo their instrumented
+# builds need not compile ggml again. Minimizing each input would take all of
+# the time, so it ends after 10 runs.
+FUZZTIME  ?= 10s
+GRAPHTIME ?= 30s
+SEEDS     ?= 10
+
+.PHONY: fuzz
+fuzz: toolchain ## each fuzz test for FUZZTIME (10s), random graphs for GRAPHTIME, SEEDS broken files
+	time grep -rno --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | while IFS=: read -r file line name; do \
+		CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname $$file)" || exit 1; done
+	time $(TEST) -run '^TestRandomGraphs$$' ./internal/nn -nn.time $(GRAPHTIME)
+	time PALIGEMMA_TEST_SEEDS=$(SEEDS) $(TEST) -run '^TestManySeeds$$' .
 
 .PHONY: test-arm64
 test-arm64: toolchain ## kernels for arm64, emulated: needs g++-aarch64-linux-gnu and qemu-user

@@ -40,10 +40,10 @@
 //
 // # Boxes and masks
 //
-// What an answer points at is in [Result].Objects: labels, boxes in fractions
-// and pixels, masks as alpha if the file has a mask decoder, and scores to rank
-// them by. What looks like an object and is none is in [Result].Problems; with
-// [Sampling].Grammar there is nothing of that kind.
+// [Result].Objects holds the things that an answer points at: labels, boxes in
+// fractions and pixels, masks as alpha if the file has a mask decoder, and
+// scores to rank them by. [Result].Problems holds parts of an answer that look
+// like an object and are not one; with a grammar there are none:
 //
 //	p := paligemma.Segment("cat")
 //	r, err := m.Run(ctx, img, p, &paligemma.Sampling{Grammar: p.Grammar()})
@@ -51,22 +51,34 @@
 //		draw.DrawMask(dst, o.Pixels, red, image.Point{}, o.Mask, o.Pixels.Min, draw.Over)
 //	}
 //
+// Package grammar has more of them, such as a choice among texts.
+//
+// # Engine
+//
+// The engine is ggml. A program compiles one in, with cgo, by importing it:
+//
+//	import _ "github.com/pgcli/paligemma/ggml"
+//
+// Without that import the engine is a shared library: see [EngineOptions].
+//
 // # Memory, threads, devices
 //
-// The file is mapped, and its tensors are used in place on the CPU, except
-// those that ggml multiplies faster in a layout of its own. A session adds its
-// key-value cache (see pgcli info), a running prompt its intermediate results.
-// A model is safe for concurrent use; a session is not. Every call that
-// computes takes a context and returns soon after it ends.
+// On the CPU most of the time goes into kernels of this module. Then Open copies
+// the weights that they multiply by into a layout of their own, and lets go of
+// the file's pages; other weights stay where the file is mapped. With
+// Options.Kernels "off", ggml multiplies weights in place, or copies those for
+// which it has a faster layout. On other devices all weights are copied.
 //
-// The engine is ggml, compiled in when cgo is on, or any other ggml given as a
-// shared library: see [EngineOptions].
+// A session adds its key-value cache (see pgcli info), a running prompt its
+// intermediate results. A model is safe for concurrent use; a session is not.
+// Every session and every running encoder has Options.Threads threads. Every
+// call that computes takes a context and returns soon after it ends.
 //
 // # What is promised
 //
-// Float32 files give the reference implementation's activations within 1e-4
-// and its greedy tokens; other types what their rounding allows. The same seed,
-// model, device and number of threads give the same tokens. Errors name what
-// is wrong, its value and what was expected; no file, picture or prompt ends
-// the process.
+// Files in float32 give the reference implementation's activations within 1e-4
+// and its greedy tokens; other types differ by their rounding. The same seed,
+// model and device give the same tokens, whatever the number of threads. Errors
+// name the value that is wrong and the values that are right; no file, picture
+// or prompt ends the process.
 package paligemma

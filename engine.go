@@ -11,8 +11,10 @@ import (
 	"github.com/pgcli/paligemma/kernels"
 )
 
-// EngineOptions choose the ggml that computes. The zero value takes the
-// built-in one, or what PALIGEMMA_GGML names.
+// EngineOptions choose the ggml that computes. The zero value takes the first
+// of: the library that PALIGEMMA_GGML names, the ggml that the program has
+// built in by importing package ggml, a library next to the executable, and a
+// library that the system's loader knows.
 type EngineOptions struct {
 	Library string   // a ggml shared library, or a folder with one
 	Plugins []string // plug-ins or folders of them to load: CPU levels, CUDA, Vulkan
@@ -34,7 +36,7 @@ type Engine struct {
 	Compiled []string `json:"compiled"`
 	Unused   []string `json:"unused,omitempty"`
 
-	// Advice says how to get a faster engine; "" when there is none to give.
+	// Advice says how to get a faster engine; "" if this one is as fast as it gets.
 	Advice string `json:"advice,omitempty"`
 }
 
@@ -76,7 +78,7 @@ func LoadEngine(opts *EngineOptions) (*Engine, error) {
 	return e, nil
 }
 
-// openEngine is LoadEngine for the rest of the package.
+// openEngine loads a ggml and its plug-ins for the rest of the package.
 func openEngine(opts *EngineOptions) (*bindings.Lib, error) {
 	if opts == nil {
 		opts = &EngineOptions{}
@@ -102,8 +104,8 @@ var processorHas = map[string]cpuid.FeatureID{
 	"NEON": cpuid.ASIMD, "DOTPROD": cpuid.ASIMDDP, "SVE": cpuid.SVE,
 }
 
-// instructionSets splits what the processor has into what the engine was
-// compiled with and what it leaves unused.
+// instructionSets splits the processor's instruction sets into those that the
+// engine was compiled with and those that it leaves unused.
 func instructionSets(features map[string]string) (compiled, unused []string) {
 	for name, id := range processorHas {
 		switch {
@@ -118,7 +120,7 @@ func instructionSets(features map[string]string) (compiled, unused []string) {
 	return compiled, unused
 }
 
-// advice is one line on how to use what the processor has; "" if it is used.
+// advice is one line on how to use the unused instruction sets; "" without any.
 func advice(door bindings.Door, unused []string) string {
 	if len(unused) == 0 {
 		return ""

@@ -28,15 +28,15 @@ func (m *Model) ReadImage(r io.Reader) (image.Image, error) {
 type Image struct {
 	model  *Model
 	tokens []float32       // [d, n], the decoder's width by image tokens
-	bounds image.Rectangle // of the picture
+	bounds image.Rectangle // of the picture, pixels
 	took   time.Duration
 }
 
-// Bounds returns the picture's bounds.
+// Bounds returns the bounds of the picture that was encoded, in pixels.
 func (i *Image) Bounds() image.Rectangle { return i.bounds }
 
-// Encode runs the vision tower on a picture. The result serves every prompt
-// about it.
+// Encode stretches a picture to the model's square and runs the vision tower on
+// it. The result serves every prompt about the picture.
 func (m *Model) Encode(ctx context.Context, img image.Image) (*Image, error) {
 	start := time.Now()
 	px, err := imageproc.Prepare(img, imageproc.Options{

@@ -6,12 +6,13 @@ import (
 	"github.com/pgcli/paligemma/kernels"
 )
 
-// Limits is what a processor does at most, measured.
+// Limits are the measured upper bounds of a processor's speed.
 type Limits = kernels.Limits
 
-// MeasureLimits measures, in about half a second and 1 GiB of memory, what
-// threads of this processor do at most with the instructions of a level of
-// Options.Kernels; 0 threads and "" mean the defaults.
+// MeasureLimits measures how fast a number of threads of this processor can
+// multiply and read memory, with the instructions of a level of Options.Kernels.
+// 0 threads and the level "" mean the defaults. It takes half a second and 1 GiB
+// of memory.
 func MeasureLimits(threads int, level string) (Limits, error) {
 	if threads == 0 {
 		threads = kernels.DefaultThreads()

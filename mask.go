@@ -9,33 +9,31 @@ import (
 	"sync"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/imageproc"
 	"github.com/pgcli/paligemma/internal/locseg"
 )
 
-// isMask reports whether a tensor is the mask decoder's, which ggml does not
-// compute: it is read into Go's memory.
+// isMask reports whether a tensor belongs to the mask decoder, which Go
+// computes, not ggml: it is read into Go's memory.
 func isMask(tensor string) bool { return strings.HasPrefix(tensor, locseg.Prefix) }
 
-// maskDecoder reads the mask decoder of a file; nil if it has none. The error
-// names every tensor that is missing or wrong.
-func maskDecoder(k *keys) (*locseg.Decoder, error) {
-	if !k.f.Has(locseg.WidthKey) {
-		for _, t := range k.f.Tensors() {
+// maskDecoder reads the mask decoder of a file, whose codebook has the width; it
+// returns nil for a width of 0. The error names every tensor that is missing or
+// wrong.
+func maskDecoder(f *gguf.File, width int) (*locseg.Decoder, error) {
+	if width == 0 {
+		for _, t := range f.Tensors() {
 			if isMask(t.Name) {
-				return nil, fmt.Errorf("tensor %s without the key %s", t.Name, locseg.WidthKey)
+				return nil, fmt.Errorf("tensor %s without the key %s", t.Name, hparams.MaskWidthKey)
 			}
 		}
 		return nil, nil
 	}
-	width := k.count(locseg.WidthKey)
-	if k.err != nil {
-		return nil, k.err
-	}
 	values := map[string][]float32{}
 	var errs []error
 	for _, w := range locseg.Weights(width) {
-		v, err := maskWeight(k.f, w)
+		v, err := maskWeight(f, w)
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -47,9 +45,10 @@ func maskDecoder(k *keys) (*locseg.Decoder, error) {
 	return locseg.NewDecoder(width, func(name string) []float32 { return values[name] }), nil
 }
 
+// maskWeight reads one array of the mask decoder, row-major.
 func maskWeight(f *gguf.File, w locseg.Weight) ([]float32, error) {
 	shape := slices.Clone(w.Shape)
-	slices.Reverse(shape)
+	slices.Reverse(shape) // ggml's order, fastest first
 	t, err := f.Tensor(w.Name)
 	switch {
 	case errors.Is(err, gguf.ErrNotFound):
@@ -76,8 +75,8 @@ func maskWeight(f *gguf.File, w locseg.Weight) ([]float32, error) {
 	return values, nil
 }
 
-// addMasks decodes the masks of objects that are somewhere in the picture,
-// several at a time.
+// addMasks decodes the masks of objects whose boxes have pixels, several at a
+// time.
 func (m *Model) addMasks(objects []Object) {
 	if m.masks == nil {
 		return
@@ -100,10 +99,11 @@ func (m *Model) addMasks(objects []Object) {
 	workers.Wait()
 }
 
-// paste stretches the values of a mask to a box as big_vision's demo does:
-// bytes first, then Pillow's default filter, so that 128 stands for 0. (Its
-// evaluator stretches the values, bilinearly, and keeps those above 0; the demo's
-// has soft edges to draw.) It returns nil for a box of more than maxPixels.
+// paste stretches the values of a mask, from -1 to 1, to a box as big_vision's
+// demo does: it rounds to bytes, so that 128 stands for 0, and then uses Pillow's
+// default filter, which leaves soft edges to draw. (The evaluator stretches the
+// values bilinearly and keeps those above 0.) It returns nil for a box of more
+// than maxPixels.
 func paste(values []float32, box image.Rectangle, maxPixels int) *image.Alpha {
 	m := image.NewGray(image.Rect(0, 0, locseg.MaskSide, locseg.MaskSide))
 	for i, v := range values {

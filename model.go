@@ -17,7 +17,8 @@ import (
 	"github.com/pgcli/paligemma/kernels"
 )
 
-// A Model is immutable and safe for concurrent use by multiple goroutines.
+// A Model is an open file with its weights placed on a device. It is immutable
+// and safe for concurrent use by multiple goroutines.
 type Model struct {
 	cfg     Config
 	opts    Options
@@ -25,7 +26,7 @@ type Model struct {
 	device  bindings.Device
 	files   []*gguf.File
 	stores  []*nn.Store
-	kernels bool // compute with package kernels
+	kernels bool // package kernels computes, not ggml
 	level   kernels.Level
 	encoder *siglip.Encoder
 	decoder *gemma.Decoder
@@ -58,13 +59,14 @@ func (m *Model) Piece(id int32) string {
 // ID returns the id of a piece of the tokenizer, such as "<loc0000>".
 func (m *Model) ID(piece string) (id int32, ok bool) { return m.tok.ID(piece) }
 
-// EOS is the id that ends an answer.
+// EOS returns the id that ends an answer.
 func (m *Model) EOS() int32 { return m.tok.EOS() }
 
-// everything is the range of all ids.
+// everything returns the range of all ids.
 func (m *Model) everything() []grammar.Range { return grammar.All(m.cfg.Vocabulary) }
 
-// hold counts a user of the model in, release one out.
+// hold counts a user of the model in: the model cannot be closed until release
+// counts the user out.
 func (m *Model) hold() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -81,9 +83,9 @@ func (m *Model) release() {
 	m.users--
 }
 
-// afterAll frees what a computation used. One that ctx cut short may still be
-// inside a long operation, which freeing would wait for: then that happens in
-// the background, and only Close waits.
+// afterAll calls free for what a computation under ctx used. A computation that
+// ctx cut short may still be inside a long operation, which free waits for: then
+// free runs in the background, and only Close waits.
 func (m *Model) afterAll(ctx context.Context, free func()) {
 	if ctx.Err() == nil {
 		free()
@@ -102,7 +104,8 @@ func (m *Model) afterAll(ctx context.Context, free func()) {
 }
 
 // Close frees the model. It fails while sessions are open or pictures are being
-// encoded, and waits for what was cancelled. It is safe on nil and when closed.
+// encoded, and waits for computations that were cancelled. It is safe on nil and
+// when closed.
 func (m *Model) Close() error {
 	if m == nil {
 		return nil

@@ -29,7 +29,7 @@ type Object struct {
 	Codes []int
 
 	// Score estimates how well the box fits, from 0 to 1: see Model.Objects. It is
-	// 0 for those of a text.
+	// 0 for objects of a text, which has no probabilities.
 	Score float32
 
 	// First and Last say where in the answer it is spelled, [First, Last): in
@@ -46,8 +46,8 @@ type Box struct {
 	Y1 float64 `json:"y1"`
 }
 
-// A Problem is a part of an answer that was meant to be an object and is none,
-// such as a box of three loc, or that is text among objects.
+// A Problem is a part of an answer that looks like an object and is not one, such
+// as a box of three loc tokens, or text among objects.
 type Problem struct {
 	Reason string `json:"reason"`
 	Text   string `json:"text"`
@@ -79,8 +79,8 @@ func (o Object) MarshalJSON() ([]byte, error) {
 }
 
 // Objects returns the objects of an answer about a picture of a size in pixels,
-// in the order of the answer, and what of it is none. A zero size leaves Pixels
-// and Mask empty. Result.Objects has them already.
+// in the order of the answer, and its problems. A zero size leaves Pixels and
+// Mask empty. Result.Objects has them already.
 //
 // The score of an object estimates how well its box fits: the intersection over
 // union with the thing, if each edge is as far off as the model's own
@@ -117,7 +117,7 @@ func (m *Model) ParseObjects(text string, size image.Point) ([]Object, []Problem
 	return m.objects(found, size), reported(wrong, text)
 }
 
-// objects places what was found in a picture.
+// objects places objects that were found in a text on a picture.
 func (m *Model) objects(found []locseg.Object, size image.Point) []Object {
 	var list []Object
 	for _, f := range found {

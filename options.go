@@ -1,9 +1,13 @@
 package paligemma
 
 import (
+	"fmt"
 	"log/slog"
 
+	"github.com/pgcli/paligemma/internal/imageproc"
+	"github.com/pgcli/paligemma/internal/locseg"
 	"github.com/pgcli/paligemma/internal/nn"
+	"github.com/pgcli/paligemma/kernels"
 )
 
 // Options choose how a model runs. The zero value is useful.
@@ -13,9 +17,9 @@ type Options struct {
 	Device    string        // a name from LoadEngine; "" picks the CPU
 	Threads   int           // CPU threads; 0 means one per fast physical core
 	Kernels   string        // "auto" or "" for our own where they serve, "on" to insist, "off" for ggml's alone, or a level of Engine.Kernels
-	Precise   bool          // kernels round activations to 16 bits, not 8, where weights are quantized: nearly exact, and slower
+	Precise   bool          // kernels round activations to 16 bits, not 8, where weights are quantized: nearly exact, slower
 	Context   int           // tokens of a session; 0 means those of a picture + 512
-	Batch     int           // tokens computed at a time in a prompt; 0 means 512. It changes speed and memory only.
+	Batch     int           // tokens of a prompt computed at a time; 0 means 512. It changes speed and memory only.
 	CacheF32  bool          // keep keys and values in float32, not float16
 	LocScale  int           // coordinates in a picture's side: 1024 (0 means that), or 1023 as in big_vision's RefCOCO models
 	MaxPixels int           // larger pictures are refused; 0 means 100 million
@@ -27,3 +31,32 @@ type Options struct {
 // "v.blk.0.attn_out". shape is fastest axis first; values is valid only during
 // the call. Sessions of one model may call it at the same time.
 type TraceFunc = nn.TraceFunc
+
+// check fills in defaults and refuses options out of range.
+func (o *Options) check() error {
+	if o.Threads == 0 {
+		o.Threads = kernels.DefaultThreads()
+	}
+	if o.Batch == 0 {
+		o.Batch = 512
+	}
+	if o.LocScale == 0 {
+		o.LocScale = locseg.Locs
+	}
+	if o.MaxPixels == 0 {
+		o.MaxPixels = imageproc.DefaultMaxPixels
+	}
+	for _, v := range []struct {
+		name  string
+		value int
+		most  int
+	}{{"threads", o.Threads, 1 << 10}, {"context", o.Context, 1 << 20}, {"batch", o.Batch, 1 << 20}, {"max pixels", o.MaxPixels, 1 << 40}} {
+		if v.value < 0 || v.value > v.most {
+			return fmt.Errorf("%s is %d, want 0 to %d", v.name, v.value, v.most)
+		}
+	}
+	if o.LocScale != locseg.Locs && o.LocScale != locseg.Locs-1 {
+		return fmt.Errorf("loc scale is %d, want %d or %d", o.LocScale, locseg.Locs, locseg.Locs-1)
+	}
+	return nil
+}

@@ -6,9 +6,9 @@ import (
 	"github.com/pgcli/paligemma/grammar"
 )
 
-// A Prompt is what a model is asked about a picture. Any text is allowed;
-// these functions spell the tasks that PaliGemma was trained on. The newline
-// that ends every prompt is added by the model.
+// A Prompt is the text that a model is asked about a picture. Any text is
+// allowed; these functions spell the tasks that PaliGemma was trained on. The
+// model adds the newline that ends every prompt.
 type Prompt string
 
 // Caption asks for a short caption in a language, such as "en".
@@ -26,9 +26,9 @@ func Detect(things ...string) Prompt { return Prompt("detect " + strings.Join(th
 // Segment asks for the outlines of all things of each kind.
 func Segment(things ...string) Prompt { return Prompt("segment " + strings.Join(things, " ; ")) }
 
-// Grammar returns the grammar of the answers to what [Detect] and [Segment]
-// spell, with the labels that the prompt names; nil for other prompts, whose
-// answers may be any text.
+// Grammar returns the grammar of the answers to a prompt that [Detect] or
+// [Segment] spells, with the labels that the prompt names; nil for other
+// prompts, whose answers may be any text.
 func (p Prompt) Grammar() grammar.Grammar {
 	task, things, _ := strings.Cut(string(p), " ")
 	var labels []string

@@ -2,11 +2,13 @@ package paligemma
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
+	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/grammar"
 	"github.com/pgcli/paligemma/internal/decode"
+	"github.com/pgcli/paligemma/internal/locseg"
 	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/internal/spm"
 )
@@ -46,6 +48,18 @@ func (m *Model) NewSession() (*Session, error) {
 		return nil, fmt.Errorf("paligemma: session: %w", err)
 	}
 	return s, nil
+}
+
+// decodeOptions returns the options of a session's decoder.
+func (m *Model) decodeOptions() decode.Options {
+	o := decode.Options{Batch: m.opts.Batch, CacheType: gguf.F16, Trace: m.opts.Trace}
+	if m.opts.CacheF32 {
+		o.CacheType = gguf.F32
+	}
+	if ids, err := m.locseg(); err == nil { // the vocabulary has coordinates
+		o.Locs = grammar.Range{First: ids.Loc, Last: ids.Loc + locseg.Locs}
+	}
+	return o
 }
 
 // Close frees the session. It waits for a computation that was cancelled. It is
@@ -97,7 +111,8 @@ func (m *Model) PromptIDs(p Prompt) []int32 {
 	return append(ids, m.tok.Encode("\n")...)
 }
 
-// Timings returns those of the last Prefill and of the tokens generated since.
+// Timings returns the timings of the last Prefill and of the tokens generated
+// since.
 func (s *Session) Timings() Timings {
 	return Timings{Prefill: s.prefilled, Decode: s.decoding, PromptTokens: s.prompt, Generated: len(s.answer)}
 }
@@ -140,21 +155,4 @@ func (s *Session) Logits(ctx context.Context) ([]float32, error) {
 		}
 	}
 	return nil, fmt.Errorf("paligemma: logits: %w", err)
-}
-
-// flush computes the token that was chosen last, if that is still to do.
-func (s *Session) flush(ctx context.Context) error {
-	switch {
-	case s.closed:
-		return fmt.Errorf("session: %w", ErrClosed)
-	case !s.sequence.Ready():
-		return errors.New("no Prefill that succeeded")
-	case s.pending == NoID:
-		return nil
-	}
-	if err := s.decoder.Step(ctx, decode.Row{Sequence: s.sequence, ID: s.pending}); err != nil {
-		return err
-	}
-	s.pending = NoID
-	return nil
 }

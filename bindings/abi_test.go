@@ -69,8 +69,8 @@ func TestABI(t *testing.T) {
 	}
 }
 
-// TestABIOfCallbacks covers what is called, or calls, without the table: the
-// functions that backends offer by name, and ours that ggml calls.
+// TestABIOfCallbacks covers the functions beside the table: those that backends
+// offer by name, and ours that ggml calls.
 func TestABIOfCallbacks(t *testing.T) {
 	audit := newAudit(t)
 	for name, fn := range map[string]reflect.Type{

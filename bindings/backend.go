@@ -24,8 +24,8 @@ func (b *Backend) Close() error {
 // Device returns the device that the backend computes on.
 func (b *Backend) Device() Device { return b.device }
 
-// Compute runs an allocated graph and waits for its end. It fails when either
-// is closed.
+// Compute runs an allocated graph and waits for its end. It fails when the
+// backend or g is closed.
 func (b *Backend) Compute(g *Graph) Status {
 	if b.isClosed() || !g.usable(b.lib) {
 		return Failed
@@ -34,7 +34,8 @@ func (b *Backend) Compute(g *Graph) Status {
 }
 
 // AbortOn makes computations stop with Aborted at the next node once flag is
-// set. It reports false if the backend cannot, as most GPUs, or is closed.
+// set. It reports false if the backend cannot stop, as most GPUs cannot, or if
+// the backend or the flag is closed.
 func (b *Backend) AbortOn(flag *AbortFlag) bool {
 	if b.isClosed() || flag.isClosed() || flag.lib != b.lib {
 		return false
@@ -88,8 +89,9 @@ const maxBackends = 16
 type Scheduler struct{ owner[schedPtr] }
 
 // NewScheduler returns a scheduler for graphs of up to nodes nodes, at least 1.
-// Operations go to the first backend that supports them; the last must be the
-// CPU's, and all of this library. The caller must Close it before the backends.
+// Operations go to the first backend that supports them. The last backend must
+// be the CPU's, and all must be of this library. The caller must Close the
+// scheduler before the backends.
 func (l *Lib) NewScheduler(backends []*Backend, nodes int) (*Scheduler, error) {
 	n := len(backends)
 	if n < 1 || n > maxBackends {
@@ -116,14 +118,14 @@ func (l *Lib) NewScheduler(backends []*Backend, nodes int) (*Scheduler, error) {
 	return s, nil
 }
 
-// Alloc places g's tensors. It reports false when memory does not suffice.
-// What is closed has none.
+// Alloc places g's tensors. It reports false when memory does not suffice, or
+// when the scheduler or g is closed.
 func (s *Scheduler) Alloc(g *Graph) bool {
 	return !s.isClosed() && g.usable(s.lib) && s.lib.fn.schedAllocGraph(s.ptr, g.ptr)
 }
 
-// Compute runs the graph that Alloc placed last. It fails when either is
-// closed.
+// Compute runs the graph that Alloc placed last. It fails when the scheduler or
+// g is closed.
 func (s *Scheduler) Compute(g *Graph) Status {
 	if s.isClosed() || !g.usable(s.lib) {
 		return Failed
@@ -131,16 +133,8 @@ func (s *Scheduler) Compute(g *Graph) Status {
 	return s.lib.fn.schedCompute(s.ptr, g.ptr)
 }
 
-// Splits returns into how many parts the last graph was cut.
-func (s *Scheduler) Splits() int {
-	if s.isClosed() {
-		return 0
-	}
-	return int(s.lib.fn.schedSplits(s.ptr))
-}
-
-// Bytes returns the memory that s holds on b, one of its backends, for
-// intermediate results.
+// Bytes returns how much memory s holds for intermediate results on b, one of
+// its backends.
 func (s *Scheduler) Bytes(b *Backend) int {
 	if s.isClosed() || b.isClosed() {
 		return 0

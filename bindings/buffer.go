@@ -7,8 +7,8 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// A BufferType is a kind of memory: a device's own, or the CPU's with weights
-// repacked for its kernels.
+// A BufferType is a kind of memory: a device's own, or CPU memory in which ggml
+// repacks weights for its kernels.
 type BufferType struct {
 	lib *Lib
 	ptr buftPtr
@@ -41,10 +41,7 @@ func (t BufferType) Name() string { return t.lib.fn.buftName(t.ptr) }
 // Alignment returns the alignment of tensors in bytes.
 func (t BufferType) Alignment() int { return int(t.lib.fn.buftAlignment(t.ptr)) }
 
-// Host reports whether the memory is the CPU's, readable in place.
-func (t BufferType) Host() bool { return t.lib.fn.buftIsHost(t.ptr) }
-
-// TensorBytes returns what x takes in this memory, padding included.
+// TensorBytes returns how many bytes x takes in this memory, padding included.
 func (t BufferType) TensorBytes(x Tensor) int {
 	if !x.Valid() {
 		return 0
@@ -67,7 +64,7 @@ func (t BufferType) Alloc(size int) (*Buffer, error) {
 // A Buffer is memory on a device that holds tensors.
 type Buffer struct {
 	owner[bufferPtr]
-	mapped []byte // keeps host memory in use that the buffer borrows
+	mapped []byte // borrowed host memory, kept from being collected
 }
 
 func newBuffer(lib *Lib, ptr bufferPtr) *Buffer {
@@ -76,21 +73,22 @@ func newBuffer(lib *Lib, ptr bufferPtr) *Buffer {
 	return b
 }
 
-// borrowAlignment is what ggml's CPU buffers must start at, in bytes.
+// borrowAlignment is the alignment in bytes that ggml asks of CPU buffers.
 const borrowAlignment = 32
 
 // Borrow makes a buffer of host memory that the caller keeps mapped and
 // unchanged until Close, without copying it. data must be outside Go's heap,
 // such as a mapped file, and start at a multiple of 32 bytes. largest is the
-// size of the biggest tensor in it. Not every device can: the error says so.
+// size in bytes of its largest tensor. A device that cannot read host memory is
+// an error. The caller must Close the buffer.
 func (d Device) Borrow(data []byte, largest int) (*Buffer, error) {
 	base := address(uintptr(unsafe.Pointer(unsafe.SliceData(data))))
 	if len(data) == 0 || base%borrowAlignment != 0 {
 		return nil, fmt.Errorf("bindings: borrow %d bytes at an address that is %d mod %d, want some at 0",
 			len(data), base%borrowAlignment, borrowAlignment)
 	}
-	// ggml calls through a nil pointer on a device without this ability, and
-	// only a struct that differs between versions tells which have it.
+	// ggml calls through a nil pointer on a device that cannot. Only a struct
+	// whose layout differs between versions tells which devices can.
 	if backend := d.Backend(); d.Type() != CPU && backend != "Metal" && backend != "MTL" {
 		return nil, fmt.Errorf("bindings: device %s cannot read host memory in place", d.Name())
 	}
@@ -103,7 +101,7 @@ func (d Device) Borrow(data []byte, largest int) (*Buffer, error) {
 	return b, nil
 }
 
-// Bytes returns the buffer's size.
+// Bytes returns the buffer's size in bytes.
 func (b *Buffer) Bytes() int {
 	if b.isClosed() {
 		return 0
@@ -118,19 +116,19 @@ func (b *Buffer) Clear(value byte) {
 	}
 }
 
-// usageWeights tells the scheduler to compute where the weights are.
+// usageWeights is GGML_BACKEND_BUFFER_USAGE_WEIGHTS.
 const usageWeights = 1
 
-// MarkWeights says that the buffer holds weights: the scheduler then computes
-// where they are.
+// MarkWeights says that the buffer holds weights. A scheduler then runs the
+// operations that read them on the buffer's device.
 func (b *Buffer) MarkWeights() {
 	if !b.isClosed() {
 		b.lib.fn.bufferSetUsage(b.ptr, usageWeights)
 	}
 }
 
-// Place puts x, made by New and not yet placed, at offset in the buffer, which
-// must have room for it there.
+// Place puts x at offset bytes in the buffer. It fails if x has memory, if an
+// operation computes x, or if the buffer has no room for x there.
 func (b *Buffer) Place(x Tensor, offset int) error {
 	switch {
 	case b.isClosed():

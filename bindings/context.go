@@ -7,9 +7,9 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// A Context is an arena of tensor and graph descriptions, without the data. It
-// has room for a fixed number of each; ggml ends the process when it
-// overflows, so callers count. Not safe for concurrent use.
+// A Context is an arena of descriptions of tensors and graphs, without the data.
+// It has room for a fixed number of each. ggml ends the process when the arena
+// overflows, so callers count. It is not safe for concurrent use.
 type Context struct {
 	owner[contextPtr]
 	goOps []uintptr // nodes that Go computes
@@ -18,13 +18,14 @@ type Context struct {
 // contextSlack is room for a context's own bookkeeping, in bytes.
 const contextSlack = 1024
 
-// contextLimit bounds an arena to about half a gigabyte: ggml ends the process
-// when it gets no memory for one. Models need a few thousand.
+// contextLimit is the most tensors, and the most nodes, of a context: about half
+// a gigabyte. ggml ends the process when it gets no memory for an arena. Models
+// need a few thousand.
 const contextLimit = 1 << 20
 
 // NewContext returns an arena for up to tensors tensors (each operation makes
-// one) and, if nodes > 0, one graph of up to nodes nodes. The caller must
-// Close it; that frees all of them.
+// one) and, if nodes > 0, one graph of up to nodes nodes. The caller must Close
+// the context, which frees the tensors and the graph.
 func (l *Lib) NewContext(tensors, nodes int) (*Context, error) {
 	if tensors < 0 || nodes < 0 || tensors > contextLimit || nodes > contextLimit {
 		return nil, fmt.Errorf("bindings: context for %d tensors and %d nodes, want 0 to %d", tensors, nodes, contextLimit)
@@ -53,7 +54,7 @@ func (c *Context) Close() error {
 	return c.owner.Close()
 }
 
-// Bytes returns how much of the arena is used.
+// Bytes returns how many bytes of the arena are used.
 func (c *Context) Bytes() int {
 	if c.ptr == 0 {
 		return 0
@@ -61,9 +62,9 @@ func (c *Context) Bytes() int {
 	return int(c.lib.fn.usedMem(c.ptr))
 }
 
-// New returns a tensor of type t and shape ne, fastest axis first: 1 to 4
-// axes, none negative, the first in whole blocks of t. Otherwise it returns
-// the zero Tensor.
+// New returns a tensor of a known type t and of shape ne, fastest axis first.
+// ne has 1 to 4 lengths, none negative, the first a multiple of t's block.
+// Otherwise New returns the zero Tensor.
 func (c *Context) New(t gguf.Type, ne ...int64) Tensor {
 	if c.ptr == 0 || !Known(t) || len(ne) < 1 || len(ne) > 4 || ne[0]%int64(t.BlockSize()) != 0 || slices.Min(ne) < 0 {
 		return Tensor{}
@@ -71,8 +72,8 @@ func (c *Context) New(t gguf.Type, ne ...int64) Tensor {
 	return Tensor{c, c.lib.fn.newTensor(c.ptr, t, int32(len(ne)), &ne[0])}
 }
 
-// AllocAll places every tensor of the context that has no memory yet in one
-// new buffer of memory t. The caller must Close the buffer.
+// AllocAll allocates one buffer of memory t and places in it every tensor of the
+// context that has no memory yet. The caller must Close the buffer.
 func (c *Context) AllocAll(t BufferType) (*Buffer, error) {
 	if c.ptr == 0 {
 		return nil, fmt.Errorf("bindings: allocate tensors: %w", ErrClosed)

@@ -16,20 +16,21 @@ type CustomOp struct {
 	run      func(dst Tensor, ith, nth int) // set instead for an operation in Go
 }
 
-// CustomFromC makes an operation of a C function
-// void (*)(struct ggml_tensor *dst, int ith, int nth, void *userdata)
-// given by address, such as package kernels has.
+// CustomFromC makes an operation of the C function at address fn, such as those
+// of package kernels:
+//
+//	void fn(struct ggml_tensor *dst, int ith, int nth, void *userdata)
 func CustomFromC(fn, userdata uintptr) CustomOp {
 	return CustomOp{fn: callback(fn), userdata: address(userdata)}
 }
 
 // CustomFromGo makes an operation of a Go function, which computes part ith of
-// nth of dst. It reads its operands and writes dst with Get and Set, and must
+// nth parts of dst. It reads its operands with Get, writes dst with Set, and must
 // not panic.
 func CustomFromGo(run func(dst Tensor, ith, nth int)) CustomOp { return CustomOp{run: run} }
 
-// Custom appends an operation of our own on args, cut into tasks parts; tasks
-// -1 means one per thread.
+// Custom appends an operation on args, cut into tasks parts, whose result has
+// type t and shape ne. tasks -1 means one part per thread.
 func (c *Context) Custom(op CustomOp, t gguf.Type, ne [4]int64, tasks int, args ...Tensor) Tensor {
 	if !c.ready(args...) || len(args) == 0 {
 		return Tensor{}
@@ -53,7 +54,7 @@ type goOp struct {
 	run func(dst Tensor, ith, nth int)
 }
 
-// goOps is global, as the callback is: see logSinks.
+// goOps is global because the callback is: see logSinks.
 var goOps = goOpTable{ops: map[uintptr]goOp{}}
 
 type goOpTable struct {

@@ -24,8 +24,8 @@ func (l *Lib) Devices() []Device {
 	return devices
 }
 
-// Device finds a device by name, such as "CPU" or "Vulkan0", in any case. The
-// error lists the names there are.
+// Device finds a device by name, such as "CPU" or "Vulkan0", in upper or lower
+// case. The error lists the names of all devices.
 func (l *Lib) Device(name string) (Device, error) {
 	var names []string
 	for _, d := range l.Devices() {
@@ -48,6 +48,7 @@ func (l *Lib) CPU() (Device, error) {
 		l.describe(), environment)
 }
 
+// describe names the library in errors.
 func (l *Lib) describe() string {
 	if l.door == BuiltIn {
 		return "the built-in ggml"
@@ -64,33 +65,31 @@ func (d Device) Name() string { return d.lib.fn.devName(d.ptr) }
 // Description returns the processor's own name.
 func (d Device) Description() string { return d.lib.fn.devDescription(d.ptr) }
 
-// Type says what kind of processor it is.
+// Type returns the kind of processor.
 func (d Device) Type() DeviceType { return d.lib.fn.devType(d.ptr) }
 
 // Backend names the part of ggml that drives the device: CPU, Vulkan, CUDA.
 func (d Device) Backend() string { return d.lib.fn.regName(d.lib.fn.devReg(d.ptr)) }
 
-// Memory returns the device's free and total memory in bytes, 0 if unknown.
+// Memory returns the device's free and total memory in bytes; 0 if unknown.
 func (d Device) Memory() (free, total uint64) {
 	var f, t uintptr
 	d.lib.fn.devMemory(d.ptr, &f, &t)
 	return uint64(f), uint64(t)
 }
 
-// SupportsBuffer reports whether the device can read buffers of type b.
-func (d Device) SupportsBuffer(b BufferType) bool { return d.lib.fn.devSupportsBuft(d.ptr, b.ptr) }
-
 // SupportsOp reports whether the device can compute t, the result of an
 // operation.
 func (d Device) SupportsOp(t Tensor) bool { return t.Valid() && d.lib.fn.devSupportsOp(d.ptr, t.ptr) }
 
-// proc returns a function that the device's backend offers by name; 0 if not.
+// proc returns the address of a function that the device's backend offers by
+// name; 0 if it has none of that name.
 func (d Device) proc(name string) uintptr {
 	return uintptr(d.lib.fn.regProc(d.lib.fn.devReg(d.ptr), name))
 }
 
-// Features lists what the backend was compiled with, such as AVX2 and REPACK,
-// each with ggml's value, "1" for present.
+// Features lists the features that the backend was compiled with, such as AVX2
+// and REPACK, each with ggml's value: "1" for present.
 func (d Device) Features() map[string]string {
 	get := d.proc("ggml_backend_get_features")
 	if get == 0 {
@@ -106,8 +105,8 @@ func (d Device) Features() map[string]string {
 	return features
 }
 
-// pointer makes a pointer of an address inside C memory, which the garbage
-// collector neither moves nor frees.
+// pointer converts an address in C memory, which the garbage collector neither
+// moves nor frees.
 func pointer[T any](addr uintptr) *T { return *(**T)(unsafe.Pointer(&addr)) }
 
 // maxThreads is GGML_MAX_N_THREADS.

@@ -4,25 +4,20 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
+	"strings"
 	"testing"
-)
 
-// Variables that steer the tests of the shared-library door.
-const (
-	engineVariable  = "PALIGEMMA_TEST_ENGINE"    // the library or folder to test with
-	requireVariable = "PALIGEMMA_REQUIRE_ENGINE" // if 1, its absence is a failure
+	"github.com/pgcli/paligemma/internal/testengine"
 )
 
 var doors = []Door{BuiltIn, SharedLibrary}
 
-// openDoor opens ggml through one door, or skips the test and says what to do
-// about it.
+// openDoor opens ggml through one door, or skips the test and says how to open
+// it.
 func openDoor(t testing.TB, door Door) *Lib {
 	t.Helper()
 	if door == SharedLibrary {
-		lib, err := openShared(enginePath(t))
+		lib, err := openShared(testengine.Shared(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,31 +25,12 @@ func openDoor(t testing.TB, door Door) *Lib {
 	}
 	lib, err := openBuiltIn()
 	if errors.Is(err, ErrNoBuiltIn) {
-		t.Skip("no built-in ggml: this test binary was built with CGO_ENABLED=0")
+		t.Skip(err)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return lib
-}
-
-// enginePath finds the third-party ggml that the shared-library door is tested
-// with.
-func enginePath(t testing.TB) string {
-	t.Helper()
-	if path := os.Getenv(engineVariable); path != "" {
-		return path
-	}
-	path := filepath.Join("..", ".engines", "linux-x64")
-	if _, err := os.Stat(path); err == nil && runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
-		return path
-	}
-	const absent = "no shared ggml to test with: run `make engines`, or set " + engineVariable + " to a ggml library or its folder"
-	if os.Getenv(requireVariable) == "1" {
-		t.Fatal(absent)
-	}
-	t.Skip(absent)
-	return ""
 }
 
 // eachDoor runs f once for each door.
@@ -84,8 +60,8 @@ func cpu(t testing.TB, lib *Lib) Device {
 	return d
 }
 
-// inOwnProcess reports whether the process is one that runs this test only. If not,
-// it starts such a process and passes its outcome on.
+// inOwnProcess reports whether this process runs this test only. If it does not,
+// inOwnProcess starts such a process and passes its outcome on.
 func inOwnProcess(t *testing.T) bool {
 	t.Helper()
 	const variable = "PALIGEMMA_TEST_ALONE"
@@ -107,5 +83,13 @@ func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// wants checks that err has the part.
+func wants(t *testing.T, what string, err error, part string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), part) {
+		t.Errorf("%s: error %v, want %q in it", what, err, part)
 	}
 }

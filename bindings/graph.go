@@ -1,7 +1,8 @@
 package bindings
 
-// A Graph is a list of operations in the order they are computed. It lives in
-// a Context and ends with it: then it is empty and cannot be computed.
+// A Graph is a list of operations in the order in which they are computed. It
+// lives in a Context. Once the context is closed, the graph is empty and cannot
+// be computed.
 type Graph struct {
 	ctx *Context
 	ptr graphPtr
@@ -20,7 +21,7 @@ func (g *Graph) usable(lib *Lib) bool {
 	return g != nil && g.ptr != 0 && g.ctx.ptr != 0 && g.ctx.lib == lib
 }
 
-// Expand appends x and everything that x needs and the graph lacks.
+// Expand appends x, and those operations that x needs and the graph lacks.
 func (g *Graph) Expand(x Tensor) {
 	if g.usable(g.ctx.lib) && g.ctx.ready(x) {
 		g.ctx.lib.fn.graphExpand(g.ptr, x.ptr)
@@ -35,14 +36,6 @@ func (g *Graph) Len() int {
 	return int(g.ctx.lib.fn.graphNodes(g.ptr))
 }
 
-// Cap returns the number of nodes there is room for.
-func (g *Graph) Cap() int {
-	if !g.usable(g.ctx.lib) {
-		return 0
-	}
-	return int(g.ctx.lib.fn.graphSize(g.ptr))
-}
-
 // Node returns node i, 0 <= i < Len; otherwise the zero Tensor.
 func (g *Graph) Node(i int) Tensor {
 	if i < 0 || i >= g.Len() {
@@ -51,8 +44,8 @@ func (g *Graph) Node(i int) Tensor {
 	return Tensor{g.ctx, g.ctx.lib.fn.graphNode(g.ptr, int32(i))}
 }
 
-// An Allocator owns the memory of a graph's intermediate results on one
-// device, shared between those that are not needed at the same time.
+// An Allocator owns the memory of a graph's intermediate results on one device.
+// Results that are not needed at the same time share memory.
 type Allocator struct{ owner[gallocrPtr] }
 
 // NewAllocator returns an allocator in memory t. The caller must Close it.
@@ -62,13 +55,13 @@ func (t BufferType) NewAllocator() *Allocator {
 	return a
 }
 
-// Alloc places g's tensors. It reports false when memory does not suffice.
-// What is closed has none.
+// Alloc places g's tensors. It reports false when memory does not suffice, or
+// when the allocator or g is closed.
 func (a *Allocator) Alloc(g *Graph) bool {
 	return !a.isClosed() && g.usable(a.lib) && a.lib.fn.gallocAllocGraph(a.ptr, g.ptr)
 }
 
-// Bytes returns the memory held.
+// Bytes returns how many bytes of memory the allocator holds.
 func (a *Allocator) Bytes() int {
 	if a.isClosed() {
 		return 0

@@ -8,15 +8,16 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/pgcli/paligemma/ggml"
+	"github.com/pgcli/paligemma/internal/door"
 )
 
 // A Lib is one loaded ggml. It is safe for concurrent use and is never
 // unloaded: ggml keeps threads and a registry of devices of its own.
 type Lib struct {
 	fn      functions
-	addr    map[string]uintptr // of each symbol, for those passed on as callbacks
+	addr    map[string]uintptr // of each C function, for those passed on as callbacks
 	door    Door
+	builtIn door.BuiltIn // zero if a shared library
 	path    string
 	version string
 
@@ -35,8 +36,8 @@ const (
 	SharedLibrary Door = "shared library"
 )
 
-// loaded holds the process's libraries: a second Open of the same ggml must
-// find the first, because its device registry exists only once.
+// loaded holds the libraries of the process. A second Open of the same ggml must
+// find the first, because a ggml has one registry of devices.
 var loaded struct {
 	sync.Mutex
 	libs map[string]*Lib // by real path; "" is the built-in one
@@ -44,8 +45,9 @@ var loaded struct {
 
 // Open returns an engine. With a path it loads that library, or the one in
 // that folder. With "" it takes the first of: the path in the environment
-// variable PALIGEMMA_GGML, the built-in ggml, a library next to the
-// executable, and what the system's loader knows.
+// variable PALIGEMMA_GGML, the ggml that the program has built in by importing
+// package ggml, a library next to the executable, and a library that the
+// system's loader knows.
 //
 // Errors name every place that was tried, and every missing function.
 func Open(path string) (*Lib, error) {
@@ -67,20 +69,25 @@ func Open(path string) (*Lib, error) {
 		}
 		tried = append(tried, err)
 	}
-	return nil, fmt.Errorf("bindings: no ggml found; build with cgo, or set %s to a ggml library or its folder: %w",
+	return nil, fmt.Errorf("bindings: no ggml found; build one into the program, or set %s to a ggml library or its folder: %w",
 		environment, errors.Join(tried...))
 }
 
-// ErrNoBuiltIn is returned when the program was built without cgo.
-var ErrNoBuiltIn = errors.New("bindings: this build has no ggml inside (it was built with CGO_ENABLED=0)")
+// ErrNoBuiltIn is returned, wrapped with the reason, by a program that has no
+// ggml inside.
+var ErrNoBuiltIn = errors.New("no ggml is built in")
 
 func openBuiltIn() (*Lib, error) {
 	return once("", func() (*Lib, error) {
+		ggml, ok := door.Registered()
+		if !ok {
+			return nil, fmt.Errorf(`bindings: %w: the program lacks import _ "github.com/pgcli/paligemma/ggml"`, ErrNoBuiltIn)
+		}
 		addr := ggml.Symbols()
 		if addr == nil {
-			return nil, ErrNoBuiltIn
+			return nil, fmt.Errorf("bindings: %w: the program was built with CGO_ENABLED=0", ErrNoBuiltIn)
 		}
-		lib := &Lib{door: BuiltIn, addr: addr}
+		lib := &Lib{door: BuiltIn, builtIn: ggml, addr: addr}
 		return lib, lib.fill("the built-in ggml")
 	})
 }
@@ -115,9 +122,9 @@ func openShared(path string) (*Lib, error) {
 	return lib, nil
 }
 
-// loadOwnPlugins finds the devices of a core that has none built in and brings
-// its processors as plug-ins beside it. A core whose plug-ins are missing stays
-// loaded, so that a later Open can look for them again.
+// loadOwnPlugins loads the plug-ins beside a core that has no devices built in.
+// A core without plug-ins stays loaded, so that a later Open can look for them
+// again.
 func (l *Lib) loadOwnPlugins() error {
 	l.plugins.Lock()
 	defer l.plugins.Unlock()
@@ -146,8 +153,8 @@ func once(key string, open func() (*Lib, error)) (*Lib, error) {
 	return lib, nil
 }
 
-// fill points the table at the addresses found, checks that the library is a
-// ggml whose types are laid out as this project's, and takes over its log.
+// fill points the table at the addresses, checks that the library lays out types
+// as this project does, and takes over its log.
 func (l *Lib) fill(what string) error {
 	if missing := l.fn.register(l.addr); len(missing) > 0 {
 		return &MissingSymbolsError{Library: what, Names: missing, Of: len(l.fn.symbols())}
@@ -166,14 +173,14 @@ func (l *Lib) fill(what string) error {
 // Door says whether ggml is built in or came from a shared library.
 func (l *Lib) Door() Door { return l.door }
 
-// Path returns the shared library's file; "" when built in.
+// Path returns the shared library's file; "" for the built-in ggml.
 func (l *Lib) Path() string { return l.path }
 
-// Version names ggml's version as the library itself gives it, or, built in,
-// the module that carries it.
+// Version returns the version that a shared library gives itself, or the
+// module and commit of the built-in ggml.
 func (l *Lib) Version() string {
 	if l.door == BuiltIn {
-		return fmt.Sprintf("llama.cpp %s (%s %s)", ggml.Commit, ggml.Module, ggml.Version)
+		return l.builtIn.Name
 	}
 	if l.version == "" {
 		return "of unknown version" // as the module's own, built as a library

@@ -10,8 +10,8 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// SetLogger sends ggml's log to logger; nil silences it, as at the start. A
-// Lib is shared by the whole process, so the last call wins.
+// SetLogger sends ggml's log to logger; nil silences it, which is the default.
+// The whole process shares a Lib, so the last call wins.
 func (l *Lib) SetLogger(logger *slog.Logger) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
@@ -29,8 +29,8 @@ func (l *Lib) captureLog() {
 	l.fn.logSet(callback(logCallback()), address(l.sink))
 }
 
-// logSinks and logCallback are global because purego's callbacks cannot be
-// freed and are limited in number: one serves every Lib, told apart by id.
+// logSinks and logCallback are global because purego's callbacks cannot be freed
+// and are limited in number. One callback serves every Lib; the id tells which.
 var logSinks struct {
 	sync.Mutex
 	sinks []*logSink
@@ -52,7 +52,7 @@ type logSink struct {
 	line  strings.Builder
 }
 
-// logContinued marks a piece that goes on from the last (GGML_LOG_LEVEL_CONT).
+// logContinued marks a piece that continues the last (GGML_LOG_LEVEL_CONT).
 const logContinued = 5
 
 func (s *logSink) write(level int32, text string) {

@@ -3,7 +3,8 @@ package bindings
 import "github.com/pgcli/paligemma/gguf"
 
 // Operations append a node to the context and return it. Names and rules are
-// ggml's; shapes are in ggml's order, fastest axis first.
+// ggml's. Shapes are in ggml's order, fastest axis first; a result has the shape
+// of its first operand unless the comment gives another.
 
 func (c *Context) tensor(ptr tensorPtr) Tensor { return Tensor{c, ptr} }
 
@@ -72,9 +73,9 @@ func (c *Context) Clamp(a Tensor, min, max float32) Tensor {
 
 // Over rows.
 
-func (c *Context) SumRows(a Tensor) Tensor { return c.unary(c.lib.fn.sumRows, a) }
-func (c *Context) Mean(a Tensor) Tensor    { return c.unary(c.lib.fn.mean, a) }
-func (c *Context) Argmax(a Tensor) Tensor  { return c.unary(c.lib.fn.argmax, a) }
+func (c *Context) SumRows(a Tensor) Tensor { return c.unary(c.lib.fn.sumRows, a) } // [1, ne1, ne2, ne3]
+func (c *Context) Mean(a Tensor) Tensor    { return c.unary(c.lib.fn.mean, a) }    // [1, ne1, ne2, ne3]
+func (c *Context) Argmax(a Tensor) Tensor  { return c.unary(c.lib.fn.argmax, a) }  // [ne1] int32
 
 // Argsort gives the indices that sort each row, largest first if descending.
 func (c *Context) Argsort(a Tensor, descending bool) Tensor {
@@ -104,7 +105,7 @@ func (c *Context) RMSNorm(a Tensor, eps float32) Tensor {
 	return c.tensor(c.lib.fn.rmsNorm(c.ptr, a.ptr, eps))
 }
 
-// SoftMax is softmax(a*scale + mask) over rows; the zero mask is none.
+// SoftMax is softmax(a*scale + mask) over rows; the zero Tensor means no mask.
 func (c *Context) SoftMax(a, mask Tensor, scale float32) Tensor {
 	if !c.ready(a) {
 		return Tensor{}
@@ -119,7 +120,7 @@ func (c *Context) SoftMax(a, mask Tensor, scale float32) Tensor {
 const precF32 = 10
 
 // MulMat multiplies a [k, m] by b [k, n] to [m, n], summed in float32. The
-// third and fourth axes of a are repeated to those of b.
+// third and fourth axes of a are repeated to the lengths of b's.
 func (c *Context) MulMat(a, b Tensor) Tensor {
 	x := c.binary(c.lib.fn.mulMat, a, b)
 	if x.Valid() {
@@ -154,12 +155,20 @@ func (c *Context) RoPE(a, pos Tensor, dims int, base float32) Tensor {
 
 // Moving data.
 
+// GetRows looks up rows of a [k, m] by their numbers, rows [n] int32: [k, n] float32.
 func (c *Context) GetRows(a, rows Tensor) Tensor { return c.binary(c.lib.fn.getRows, a, rows) }
-func (c *Context) Copy(from, to Tensor) Tensor   { return c.binary(c.lib.fn.cpy, from, to) }
-func (c *Context) Cont(a Tensor) Tensor          { return c.unary(c.lib.fn.cont, a) }
-func (c *Context) Transpose(a Tensor) Tensor     { return c.unary(c.lib.fn.transpose, a) }
 
-// SetRows writes the rows of b over the given rows of a and returns a.
+// Copy converts from to the type of to, writes it there and returns to.
+func (c *Context) Copy(from, to Tensor) Tensor { return c.binary(c.lib.fn.cpy, from, to) }
+
+// Cont copies a so that its elements lie one after the other.
+func (c *Context) Cont(a Tensor) Tensor { return c.unary(c.lib.fn.cont, a) }
+
+// Transpose views a [k, m, ...] as [m, k, ...].
+func (c *Context) Transpose(a Tensor) Tensor { return c.unary(c.lib.fn.transpose, a) }
+
+// SetRows writes row i of b [k, n] over row rows[i] of a [k, m] and returns a.
+// rows is [n] int64.
 func (c *Context) SetRows(a, b, rows Tensor) Tensor {
 	if !c.ready(a, b, rows) {
 		return Tensor{}
@@ -175,7 +184,7 @@ func (c *Context) Cast(a Tensor, t gguf.Type) Tensor {
 	return c.tensor(c.lib.fn.cast(c.ptr, a.ptr, t))
 }
 
-// Reshape views contiguous a in another shape.
+// Reshape views contiguous a as shape ne.
 func (c *Context) Reshape(a Tensor, ne [4]int64) Tensor {
 	if !c.ready(a) {
 		return Tensor{}
@@ -183,7 +192,7 @@ func (c *Context) Reshape(a Tensor, ne [4]int64) Tensor {
 	return c.tensor(c.lib.fn.reshape4D(c.ptr, a.ptr, ne[0], ne[1], ne[2], ne[3]))
 }
 
-// View is a part of a: shape ne, strides nb1 to nb3 and offset in bytes.
+// View is a part of a of shape ne, with strides nb1 to nb3 and offset in bytes.
 func (c *Context) View(a Tensor, ne [4]int64, nb1, nb2, nb3, offset int) Tensor {
 	if !c.ready(a) {
 		return Tensor{}
@@ -192,7 +201,7 @@ func (c *Context) View(a Tensor, ne [4]int64, nb1, nb2, nb3, offset int) Tensor 
 		uintptr(nb1), uintptr(nb2), uintptr(nb3), uintptr(offset)))
 }
 
-// Permute moves axis i of a to axes[i].
+// Permute views a with its axis i as axis axes[i].
 func (c *Context) Permute(a Tensor, axes [4]int32) Tensor {
 	if !c.ready(a) {
 		return Tensor{}
@@ -200,7 +209,7 @@ func (c *Context) Permute(a Tensor, axes [4]int32) Tensor {
 	return c.tensor(c.lib.fn.permute(c.ptr, a.ptr, axes[0], axes[1], axes[2], axes[3]))
 }
 
-// Concat appends b to a along axis dim.
+// Concat appends b to a along axis dim, whose lengths add up.
 func (c *Context) Concat(a, b Tensor, dim int) Tensor {
 	if !c.ready(a, b) {
 		return Tensor{}
@@ -208,7 +217,7 @@ func (c *Context) Concat(a, b Tensor, dim int) Tensor {
 	return c.tensor(c.lib.fn.concat(c.ptr, a.ptr, b.ptr, int32(dim)))
 }
 
-// Repeat tiles a to shape ne, a multiple of its own.
+// Repeat tiles a to shape ne, a multiple of a's shape.
 func (c *Context) Repeat(a Tensor, ne [4]int64) Tensor {
 	if !c.ready(a) {
 		return Tensor{}
@@ -216,7 +225,7 @@ func (c *Context) Repeat(a Tensor, ne [4]int64) Tensor {
 	return c.tensor(c.lib.fn.repeat4D(c.ptr, a.ptr, ne[0], ne[1], ne[2], ne[3]))
 }
 
-// Pad appends zeros to each axis.
+// Pad appends p[i] zeros to each axis i.
 func (c *Context) Pad(a Tensor, p [4]int32) Tensor {
 	if !c.ready(a) {
 		return Tensor{}

@@ -8,17 +8,15 @@ import (
 	"slices"
 
 	"github.com/ebitengine/purego"
-
-	"github.com/pgcli/paligemma/ggml"
 )
 
-// LoadPlugins loads ggml's backends from a plug-in file or from every plug-in
-// in a folder, where ggml itself picks, of several libggml-cpu-*, the best
-// for this processor. It returns the devices that this added. ggml puts faster
-// ones first, so that CPU returns the best.
+// LoadPlugins loads ggml's backends from a plug-in file, or from every plug-in in
+// a folder. Of several libggml-cpu-* in a folder ggml loads the best for this
+// processor. LoadPlugins returns the devices that were added. ggml puts faster
+// devices first, so that CPU returns the best.
 //
-// Plug-ins bring a core of their own. For the built-in ggml it must be made of
-// the same sources, which its file name tells.
+// Plug-ins bring a core of their own. Plug-ins for the built-in ggml must be made
+// of the same sources: the core's file name carries their version.
 func (l *Lib) LoadPlugins(path string) ([]Device, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -29,7 +27,7 @@ func (l *Lib) LoadPlugins(path string) ([]Device, error) {
 	return l.loadPlugins(path)
 }
 
-// loadPlugins is LoadPlugins for a caller that holds the lock.
+// loadPlugins loads plug-ins for a caller that holds the lock.
 func (l *Lib) loadPlugins(path string) ([]Device, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -57,12 +55,12 @@ func (l *Lib) loadPlugins(path string) ([]Device, error) {
 	return added, nil
 }
 
-// quietCore finds the core that plug-ins for the built-in ggml use, and takes
-// over its log, which would go to standard error.
+// quietCore finds the core in dir that plug-ins for the built-in ggml use, and
+// points its log, which would go to standard error, at this Lib.
 func (l *Lib) quietCore(dir string) error {
-	name := fmt.Sprintf("libggml-base-%s.so", ggml.Version)
+	name := fmt.Sprintf("libggml-base-%s.so", l.builtIn.Version)
 	if runtime.GOOS == "darwin" {
-		name = fmt.Sprintf("libggml-base-%s.dylib", ggml.Version)
+		name = fmt.Sprintf("libggml-base-%s.dylib", l.builtIn.Version)
 	}
 	core := filepath.Join(dir, name)
 	if _, err := os.Stat(core); err != nil {

@@ -7,11 +7,11 @@ import (
 )
 
 // Quantize writes len(src)/rowLen rows of src to dst as type t, with ggml's
-// own quantizer. dst must have room for exactly those rows. gguf.F32 rows are not
-// its business. Rows may be quantized in parallel by several calls.
+// own quantizer. dst must have room for exactly those rows. t is neither F32 nor
+// a type of integers. Several calls may quantize rows at the same time.
 //
-// src must be finite: ggml ends the process on some types otherwise, so other
-// values are refused here, with their place.
+// Values must be finite, because ggml ends the process for some types
+// otherwise. The error names the first value that is not.
 func (l *Lib) Quantize(t gguf.Type, dst []byte, src []float32, rowLen int) error {
 	switch {
 	case !Known(t) || t == gguf.F32 || t == gguf.I32 || t == gguf.I64:

@@ -112,8 +112,8 @@ func loss(t *testing.T, lib *Lib, typ gguf.Type, raw []byte, src []float32) floa
 	return math.Sqrt(off / all)
 }
 
-// TestQuantizeError bounds what a trip through each type costs, as ggml reads
-// its own bytes back: a type whose bits were mixed up would lose far more.
+// TestQuantizeError bounds the error of a trip through each type, as ggml reads
+// its own bytes back. A type whose bits were mixed up would lose far more.
 func TestQuantizeError(t *testing.T) {
 	limit := map[gguf.Type]float64{ // root mean square, relative
 		gguf.F16: 3e-4, gguf.BF16: 2e-3, gguf.Q8_0: 0.01, gguf.Q6_K: 0.03, gguf.Q5_0: 0.07, gguf.Q5_K: 0.04, gguf.Q4_0: 0.13, gguf.Q4_K: 0.08,

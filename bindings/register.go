@@ -2,8 +2,8 @@ package bindings
 
 import "github.com/ebitengine/purego"
 
-// register points every function of the table at its address. When any is
-// missing it changes nothing and returns the names of all that are.
+// register points every function of the table at its address. If addresses are
+// missing, it changes nothing and returns the names of those functions.
 func (f *functions) register(addr map[string]uintptr) (missing []string) {
 	for _, s := range f.symbols() {
 		if addr[s.name] == 0 {
@@ -19,8 +19,8 @@ func (f *functions) register(addr map[string]uintptr) (missing []string) {
 	return nil
 }
 
-// resolve looks every name of the table up in a loaded library and in the
-// libraries it depends on. Names it lacks stay absent.
+// resolve looks up every name of the table in a loaded library and in the
+// libraries that it depends on. The map lacks the names that are not found.
 func resolve(handle uintptr) map[string]uintptr {
 	addr := map[string]uintptr{}
 	for _, s := range new(functions).symbols() {

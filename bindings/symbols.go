@@ -6,25 +6,21 @@ type symbol struct {
 	fn   any // pointer to a field of functions
 }
 
-// symbols lists the table under ggml's names, in the order of functions.
+// symbols lists the fields of the table with their C names, in the same order.
+// Command gensymbols reads the names from this file.
 func (f *functions) symbols() []symbol {
 	return []symbol{
 		{"ggml_version", &f.version},
-		{"ggml_commit", &f.commit},
-		{"ggml_status_to_string", &f.statusToString},
 		{"ggml_type_name", &f.typeName},
 		{"ggml_blck_size", &f.blckSize},
 		{"ggml_type_size", &f.typeSize},
 		{"ggml_row_size", &f.rowSize},
 		{"ggml_is_quantized", &f.isQuantized},
-		{"ggml_quantize_init", &f.quantizeInit},
-		{"ggml_quantize_requires_imatrix", &f.quantizeNeedsMatrix},
 		{"ggml_quantize_chunk", &f.quantizeChunk},
 		{"ggml_validate_row_data", &f.validateRowData},
 
 		{"ggml_init", &f.init},
 		{"ggml_free", &f.free},
-		{"ggml_reset", &f.reset},
 		{"ggml_used_mem", &f.usedMem},
 		{"ggml_get_no_alloc", &f.getNoAlloc},
 		{"ggml_set_no_alloc", &f.setNoAlloc},
@@ -40,10 +36,7 @@ func (f *functions) symbols() []symbol {
 		{"ggml_nelements", &f.nelements},
 		{"ggml_nbytes", &f.nbytes},
 		{"ggml_n_dims", &f.nDims},
-		{"ggml_element_size", &f.elementSize},
 		{"ggml_is_contiguous", &f.isContiguous},
-		{"ggml_are_same_shape", &f.areSameShape},
-		{"ggml_are_same_stride", &f.areSameStride},
 		{"ggml_is_contiguous_rows", &f.isContiguousRows},
 
 		{"ggml_add", &f.add},
@@ -91,7 +84,6 @@ func (f *functions) symbols() []symbol {
 		{"ggml_build_forward_expand", &f.graphExpand},
 		{"ggml_graph_n_nodes", &f.graphNodes},
 		{"ggml_graph_node", &f.graphNode},
-		{"ggml_graph_size", &f.graphSize},
 		{"ggml_gallocr_new", &f.gallocNew},
 		{"ggml_gallocr_free", &f.gallocFree},
 		{"ggml_gallocr_alloc_graph", &f.gallocAllocGraph},
@@ -100,16 +92,12 @@ func (f *functions) symbols() []symbol {
 
 		{"ggml_backend_sched_new", &f.schedNew},
 		{"ggml_backend_sched_free", &f.schedFree},
-		{"ggml_backend_sched_reset", &f.schedReset},
 		{"ggml_backend_sched_alloc_graph", &f.schedAllocGraph},
 		{"ggml_backend_sched_graph_compute", &f.schedCompute},
 		{"ggml_backend_sched_get_buffer_size", &f.schedBufferSize},
-		{"ggml_backend_sched_get_n_splits", &f.schedSplits},
 
-		{"ggml_backend_name", &f.backendName},
 		{"ggml_backend_free", &f.backendFree},
 		{"ggml_backend_graph_compute", &f.backendCompute},
-		{"ggml_backend_synchronize", &f.backendSynchronize},
 		{"ggml_backend_dev_count", &f.devCount},
 		{"ggml_backend_dev_get", &f.devGet},
 		{"ggml_backend_dev_name", &f.devName},
@@ -121,19 +109,15 @@ func (f *functions) symbols() []symbol {
 		{"ggml_backend_dev_buffer_type", &f.devBufferType},
 		{"ggml_backend_dev_buffer_from_host_ptr", &f.devHostPtrBuffer},
 		{"ggml_backend_dev_supports_op", &f.devSupportsOp},
-		{"ggml_backend_dev_supports_buft", &f.devSupportsBuft},
 		{"ggml_backend_reg_name", &f.regName},
 		{"ggml_backend_reg_get_proc_address", &f.regProc},
 		{"ggml_backend_load", &f.load},
 		{"ggml_backend_load_all_from_path", &f.loadAll},
-		{"ggml_backend_unload", &f.unload},
 
 		{"ggml_backend_buft_name", &f.buftName},
 		{"ggml_backend_buft_alloc_buffer", &f.buftAlloc},
 		{"ggml_backend_buft_get_alignment", &f.buftAlignment},
-		{"ggml_backend_buft_get_max_size", &f.buftMaxSize},
 		{"ggml_backend_buft_get_alloc_size", &f.buftAllocSize},
-		{"ggml_backend_buft_is_host", &f.buftIsHost},
 		{"ggml_backend_buffer_free", &f.bufferFree},
 		{"ggml_backend_buffer_get_base", &f.bufferBase},
 		{"ggml_backend_buffer_get_size", &f.bufferSize},

@@ -2,8 +2,8 @@ package bindings
 
 import "github.com/pgcli/paligemma/gguf"
 
-// Addresses inside ggml. They are plain words to Go: the garbage collector
-// never follows them, and no struct behind them is known here.
+// Addresses inside ggml. To Go they are plain numbers: the garbage collector does
+// not follow them, and this package knows the layout of no struct behind them.
 type (
 	contextPtr uintptr // struct ggml_context *
 	tensorPtr  uintptr // struct ggml_tensor *
@@ -26,28 +26,23 @@ type initParams struct {
 	noAlloc   bool
 }
 
-// functions is the table: every C function this project calls, as a Go
-// variable filled from either door. abi_test.go compares each field with the
-// prototype in ggml's own headers.
+// functions is the table of every C function that this project calls, each a Go
+// variable that either door fills. abi_test.go compares each field with the
+// prototype in ggml's headers.
 type functions struct {
 	// Versions, types and rows.
-	version             func() string
-	commit              func() string
-	statusToString      func(Status) string
-	typeName            func(gguf.Type) string
-	blckSize            func(gguf.Type) int64
-	typeSize            func(gguf.Type) uintptr
-	rowSize             func(gguf.Type, int64) uintptr
-	isQuantized         func(gguf.Type) bool
-	quantizeInit        func(gguf.Type)
-	quantizeNeedsMatrix func(gguf.Type) bool
-	quantizeChunk       func(t gguf.Type, src *float32, dst *byte, start, rows, rowLen int64, imatrix *float32) uintptr
-	validateRowData     func(t gguf.Type, data *byte, size uintptr) bool
+	version         func() string
+	typeName        func(gguf.Type) string
+	blckSize        func(gguf.Type) int64
+	typeSize        func(gguf.Type) uintptr
+	rowSize         func(gguf.Type, int64) uintptr
+	isQuantized     func(gguf.Type) bool
+	quantizeChunk   func(t gguf.Type, src *float32, dst *byte, start, rows, rowLen int64, imatrix *float32) uintptr
+	validateRowData func(t gguf.Type, data *byte, size uintptr) bool
 
 	// Contexts and tensors.
 	init             func(initParams) contextPtr
 	free             func(contextPtr)
-	reset            func(contextPtr)
 	usedMem          func(contextPtr) uintptr
 	getNoAlloc       func(contextPtr) bool
 	setNoAlloc       func(contextPtr, bool)
@@ -63,10 +58,7 @@ type functions struct {
 	nelements        func(tensorPtr) int64
 	nbytes           func(tensorPtr) uintptr
 	nDims            func(tensorPtr) int32
-	elementSize      func(tensorPtr) uintptr
 	isContiguous     func(tensorPtr) bool
-	areSameShape     func(a, b tensorPtr) bool
-	areSameStride    func(a, b tensorPtr) bool
 	isContiguousRows func(tensorPtr) bool
 
 	// Graph operations.
@@ -118,7 +110,6 @@ type functions struct {
 	graphExpand      func(graphPtr, tensorPtr)
 	graphNodes       func(graphPtr) int32
 	graphNode        func(graphPtr, int32) tensorPtr
-	graphSize        func(graphPtr) int32
 	gallocNew        func(buftPtr) gallocrPtr
 	gallocFree       func(gallocrPtr)
 	gallocAllocGraph func(gallocrPtr, graphPtr) bool
@@ -128,42 +119,34 @@ type functions struct {
 	// Scheduler over several backends.
 	schedNew        func(backends *backendPtr, bufts *buftPtr, n int32, size uintptr, parallel, offload bool) schedPtr
 	schedFree       func(schedPtr)
-	schedReset      func(schedPtr)
 	schedAllocGraph func(schedPtr, graphPtr) bool
 	schedCompute    func(schedPtr, graphPtr) Status
 	schedBufferSize func(schedPtr, backendPtr) uintptr
-	schedSplits     func(schedPtr) int32
 
 	// Backends, devices and plug-ins.
-	backendName        func(backendPtr) string
-	backendFree        func(backendPtr)
-	backendCompute     func(backendPtr, graphPtr) Status
-	backendSynchronize func(backendPtr)
-	devCount           func() uintptr
-	devGet             func(uintptr) devicePtr
-	devName            func(devicePtr) string
-	devDescription     func(devicePtr) string
-	devMemory          func(d devicePtr, free, total *uintptr)
-	devType            func(devicePtr) DeviceType
-	devReg             func(devicePtr) regPtr
-	devInit            func(d devicePtr, params *byte) backendPtr
-	devBufferType      func(devicePtr) buftPtr
-	devHostPtrBuffer   func(d devicePtr, ptr address, size, maxTensor uintptr) bufferPtr
-	devSupportsOp      func(devicePtr, tensorPtr) bool
-	devSupportsBuft    func(devicePtr, buftPtr) bool
-	regName            func(regPtr) string
-	regProc            func(regPtr, string) address
-	load               func(path string) regPtr
-	loadAll            func(dir string)
-	unload             func(regPtr)
+	backendFree      func(backendPtr)
+	backendCompute   func(backendPtr, graphPtr) Status
+	devCount         func() uintptr
+	devGet           func(uintptr) devicePtr
+	devName          func(devicePtr) string
+	devDescription   func(devicePtr) string
+	devMemory        func(d devicePtr, free, total *uintptr)
+	devType          func(devicePtr) DeviceType
+	devReg           func(devicePtr) regPtr
+	devInit          func(d devicePtr, params *byte) backendPtr
+	devBufferType    func(devicePtr) buftPtr
+	devHostPtrBuffer func(d devicePtr, ptr address, size, maxTensor uintptr) bufferPtr
+	devSupportsOp    func(devicePtr, tensorPtr) bool
+	regName          func(regPtr) string
+	regProc          func(regPtr, string) address
+	load             func(path string) regPtr
+	loadAll          func(dir string)
 
 	// Buffers and tensor data.
 	buftName        func(buftPtr) string
 	buftAlloc       func(buftPtr, uintptr) bufferPtr
 	buftAlignment   func(buftPtr) uintptr
-	buftMaxSize     func(buftPtr) uintptr
 	buftAllocSize   func(buftPtr, tensorPtr) uintptr
-	buftIsHost      func(buftPtr) bool
 	bufferFree      func(bufferPtr)
 	bufferBase      func(bufferPtr) address
 	bufferSize      func(bufferPtr) uintptr

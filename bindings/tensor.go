@@ -5,9 +5,9 @@ import (
 	"unsafe"
 )
 
-// A Tensor is a description in a Context of data in a Buffer. It is valid
-// until its context is closed. The zero Tensor is none. Of a tensor that is
-// not valid every length is 0, every name "" and every question false.
+// A Tensor describes data in a Buffer; the description lies in a Context. It is
+// valid until the context is closed. The zero Tensor is not valid. The methods
+// of a tensor that is not valid return 0, "" or false.
 type Tensor struct {
 	ctx *Context
 	ptr tensorPtr
@@ -16,7 +16,7 @@ type Tensor struct {
 // Valid reports whether x is a tensor of an open context.
 func (x Tensor) Valid() bool { return x.ptr != 0 && x.ctx.ptr != 0 }
 
-// fn is the table of x's library.
+// fn returns the function table of x's library.
 func (x Tensor) fn() *functions { return &x.ctx.lib.fn }
 
 // SetName names x in ggml's messages; names over 63 bytes are cut.
@@ -48,7 +48,7 @@ func (x Tensor) MarkOutput() {
 	}
 }
 
-// Bytes returns the size of x's data.
+// Bytes returns the size of x's data in bytes.
 func (x Tensor) Bytes() int {
 	if !x.Valid() {
 		return 0
@@ -72,29 +72,12 @@ func (x Tensor) Dims() int {
 	return int(x.fn().nDims(x.ptr))
 }
 
-// ElementBytes returns the size of an element, or of a block if quantized.
-func (x Tensor) ElementBytes() int {
-	if !x.Valid() {
-		return 0
-	}
-	return int(x.fn().elementSize(x.ptr))
-}
-
 // Contiguous reports whether the elements lie one after the other.
 func (x Tensor) Contiguous() bool { return x.Valid() && x.fn().isContiguous(x.ptr) }
 
-// ContiguousRows reports whether the elements of each row do.
+// ContiguousRows reports whether the elements of each row lie one after the
+// other.
 func (x Tensor) ContiguousRows() bool { return x.Valid() && x.fn().isContiguousRows(x.ptr) }
-
-// SameShape reports whether x and y have the same shape.
-func (x Tensor) SameShape(y Tensor) bool {
-	return x.Valid() && y.Valid() && x.fn().areSameShape(x.ptr, y.ptr)
-}
-
-// SameStride reports whether x and y are laid out alike in memory.
-func (x Tensor) SameStride(y Tensor) bool {
-	return x.Valid() && y.Valid() && x.fn().areSameStride(x.ptr, y.ptr)
-}
 
 // Op names the operation that makes x.
 func (x Tensor) Op() string {
@@ -107,8 +90,8 @@ func (x Tensor) Op() string {
 // Placed reports whether x has memory.
 func (x Tensor) Placed() bool { return x.Valid() && x.fn().getData(x.ptr) != 0 }
 
-// Address returns where x's data lies, for kernels of our own; 0 if it has no
-// memory. Only data of a CPU buffer may be touched there.
+// Address returns the address of x's data, for package kernels; 0 if x has no
+// memory. Only the address of data in a CPU buffer can be read or written.
 func (x Tensor) Address() uintptr {
 	if !x.Valid() {
 		return 0
@@ -118,7 +101,7 @@ func (x Tensor) Address() uintptr {
 
 var errNoTensor = fmt.Errorf("bindings: no tensor, or its context: %w", ErrClosed)
 
-// Set copies data into x, offset bytes from its start.
+// Set copies data into x, from offset bytes after its start on.
 func Set[T any](x Tensor, offset int, data []T) error {
 	if !x.Valid() {
 		return errNoTensor
@@ -126,7 +109,7 @@ func Set[T any](x Tensor, offset int, data []T) error {
 	return x.move(x.fn().tensorSet, offset, raw(data))
 }
 
-// Get copies into data from x, offset bytes from its start.
+// Get fills data from x, from offset bytes after its start on.
 func Get[T any](x Tensor, offset int, data []T) error {
 	if !x.Valid() {
 		return errNoTensor
@@ -134,7 +117,8 @@ func Get[T any](x Tensor, offset int, data []T) error {
 	return x.move(x.fn().tensorGet, offset, raw(data))
 }
 
-// move checks the range, which ggml would end the process for.
+// move checks the range and copies. ggml would end the process for a range beyond
+// the tensor.
 func (x Tensor) move(copy func(tensorPtr, *byte, uintptr, uintptr), offset int, data []byte) error {
 	if len(data) == 0 {
 		return nil

@@ -46,7 +46,7 @@ func (s Status) String() string {
 	return fmt.Sprintf("status %d", int32(s))
 }
 
-// A DeviceType says what kind of processor a device is.
+// A DeviceType is the kind of processor of a device.
 type DeviceType int32
 
 // Kinds of devices (enum ggml_backend_dev_type). Newer libraries may have

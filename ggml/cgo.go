@@ -14,7 +14,7 @@ import (
 import "C"
 
 // Symbols returns the address of each function of ggml that package bindings
-// calls, by its C name. The map is made anew at each call.
+// calls, by its C name; nil without cgo. Each call makes a new map.
 func Symbols() map[string]uintptr {
 	m := make(map[string]uintptr, symbolCount)
 	for i := range symbolCount {

@@ -1,17 +1,21 @@
-// Package ggml is the engine's pin: which ggml the program is built with, and
-// the built-in door to it.
+// Package ggml is the built-in door: it compiles a pinned ggml into the
+// program that imports it, as a database driver is imported for its effect.
 //
-// ggml comes from a Go module (see Module), which carries it as Go packages:
-// with cgo, importing them compiles the CPU backend, and Metal on
-// darwin/arm64. Nothing of ggml is copied here. Symbols hands out the
-// addresses of its C functions; package bindings calls them.
+//	import _ "github.com/pgcli/paligemma/ggml"
 //
-// With CGO_ENABLED=0 the door is closed: Symbols returns nil, and an engine
-// must come from a shared library.
+// Programs import this package, libraries do not: no other package of this
+// module does, so that a program without the import neither compiles ggml nor
+// links the module that carries it. Such a program needs a ggml as a shared
+// library.
+//
+// That module (see [Module]) carries ggml as Go packages: with cgo, importing
+// them compiles the CPU backend, and Metal on darwin/arm64. Nothing of ggml is
+// copied here. With CGO_ENABLED=0 the import has no effect but to say so in
+// errors.
 package ggml
 
-// Which ggml is built in. The module carries no version of ggml itself, only
-// the llama.cpp commit that it was taken from.
+// The ggml that is built in. The module carries no version of ggml itself,
+// only the llama.cpp commit that it was taken from.
 const (
 	Module  = "github.com/ollama/ollama"
 	Version = "v0.17.4"

@@ -2,5 +2,5 @@
 
 package ggml
 
-// Symbols returns nil: this build has no ggml inside.
+// Symbols returns nil: a build without cgo has no ggml inside.
 func Symbols() map[string]uintptr { return nil }

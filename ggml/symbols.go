@@ -6,20 +6,15 @@ package ggml
 
 /*
 extern char ggml_version[];
-extern char ggml_commit[];
-extern char ggml_status_to_string[];
 extern char ggml_type_name[];
 extern char ggml_blck_size[];
 extern char ggml_type_size[];
 extern char ggml_row_size[];
 extern char ggml_is_quantized[];
-extern char ggml_quantize_init[];
-extern char ggml_quantize_requires_imatrix[];
 extern char ggml_quantize_chunk[];
 extern char ggml_validate_row_data[];
 extern char ggml_init[];
 extern char ggml_free[];
-extern char ggml_reset[];
 extern char ggml_used_mem[];
 extern char ggml_get_no_alloc[];
 extern char ggml_set_no_alloc[];
@@ -35,10 +30,7 @@ extern char ggml_op_desc[];
 extern char ggml_nelements[];
 extern char ggml_nbytes[];
 extern char ggml_n_dims[];
-extern char ggml_element_size[];
 extern char ggml_is_contiguous[];
-extern char ggml_are_same_shape[];
-extern char ggml_are_same_stride[];
 extern char ggml_is_contiguous_rows[];
 extern char ggml_add[];
 extern char ggml_sub[];
@@ -84,7 +76,6 @@ extern char ggml_new_graph_custom[];
 extern char ggml_build_forward_expand[];
 extern char ggml_graph_n_nodes[];
 extern char ggml_graph_node[];
-extern char ggml_graph_size[];
 extern char ggml_gallocr_new[];
 extern char ggml_gallocr_free[];
 extern char ggml_gallocr_alloc_graph[];
@@ -92,15 +83,11 @@ extern char ggml_gallocr_get_buffer_size[];
 extern char ggml_backend_alloc_ctx_tensors_from_buft[];
 extern char ggml_backend_sched_new[];
 extern char ggml_backend_sched_free[];
-extern char ggml_backend_sched_reset[];
 extern char ggml_backend_sched_alloc_graph[];
 extern char ggml_backend_sched_graph_compute[];
 extern char ggml_backend_sched_get_buffer_size[];
-extern char ggml_backend_sched_get_n_splits[];
-extern char ggml_backend_name[];
 extern char ggml_backend_free[];
 extern char ggml_backend_graph_compute[];
-extern char ggml_backend_synchronize[];
 extern char ggml_backend_dev_count[];
 extern char ggml_backend_dev_get[];
 extern char ggml_backend_dev_name[];
@@ -112,18 +99,14 @@ extern char ggml_backend_dev_init[];
 extern char ggml_backend_dev_buffer_type[];
 extern char ggml_backend_dev_buffer_from_host_ptr[];
 extern char ggml_backend_dev_supports_op[];
-extern char ggml_backend_dev_supports_buft[];
 extern char ggml_backend_reg_name[];
 extern char ggml_backend_reg_get_proc_address[];
 extern char ggml_backend_load[];
 extern char ggml_backend_load_all_from_path[];
-extern char ggml_backend_unload[];
 extern char ggml_backend_buft_name[];
 extern char ggml_backend_buft_alloc_buffer[];
 extern char ggml_backend_buft_get_alignment[];
-extern char ggml_backend_buft_get_max_size[];
 extern char ggml_backend_buft_get_alloc_size[];
-extern char ggml_backend_buft_is_host[];
 extern char ggml_backend_buffer_free[];
 extern char ggml_backend_buffer_get_base[];
 extern char ggml_backend_buffer_get_size[];
@@ -137,20 +120,15 @@ extern char ggml_log_set[];
 
 static const struct { const char *name; const void *addr; } symbols[] = {
 	{"ggml_version", ggml_version},
-	{"ggml_commit", ggml_commit},
-	{"ggml_status_to_string", ggml_status_to_string},
 	{"ggml_type_name", ggml_type_name},
 	{"ggml_blck_size", ggml_blck_size},
 	{"ggml_type_size", ggml_type_size},
 	{"ggml_row_size", ggml_row_size},
 	{"ggml_is_quantized", ggml_is_quantized},
-	{"ggml_quantize_init", ggml_quantize_init},
-	{"ggml_quantize_requires_imatrix", ggml_quantize_requires_imatrix},
 	{"ggml_quantize_chunk", ggml_quantize_chunk},
 	{"ggml_validate_row_data", ggml_validate_row_data},
 	{"ggml_init", ggml_init},
 	{"ggml_free", ggml_free},
-	{"ggml_reset", ggml_reset},
 	{"ggml_used_mem", ggml_used_mem},
 	{"ggml_get_no_alloc", ggml_get_no_alloc},
 	{"ggml_set_no_alloc", ggml_set_no_alloc},
@@ -166,10 +144,7 @@ static const struct { const char *name; const void *addr; } symbols[] = {
 	{"ggml_nelements", ggml_nelements},
 	{"ggml_nbytes", ggml_nbytes},
 	{"ggml_n_dims", ggml_n_dims},
-	{"ggml_element_size", ggml_element_size},
 	{"ggml_is_contiguous", ggml_is_contiguous},
-	{"ggml_are_same_shape", ggml_are_same_shape},
-	{"ggml_are_same_stride", ggml_are_same_stride},
 	{"ggml_is_contiguous_rows", ggml_is_contiguous_rows},
 	{"ggml_add", ggml_add},
 	{"ggml_sub", ggml_sub},
@@ -215,7 +190,6 @@ static const struct { const char *name; const void *addr; } symbols[] = {
 	{"ggml_build_forward_expand", ggml_build_forward_expand},
 	{"ggml_graph_n_nodes", ggml_graph_n_nodes},
 	{"ggml_graph_node", ggml_graph_node},
-	{"ggml_graph_size", ggml_graph_size},
 	{"ggml_gallocr_new", ggml_gallocr_new},
 	{"ggml_gallocr_free", ggml_gallocr_free},
 	{"ggml_gallocr_alloc_graph", ggml_gallocr_alloc_graph},
@@ -223,15 +197,11 @@ static const struct { const char *name; const void *addr; } symbols[] = {
 	{"ggml_backend_alloc_ctx_tensors_from_buft", ggml_backend_alloc_ctx_tensors_from_buft},
 	{"ggml_backend_sched_new", ggml_backend_sched_new},
 	{"ggml_backend_sched_free", ggml_backend_sched_free},
-	{"ggml_backend_sched_reset", ggml_backend_sched_reset},
 	{"ggml_backend_sched_alloc_graph", ggml_backend_sched_alloc_graph},
 	{"ggml_backend_sched_graph_compute", ggml_backend_sched_graph_compute},
 	{"ggml_backend_sched_get_buffer_size", ggml_backend_sched_get_buffer_size},
-	{"ggml_backend_sched_get_n_splits", ggml_backend_sched_get_n_splits},
-	{"ggml_backend_name", ggml_backend_name},
 	{"ggml_backend_free", ggml_backend_free},
 	{"ggml_backend_graph_compute", ggml_backend_graph_compute},
-	{"ggml_backend_synchronize", ggml_backend_synchronize},
 	{"ggml_backend_dev_count", ggml_backend_dev_count},
 	{"ggml_backend_dev_get", ggml_backend_dev_get},
 	{"ggml_backend_dev_name", ggml_backend_dev_name},
@@ -243,18 +213,14 @@ static const struct { const char *name; const void *addr; } symbols[] = {
 	{"ggml_backend_dev_buffer_type", ggml_backend_dev_buffer_type},
 	{"ggml_backend_dev_buffer_from_host_ptr", ggml_backend_dev_buffer_from_host_ptr},
 	{"ggml_backend_dev_supports_op", ggml_backend_dev_supports_op},
-	{"ggml_backend_dev_supports_buft", ggml_backend_dev_supports_buft},
 	{"ggml_backend_reg_name", ggml_backend_reg_name},
 	{"ggml_backend_reg_get_proc_address", ggml_backend_reg_get_proc_address},
 	{"ggml_backend_load", ggml_backend_load},
 	{"ggml_backend_load_all_from_path", ggml_backend_load_all_from_path},
-	{"ggml_backend_unload", ggml_backend_unload},
 	{"ggml_backend_buft_name", ggml_backend_buft_name},
 	{"ggml_backend_buft_alloc_buffer", ggml_backend_buft_alloc_buffer},
 	{"ggml_backend_buft_get_alignment", ggml_backend_buft_get_alignment},
-	{"ggml_backend_buft_get_max_size", ggml_backend_buft_get_max_size},
 	{"ggml_backend_buft_get_alloc_size", ggml_backend_buft_get_alloc_size},
-	{"ggml_backend_buft_is_host", ggml_backend_buft_is_host},
 	{"ggml_backend_buffer_free", ggml_backend_buffer_free},
 	{"ggml_backend_buffer_get_base", ggml_backend_buffer_get_base},
 	{"ggml_backend_buffer_get_size", ggml_backend_buffer_get_size},
@@ -272,7 +238,7 @@ static const void *symbol_addr(int i) { return symbols[i].addr; }
 */
 import "C"
 
-const symbolCount = 129
+const symbolCount = 112
 
 func symbolAt(i int) (string, uintptr) {
 	return C.GoString(C.symbol_name(C.int(i))), uintptr(C.symbol_addr(C.int(i)))

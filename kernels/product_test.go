@@ -206,14 +206,20 @@ func TestProductDoesNotOverflow(t *testing.T) {
 				for i := range x {
 					x[i] = inputs[i/k][i%k%len(inputs[i/k])]
 				}
+				w := pack(t, typ, k, m, rows)
 				for _, precise := range []bool{false, true} {
+					one, oneSize := define(level, typ, precise, m, 1, 1, rows, x[:k])
+					many, manySize := define(level, typ, precise, m, len(inputs), len(inputs), rows, x)
 					for n := 1; n <= len(inputs); n++ {
-						want, size := define(level, typ, precise, m, n, n, rows, x[:k*n])
 						y := newGuarded(t, n, m, m, 0)
 						op := Linear{X: addr(x), N: n, Stride: k, Level: level, Threads: 3, Precise: precise,
-							Out: []Output{{W: pack(t, typ, k, m, rows), Y: y.addr(), Stride: m}}}
+							Out: []Output{{W: w, Y: y.addr(), Stride: m}}}
 						compute(t, ps[n%3], &op)
-						within(t, y.read(t), want, size)
+						want, size := many, manySize
+						if n == 1 {
+							want, size = one, oneSize
+						}
+						within(t, y.read(t), want[:n*m], size[:n*m])
 					}
 				}
 			}

@@ -43,9 +43,10 @@ func attend(n, m, h, hk, e int, scale, softcap float64, q, k, v func(token, head
 				continue
 			}
 			y := out[(i*h+head)*e:][:e]
-			for c := range e {
-				for j, w := range weights {
-					y[c] += w / total * v(j, shared, c)
+			for j, w := range weights {
+				share := w / total
+				for c := range e {
+					y[c] += share * v(j, shared, c)
 				}
 			}
 		}

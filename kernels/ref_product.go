@@ -53,10 +53,12 @@ func linear(m, n int, w []weight, x []float64) (y, size []float64) {
 	for j := range n {
 		for i := range m {
 			row := w[i*k:][:k]
+			var sum, terms float64 // in registers: the race detector looks at every element
 			for l, v := range x[j*k:][:k] {
-				y[j*m+i] += row[l].value * v
-				size[j*m+i] += row[l].size * math.Abs(v)
+				sum += row[l].value * v
+				terms += row[l].size * math.Abs(v)
 			}
+			y[j*m+i], size[j*m+i] = sum, terms
 		}
 	}
 	return y, size

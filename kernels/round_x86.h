@@ -25,7 +25,8 @@ PG_DOT static inline __m128i round_tops(const float *x, int64_t x_step) {
 	return _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
 }
 
-// round_block rounds 32 values and returns 8 sums, 4 of either 16 values.
+// round_block rounds 32 values and returns 8 sums, 4 of the first 16 values and 4 of
+// the others.
 PG_DOT static inline __m256i round_block(const int form, const float *x, float inverse, void *to) {
 	__m256 scale = _mm256_set1_ps(inverse);
 	__m256i q[4];

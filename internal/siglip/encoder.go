@@ -1,6 +1,6 @@
 // Package siglip is PaliGemma's vision tower: SigLIP So400m/14 (arXiv:2303.15343),
 // a Vision Transformer without a class token and without pooling, and the
-// linear projector that makes its patches soft tokens of the decoder.
+// linear projector that turns its patches into soft tokens of the decoder.
 //
 // Axis letters: d width, h heads, e head dim, n patches; shapes are in ggml's
 // order, fastest axis first.
@@ -24,7 +24,7 @@ type Config struct {
 	Eps       float32 // of the layer norms
 }
 
-// Tokens returns the number of patches, which is that of soft tokens.
+// Tokens returns the number of patches, and so of soft tokens.
 func (c Config) Tokens() int { return (c.ImageSize / c.PatchSize) * (c.ImageSize / c.PatchSize) }
 
 // Nodes returns an upper bound of the nodes of a graph with one Forward.
@@ -78,16 +78,16 @@ func New(w nn.Weights, c Config) *Encoder {
 // decoder's width. ViT (arXiv:2010.11929), equations 1 to 4.
 func (e *Encoder) Forward(g *nn.Graph, pixels nn.Tensor) nn.Tensor {
 	v := g.Scope("v", -1)
-	patches := g.Patches(pixels, e.PatchSize) // [p*p*3, n]
-	x := v.Tap("patch_embd", e.Patch.Forward(g, patches))
-	x = v.Tap("embd", g.Add(x, e.Position)) // [d, n]  eq. 1
+	patches := g.Patches(pixels, e.PatchSize)             // [p*p*3, n]
+	x := v.Tap("patch_embd", e.Patch.Forward(g, patches)) // [d, n]
+	x = v.Tap("embd", g.Add(x, e.Position))               // [d, n]  eq. 1
 	for i, b := range e.Blocks {
 		g := v.Scope("blk", i)
 		x = g.Add(x, g.Tap("attn_out", b.Attn.Forward(g, b.LN1.Forward(g, x))))             // eq. 2
 		x = g.Tap("out", g.Add(x, g.Tap("ffn_out", b.MLP.Forward(g, b.LN2.Forward(g, x))))) // eq. 3
 	}
-	x = v.Tap("post_ln", e.Norm.Forward(g, x)) // eq. 4
-	return g.Tap("mm.out", e.Projector.Forward(g, x))
+	x = v.Tap("post_ln", e.Norm.Forward(g, x))        // eq. 4
+	return g.Tap("mm.out", e.Projector.Forward(g, x)) // [d', n]
 }
 
 // Attention is full multi-head attention, with biases.
@@ -104,11 +104,12 @@ func newAttention(w nn.Weights, c Config) Attention {
 // Forward maps x [d, n] to [d, n].
 func (a Attention) Forward(g *nn.Graph, x nn.Tensor) nn.Tensor {
 	e := x.Dim(0) / a.heads
-	heads := nn.Heads(g, e, x, a.Q, a.K, a.V) // [e, h, n] each
-	q, k := g.Permute(heads[0], 0, 2, 1, 3), g.Permute(heads[1], 0, 2, 1, 3)
-	vT := g.Permute(heads[2], 1, 2, 0, 3) // [n, e, h]
-	y := g.Attention(q, k, vT, nn.Tensor{}, float32(1/math.Sqrt(float64(e))), 0)
-	return a.Out.Forward(g, y) // [d, n]
+	heads := nn.Heads(g, e, x, a.Q, a.K, a.V)                                    // [e, h, n] each
+	q := g.Permute(heads[0], 0, 2, 1, 3)                                         // [e, n, h]
+	k := g.Permute(heads[1], 0, 2, 1, 3)                                         // [e, n, h]
+	vT := g.Permute(heads[2], 1, 2, 0, 3)                                        // [n, e, h]
+	y := g.Attention(q, k, vT, nn.Tensor{}, float32(1/math.Sqrt(float64(e))), 0) // [d, n]
+	return a.Out.Forward(g, y)                                                   // [d, n]
 }
 
 // MLP is fc2(gelu(fc1(x))).

@@ -30,8 +30,8 @@ type Product struct {
 // A Bench is a prepared product. The caller must Close it.
 type Bench struct{ c *C.struct_cbench }
 
-// New prepares p with the ggml in a shared library, or, given "", with the
-// built-in one.
+// New prepares p with the ggml of a shared library or, if library is "", with
+// the built-in ggml.
 func New(library string, p Product) (*Bench, error) {
 	var lib *C.char
 	if library != "" {

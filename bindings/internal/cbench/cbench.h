@@ -1,5 +1,5 @@
-// The matrix product of the doors' benchmark, called from C: what calling ggml
-// costs without Go.
+// The matrix product of the doors' benchmark, called from C, to show the cost of
+// calling ggml without Go.
 #pragma once
 
 #include <stdbool.h>
@@ -16,12 +16,13 @@ struct cbench_product {
 
 struct cbench;
 
-// cbench_new prepares a product with the functions of a library, or, if it is
-// NULL, with the n functions named. NULL when a function is missing.
+// cbench_new prepares a product with the functions of a library or, if library
+// is NULL, with the n named functions. It returns NULL when a function is missing.
 struct cbench *cbench_new(const char *library, const char *const *names, void *const *addrs, int n,
 	const struct cbench_product *product, int threads);
 
-// cbench_run computes it once and returns the time in nanoseconds.
+// cbench_run computes the product once and returns the time in nanoseconds, -1
+// on failure.
 int64_t cbench_run(struct cbench *);
 
 void cbench_free(struct cbench *);

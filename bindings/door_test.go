@@ -1,0 +1,3 @@
+package bindings
+
+import _ "github.com/pgcli/paligemma/ggml" // the built-in door

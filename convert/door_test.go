@@ -1,0 +1,3 @@
+package convert_test
+
+import _ "github.com/pgcli/paligemma/ggml" // the built-in door

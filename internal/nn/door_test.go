@@ -1,0 +1,3 @@
+package nn
+
+import _ "github.com/pgcli/paligemma/ggml" // the built-in door

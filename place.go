@@ -1,0 +1,147 @@
+package paligemma
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/gemma"
+	"github.com/pgcli/paligemma/internal/nn"
+	"github.com/pgcli/paligemma/internal/siglip"
+	"github.com/pgcli/paligemma/kernels"
+)
+
+// place loads the engine and puts the files' tensors on the device.
+func (m *Model) place() (err error) {
+	if m.lib, err = openEngine(&m.opts.Engine); err != nil {
+		return err
+	}
+	if m.opts.Logger != nil {
+		m.lib.SetLogger(m.opts.Logger)
+	}
+	if m.opts.Device == "" {
+		m.device, err = m.lib.CPU()
+	} else {
+		m.device, err = m.lib.Device(m.opts.Device)
+	}
+	if err != nil {
+		return err
+	}
+	lists := make([][]nn.Spec, len(m.files))
+	for i, f := range m.files {
+		if lists[i], err = specs(f); err != nil {
+			return err
+		}
+	}
+	if m.kernels, err = m.useKernels(slices.Concat(lists...)); err != nil {
+		return err
+	}
+	for i, f := range m.files {
+		data, err := f.Contents()
+		if err != nil {
+			return err
+		}
+		var s *nn.Store
+		if m.kernels {
+			s, err = nn.PackStore(m.device, "model", data, lists[i], m.opts.Threads)
+		} else {
+			s, err = nn.MapStore(m.device, "model", data, lists[i], true)
+		}
+		if err != nil {
+			return err
+		}
+		m.stores = append(m.stores, s)
+	}
+	return nil
+}
+
+// specs describes the tensors that the engine computes with.
+func specs(f *gguf.File) ([]nn.Spec, error) {
+	var list []nn.Spec
+	for _, t := range f.Tensors() {
+		if isMask(t.Name) {
+			continue
+		}
+		if !bindings.Known(t.Type) {
+			return nil, fmt.Errorf("tensor %s is of type %v, which cannot be computed with", t.Name, t.Type)
+		}
+		shape := t.Shape
+		if t.Name == "v.patch_embd.weight" && len(shape) == 4 && shape[0] == shape[1] && shape[2] == 3 {
+			// A convolution whose stride is its size is a product.
+			shape = []int{shape[0] * shape[1] * 3, shape[3]} // [p*p*3, d]
+		}
+		list = append(list, nn.Spec{
+			Copied: func() { f.Forget(t) },
+			Name:   t.Name, Type: t.Type, Shape: shape, Offset: int(t.Offset),
+			Product: len(shape) == 2 && t.Name != "token_embd.weight" && t.Name != "v.position_embd.weight",
+		})
+	}
+	return list, nil
+}
+
+// build makes both towers from the placed tensors. The error names every tensor that is
+// missing or has another shape.
+func (m *Model) build(projector *gguf.File) error {
+	text := nn.NewWeights(m.stores[0])
+	vision := text
+	if len(m.stores) > 1 {
+		vision = nn.NewWeights(m.stores[1])
+	}
+	m.decoder = gemma.New(text, m.cfg.text)
+	m.encoder = siglip.New(vision, m.cfg.vision)
+	if len(m.stores) > 1 {
+		return errors.Join(text.Err(), vision.Err())
+	}
+	return text.Err()
+}
+
+// useKernels decides whether package kernels or ggml computes: one of them
+// computes all of a model, as the threads of both would fight for processors.
+func (m *Model) useKernels(specs []nn.Spec) (bool, error) {
+	asked := m.opts.Kernels
+	var reason error
+	switch asked {
+	case "off":
+		if m.opts.Precise {
+			return false, errors.New("precise products need kernels, which are off")
+		}
+		return false, nil
+	case "", "auto", "on":
+		if len(kernels.Levels()) == 0 {
+			reason = kernels.ErrNone
+		}
+	default:
+		m.level, reason = kernels.ParseLevel(asked)
+	}
+	if reason == nil && m.device.Type() != bindings.CPU {
+		reason = fmt.Errorf("%s is not the CPU", m.device.Name())
+	}
+	for _, s := range specs {
+		if s.Product && reason == nil && !nn.Packable(s.Type, s.Shape) {
+			reason = fmt.Errorf("tensor %s is %v %v, which they do not multiply", s.Name, s.Type, s.Shape)
+		}
+	}
+	switch {
+	case reason == nil:
+		return true, nil
+	case m.opts.Precise:
+		return false, fmt.Errorf("precise products need kernels: %w", reason)
+	case asked == "" || asked == "auto":
+		return false, nil
+	}
+	return false, fmt.Errorf("kernels %q: %w", asked, reason)
+}
+
+// newBackend starts the device with threads of its own. The caller must Close it.
+func (m *Model) newBackend() (*nn.Backend, error) {
+	if !m.kernels {
+		return nn.NewBackend(m.device, m.opts.Threads)
+	}
+	b, err := nn.NewKernelBackend(m.device, m.opts.Threads, m.level)
+	if err == nil {
+		b.Precise = m.opts.Precise
+	}
+	return b, err
+}
