@@ -28,7 +28,9 @@ $(BIN): $(SOURCES) go.mod go.sum | toolchain
 toolchain: # names what is missing, with the command that installs it
 	@for tool in $(GO) gcc g++; do command -v $$tool >/dev/null || { \
 		case $$tool in $(GO)) package=golang-go ;; *) package=$$tool ;; esac; \
-		echo "make: $$tool is missing; install it: apt-get install $$package" >&2; exit 1; }; done
+		echo "make: $$tool is missing; install it: apt-get install $$package (README.md has other systems)" >&2; exit 1; }; done
+	@case "$$($(GO) env GOVERSION)" in go1.1[0-9].*|go1.20.*) \
+		echo "make: $$($(GO) version) is too old to read go.mod, want go1.21 or newer: README.md says how to get it" >&2; exit 1;; esac
 
 # One package at a time: ggml's threads wait for each other by spinning, and
 # two tests that compute at once take each other's processors. go test's own
@@ -84,9 +86,19 @@ test-arm64: toolchain ## kernels for arm64, emulated: needs g++-aarch64-linux-gn
 test-vulkan: toolchain ## operations and the embedded model on a Vulkan device: needs Mesa's lavapipe
 	scripts/engines/vulkan.sh
 
+CLANG_FORMAT := build/lint/bin/clang-format
+
+$(CLANG_FORMAT): scripts/lint/requirements.txt
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "make: $(PYTHON) is missing; install it: apt-get install python3 python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv build/lint
+	build/lint/bin/pip install --quiet --requirement $<
+	@touch $@
+
 .PHONY: lint
-lint: toolchain ## gofmt, go vet, staticcheck, generated files up to date
+lint: toolchain $(CLANG_FORMAT) ## gofmt, clang-format, go vet, staticcheck, generated files up to date
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "make: gofmt would change these files" >&2; exit 1; }
+	$(CLANG_FORMAT) --dry-run --Werror $$(git ls-files "*.c" "*.h")
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) generate ./ggml && git diff --exit-code ggml/symbols.go

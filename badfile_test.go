@@ -80,7 +80,7 @@ func TestNotAModel(t *testing.T) {
 func TestMissingKeys(t *testing.T) {
 	optional := []string{ // of the file format, or not read
 		"general.type", "general.name", "general.file_type", "general.quantization_version", "general.alignment",
-		"paligemma.image_token_count", "paligemma.attention.value_length", "paligemma.rope.dimension_count", "paligemma.vision.feed_forward_length",
+		"paligemma.image_token_count", "paligemma.attention.value_length", "paligemma.rope.dimension_count",
 		"tokenizer.ggml.model", "tokenizer.ggml.pre", "tokenizer.ggml.padding_token_id",
 		"tokenizer.ggml.add_bos_token", "tokenizer.ggml.add_eos_token", "tokenizer.ggml.add_space_prefix",
 	}

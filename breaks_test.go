@@ -37,7 +37,7 @@ var breaks = []struct {
 	{"TestTrapTextFirst", []edit{{"internal/decode/prefix.go", `x = g.Concat(image, x, 1)`, `x = g.Concat(x, image, 1)`}}},
 	{"TestTrapFirstPictureOnly", []edit{{"session.go", `soft = append(soft, img.tokens...)`, `soft = append(soft, images[0].tokens...)`}}},
 	{"TestTrapPictureScaled", []edit{{"internal/decode/prefix.go", `x = g.Concat(image, x, 1)`, `x = g.Concat(g.Scale(image, d.gemma.EmbedScale), x, 1)`}}},
-	{"TestTrapTextScaleFixed", []edit{{"config.go", `c.text.EmbedScale = t.number("paligemma.embedding_scale", 0)`, `c.text.EmbedScale = 45.25`}}},
+	{"TestTrapTextScaleFixed", []edit{{"internal/gemma/config.go", `EmbedScale:   t.EmbedScale,`, `EmbedScale:   45.25,`}}},
 
 	// The picture.
 	{"TestTrapBGR", []edit{{"internal/imageproc/convert.go", `rgb[0], rgb[1], rgb[2] = p[0], p[1], p[2] })`, `rgb[2], rgb[1], rgb[0] = p[0], p[1], p[2] })`}}},
@@ -52,7 +52,7 @@ var breaks = []struct {
 	px, err := imageproc.Prepare(img,`}}},
 	{"TestTrapAliased", []edit{{"internal/imageproc/resample.go", `widen := max(scale, 1)`, `widen := 1.0`}}},
 	{"TestTrapResamplingIgnored", []edit{{"image.go", `Filter: m.cfg.resample,`, ``}}},
-	{"TestTrapTowerCausal", []edit{{"internal/siglip/encoder.go", `vT := g.Permute(heads[2], 1, 2, 0, 3) // [n, e, h]`,
+	{"TestTrapTowerCausal", []edit{{"internal/siglip/encoder.go", `vT := g.Permute(heads[2], 1, 2, 0, 3)`,
 		`n := x.Dim(1)
 	k = g.View(k, []int{0, 0, 0}, e, n/2, a.heads)
 	vT := g.Permute(g.View(heads[2], []int{0, 0, 0}, e, a.heads, n/2), 1, 2, 0, 3)`}}},
@@ -105,7 +105,7 @@ var breaks = []struct {
 	{"TestTrapGateSwapped", []edit{{"internal/gemma/block.go", `nn.GeGLU(g, m.Gate, m.Up, x)`, `nn.GeGLU(g, m.Up, m.Gate, x)`}}},
 	{"TestTrapHeadScaled", []edit{{"internal/gemma/decoder.go", `g.MulMat(w, x) `, `g.MulMat(w, g.Scale(x, d.EmbedScale)) `}}},
 	{"TestTrapNoFinalSoftcap", []edit{{"internal/gemma/decoder.go", `g.Tap("logits", y), d.FinalSoftcap)`, `g.Tap("logits", y), 0)`}}},
-	{"TestTrapRowsWithoutPieces", []edit{{"open.go", `if len(v.Pieces) != vocabulary {`, `if len(v.Pieces) > vocabulary {`}}},
+	{"TestTrapRowsWithoutPieces", []edit{{"internal/hparams/tokenizer.go", `if len(t.Pieces) != vocab {`, `if len(t.Pieces) > vocab {`}}},
 }
 
 // trapPackages are those with tests of traps, which are named TestTrap and the

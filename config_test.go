@@ -26,11 +26,15 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// TestSplitQueryScale: llama.cpp's text files do not say how queries are
-// scaled. It is by the head dim's root, but for the 46 layers of Gemma 2 27B,
-// where it is by that of width over heads.
+// TestSplitQueryScale: llama.cpp's text files do not say how queries are scaled.
+// Queries are divided by the root of the head dim, but in the 46 layers of
+// Gemma 2 27B by the root of width over heads.
 func TestSplitQueryScale(t *testing.T) {
-	p := testmodel.TakeApart(t, testmodel.Read(t, testmodel.Convert(t, "pg2-a", convert.Options{Type: "f32", Split: true})))
+	two := testmodel.Convert(t, "pg2-a", convert.Options{Type: "f32", Split: true})
+	projector, err := gguf.Open(projectorOf(two))
+	must(t, err)
+	defer projector.Close()
+	p := testmodel.TakeApart(t, testmodel.Read(t, two))
 	for i := range 50 { // as many tensors as 46 blocks need
 		x := gguf.Tensor{Name: fmt.Sprint("more", i), Type: gguf.F32, Shape: []int{1}}
 		p.Tensors, p.Data[x.Name] = append(p.Tensors, x), make([]byte, 4)
@@ -40,9 +44,9 @@ func TestSplitQueryScale(t *testing.T) {
 		file := p.File(t)
 		f, err := gguf.New(bytes.NewReader(file), int64(len(file)))
 		must(t, err)
-		k := &keys{f: f}
-		c := splitTextConfig(k, gemma2)
-		must(t, k.err)
+		config, err := newConfig(f, projector)
+		must(t, err)
+		c := config.text
 		if got := 1 / math.Pow(float64(c.QueryScale), 2); math.Abs(got-want) > 1e-3 {
 			t.Errorf("%d layers: queries are scaled by 1/sqrt(%.2f), want %v", layers, got, want)
 		}

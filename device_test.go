@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/internal/testengine"
 	"github.com/pgcli/paligemma/internal/testmodel"
 	"github.com/pgcli/paligemma/models"
 )
@@ -21,9 +22,9 @@ import (
 func TestDevice(t *testing.T) {
 	device := os.Getenv(deviceVariable)
 	if device == "" {
-		t.Skip("no device to test: run `make test-vulkan`, or set " + deviceVariable + " to one of the ggml in " + testmodel.EngineVariable)
+		t.Skip("no device to test: run `make test-vulkan`, or set " + deviceVariable + " to one of the ggml in " + testengine.Variable)
 	}
-	engine := EngineOptions{Library: testmodel.SharedEngine(t)}
+	engine := EngineOptions{Library: testengine.Shared(t)}
 	const tolerance = 1e-3
 	embedded := filepath.Join(t.TempDir(), "embedded.gguf")
 	must(t, os.WriteFile(embedded, models.Tiny(), 0o666))

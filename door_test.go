@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pgcli/paligemma/internal/testmodel"
+	"github.com/pgcli/paligemma/internal/testengine"
 )
 
 // The module that carries the built-in ggml.
@@ -88,7 +88,7 @@ func TestProgramWithoutTheDoor(t *testing.T) {
 		}
 	})
 	t.Run("shared library", func(t *testing.T) {
-		if out, err := nodoor(program, testmodel.SharedEngine(t)); err != nil || out != "shared library\n" {
+		if out, err := nodoor(program, testengine.Shared(t)); err != nil || out != "shared library\n" {
 			t.Errorf("with a shared library: %v, %s", err, out)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/internal/sample"
+	"github.com/pgcli/paligemma/internal/testengine"
 	"github.com/pgcli/paligemma/internal/testmodel"
 	"github.com/pgcli/paligemma/models"
 )
@@ -26,7 +27,7 @@ func eachDoor(t *testing.T, f func(t *testing.T, e EngineOptions)) {
 		}
 		f(t, EngineOptions{})
 	})
-	t.Run("shared library", func(t *testing.T) { f(t, EngineOptions{Library: testmodel.SharedEngine(t)}) })
+	t.Run("shared library", func(t *testing.T) { f(t, EngineOptions{Library: testengine.Shared(t)}) })
 }
 
 // anyEngine returns whichever ggml there is, the built-in one first, or skips

@@ -22,13 +22,14 @@ var layers = map[string][]string{
 	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile", "ggml"},
 	"eval":      {"", "internal/metrics", "internal/locseg"},
 	"": {"grammar", "internal/decode", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
-		"internal/imageproc", "internal/locseg", "internal/spm", "gguf", "bindings", "kernels"},
+		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "gguf", "bindings", "kernels"},
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
 	"internal/sample":  {"grammar"},
 	"grammar":          {"internal/locseg"},
-	"convert":          {"gguf", "bindings", "internal/spm", "internal/locseg"},
-	"internal/siglip":  {"internal/nn"},
-	"internal/gemma":   {"internal/nn", "gguf"},
+	"convert":          {"gguf", "bindings", "internal/hparams", "internal/spm", "internal/locseg"},
+	"internal/hparams": {"gguf"},
+	"internal/siglip":  {"internal/nn", "internal/hparams"},
+	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},
 	"internal/nn":      {"bindings", "kernels", "gguf"},
 	"bindings":         {"internal/door", "gguf"},
 	"ggml":             {"internal/door"}, // imported by programs and tests only
@@ -37,9 +38,9 @@ var layers = map[string][]string{
 
 	// Tools of this repository, which nothing above imports.
 	"bindings/internal/cbench": {"ggml"},
-	"convert/synthetic":        {"convert", "gguf"},
+	"internal/synthetic":       {"convert", "gguf"}, // for tests and scripts
 
-	"kernels":                  nil,
+	"kernels":                  {"gguf"},
 	"ggml/internal/gensymbols": nil,
 	"models":                   nil,
 	"internal/door":            nil,
@@ -50,8 +51,9 @@ var layers = map[string][]string{
 	"internal/spm":             nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests
-	"internal/testmodel": {"convert", "gguf", "grammar", "internal/golden", "internal/siglip", "internal/gemma",
-		"internal/nn", "internal/locseg", "bindings", "kernels", "ggml"}, // for tests
+	"internal/testengine":      nil, // for tests
+	"internal/testmodel": {"internal/testengine", "convert", "gguf", "grammar", "internal/golden", "internal/hparams", "internal/siglip",
+		"internal/gemma", "internal/nn", "internal/locseg", "bindings", "kernels", "ggml"}, // for tests
 }
 
 // guarded lists the packages that may import what steps outside Go's own

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/imageproc"
 	"github.com/pgcli/paligemma/internal/locseg"
 )
@@ -17,25 +18,22 @@ import (
 // computes, not ggml: it is read into Go's memory.
 func isMask(tensor string) bool { return strings.HasPrefix(tensor, locseg.Prefix) }
 
-// maskDecoder reads the mask decoder of a file; nil if it has none. The error
-// names every tensor that is missing or wrong.
-func maskDecoder(k *keys) (*locseg.Decoder, error) {
-	if !k.f.Has(locseg.WidthKey) {
-		for _, t := range k.f.Tensors() {
+// maskDecoder reads the mask decoder of a file, whose codebook has the width; it
+// returns nil for a width of 0. The error names every tensor that is missing or
+// wrong.
+func maskDecoder(f *gguf.File, width int) (*locseg.Decoder, error) {
+	if width == 0 {
+		for _, t := range f.Tensors() {
 			if isMask(t.Name) {
-				return nil, fmt.Errorf("tensor %s without the key %s", t.Name, locseg.WidthKey)
+				return nil, fmt.Errorf("tensor %s without the key %s", t.Name, hparams.MaskWidthKey)
 			}
 		}
 		return nil, nil
 	}
-	width := k.count(locseg.WidthKey)
-	if k.err != nil {
-		return nil, k.err
-	}
 	values := map[string][]float32{}
 	var errs []error
 	for _, w := range locseg.Weights(width) {
-		v, err := maskWeight(k.f, w)
+		v, err := maskWeight(f, w)
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -47,9 +45,10 @@ func maskDecoder(k *keys) (*locseg.Decoder, error) {
 	return locseg.NewDecoder(width, func(name string) []float32 { return values[name] }), nil
 }
 
+// maskWeight reads one array of the mask decoder, row-major.
 func maskWeight(f *gguf.File, w locseg.Weight) ([]float32, error) {
 	shape := slices.Clone(w.Shape)
-	slices.Reverse(shape)
+	slices.Reverse(shape) // ggml's order, fastest first
 	t, err := f.Tensor(w.Name)
 	switch {
 	case errors.Is(err, gguf.ErrNotFound):

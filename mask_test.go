@@ -12,6 +12,7 @@ import (
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/golden"
+	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/locseg"
 	"github.com/pgcli/paligemma/internal/testmodel"
 )
@@ -147,10 +148,10 @@ func TestBadMaskDecoder(t *testing.T) {
 			change(p, "mask.codebook", func(x *gguf.Tensor) { x.Type = gguf.BF16 })
 			p.Data["mask.codebook"] = p.Data["mask.codebook"][:2*128*512]
 		}, []string{"tensor mask.codebook is of type bf16, want f32 or f16"}},
-		{"width", func(p *testmodel.Parts) { p.Values[locseg.WidthKey] = uint32(256) }, []string{"tensor mask.codebook has shape [512 128], want [256 128]"}},
-		{"no width", func(p *testmodel.Parts) { p.Values[locseg.WidthKey] = uint32(0) }, []string{locseg.WidthKey + " is 0, want 1 to"}},
-		{"kind of width", func(p *testmodel.Parts) { p.Values[locseg.WidthKey] = "512" }, []string{locseg.WidthKey}},
-		{"no key", func(p *testmodel.Parts) { delete(p.Values, locseg.WidthKey) }, []string{"tensor mask.codebook without the key " + locseg.WidthKey}},
+		{"width", func(p *testmodel.Parts) { p.Values[hparams.MaskWidthKey] = uint32(256) }, []string{"tensor mask.codebook has shape [512 128], want [256 128]"}},
+		{"no width", func(p *testmodel.Parts) { p.Values[hparams.MaskWidthKey] = uint32(0) }, []string{hparams.MaskWidthKey + " is 0, want 1 to"}},
+		{"kind of width", func(p *testmodel.Parts) { p.Values[hparams.MaskWidthKey] = "512" }, []string{hparams.MaskWidthKey}},
+		{"no key", func(p *testmodel.Parts) { delete(p.Values, hparams.MaskWidthKey) }, []string{"tensor mask.codebook without the key " + hparams.MaskWidthKey}},
 	} {
 		p := maskParts(t)
 		c.change(p)

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/locseg"
 	"github.com/pgcli/paligemma/internal/spm"
 )
@@ -65,7 +66,7 @@ func newModel(text *gguf.File, opts *Options) (_ *Model, err error) {
 		return nil, err
 	}
 	m.locseg = sync.OnceValues(func() (locseg.IDs, error) { return locseg.FindIDs(m.tok.ID) })
-	if m.masks, err = maskDecoder(&keys{f: text}); err != nil {
+	if m.masks, err = maskDecoder(text, m.cfg.maskWidth); err != nil {
 		return nil, err
 	}
 	if m.opts.Context == 0 {
@@ -77,27 +78,11 @@ func newModel(text *gguf.File, opts *Options) (_ *Model, err error) {
 	return m, m.build(projector)
 }
 
-// newTokenizer reads the tokenizer, which must have a piece for each row of
-// the embedding.
-func newTokenizer(f *gguf.File, vocabulary int) (*spm.Tokenizer, error) {
-	k := &keys{f: f}
-	v := spm.Vocabulary{
-		Pieces: read[[]string](k, "tokenizer.ggml.tokens"),
-		Scores: read[[]float32](k, "tokenizer.ggml.scores"),
-		Types:  read[[]int32](k, "tokenizer.ggml.token_type"),
-		BOS:    k.id("tokenizer.ggml.bos_token_id"),
-		EOS:    k.id("tokenizer.ggml.eos_token_id"),
-		UNK:    k.id("tokenizer.ggml.unknown_token_id"),
-		PAD:    -1,
+// newTokenizer reads the tokenizer of an embedding of vocab rows.
+func newTokenizer(f *gguf.File, vocab int) (*spm.Tokenizer, error) {
+	t, err := hparams.ReadTokenizer(f, vocab)
+	if err != nil {
+		return nil, err
 	}
-	if f.Has("tokenizer.ggml.padding_token_id") {
-		v.PAD = k.id("tokenizer.ggml.padding_token_id")
-	}
-	if k.err != nil {
-		return nil, k.err
-	}
-	if len(v.Pieces) != vocabulary {
-		return nil, fmt.Errorf("tokenizer.ggml.tokens has %d pieces for an embedding of %d rows", len(v.Pieces), vocabulary)
-	}
-	return spm.New(v)
+	return spm.New(spm.Vocabulary(t))
 }

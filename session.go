@@ -2,7 +2,6 @@ package paligemma
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -156,21 +155,4 @@ func (s *Session) Logits(ctx context.Context) ([]float32, error) {
 		}
 	}
 	return nil, fmt.Errorf("paligemma: logits: %w", err)
-}
-
-// flush computes the token that was chosen last, if that is still to do.
-func (s *Session) flush(ctx context.Context) error {
-	switch {
-	case s.closed:
-		return fmt.Errorf("session: %w", ErrClosed)
-	case !s.sequence.Ready():
-		return errors.New("no Prefill that succeeded")
-	case s.pending == NoID:
-		return nil
-	}
-	if err := s.decoder.Step(ctx, decode.Row{Sequence: s.sequence, ID: s.pending}); err != nil {
-		return err
-	}
-	s.pending = NoID
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma/grammar"
+	"github.com/pgcli/paligemma/internal/decode"
 	"github.com/pgcli/paligemma/internal/sample"
 )
 
@@ -96,4 +97,21 @@ func (s *Session) choose(ctx context.Context, sampler *sample.Sampler, state gra
 		return Token{}, fmt.Errorf("paligemma: generate: %w", err)
 	}
 	return Token{ID: c.ID, LogProb: c.LogProb, Spread: c.Spread}, nil
+}
+
+// flush computes the token that was chosen last, if that is still to do.
+func (s *Session) flush(ctx context.Context) error {
+	switch {
+	case s.closed:
+		return fmt.Errorf("session: %w", ErrClosed)
+	case !s.sequence.Ready():
+		return errors.New("no Prefill that succeeded")
+	case s.pending == NoID:
+		return nil
+	}
+	if err := s.decoder.Step(ctx, decode.Row{Sequence: s.sequence, ID: s.pending}); err != nil {
+		return err
+	}
+	s.pending = NoID
+	return nil
 }

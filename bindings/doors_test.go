@@ -4,16 +4,10 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-)
 
-// Variables that steer the tests of the shared-library door.
-const (
-	engineVariable  = "PALIGEMMA_TEST_ENGINE"    // the library or folder to test with
-	requireVariable = "PALIGEMMA_REQUIRE_ENGINE" // if 1, its absence is a failure
+	"github.com/pgcli/paligemma/internal/testengine"
 )
 
 var doors = []Door{BuiltIn, SharedLibrary}
@@ -23,7 +17,7 @@ var doors = []Door{BuiltIn, SharedLibrary}
 func openDoor(t testing.TB, door Door) *Lib {
 	t.Helper()
 	if door == SharedLibrary {
-		lib, err := openShared(enginePath(t))
+		lib, err := openShared(testengine.Shared(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,25 +31,6 @@ func openDoor(t testing.TB, door Door) *Lib {
 		t.Fatal(err)
 	}
 	return lib
-}
-
-// enginePath finds the third-party ggml that the shared-library door is tested
-// with.
-func enginePath(t testing.TB) string {
-	t.Helper()
-	if path := os.Getenv(engineVariable); path != "" {
-		return path
-	}
-	path := filepath.Join("..", ".engines", "linux-x64")
-	if _, err := os.Stat(path); err == nil && runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
-		return path
-	}
-	const absent = "no shared ggml to test with: run `make engines`, or set " + engineVariable + " to a ggml library or its folder"
-	if os.Getenv(requireVariable) == "1" {
-		t.Fatal(absent)
-	}
-	t.Skip(absent)
-	return ""
 }
 
 // eachDoor runs f once for each door.

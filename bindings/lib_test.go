@@ -2,7 +2,6 @@ package bindings
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/testengine"
 )
 
 // refused opens path and returns the error, which must have every part.
@@ -54,37 +55,6 @@ func TestOpenWrongFiles(t *testing.T) {
 	if runtime.GOOS == "linux" {
 		refused(t, text, "not a shared library")
 	}
-}
-
-func TestOpenOtherMachine(t *testing.T) {
-	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
-		t.Skip("the loader's words are tested on linux/amd64")
-	}
-	refused(t, write(t, "arm.so", elf64(183)), "EM_AARCH64", "EM_X86_64")
-	refused(t, write(t, "old.so", elf32(3)), "EM_386", "EM_X86_64")
-	refused(t, write(t, "cut.so", elf64(62)[:40]), "cut.so")
-}
-
-// elf64 is the shortest header of a shared library for a 64-bit machine.
-func elf64(machine uint16) []byte {
-	var b bytes.Buffer
-	b.WriteString("\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00")
-	for _, v := range []any{uint16(3), machine, uint32(1), uint64(0), uint64(64), uint64(0),
-		uint32(0), uint16(64), uint16(56), uint16(0), uint16(64), uint16(0), uint16(0)} {
-		_ = binary.Write(&b, binary.LittleEndian, v)
-	}
-	return b.Bytes()
-}
-
-// elf32 is the same for a 32-bit one.
-func elf32(machine uint16) []byte {
-	var b bytes.Buffer
-	b.WriteString("\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00")
-	for _, v := range []any{uint16(3), machine, uint32(1), uint32(0), uint32(52), uint32(0),
-		uint32(0), uint16(52), uint16(32), uint16(0), uint16(40), uint16(0), uint16(0)} {
-		_ = binary.Write(&b, binary.LittleEndian, v)
-	}
-	return b.Bytes()
 }
 
 // build compiles a shared library with the given functions, which return 0.
@@ -149,7 +119,7 @@ func TestOpenImpostor(t *testing.T) {
 // TestOpenAfterFailures opens a good library after everything above failed,
 // and finds it again afterwards.
 func TestOpenAfterFailures(t *testing.T) {
-	path := enginePath(t)
+	path := testengine.Shared(t)
 	before := len(loaded.libs)
 	refused(t, write(t, "libggml.so", []byte("not a library")))
 	refused(t, build(t, []string{"ggml_init"}))
@@ -177,7 +147,7 @@ func TestOpenAfterFailures(t *testing.T) {
 // error, until they come. It loads a copy of the engine, which would share
 // libggml-base, and with it ggml's log, with the engine of other tests.
 func TestOpenCoreWithoutPlugins(t *testing.T) {
-	engine := enginePath(t)
+	engine := testengine.Shared(t)
 	if !inOwnProcess(t) {
 		return
 	}
@@ -209,7 +179,7 @@ func TestOpenFromEnvironment(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	t.Setenv(environment, missing)
 	refused(t, "", missing)
-	engine := enginePath(t)
+	engine := testengine.Shared(t)
 	t.Setenv(environment, engine)
 	lib, err := Open("")
 	must(t, err)

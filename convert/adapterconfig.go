@@ -9,7 +9,7 @@ import (
 	"regexp"
 )
 
-// adapterConfig is what is read of PEFT's adapter_config.json.
+// An adapterConfig holds the keys of PEFT's adapter_config.json that matter here.
 type adapterConfig struct {
 	path         string
 	Type         string            `json:"peft_type"`
@@ -46,7 +46,7 @@ func readAdapterConfig(dir string) (adapterConfig, error) {
 // "language_model.model.layers.0.self_attn.q_proj".
 func (c adapterConfig) rank(module string) int { return c.RankPattern.find(module, c.Rank) }
 
-// scale returns what PEFT multiplies a module's product of matrices with.
+// scale returns the factor of a module's product of matrices.
 func (c adapterConfig) scale(module string) float64 {
 	rank := float64(c.rank(module))
 	if c.RankStable {

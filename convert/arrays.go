@@ -2,11 +2,11 @@ package convert
 
 import "fmt"
 
-// A Spec describes an array that a checkpoint has.
+// A Spec describes one array of a checkpoint.
 type Spec struct {
 	Name   string
 	Shape  []int   // row-major
-	Slices []Slice // what it holds, in this order
+	Slices []Slice // its content, in this order
 }
 
 // A Slice is a part of an array that becomes one tensor.
@@ -37,9 +37,9 @@ func (s Slice) Store(dst, values []byte, size int) {
 // Plain reports whether the array has the values in row-major order of Shape.
 func (s Slice) Plain() bool { return s.place.stored() }
 
-// Arrays lists what a checkpoint of the given size and format holds: the
-// registry read backwards. Hugging Face names are those of the published
-// checkpoints. It is meant for programs that write checkpoints.
+// Arrays lists the arrays of a checkpoint of the given size and format: the
+// registry read backwards. Hugging Face's arrays have the names of the published
+// checkpoints. Arrays is for programs that write checkpoints.
 func (d Dims) Arrays(f Format) ([]Spec, error) {
 	if err := d.check(); err != nil {
 		return nil, fmt.Errorf("convert: %w", err)

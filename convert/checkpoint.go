@@ -20,7 +20,7 @@ type Format string
 const (
 	HuggingFace Format = "huggingface" // safetensors with a config.json beside them
 	BigVision   Format = "big_vision"  // one .npz with stacked layers
-	GGUF        Format = "gguf"        // what this package writes
+	GGUF        Format = "gguf"        // written by this package
 )
 
 // An array describes one array of a checkpoint as it is stored.
@@ -35,11 +35,11 @@ func (a array) String() string { return fmt.Sprintf("%s %v %v", a.name, a.typ, a
 
 // A checkpoint is a set of named arrays.
 //
-// An array can only be read from its first byte to its last. More is not
-// possible for a deflated npz member, and not needed: layers are stacked on the
-// slowest axis, so that one pass over a member meets them in order, and the
-// writer takes tensors in any order. No array is ever inflated to a temporary
-// file or held whole; what must be transposed is held one layer at a time.
+// An array can only be read from its first byte to its last. A deflated npz
+// member allows no more, and no more is needed: layers are stacked on the slowest
+// axis, so that one pass over a member meets them in order, and the writer takes
+// tensors in any order. No array is ever inflated to a temporary file or held
+// whole; an array that must be transposed is held one layer at a time.
 type checkpoint interface {
 	format() Format
 	arrays() []array
@@ -120,7 +120,7 @@ func openFolder(dir string) (checkpoint, error) {
 	return nil, fmt.Errorf("%s: no checkpoint found: want %s, model.safetensors, or the path of a .npz or .gguf file", dir, indexName)
 }
 
-// candidates lists what in dir could have been meant as a checkpoint.
+// candidates lists the files of dir that the user may have meant.
 func candidates(dir string) []string {
 	var found []string
 	for _, pattern := range []string{"*.npz", "*.gguf", "*.bin"} {

@@ -3,51 +3,53 @@ package convert
 import (
 	"fmt"
 	"path/filepath"
+
+	"github.com/pgcli/paligemma/internal/hparams"
 )
 
-// A Config is everything that inference needs to know besides the weights.
+// A Config holds every number that inference needs besides the weights.
 type Config struct {
 	Dims
-	Context      int     // positions the model was trained for
-	QueryScale   float64 // queries are divided by its square root
-	RMSEps       float64
-	RopeBase     float64
-	AttnSoftcap  float64 // 0 for none
-	FinalSoftcap float64 // 0 for none
-	VisionEps    float64
-	ImageMean    [3]float32 // of the channels, from 0 to 1
-	ImageStd     [3]float32
-	Resample     string // filter for images: "bicubic" or "bilinear"
-	MaskWidth    int    // of the mask decoder's codebook; 0 for none
+	Context            int     // positions the model was trained for
+	QueryPreAttnScalar float64 // queries are divided by its square root
+	RMSEps             float64
+	RopeBase           float64
+	AttnSoftcap        float64 // 0 for none
+	FinalSoftcap       float64 // 0 for none
+	VisionEps          float64
+	ImageMean          [3]float32 // of the channels, from 0 to 1
+	ImageStd           [3]float32
+	Resample           string // filter for images: "bicubic" or "bilinear"
+	MaskWidth          int    // of the mask decoder's codebook; 0 for none
 }
 
 // defaults returns the config of a released model of these sizes.
 func defaults(d Dims, f Format) Config {
 	c := Config{
-		Dims: d, Context: 8192, QueryScale: float64(d.HeadDim), RMSEps: 1e-6, RopeBase: 10000, VisionEps: 1e-6,
+		Dims: d, Context: 8192, QueryPreAttnScalar: float64(d.HeadDim), RMSEps: 1e-6, RopeBase: 10000, VisionEps: 1e-6,
 		ImageMean: [3]float32{0.5, 0.5, 0.5}, ImageStd: [3]float32{0.5, 0.5, 0.5},
-		// Each ecosystem has its own filter, and fine-tuned models expect the
-		// one they were trained with.
-		Resample: "bicubic",
+		// Each ecosystem has its own filter, and a fine-tuned model expects the
+		// filter that it was trained with.
+		Resample: hparams.Bicubic,
 	}
 	if f == BigVision {
-		c.Resample = "bilinear"
+		c.Resample = hparams.Bilinear
 	}
 	if d.Family == Gemma2 {
 		c.AttnSoftcap, c.FinalSoftcap = 50, 30
 	}
-	for _, v := range texts { // only the 28B model has another scale
+	for _, v := range texts { // only the 28B model's differs from its head width
 		if v.Dims.Family == d.Family && v.Dims.Width == d.Width && v.Dims.Layers == d.Layers {
-			c.QueryScale = v.QueryScale
+			c.QueryPreAttnScalar = v.QueryPreAttnScalar
 		}
 	}
 	return c
 }
 
-// apply replaces defaults by what a config.json says.
+// apply replaces defaults by the numbers of a config.json.
 func (c *Config) apply(h hfConfig) {
 	c.Context = h.Text.Context.or(c.Context)
-	c.QueryScale = h.Text.QueryScale.or(c.QueryScale)
+	c.QueryPreAttnScalar = h.Text.QueryPreAttnScalar.or(c.QueryPreAttnScalar)
 	c.RMSEps = h.Text.RMSEps.or(c.RMSEps)
 	c.RopeBase = h.Text.Rope.Theta.or(h.Text.RopeTheta.or(c.RopeBase))
 	c.VisionEps = h.Vision.Eps.or(c.VisionEps)
@@ -68,8 +70,8 @@ func capping(o option[float64], absent float64) float64 {
 	return o.value
 }
 
-// applyPreprocessor replaces defaults by what dir's preprocessor_config.json
-// says, if there is one.
+// applyPreprocessor replaces defaults by the numbers of dir's
+// preprocessor_config.json, if there is one.
 func (c *Config) applyPreprocessor(dir string) error {
 	path := filepath.Join(dir, "preprocessor_config.json")
 	if !exists(path) {
@@ -98,21 +100,19 @@ func (c *Config) applyPreprocessor(dir string) error {
 		}
 		copy(v.out[:], values)
 	}
-	for i, std := range c.ImageStd {
-		if !(std > 0) {
-			return fmt.Errorf("%s: image_std[%d] is %v, want more than 0", path, i, std)
-		}
-	}
 	switch r := p.Resample.or(pilBicubic); r {
 	case pilBicubic:
-		c.Resample = "bicubic"
+		c.Resample = hparams.Bicubic
 	case pilBilinear:
-		c.Resample = "bilinear"
+		c.Resample = hparams.Bilinear
 	default:
 		return fmt.Errorf("%s: resample is %d, want %d (bicubic) or %d (bilinear)", path, r, pilBicubic, pilBilinear)
 	}
 	if h, w := p.Size.Height.or(c.ImageSize()), p.Size.Width.or(c.ImageSize()); h != c.ImageSize() || w != h {
 		return fmt.Errorf("%s: size is %d x %d, but the position embeddings are for %d x %d", path, w, h, c.ImageSize(), c.ImageSize())
+	}
+	if err := c.check(); err != nil { // the caller has checked all but the numbers read here
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }

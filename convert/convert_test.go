@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/convert/synthetic"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/synthetic"
 )
 
 // write makes a checkpoint in a new folder and returns the path to convert.
@@ -70,7 +70,7 @@ func compare(t *testing.T, got, want map[string]string) {
 	}
 }
 
-// safetensorsHeader is what stands before the data of a safetensors file.
+// safetensorsHeader makes the bytes before the data of a safetensors file.
 func safetensorsHeader(text string) []byte {
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)
 }

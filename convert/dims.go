@@ -1,9 +1,11 @@
 package convert
 
 import (
-	"fmt"
+	"math"
 	"strconv"
 	"strings"
+
+	"github.com/pgcli/paligemma/internal/hparams"
 )
 
 // A Family is the generation of a model's text half.
@@ -11,12 +13,12 @@ type Family string
 
 // The families. Gemma 2 has norms after attention and MLP, and soft caps.
 const (
-	Gemma  Family = "gemma"  // PaliGemma 1
-	Gemma2 Family = "gemma2" // PaliGemma 2
+	Gemma  Family = hparams.Gemma  // PaliGemma 1
+	Gemma2 Family = hparams.Gemma2 // PaliGemma 2
 )
 
-// Dims are the sizes of a PaliGemma model. The comments give the letters that
-// the registry has for them.
+// Dims are the sizes of a PaliGemma model. The comments give their letters in the
+// registry.
 type Dims struct {
 	Family Family
 
@@ -36,9 +38,9 @@ type Dims struct {
 	ImageTokens  int // N: patches of an image
 }
 
-// padding is what SigLIP's MLP is rounded up to: the block size of the
-// K-quants. 4304 becomes 4352. The added units have zero weights and biases,
-// and gelu(0) is 0, so that results do not change.
+// padding is the block size of the K-quants. The width of SigLIP's MLP is rounded
+// up to a multiple of it: 4304 becomes 4352. The added units have zero weights
+// and biases, and gelu(0) is 0, so that results do not change.
 const padding = 256
 
 // PaddedMLP returns the width of the vision MLP as it is stored in the file.
@@ -61,7 +63,7 @@ func (d Dims) Parameters() int64 {
 	return sum
 }
 
-// size returns what an axis of the registry's notation is long: a letter, a
+// size returns the length of an axis in the registry's notation: a letter, a
 // group "(H h)" or "size:index".
 func (d Dims) size(axis string) int {
 	switch axis[0] {
@@ -135,42 +137,11 @@ func axes(pattern string) []string {
 	return list
 }
 
-// Limits of what is taken for a model. Gemma 3 27B has a width of 5376 and 62
-// layers; sizes far beyond that come from damaged or hostile files.
-const (
-	maxSize   = 1 << 22 // of one axis; the vocabulary is the longest
-	maxLayers = 1024
-)
-
-// check reports sizes that no model can have.
+// check reports sizes that no model can have, or that do not fit each other.
 func (d Dims) check() error {
-	for _, s := range []struct {
-		name     string
-		n, limit int
-	}{
-		{"vocabulary", d.Vocab, maxSize}, {"width", d.Width, maxSize}, {"layers", d.Layers, maxLayers},
-		{"MLP width", d.MLP, maxSize}, {"heads", d.Heads, maxSize}, {"key-value heads", d.KVHeads, maxSize},
-		{"head width", d.HeadDim, maxSize}, {"vision width", d.VisionWidth, maxSize},
-		{"vision layers", d.VisionLayers, maxLayers}, {"vision MLP width", d.VisionMLP, maxSize},
-		{"vision heads", d.VisionHeads, maxSize}, {"patch side", d.Patch, maxSize}, {"image tokens", d.ImageTokens, maxSize},
-	} {
-		if s.n < 1 || s.n > s.limit {
-			return fmt.Errorf("%s is %d, want 1 to %d", s.name, s.n, s.limit)
-		}
-	}
-	switch {
-	case d.Family != Gemma && d.Family != Gemma2:
-		return fmt.Errorf("family is %q, want %q or %q", d.Family, Gemma, Gemma2)
-	case d.Heads%d.KVHeads != 0:
-		return fmt.Errorf("%d query heads cannot share %d key-value heads", d.Heads, d.KVHeads)
-	case d.HeadDim%2 != 0:
-		return fmt.Errorf("head width %d is odd, rotary positions need pairs", d.HeadDim)
-	case d.VisionWidth%d.VisionHeads != 0:
-		return fmt.Errorf("vision width %d is not a multiple of its %d heads", d.VisionWidth, d.VisionHeads)
-	case intSqrt(d.ImageTokens)*intSqrt(d.ImageTokens) != d.ImageTokens:
-		return fmt.Errorf("%d image tokens are not a square of patches", d.ImageTokens)
-	}
-	return nil
+	c := defaults(d, HuggingFace)
+	c.QueryPreAttnScalar = 1 // the default is a size, which may be wrong
+	return c.check()
 }
 
 func product(shape []int) int {
@@ -181,11 +152,6 @@ func product(shape []int) int {
 	return n
 }
 
-// intSqrt returns the largest integer whose square is at most n.
-func intSqrt(n int) int {
-	root := 0
-	for (root+1)*(root+1) <= n {
-		root++
-	}
-	return root
-}
+// intSqrt returns the largest integer whose square is at most n, for n up to
+// 2^52, which a float64 holds exactly.
+func intSqrt(n int) int { return int(math.Sqrt(float64(n))) }

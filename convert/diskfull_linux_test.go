@@ -10,8 +10,8 @@ import (
 	"github.com/pgcli/paligemma/convert"
 )
 
-// TestFullDisk converts onto a file system that is too small.
-func TestFullDisk(t *testing.T) {
+// TestFullDiskLeavesNothing converts onto a file system that is too small.
+func TestFullDiskLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
 		t.Skipf("needs the right to mount a small file system: %v", err)

@@ -1,9 +1,9 @@
 // Package convert makes GGUF files of PaliGemma checkpoints.
 //
-// [Run] reads what people have, a Hugging Face folder, a big_vision .npz or a
-// GGUF file made before, and writes one file that holds everything a program
-// needs to run the model: the weights of both towers, the tokenizer, and every
-// number that is not in the shapes.
+// [Run] reads a Hugging Face folder, a big_vision .npz or a GGUF file made before.
+// It writes one file that holds everything a program needs to run the model: the
+// weights of both towers, the tokenizer, and every number that is not in the
+// shapes.
 //
 //	report, err := convert.Run(ctx, "paligemma2-3b-mix-224", "model.gguf", convert.Options{Type: "q4_k_m"})
 //	if err != nil {
@@ -12,32 +12,34 @@
 //	fmt.Println(report.Bytes(), "bytes in", report.Elapsed)
 //
 // A GGUF file made before is requantized; a model in llama.cpp's two files
-// becomes one file. [MakePlan] says beforehand what Run would write, and
-// [ReadConfig] afterwards what a file says about its model.
+// becomes one file. [MakePlan] returns the files and tensors that Run would write,
+// and [ReadConfig] the config of a model in a file.
 //
 // # From checkpoint to file
 //
 //	reader -> registry -> permute, pad, merge adapters -> quantize -> file
 //
 // The registry (names.go) lists every parameter of the architecture: its name
-// in each format, its shape, its role. What a checkpoint lacks, has in another
-// shape, or has beyond that list is an error that names all of it; nothing is
-// dropped silently but the rows of the embedding beyond the tokenizer's pieces,
-// and an output head that equals the embedding.
+// in each format, its shape, its role. Arrays that a checkpoint lacks, has in
+// another shape, or has beyond that list are an error that names them all. Only
+// the rows of the embedding beyond the tokenizer's pieces, and an output head that
+// equals the embedding, are dropped silently.
 //
 // Sizes come from the shapes of the tensors and are compared with the config.
-// What no shape tells has defaults, those of the released models, in [Options]
-// and defaults (config.go); the file itself leaves nothing out (metadata.go).
+// Numbers that no shape tells have the released models' defaults, in [Options] and
+// defaults (config.go). The file leaves none of them out: package internal/hparams
+// lists its keys.
 //
 // # Types
 //
 // A type such as "q4_k_m" is a mix. In the text half it is llama.cpp's, tensor
 // by tensor. Vectors are always F32; the patch kernel, position table and
 // projector are never quantized unless asked for by name. The tower of a
-// quantized file is Q8_0, unless [Options].VisionType says another mix; that
-// has one type, which becomes one of 32-blocks in all matrices but ffn_down,
-// since 256 does not divide 1152. The MLP between them is padded from 4304 to
-// 4352 rows with zeros, which changes no result and lets ggml quantize it.
+// quantized file is Q8_0, unless [Options].VisionType names another mix. A mix
+// gives the tower one type; if its blocks have 256 elements, all matrices but
+// ffn_down take a type of 32-blocks instead, since 256 does not divide 1152. The
+// MLP is padded from 4304 to 4352 rows with zeros, which changes no result and
+// lets ggml quantize ffn_down.
 //
 // # Promises
 //

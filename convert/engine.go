@@ -17,7 +17,7 @@ type engine struct {
 // that they also work where there is no ggml.
 func openEngine(path string, tensors []*tensor) (*engine, error) {
 	for _, t := range tensors {
-		if !quantized(t.typ) && !quantized(t.from.typ) {
+		if !t.typ.Quantized() && !t.from.typ.Quantized() {
 			continue
 		}
 		lib, err := bindings.Open(path)

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/convert/synthetic"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/synthetic"
 )
 
 // A checkpoint of random weights stands in for a downloaded one.

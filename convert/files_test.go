@@ -10,8 +10,9 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// TestFound says what in a folder is taken for a checkpoint, and what is not.
-func TestFound(t *testing.T) {
+// TestNoCheckpointNamesCandidates guards against a bare "not found": the error
+// names the files that the user may have meant.
+func TestNoCheckpointNamesCandidates(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		files []string
@@ -39,8 +40,8 @@ func TestFound(t *testing.T) {
 	}
 }
 
-// TestSingleFile converts the path of a safetensors file.
-func TestSingleFile(t *testing.T) {
+// TestSafetensorsFileByPath converts the path of a safetensors file.
+func TestSafetensorsFileByPath(t *testing.T) {
 	src := write(t, hf)
 	want := hashes(t, run(t, src, convert.Options{Type: "f16"}))
 	compare(t, hashes(t, run(t, filepath.Join(src, "model.safetensors"), convert.Options{Type: "f16"})), want)
@@ -51,8 +52,8 @@ func TestSingleFile(t *testing.T) {
 	compare(t, hashes(t, run(t, src, convert.Options{Type: "f16"})), want)
 }
 
-// TestTokenizerFiles checks where the tokenizer comes from.
-func TestTokenizerFiles(t *testing.T) {
+// TestTokenizerIsFoundOrRefused checks where the tokenizer comes from.
+func TestTokenizerIsFoundOrRefused(t *testing.T) {
 	src := write(t, hf)
 	model := filepath.Join(src, "tokenizer.model")
 	moved := filepath.Join(t.TempDir(), "elsewhere.model")
@@ -82,8 +83,8 @@ func TestTokenizerFiles(t *testing.T) {
 	}
 }
 
-// TestPlan checks that a plan and the file agree, and that a plan writes nothing.
-func TestPlan(t *testing.T) {
+// TestPlanIsWhatRunWrites checks that a plan and the file agree, and that a plan writes nothing.
+func TestPlanIsWhatRunWrites(t *testing.T) {
 	src := write(t, npz)
 	dst := filepath.Join(t.TempDir(), "out.gguf")
 	o := convert.Options{Type: "f16", Split: true, Verify: true}
@@ -125,8 +126,9 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// TestSynthetic checks what a caller can ask for wrongly.
-func TestSynthetic(t *testing.T) {
+// TestSyntheticRefusesWrongSizes asks package synthetic for impossible checkpoints,
+// and for a possible one.
+func TestSyntheticRefusesWrongSizes(t *testing.T) {
 	c := hf
 	c.Type = gguf.Q8_0
 	if err := c.Write(t.TempDir()); err == nil || !strings.Contains(err.Error(), "type is q8_0") {
@@ -139,7 +141,7 @@ func TestSynthetic(t *testing.T) {
 	}
 	c = hf
 	c.Dims.Heads = 3
-	if err := c.Write(t.TempDir()); err == nil || !strings.Contains(err.Error(), "cannot share") {
+	if err := c.Write(t.TempDir()); err == nil || !strings.Contains(err.Error(), "3 query heads for 2 key heads") {
 		t.Errorf("3 query heads for 2 keys give %v", err)
 	}
 	c = hf

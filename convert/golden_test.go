@@ -8,12 +8,12 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/convert/synthetic"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/synthetic"
 )
 
-// goldens reads what scripts/convert/golden.py computed in numpy: for each
-// model the SHA-256 of every tensor of its F32 file.
+// goldens reads the SHA-256 of every tensor of each model's F32 file, computed in
+// numpy by scripts/convert/golden.py.
 func goldens(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/tiny.json")
@@ -32,8 +32,8 @@ func goldens(t *testing.T) map[string]map[string]string {
 	return table
 }
 
-// TestGolden compares every tensor, from every format, with numpy's.
-func TestGolden(t *testing.T) {
+// TestTensorsEqualNumpys compares every tensor, from every format, with numpy's.
+func TestTensorsEqualNumpys(t *testing.T) {
 	table := goldens(t)
 	for _, family := range []convert.Family{convert.Gemma, convert.Gemma2} {
 		for _, typ := range []gguf.Type{gguf.F32, gguf.F16, gguf.BF16} {

@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// A grid says where the elements of a matrix are in a stored slice: the one in
-// row r and column c is at rows[r]+cols[c], counted in elements. This holds for
-// every transposition of axes, merged or not. The zero grid stands for a slice
-// that has the matrix row by row already.
+// A grid maps the elements of a matrix to their places in a stored slice: the
+// element in row r and column c is at rows[r]+cols[c], counted in elements. Every
+// transposition of axes, merged or not, has such a grid. The zero grid stands for
+// a slice that has the matrix row by row already.
 type grid struct {
 	rows, cols []int
 }
 
 func (g grid) stored() bool { return g.rows == nil }
 
-// slice returns which slice of an array of pattern source is that of a layer,
-// and the pattern of one slice: what follows the axes of layers and indices.
+// slice returns the index of a layer's slice in an array of pattern source, and
+// the pattern of one slice: the axes after those of layers and indices.
 func (d Dims) slice(source string, layer int) (index int, pattern string) {
 	list := axes(source)
 	for len(list) > 0 {
@@ -32,8 +32,8 @@ func (d Dims) slice(source string, layer int) (index int, pattern string) {
 	return index, strings.Join(list, " ")
 }
 
-// grid returns where a matrix of pattern target is in a slice of pattern
-// source. Sizes are those of the source, without padding.
+// grid returns the places of a matrix of pattern target in a slice of pattern
+// source. Sizes are the source's, without padding.
 func (d Dims) grid(target, source string) grid {
 	letters := ungroup(source)
 	if slices.Equal(letters, ungroup(target)) {
@@ -57,7 +57,7 @@ func ungroup(pattern string) []string {
 	return strings.Fields(strings.NewReplacer("(", "", ")", "").Replace(pattern))
 }
 
-// offsets lists where the combinations of the letters' indices are, in
+// offsets lists the places of all combinations of the letters' indices, in
 // row-major order.
 func (d Dims) offsets(letters []string, strides map[string]int) []int {
 	list := []int{0}

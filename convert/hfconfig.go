@@ -28,10 +28,10 @@ func (o option[T]) or(fallback T) T {
 	return o.value
 }
 
-// hfConfig is what is read of a config.json. Published files are partial, and
-// the defaults of transformers' classes belong to other models, so nothing here
-// replaces what the tensors say: sizes are compared with them, and the numbers
-// that no shape tells have defaults in [defaults].
+// An hfConfig holds the keys of a config.json that matter here. Published files
+// are partial, and the defaults of transformers' classes belong to other models.
+// So sizes come from the tensors and are only compared with the file's, and
+// numbers that no shape tells have defaults in [defaults].
 type hfConfig struct {
 	path          string // "" if there is no file
 	ModelType     option[string]
@@ -42,26 +42,26 @@ type hfConfig struct {
 }
 
 type textConfig struct {
-	ModelType    option[string]  `json:"model_type"`
-	Width        option[int]     `json:"hidden_size"`
-	MLP          option[int]     `json:"intermediate_size"`
-	Layers       option[int]     `json:"num_hidden_layers"`
-	Heads        option[int]     `json:"num_attention_heads"`
-	KVHeads      option[int]     `json:"num_key_value_heads"`
-	HeadDim      option[int]     `json:"head_dim"`
-	ImageTokens  option[int]     `json:"num_image_tokens"`
-	Context      option[int]     `json:"max_position_embeddings"`
-	RMSEps       option[float64] `json:"rms_norm_eps"`
-	RopeTheta    option[float64] `json:"rope_theta"`
-	QueryScale   option[float64] `json:"query_pre_attn_scalar"`
-	AttnSoftcap  option[float64] `json:"attn_logit_softcapping"`
-	FinalSoftcap option[float64] `json:"final_logit_softcapping"`
-	Activation   option[string]  `json:"hidden_activation"`
-	OldName      option[string]  `json:"hidden_act"`
-	Bias         option[bool]    `json:"attention_bias"`
-	Tied         option[bool]    `json:"tie_word_embeddings"`
-	RopeScaling  option[any]     `json:"rope_scaling"`
-	Rope         struct {
+	ModelType          option[string]  `json:"model_type"`
+	Width              option[int]     `json:"hidden_size"`
+	MLP                option[int]     `json:"intermediate_size"`
+	Layers             option[int]     `json:"num_hidden_layers"`
+	Heads              option[int]     `json:"num_attention_heads"`
+	KVHeads            option[int]     `json:"num_key_value_heads"`
+	HeadDim            option[int]     `json:"head_dim"`
+	ImageTokens        option[int]     `json:"num_image_tokens"`
+	Context            option[int]     `json:"max_position_embeddings"`
+	RMSEps             option[float64] `json:"rms_norm_eps"`
+	RopeTheta          option[float64] `json:"rope_theta"`
+	QueryPreAttnScalar option[float64] `json:"query_pre_attn_scalar"`
+	AttnSoftcap        option[float64] `json:"attn_logit_softcapping"`
+	FinalSoftcap       option[float64] `json:"final_logit_softcapping"`
+	Activation         option[string]  `json:"hidden_activation"`
+	OldName            option[string]  `json:"hidden_act"`
+	Bias               option[bool]    `json:"attention_bias"`
+	Tied               option[bool]    `json:"tie_word_embeddings"`
+	RopeScaling        option[any]     `json:"rope_scaling"`
+	Rope               struct {
 		Theta option[float64] `json:"rope_theta"`
 		Type  option[string]  `json:"rope_type"`
 	} `json:"rope_parameters"`
@@ -80,7 +80,8 @@ type visionConfig struct {
 	Activation option[string]  `json:"hidden_act"`
 }
 
-// readHFConfig reads the config.json of dir. Without the file all is absent.
+// readHFConfig reads the config.json of dir. Without the file, every option is
+// absent.
 func readHFConfig(dir string) (hfConfig, error) {
 	var top struct {
 		ModelType     option[string] `json:"model_type"`
@@ -100,7 +101,7 @@ func readHFConfig(dir string) (hfConfig, error) {
 	return c, c.checkKind()
 }
 
-// checkKind refuses what this architecture does not compute.
+// checkKind refuses a model that this architecture does not compute.
 func (c hfConfig) checkKind() error {
 	if t := c.ModelType.or("paligemma"); t != "paligemma" {
 		return fmt.Errorf("%s: model_type is %q, want \"paligemma\"%s", c.path, t, knownAs(t))
@@ -142,7 +143,7 @@ func (c hfConfig) checkKind() error {
 	return errors.Join(wrong...)
 }
 
-// knownAs adds what a wrong model_type stands for.
+// knownAs explains a wrong model_type, for an error message.
 func knownAs(modelType string) string {
 	for _, known := range []struct{ prefix, what string }{
 		{"gemma3", "Gemma 3, another architecture"},
@@ -158,7 +159,7 @@ func knownAs(modelType string) string {
 	return ""
 }
 
-// checkDims compares the sizes that the file does have with those of the tensors.
+// checkDims compares the sizes that the file has with the tensors' sizes.
 func (c hfConfig) checkDims(d Dims) error {
 	var wrong []error
 	for _, s := range []struct {
@@ -186,7 +187,7 @@ func (c hfConfig) checkDims(d Dims) error {
 		}
 	}
 	if f := Family(c.Text.ModelType.or(string(d.Family))); f != d.Family {
-		wrong = append(wrong, fmt.Errorf("%s: text_config.model_type is %q, but the tensors are those of %q (%s)", c.path, f, d.Family, normsOf[d.Family]))
+		wrong = append(wrong, fmt.Errorf("%s: text_config.model_type is %q, but the tensors belong to %q (%s)", c.path, f, d.Family, normsOf[d.Family]))
 	}
 	return errors.Join(wrong...)
 }

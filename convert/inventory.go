@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// An inventory is the arrays of a checkpoint, and how the registry finds its
-// parameters among them.
+// An inventory holds the arrays of a checkpoint and the way from a parameter of
+// the registry to its array.
 type inventory struct {
 	ck       checkpoint
 	format   Format
@@ -17,8 +17,8 @@ type inventory struct {
 	prefixes map[Part]string // Hugging Face
 }
 
-// takeInventory finds out how the arrays are named. It fails, saying what was
-// seen, if they are not those of a PaliGemma.
+// takeInventory finds out how the arrays are named. If a part of a PaliGemma is
+// not among them, the error names the architecture that the arrays resemble.
 func takeInventory(ck checkpoint) (inventory, error) {
 	inv := inventory{ck: ck, format: ck.format(), arrays: map[string]array{}, prefixes: map[Part]string{}}
 	for _, a := range ck.arrays() {
@@ -42,7 +42,7 @@ func takeInventory(ck checkpoint) (inventory, error) {
 	return inv, nil
 }
 
-// has returns the prefixes under which the part is there; "" for an npz.
+// has returns the prefixes under which a part is present; "" for an npz.
 func (inv inventory) has(part Part) []string {
 	var found []string
 	if inv.format == BigVision {
@@ -137,7 +137,7 @@ func (inv inventory) layers(part Part) int {
 }
 
 // mostFrequent returns the key with the largest count, the larger key on a tie,
-// and 0 if there is none.
+// and 0 for an empty map.
 func mostFrequent(votes map[int]int) int {
 	best := 0
 	for _, n := range slices.Sorted(maps.Keys(votes)) {

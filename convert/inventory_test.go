@@ -80,8 +80,9 @@ func plan(n *names, dir string, pieces int) (Config, error) {
 	return c, err
 }
 
-// TestInfer infers the sizes of every released model from its tensors alone.
-func TestInfer(t *testing.T) {
+// TestSizesFollowFromTensors infers the sizes of every released model from its
+// tensors alone.
+func TestSizesFollowFromTensors(t *testing.T) {
 	for _, v := range Variants() {
 		for _, f := range []Format{HuggingFace, BigVision} {
 			c, err := plan(released(t, v.Name, f), t.TempDir(), 257152)
@@ -89,8 +90,8 @@ func TestInfer(t *testing.T) {
 				t.Errorf("%s as %s: %v", v.Name, f, err)
 				continue
 			}
-			if c.Dims != v.Dims || c.QueryScale != v.QueryScale {
-				t.Errorf("%s as %s: inferred %+v, scale %v, want %+v, %v", v.Name, f, c.Dims, c.QueryScale, v.Dims, v.QueryScale)
+			if c.Dims != v.Dims || c.QueryPreAttnScalar != v.QueryPreAttnScalar {
+				t.Errorf("%s as %s: inferred %+v, scale %v, want %+v, %v", v.Name, f, c.Dims, c.QueryPreAttnScalar, v.Dims, v.QueryPreAttnScalar)
 			}
 			if capped := c.AttnSoftcap == 50 && c.FinalSoftcap == 30; capped != (v.Dims.Family == Gemma2) {
 				t.Errorf("%s as %s: soft caps %v and %v", v.Name, f, c.AttnSoftcap, c.FinalSoftcap)
@@ -99,9 +100,9 @@ func TestInfer(t *testing.T) {
 	}
 }
 
-// TestMismatch checks that every missing, unexpected and misshaped tensor is
-// listed, and nothing else.
-func TestMismatch(t *testing.T) {
+// TestMismatchListsAllArrays checks that the error lists every missing, unexpected
+// and misshaped tensor, and nothing else.
+func TestMismatchListsAllArrays(t *testing.T) {
 	for _, f := range []Format{HuggingFace, BigVision} {
 		n := released(t, "paligemma2-3b-224", f)
 		want := MismatchError{}
@@ -138,8 +139,9 @@ func TestMismatch(t *testing.T) {
 	}
 }
 
-// TestRefused checks that other architectures are refused by what was seen.
-func TestRefused(t *testing.T) {
+// TestOtherArchitecturesAreNamed guards against an error that lists hundreds of
+// tensors where the checkpoint is simply another model.
+func TestOtherArchitecturesAreNamed(t *testing.T) {
 	only := func(prefix string) func(*names) {
 		return func(n *names) {
 			n.list = slices.DeleteFunc(n.list, func(a array) bool { return !strings.HasPrefix(a.name, prefix) })
@@ -153,7 +155,7 @@ func TestRefused(t *testing.T) {
 		want   string
 	}{
 		{"PaliGemma 2 weights, PaliGemma 1 config", HuggingFace, func(*names) {},
-			map[string]any{"text_config": map[string]any{"model_type": "gemma"}}, `model_type is "gemma", but the tensors are those of "gemma2"`},
+			map[string]any{"text_config": map[string]any{"model_type": "gemma"}}, `model_type is "gemma", but the tensors belong to "gemma2"`},
 		{"other sizes", HuggingFace, func(*names) {},
 			map[string]any{"text_config": map[string]any{"hidden_size": 2048}, "vision_config": map[string]any{"image_size": 448}}, "text_config.hidden_size is 2048, but the tensors have 2304"},
 		{"image size", HuggingFace, func(*names) {},
@@ -203,8 +205,9 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestVocabulary checks how many rows an embedding may have.
-func TestVocabulary(t *testing.T) {
+// TestSpareRowsOfEmbedding guards against an embedding and a tokenizer that do not
+// belong together.
+func TestSpareRowsOfEmbedding(t *testing.T) {
 	for rows, ok := range map[int]bool{257151: false, 257152: true, 257216: true, 257280: true, 257281: false, 262144: false} {
 		n := released(t, "paligemma-3b-224", HuggingFace)
 		n.find(t, "embed_tokens.weight").shape[0] = rows
@@ -218,16 +221,16 @@ func TestVocabulary(t *testing.T) {
 	}
 }
 
-// TestHugeSizes checks that sizes a file only claims are refused before they
-// cost anything.
-func TestHugeSizes(t *testing.T) {
+// TestClaimedSizesCostNothing checks that sizes that a file only claims are
+// refused before anything is allocated for them.
+func TestClaimedSizesCostNothing(t *testing.T) {
 	n := released(t, "paligemma2-3b-224", BigVision)
 	for i := range n.list {
 		if strings.HasPrefix(n.list[i].name, "llm/layers/") {
 			n.list[i].shape[0] = 1 << 40
 		}
 	}
-	if _, err := plan(n, t.TempDir(), 257152); err == nil || !strings.Contains(err.Error(), "layers is 1099511627776, want 1 to 1024") {
+	if _, err := plan(n, t.TempDir(), 257152); err == nil || !strings.Contains(err.Error(), "block_count is 1099511627776, want 1 to 1024") {
 		t.Errorf("error is %v", err)
 	}
 	n = released(t, "paligemma2-3b-224", HuggingFace)

@@ -3,7 +3,6 @@ package convert
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -20,19 +19,7 @@ type lora struct {
 	scale  float64 // from the user
 }
 
-// A delta is the product of two thin matrices that an adapter adds to a weight
-// of shape [out, in]: scale * b * a, with a [rank, in] and b [out, rank].
-type delta struct {
-	from  *lora
-	a, b  array
-	rank  int
-	scale float64
-	// embedding is set for a vocabulary, where PEFT stores both matrices
-	// transposed: a [rank, out] and b [in, rank].
-	embedding bool
-}
-
-// openAdapters reads the adapters' headers and attaches what they change to the
+// openAdapters reads the adapters' headers and attaches their changes to the
 // tensors. Anything in an adapter that no tensor takes is an error.
 func openAdapters(adapters []Adapter, tensors []*tensor) (list []*lora, err error) {
 	var errs []error
@@ -79,7 +66,7 @@ func openAdapter(adapter Adapter) (*lora, error) {
 	return l, nil
 }
 
-// modulePrefix is what PEFT puts before the names of the model's modules.
+// modulePrefix stands before the names of the model's modules in PEFT's files.
 const modulePrefix = "base_model.model."
 
 // attach finds the tensors that the adapter changes.
@@ -199,78 +186,3 @@ func matrixShape(shape []int) []int {
 }
 
 func isFloat(t gguf.Type) bool { return t == gguf.F32 || t == gguf.F16 || t == gguf.BF16 }
-
-// A thinProduct is a delta in memory: rank columns of b for each row, and rank
-// rows of a.
-type thinProduct struct {
-	a, b  []float32
-	rank  int
-	scale float32
-}
-
-// load reads both matrices. They are small: a rank of 64 makes 66 MB of the
-// largest, which is the vocabulary.
-func (d *delta) load() (thinProduct, error) {
-	p := thinProduct{rank: d.rank, scale: float32(d.scale)}
-	var err error
-	if p.a, err = d.from.load(d.a); err != nil {
-		return p, err
-	}
-	if p.b, err = d.from.load(d.b); err != nil {
-		return p, err
-	}
-	if d.embedding {
-		p.a, p.b = transpose(p.b, d.rank), transpose(p.a, cols(d.a.shape))
-	}
-	return p, nil
-}
-
-// load reads a whole array.
-func (l *lora) load(a array) ([]float32, error) {
-	r, err := l.ck.open(a.name)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	n := product(a.shape) // the file has that many, or the reader would have refused it
-	raw := make([]byte, n*a.typ.BlockBytes())
-	if _, err := io.ReadFull(r, raw); err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", a.where, a.name, noEOF(err))
-	}
-	values := make([]float32, n)
-	decode(values, raw, a.typ)
-	if i := firstBeyond(values, limitOf(gguf.F32)); i >= 0 {
-		return nil, fmt.Errorf("%s: %s: value %d is %v", a.where, a.name, i, values[i])
-	}
-	return values, nil
-}
-
-// transpose turns rows of n values into columns.
-func transpose(values []float32, n int) []float32 {
-	turned := make([]float32, len(values))
-	rows := len(values) / n
-	for r := range rows {
-		for c := range n {
-			turned[c*rows+r] = values[r*n+c]
-		}
-	}
-	return turned
-}
-
-// add adds the product to rows of n values, the first of which is row first.
-func (p thinProduct) add(values []float32, first, n int) {
-	sum := make([]float32, n)
-	for r := range len(values) / n {
-		clear(sum)
-		for k := range p.rank {
-			factor := p.b[(first+r)*p.rank+k]
-			for c, v := range p.a[k*n : (k+1)*n] {
-				sum[c] += factor * v
-			}
-		}
-		row := values[r*n : (r+1)*n]
-		for c, v := range sum {
-			row[c] += p.scale * v
-		}
-	}
-}

@@ -11,12 +11,12 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/convert/synthetic"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/synthetic"
 )
 
-// TestAdapter merges the adapter that scripts/convert/golden.py made.
-func TestAdapter(t *testing.T) {
+// TestAdapterIsMerged merges the adapter that scripts/convert/golden.py made.
+func TestAdapterIsMerged(t *testing.T) {
 	c := synthetic.Checkpoint{Dims: synthetic.Tiny(convert.Gemma), Type: gguf.F32, Seed: 7}
 	want := goldens(t)["gemma f32 adapter"]
 	for _, c.Format = range []convert.Format{convert.HuggingFace, convert.BigVision} {
@@ -29,8 +29,9 @@ func TestAdapter(t *testing.T) {
 	compare(t, hashes(t, run(t, write(t, c), convert.Options{Type: "f32", Adapters: []convert.Adapter{half, half}})), want)
 }
 
-// TestAdapterErrors checks that nothing of an adapter is left out silently.
-func TestAdapterErrors(t *testing.T) {
+// TestNothingOfAnAdapterIsIgnored guards against parts of an adapter that are left
+// out silently.
+func TestNothingOfAnAdapterIsIgnored(t *testing.T) {
 	src := write(t, synthetic.Checkpoint{Dims: synthetic.Tiny(convert.Gemma), Format: convert.HuggingFace, Type: gguf.F32, Seed: 7})
 	config, err := os.ReadFile("testdata/adapter/adapter_config.json")
 	if err != nil {
@@ -87,8 +88,8 @@ func rename(file []byte, from, to string) []byte {
 	return slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header, file[8+n:])
 }
 
-// TestReplaced takes a weight that an adapter holds as a whole.
-func TestReplaced(t *testing.T) {
+// TestAdapterReplacesWholeWeight merges an adapter that holds a whole weight.
+func TestAdapterReplacesWholeWeight(t *testing.T) {
 	src := write(t, hf)
 	other := hf
 	other.Seed = 8

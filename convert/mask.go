@@ -6,19 +6,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/locseg"
 )
 
-// maskIgnored are the beginnings of names in a file of masks that only training
-// needs: the encoder, and the averages that the codebook is learned by.
+// maskIgnored lists the beginnings of names that only training needs: the encoder,
+// and the averages that the codebook is learned by.
 var maskIgnored = []string{"encoder.", "_vq_vae._ema_"}
 
-// maxMaskWidth bounds the width of a codebook; the released one has 512.
-const maxMaskWidth = 1 << 14
-
 // readMasks opens big_vision's vae-oid.npz, or a file with the same names, and
-// returns the tensors of its decoder and the width of its codebook. What is
-// missing, left over, of a wrong shape or type is in the error.
+// returns the tensors of its decoder and the width of its codebook. The error
+// lists the arrays that are missing, left over, or of a wrong shape or type.
 func readMasks(path string) (ck checkpoint, list []*tensor, width int, err error) {
 	if ck, err = openNPZ(path); err != nil {
 		return nil, nil, 0, fmt.Errorf("mask decoder: %w", err)
@@ -59,11 +57,11 @@ func resolveMasks(ck checkpoint) (list []*tensor, width int, err error) {
 	return list, width, bad.orNil()
 }
 
-// maskWidth returns the width of the codebook, or of the first kernel if that
-// has none, or of the released one.
+// maskWidth returns the width of the codebook, or of the first kernel if the file
+// lacks a codebook, or of the released decoder if it lacks both.
 func maskWidth(arrays map[string]array) int {
 	for _, w := range locseg.Weights(1)[:2] {
-		if a := arrays[w.Source]; len(a.shape) == len(w.Shape) && a.shape[0] == w.Shape[0] && a.shape[1] >= 1 && a.shape[1] <= maxMaskWidth {
+		if a := arrays[w.Source]; len(a.shape) == len(w.Shape) && a.shape[0] == w.Shape[0] && a.shape[1] >= 1 && a.shape[1] <= hparams.MaxMaskWidth {
 			return a.shape[1]
 		}
 	}
@@ -88,12 +86,4 @@ func (j *job) addMasks(c *Config) error {
 	j.masks, c.MaskWidth = ck, width
 	j.tensors = append(j.tensors, list...)
 	return nil
-}
-
-// maskMetadata lists the entries of a file that has a mask decoder.
-func maskMetadata(c Config) []KV {
-	if c.MaskWidth == 0 {
-		return nil
-	}
-	return []KV{{locseg.WidthKey, uint32(c.MaskWidth)}}
 }

@@ -22,9 +22,9 @@ func masksOf(t *testing.T, path string) map[string]string {
 	return list
 }
 
-// TestMaskDecoder follows the decoder through conversion and quantizing. That
-// its values are right, the decoder's own golden test tells.
-func TestMaskDecoder(t *testing.T) {
+// TestMasksSurviveConversion follows the decoder through conversion and
+// quantizing. The decoder's own golden test checks its values.
+func TestMasksSurviveConversion(t *testing.T) {
 	src := write(t, hf)
 	plain := run(t, src, convert.Options{Type: "f32"})
 	full := run(t, src, convert.Options{Type: "f32", MaskDecoder: vae, Verify: true})
@@ -60,7 +60,7 @@ func TestMaskDecoder(t *testing.T) {
 		t.Errorf("%d keys with a decoder added later, %d otherwise", a, b)
 	}
 
-	// Types are for what ggml computes with.
+	// Types can be chosen for tensors that ggml computes with.
 	_, err := convert.MakePlan(src, "x.gguf", convert.Options{Type: "f32", MaskDecoder: vae, TensorTypes: []string{`mask\..*=q8_0`}})
 	wantError(t, "type of a mask tensor", err, "matches no tensor whose type can be chosen")
 	_, err = convert.MakePlan(src, "x.gguf", convert.Options{Type: "f32", MaskDecoder: vae, Split: true})
@@ -86,8 +86,9 @@ func wantError(t *testing.T, what string, err error, want string) {
 	}
 }
 
-// TestRequantizeMasks damages the decoder of a file.
-func TestRequantizeMasks(t *testing.T) {
+// TestDamagedMasksAreRefused damages the decoder of a converted file, whose shapes
+// the plan must check.
+func TestDamagedMasksAreRefused(t *testing.T) {
 	path := run(t, write(t, hf), convert.Options{Type: "f32", MaskDecoder: vae})
 	for _, c := range []struct {
 		name   string
@@ -142,8 +143,8 @@ func TestRequantizeMasks(t *testing.T) {
 	}
 }
 
-// TestMaskDecoderErrors gives other files than that of a decoder.
-func TestMaskDecoderErrors(t *testing.T) {
+// TestOtherFilesAreNoMaskDecoder gives files that hold no decoder.
+func TestOtherFilesAreNoMaskDecoder(t *testing.T) {
 	src := write(t, hf)
 	text := filepath.Join(t.TempDir(), "vae.npz")
 	if err := os.WriteFile(text, []byte("no archive"), 0o666); err != nil {
@@ -152,7 +153,7 @@ func TestMaskDecoderErrors(t *testing.T) {
 	for path, want := range map[string]string{
 		"absent.npz":  "absent.npz: no such file",
 		text:          text + ": zip: not a valid zip file",
-		write(t, npz): "the tensors are not those of a mask decoder:\n25 missing:\n  _vq_vae._embedding [128 512]",
+		write(t, npz): "the tensors do not fit a mask decoder:\n25 missing:\n  _vq_vae._embedding [128 512]",
 	} {
 		_, err := convert.MakePlan(src, "x.gguf", convert.Options{Type: "f16", MaskDecoder: path})
 		wantError(t, path, err, want)

@@ -9,7 +9,7 @@ import (
 	"github.com/pgcli/paligemma/internal/locseg"
 )
 
-// maskArrays returns the arrays of a decoder and of what only training needs.
+// maskArrays returns the arrays of a decoder and some that only training needs.
 func maskArrays(width int) *names {
 	n := &names{kind: BigVision}
 	for _, w := range locseg.Weights(width) {
@@ -21,7 +21,7 @@ func maskArrays(width int) *names {
 	return n
 }
 
-// TestMaskArrays checks that everything wrong is listed at once.
+// TestMaskArrays checks that one error lists every fault of the arrays.
 func TestMaskArrays(t *testing.T) {
 	for _, width := range []int{512, 64} {
 		list, got, err := resolveMasks(maskArrays(width))

@@ -1,18 +1,14 @@
 package convert
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// A mix is what a user asks for by a name such as "q4_k_m": a type for most
-// matrices, and others for those that suffer most.
+// A mix, such as "q4_k_m", is a type for most matrices, and types of more bits for
+// the matrices that suffer most from few.
 type mix struct {
 	name string
 	base gguf.Type
@@ -56,14 +52,11 @@ func findMix(name string) (mix, error) {
 	return mix{}, fmt.Errorf("unknown type %q, want one of %s", name, strings.Join(Types(), ", "))
 }
 
-// quantized reports whether t has blocks; all other types here are floats.
-func quantized(t gguf.Type) bool { return t.BlockSize() > 1 }
-
 // textType returns the type of a matrix of the text half: the rules of
 // llama.cpp's quantizer for dense models with a tied embedding, without an
 // importance matrix. stem is the name without its layer, such as "attn_v".
 func (m mix) textType(stem string, layer int, d Dims) gguf.Type {
-	if !quantized(m.base) {
+	if !m.base.Quantized() {
 		return m.base
 	}
 	groups := d.Heads / d.KVHeads // query heads that share a key
@@ -121,8 +114,8 @@ func moreBits(layer, layers int) bool {
 }
 
 // fit returns t, or, for rows that are no multiple of its block, a type of
-// 32-blocks with as many bits or a few more. All rows of the tower but those of
-// ffn_down have 1152 elements, which 256 does not divide; all rows of the
+// 32-blocks with as many bits or a few more. All rows of the tower except
+// ffn_down's have 1152 elements, which 256 does not divide; all rows of the
 // released text halves fit. Rows that 32 does not divide become F16.
 func fit(t gguf.Type, cols int) gguf.Type {
 	if cols%t.BlockSize() == 0 {
@@ -144,156 +137,13 @@ func fit(t gguf.Type, cols int) gguf.Type {
 	return t
 }
 
-// visionMix returns the mix of the tower and the projector that goes with one
-// of the text half. Quantized files keep the tower at Q8_0: it is a seventh of
-// the 3B model and the only thing that sees the picture, so that little is won
-// and every box is at stake below that.
+// visionMix returns the mix of tower and projector that goes with a text half of
+// mix m. Quantized files keep the tower at Q8_0: it is a seventh of the 3B model
+// and alone sees the picture, so that fewer bits save little and put every box at
+// stake.
 func (m mix) visionMix() mix {
-	if quantized(m.base) {
+	if m.base.Quantized() {
 		m, _ = findMix("q8_0")
 	}
 	return m
-}
-
-// typing is the choice of types for one conversion.
-type typing struct {
-	text, vision mix
-	embedding    *gguf.Type // nil for the mix's
-	rules        []typeRule
-}
-
-type typeRule struct {
-	text    string
-	pattern *regexp.Regexp
-	typ     gguf.Type
-}
-
-// newTyping reads the options about types.
-func newTyping(o Options) (typing, error) {
-	var t typing
-	var errs []error
-	var err error
-	if t.text, err = findMix(o.Type); err != nil {
-		errs = append(errs, err)
-	}
-	t.vision = t.text.visionMix()
-	if o.VisionType != "" {
-		if t.vision, err = findMix(o.VisionType); err != nil {
-			errs = append(errs, fmt.Errorf("vision: %w", err))
-		}
-	}
-	if o.EmbeddingType != "" {
-		e, err := tensorType(o.EmbeddingType)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("embedding: %w", err))
-		}
-		t.embedding = &e
-	}
-	for _, rule := range o.TensorTypes {
-		expr, name, found := cutLast(rule, "=")
-		if !found {
-			errs = append(errs, fmt.Errorf("tensor type %q, want REGEX=TYPE", rule))
-			continue
-		}
-		pattern, err := regexp.Compile(expr)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("tensor type %q: %w", rule, err))
-			continue
-		}
-		typ, err := tensorType(name)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("tensor type %q: %w", rule, err))
-			continue
-		}
-		t.rules = append(t.rules, typeRule{rule, pattern, typ})
-	}
-	return t, errors.Join(errs...)
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
-}
-
-// tensorTypes are the types that single tensors may have: those of the mixes.
-// ggml's smaller ones need an importance matrix.
-var tensorTypes = []gguf.Type{
-	gguf.F32, gguf.F16, gguf.BF16, gguf.Q8_0, gguf.Q6_K, gguf.Q5_K, gguf.Q5_0,
-	gguf.Q4_K, gguf.Q4_0, gguf.IQ4_NL, gguf.IQ4_XS, gguf.Q3_K, gguf.Q2_K,
-}
-
-func tensorType(name string) (gguf.Type, error) {
-	t, err := gguf.ParseType(name)
-	if err != nil || !slices.Contains(tensorTypes, t) {
-		return 0, fmt.Errorf("unknown tensor type %q, want one of %v", name, tensorTypes)
-	}
-	return t, nil
-}
-
-// assign sets the type of every tensor. What was asked for one by one must fit.
-func (t typing) assign(list []*tensor, d Dims) error {
-	hits := make([]int, len(t.rules))
-	var errs []error
-	for _, x := range list {
-		x.typ = t.choose(x, d)
-		if x.role != matrix && x.role != small {
-			continue
-		}
-		asked := false
-		if t.embedding != nil && x.name == "token_embd.weight" {
-			x.typ, asked = *t.embedding, true
-		}
-		for i, rule := range t.rules { // the first that matches
-			if rule.pattern.MatchString(x.name) {
-				x.typ, asked = rule.typ, true
-				hits[i]++
-				break
-			}
-		}
-		if n := x.rowLen(); asked && n%x.typ.BlockSize() != 0 {
-			errs = append(errs, fmt.Errorf("%s: rows of %d are not a multiple of the %d in a block of %v", x.name, n, x.typ.BlockSize(), x.typ))
-		}
-	}
-	for i, rule := range t.rules {
-		if hits[i] == 0 {
-			errs = append(errs, fmt.Errorf("tensor type %q matches no tensor whose type can be chosen", rule.text))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// choose returns the type that the mixes give a tensor.
-func (t typing) choose(x *tensor, d Dims) gguf.Type {
-	m := t.vision
-	if x.part == Text {
-		m = t.text
-	}
-	switch x.role {
-	case vector, rmsNorm:
-		return gguf.F32
-	case small, plain:
-		if m.base == gguf.F32 || m.base == gguf.BF16 { // BF16 has no place in ggml's convolutions; F32 holds it exactly
-			return gguf.F32
-		}
-		return gguf.F16
-	}
-	if x.part != Text {
-		return fit(m.base, x.rowLen())
-	}
-	stem, layer := stemAndLayer(x.name)
-	return fit(m.textType(stem, layer, d), x.rowLen())
-}
-
-// stemAndLayer splits "blk.12.attn_v.weight" into "attn_v" and 12.
-func stemAndLayer(name string) (stem string, layer int) {
-	stem = strings.TrimSuffix(name, ".weight")
-	if rest, ok := strings.CutPrefix(stem, "blk."); ok {
-		number, after, _ := strings.Cut(rest, ".")
-		layer, _ = strconv.Atoi(number) // the registry made the name
-		stem = after
-	}
-	return stem, layer
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// tensorsOf returns what a model of these sizes has.
+// tensorsOf returns the tensors of a model of these sizes.
 func tensorsOf(d Dims) []*tensor {
 	var list []*tensor
 	for _, p := range registry {
@@ -22,10 +22,10 @@ func tensorsOf(d Dims) []*tensor {
 	return list
 }
 
-// TestMixes compares the types of the text half with those that llama.cpp's
-// quantizer chose for models of the released depths and head counts
+// TestMixesEqualLlamas compares the types of the text half with the choices of
+// llama.cpp's quantizer for models of the released depths and head counts
 // (scripts/convert/check_llamacpp.py).
-func TestMixes(t *testing.T) {
+func TestMixesEqualLlamas(t *testing.T) {
 	var golden map[string]map[string]map[string][]string // model -> mix -> type -> tensors
 	if err := readJSON("testdata/mixes.json", &golden); err != nil {
 		t.Fatal(err)
@@ -111,7 +111,9 @@ func TestTowerTypes(t *testing.T) {
 	}
 }
 
-func TestTensorTypes(t *testing.T) {
+// TestChosenTypesMustFit guards against a type that the user asked for and that is
+// silently ignored, or that the rows do not fit.
+func TestChosenTypesMustFit(t *testing.T) {
 	d := Variants()[3].Dims
 	assign := func(o Options) ([]*tensor, error) {
 		o.Type = "q4_k_m"

@@ -31,7 +31,7 @@ func PartOf(name string) Part {
 	return Text
 }
 
-// A role is what a parameter is used for, which decides how it may be stored.
+// A role is the use of a parameter. It decides how the parameter may be stored.
 type role int
 
 const (
@@ -45,11 +45,11 @@ const (
 // A param is one parameter of the architecture, or the same one of every layer,
 // and its name in each format.
 //
-// Shapes are einops patterns over the letters of [Dims]. shape is that of the
-// GGUF tensor, row-major, which is also how Hugging Face stores it: PyTorch's
-// [out, in]. stacked is the array in the .npz; where the letters come in another
-// order the array is transposed. There L and B are the layers, and "2:1" is
-// entry 1 of an axis of length 2. A star in a name stands for the layer.
+// Shapes are einops patterns over the letters of [Dims]. shape is the GGUF
+// tensor's, row-major, and Hugging Face's array has the same: PyTorch's [out, in].
+// stacked is the shape of the array in the .npz, which is transposed where the
+// letters come in another order. There L and B are the layers, and "2:1" is entry
+// 1 of an axis of length 2. A star in a name stands for the layer.
 type param struct {
 	gguf    string
 	shape   string
@@ -58,7 +58,7 @@ type param struct {
 	stacked string
 	part    Part
 	role    role
-	only    Family // both, or the one that has it
+	only    Family // that has the parameter, or both
 }
 
 const (
@@ -72,11 +72,11 @@ const (
 )
 
 // registry lists every parameter of PaliGemma 1 and 2, in the order of the file.
-// What it does not list is no PaliGemma.
+// A checkpoint with other arrays is no PaliGemma.
 //
-// The text half has the names of llama.cpp's gemma and gemma2, the tower those
-// of its multimodal files. Mind that post_attention_layernorm is the norm
-// before the MLP in Gemma, and the one after attention in Gemma 2.
+// The text half has the names of llama.cpp's gemma and gemma2, the tower the names
+// of its multimodal files. Mind that post_attention_layernorm is the norm before
+// the MLP in Gemma, and the norm after attention in Gemma 2.
 var registry = []param{
 	// GGUF, shape, Hugging Face, npz, shape there
 	{"token_embd.weight", "V D", "embed_tokens.weight", "llm/embedder/input_embedding", "V D", Text, matrix, both},
@@ -120,10 +120,10 @@ var registry = []param{
 	{"v.post_ln.bias", "W", "post_layernorm.bias", "img/Transformer/encoder_norm/bias", "W", Vision, vector, both},
 }
 
-// hfPrefixes are what stands before the name of a parameter, by part, in the
-// layouts that Hugging Face's transformers has written over time. The first is
-// that of the published checkpoints, the second that of version 4.52 and later.
-// The others leave out the output head's class, or the tower's inner model.
+// hfPrefixes lists the prefixes of parameters' names, by part, in the layouts that
+// Hugging Face's transformers has written over time. The published checkpoints
+// have the first, version 4.52 and later write the second. The others leave out
+// the output head's class, or the tower's inner model.
 var hfPrefixes = map[Part][]string{
 	Text:      {"language_model.model.", "model.language_model.", "language_model."},
 	Vision:    {"vision_tower.vision_model.", "model.vision_tower.vision_model.", "vision_tower.", "model.vision_tower."},
@@ -137,8 +137,8 @@ var hfAnchors = map[Part]string{
 	Projector: "linear.weight",
 }
 
-// hfHeads are the names of the output head. It is tied to the embedding, and
-// left out by most, but not all writers.
+// hfHeads are the names of the output head, which is tied to the embedding. Most
+// writers leave it out.
 var hfHeads = []string{"language_model.lm_head.weight", "lm_head.weight", "model.lm_head.weight"}
 
 // hfIgnored are the buffers of old saves that hold no weights.

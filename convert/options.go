@@ -7,21 +7,22 @@ import (
 // Options say how to convert. The zero value is not enough: Type has no default.
 type Options struct {
 	Type          string   // of the text half: one of [Types]
-	VisionType    string   // of tower and projector: one of [Types]; "" for what goes with Type
+	VisionType    string   // of tower and projector: one of [Types]; "" for the mix that goes with Type
 	EmbeddingType string   // of token_embd.weight, a tensor type such as "q8_0"; "" for the mix's
 	TensorTypes   []string // "REGEX=TYPE" over GGUF names; the first that matches a tensor decides
 
 	Tokenizer string    // tokenizer.model or tokenizer.json; "" looks beside the weights
 	Adapters  []Adapter // merged in this order
 	Name      string    // general.name; "" for the name of the source
-	Resample  string    // "bicubic" or "bilinear"; "" for what the source was trained with
+	Resample  string    // "bicubic" or "bilinear"; "" for the filter that the source was trained with
 
 	// Projector is the mmproj file beside a GGUF source that is the text half of
 	// llama.cpp's two-file form; "" for every other source.
 	Projector string
 
 	// MaskDecoder is big_vision's vae-oid.npz, or a file with its names; "" for
-	// none, or what a GGUF source has. Without one, masks stay numbers.
+	// the decoder of a GGUF source, if it has one, and otherwise for none. Without
+	// a decoder, masks stay numbers.
 	MaskDecoder string
 
 	Split  bool // llama.cpp's two files: the text half, and mmproj-NAME beside it
@@ -40,7 +41,7 @@ type Options struct {
 // An Adapter is a LoRA adapter of PEFT.
 type Adapter struct {
 	Dir   string  // with adapter_config.json and adapter_model.safetensors
-	Scale float64 // multiplies the adapter's own; 1 is what it was trained with
+	Scale float64 // multiplies the adapter's own; 1 applies it as trained
 }
 
 // Progress tells how far a conversion is.

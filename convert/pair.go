@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/hparams"
 )
 
 // A pair is a model in llama.cpp's two files, as Options.Split writes them.
@@ -18,9 +18,10 @@ type pair struct {
 	name            string // of the text half
 }
 
-// openPair opens both files and checks that they are halves of one model. Models
-// of the same sizes differ by name alone: name is what the whole is to be
-// called, "" if it is what both halves must be called.
+// openPair opens both files and checks that they are halves of one model. Only
+// their names tell models of the same sizes apart: the halves must have the same
+// general.name, unless the caller gives the whole a name, which says that they
+// belong together.
 func openPair(text, projector, name string) (_ *pair, err error) {
 	p := &pair{}
 	defer func() {
@@ -40,28 +41,28 @@ func openPair(text, projector, name string) (_ *pair, err error) {
 	if p.projector, err = openGGUF(projector); err != nil {
 		return nil, fmt.Errorf("projector: %w", err)
 	}
-	arch, err := gguf.Get[string](p.text.File, "general.architecture")
+	arch, err := gguf.Get[string](p.text.File, hparams.ArchitectureKey)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
 	}
 	p.family = Family(arch)
 	if p.family != Gemma && p.family != Gemma2 {
-		return nil, fmt.Errorf("%s: general.architecture is %.40q, want %q or %q beside a projector", text, arch, Gemma, Gemma2)
+		return nil, fmt.Errorf("%s: %s is %.40q, want %q or %q beside a projector", text, hparams.ArchitectureKey, arch, Gemma, Gemma2)
 	}
-	called, err := gguf.Get[string](p.text.File, "general.name")
+	called, err := gguf.Get[string](p.text.File, hparams.NameKey)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
 	}
 	for _, k := range []struct{ key, want string }{
-		{"general.architecture", "clip"},
-		{"clip.projector_type", projectorTypes[p.family]},
-		{"general.name", called},
+		{hparams.ArchitectureKey, hparams.Projector},
+		{hparams.ProjectorTypeKey, hparams.ProjectorType(arch)},
+		{hparams.NameKey, called},
 	} {
 		got, err := gguf.Get[string](p.projector.File, k.key)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", projector, err)
 		}
-		if got != k.want && (k.key != "general.name" || name == "") {
+		if got != k.want && (k.key != hparams.NameKey || name == "") {
 			return nil, fmt.Errorf("%s: %s is %.80q, want %.80q: it does not belong to %s", projector, k.key, got, k.want, text)
 		}
 	}
@@ -95,35 +96,21 @@ func (p *pair) Close() error {
 	return errors.Join(errs...)
 }
 
-// config reads both files. What llama.cpp has no key for is as it takes it to be.
+// config reads both files. llama.cpp has no key for the scale of queries, and
+// derives it.
 func (p *pair) config() (Config, error) {
-	t := &keys{file: p.text.File, prefix: string(p.family) + "."}
-	v := &keys{file: p.projector.File, prefix: "clip.vision."}
-	c := readShared(t, v)
-	c.Family = p.family
-	if p.family == Gemma2 {
-		c.AttnSoftcap, c.FinalSoftcap = t.number("attn_logit_softcapping"), t.number("final_logit_softcapping")
+	m, err := hparams.Read(p.text.File, p.projector.File)
+	if err != nil {
+		return Config{}, fmt.Errorf("with projector %s: %w", p.projector.path, err)
 	}
-	size, out := v.count("image_size"), v.count("projection_dim")
-	if err := cmp.Or(t.err, v.err); err != nil {
-		return c, err
-	}
-	switch {
-	case c.Patch < 1 || size%c.Patch != 0 || size > maxSize:
-		return c, fmt.Errorf("%s: image size %d in patches of %d", p.projector.path, size, c.Patch)
-	case out != c.Width:
-		return c, fmt.Errorf("%s: clip.vision.projection_dim is %d, but the embedding is %d wide: it does not belong to %s", p.projector.path, out, c.Width, p.text.path)
-	}
-	c.ImageTokens = (size / c.Patch) * (size / c.Patch)
-	c.QueryScale = llamaQueryScale(c.Dims)
-	return c, c.check()
+	return configOf(m), nil
 }
 
 // metadata returns the entries of the one-file form.
 func (p *pair) metadata(c Config, m mix) ([]KV, error) {
 	var tokenizer []KV
 	for _, k := range p.text.Keys() {
-		if strings.HasPrefix(k.Name, "tokenizer.") {
+		if strings.HasPrefix(k.Name, hparams.TokenizerPrefix) {
 			value, err := p.text.Value(k.Name)
 			if err != nil {
 				return nil, err

@@ -10,18 +10,18 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/convert/synthetic"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/synthetic"
 )
 
-// mmproj is the file beside a text file that was split.
+// mmproj returns the path of the projector beside a text half.
 func mmproj(text string) string {
 	return filepath.Join(filepath.Dir(text), "mmproj-"+filepath.Base(text))
 }
 
-// TestPair quantizes a model in two files: the result is, byte for byte, that of
-// the same model in one.
-func TestPair(t *testing.T) {
+// TestPairEqualsOneFile quantizes a model in two files and the same model in one:
+// the results have the same bytes.
+func TestPairEqualsOneFile(t *testing.T) {
 	engine(t)
 	for family, format := range map[convert.Family]convert.Format{convert.Gemma: convert.HuggingFace, convert.Gemma2: convert.BigVision} {
 		src := write(t, synthetic.Checkpoint{Dims: synthetic.Tiny(family), Format: format, Type: gguf.BF16, Seed: 3})
@@ -58,8 +58,9 @@ func read(t *testing.T, path string) []byte {
 	return data
 }
 
-// TestPairErrors gives halves that do not belong together, or none.
-func TestPairErrors(t *testing.T) {
+// TestStrangeHalvesAreRefused gives halves that do not belong together, and files
+// that are no halves.
+func TestStrangeHalvesAreRefused(t *testing.T) {
 	split := func(dims convert.Dims, name string) string {
 		src := write(t, synthetic.Checkpoint{Dims: dims, Format: convert.HuggingFace, Type: gguf.BF16, Seed: 3})
 		return run(t, src, convert.Options{Type: "bf16", Name: name, Split: true})
@@ -78,7 +79,7 @@ func TestPairErrors(t *testing.T) {
 		{mmproj(text), convert.Options{}, []string{mmproj(text), `general.architecture is "clip"`}, convert.ErrHalf},
 		{text, convert.Options{Projector: "nowhere.gguf"}, []string{"projector: ", "nowhere.gguf"}, fs.ErrNotExist},
 		{text, convert.Options{Projector: mmproj(other)}, []string{`general.name is "other", want "mix"`, mmproj(other), text}, nil},
-		{text, convert.Options{Projector: mmproj(wider)}, []string{"clip.vision.projection_dim is 512, but the embedding is 256 wide"}, nil},
+		{text, convert.Options{Projector: mmproj(wider)}, []string{"projector to width 512 for a decoder of width 256", mmproj(wider)}, nil},
 		{text, convert.Options{Projector: mmproj(elder)}, []string{`clip.projector_type is "paligemma", want "paligemma2"`}, nil},
 		{text, convert.Options{Projector: text}, []string{`general.architecture is "gemma2", want "clip"`}, nil},
 		{mmproj(text), convert.Options{Projector: mmproj(text)}, []string{`general.architecture is "clip", want "gemma" or "gemma2"`}, nil},

@@ -9,10 +9,11 @@ import (
 	"strings"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/spm"
 )
 
-// A Plan says what a conversion writes.
+// A Plan lists the files and tensors that a conversion writes.
 type Plan struct {
 	Source  string
 	Format  Format
@@ -34,7 +35,7 @@ type TensorPlan struct {
 	Shape []int // in ggml order, fastest first
 	Type  gguf.Type
 	Bytes int64
-	From  string // the array it is made of, and where that is
+	From  string // the source's array and its place, for people
 
 	tensor *tensor
 }
@@ -57,8 +58,8 @@ func (p *Plan) Bytes() int64 {
 	return sum
 }
 
-// MakePlan reads the headers of the checkpoint src and returns what [Run] would
-// write to dst. It writes nothing.
+// MakePlan reads the headers of the checkpoint src and returns the plan by which
+// [Run] would write dst. It writes nothing.
 func MakePlan(src, dst string, o Options) (*Plan, error) {
 	j, err := newJob(src, dst, o)
 	if err != nil {
@@ -96,8 +97,8 @@ func newJob(src, dst string, o Options) (_ *job, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Resample != "" && o.Resample != "bicubic" && o.Resample != "bilinear" {
-		return nil, fmt.Errorf("resample is %q, want \"bicubic\" or \"bilinear\"", o.Resample)
+	if o.Resample != "" && o.Resample != hparams.Bicubic && o.Resample != hparams.Bilinear {
+		return nil, fmt.Errorf("resample is %q, want %q or %q", o.Resample, hparams.Bicubic, hparams.Bilinear)
 	}
 	j := &job{options: o}
 	if o.Projector == "" {
@@ -161,8 +162,8 @@ func (j *job) planCheckpoint(src, dst string, types typing) error {
 	return j.lay(dst, types, vocabulary)
 }
 
-// readConfig finds out the sizes and numbers of a checkpoint whose tokenizer
-// has the given number of pieces.
+// readConfig returns the config of a checkpoint whose tokenizer has the given
+// number of pieces.
 func readConfig(inv inventory, dir string, pieces int) (Config, error) {
 	var h hfConfig
 	var err error

@@ -8,7 +8,7 @@ import (
 )
 
 // TestVariants compares the number of weights of every released model with the
-// published ones (257152 pieces, the tied head counted once).
+// published number (257152 pieces, the tied head counted once).
 func TestVariants(t *testing.T) {
 	want := map[string]int64{
 		"paligemma-3b-224": 2_923_335_408, "paligemma-3b-448": 2_924_220_144, "paligemma-3b-896": 2_927_759_088,
@@ -58,7 +58,8 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// TestRegistry checks that the rows of the registry make sense.
+// TestRegistry checks that the names and patterns of a row of the registry agree:
+// the same letters in every format, a star where there are layers.
 func TestRegistry(t *testing.T) {
 	for _, family := range []Family{Gemma, Gemma2} {
 		d := Dims{
@@ -100,7 +101,7 @@ func sameLetters(a, b []string) bool {
 	return slices.Equal(a, b)
 }
 
-// TestGrid compares the places of a transposition with those counted one by one.
+// TestGrid compares the places of a transposition with places counted one by one.
 func TestGrid(t *testing.T) {
 	d := Dims{Width: 3, Heads: 2, HeadDim: 4, Patch: 2, VisionWidth: 3, VisionHeads: 1}
 	g := d.grid("(H h) D", "H D h")

@@ -5,18 +5,19 @@ import (
 	"path/filepath"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/locseg"
 )
 
-// A converted checkpoint is one that this package has written. Names, shapes and
-// values are already those of the output.
+// A converted checkpoint is the output of an earlier conversion. The next output
+// has the same names, shapes and values.
 type converted interface {
 	checkpoint
 	config() (Config, error)
 	metadata(c Config, m mix) ([]KV, error) // of the output, but for its name
 }
 
-// planGGUF plans to change the types of a converted checkpoint.
+// planGGUF plans a change of types of a converted checkpoint.
 func (j *job) planGGUF(g converted, src, dst string, types typing) error {
 	o := j.options
 	switch {
@@ -44,7 +45,7 @@ func (j *job) planGGUF(g converted, src, dst string, types typing) error {
 		return err
 	}
 	for _, t := range j.tensors {
-		if quantized(t.from.typ) && t.typ != t.from.typ && !o.Requantize {
+		if t.from.typ.Quantized() && t.typ != t.from.typ && !o.Requantize {
 			return fmt.Errorf("%s: %s is %v, to become %v: %w", src, t.name, t.from.typ, t.typ, ErrQuantized)
 		}
 	}
@@ -53,7 +54,7 @@ func (j *job) planGGUF(g converted, src, dst string, types typing) error {
 		return fmt.Errorf("%s: %w", src, err)
 	}
 	for i, k := range keys {
-		if k.Key == "general.name" && o.Name != "" {
+		if k.Key == hparams.NameKey && o.Name != "" {
 			keys[i].Value = o.Name
 		}
 	}
@@ -66,33 +67,39 @@ func (j *job) planGGUF(g converted, src, dst string, types typing) error {
 
 // config is ReadConfig, which fails for half a model.
 func (g *ggufFile) config() (Config, error) {
-	switch arch, err := gguf.Get[string](g.File, "general.architecture"); {
+	switch arch, err := gguf.Get[string](g.File, hparams.ArchitectureKey); {
 	case err != nil:
 		return Config{}, err
-	case arch == "clip" || arch == string(Gemma) || arch == string(Gemma2):
-		return Config{}, fmt.Errorf("general.architecture is %q: %w", arch, ErrHalf)
+	case arch == hparams.Projector || arch == string(Gemma) || arch == string(Gemma2):
+		return Config{}, fmt.Errorf("%s is %q: %w", hparams.ArchitectureKey, arch, ErrHalf)
 	}
 	return ReadConfig(g.File)
 }
 
-// metadata returns the entries of a file, with what a requantization changes.
+// metadata returns the entries of the file, in its order, with those changed that
+// the config and the mix change. A mask decoder that is added has its key last.
 func (g *ggufFile) metadata(c Config, m mix) ([]KV, error) {
+	model, err := hparams.Read(g.File, g.File)
+	if err != nil {
+		return nil, err
+	}
+	model.Vision.Resampling, model.MaskWidth = c.Resample, c.MaskWidth
+	changed := append(entries(model.OneFile()), KV{hparams.FileTypeKey, m.code})
 	var list []KV
 	for _, k := range g.Keys() {
 		value, err := g.Value(k.Name)
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case k.Name == "general.file_type":
-			value = m.code
-		case k.Name == "paligemma.vision.resampling":
-			value = c.Resample
+		for _, kv := range changed {
+			if kv.Key == k.Name {
+				value = kv.Value
+			}
 		}
 		list = append(list, KV{k.Name, value})
 	}
-	if !g.Has(locseg.WidthKey) {
-		list = append(list, maskMetadata(c)...)
+	if !g.Has(hparams.MaskWidthKey) && c.MaskWidth > 0 {
+		list = append(list, KV{hparams.MaskWidthKey, uint32(c.MaskWidth)})
 	}
 	return list, nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// A tensor is one tensor of the output, and where its values come from.
+// A tensor is one tensor of the output, with the source of its values.
 type tensor struct {
 	name  string
 	part  Part
@@ -22,7 +22,7 @@ type tensor struct {
 	from  array
 	slice int   // which slice of from, if that stacks several
 	inner []int // row-major shape of the values in the slice: shape without padding
-	place grid  // where those are in the slice
+	place grid  // of those values in the slice
 
 	module string   // Hugging Face's name without its prefix, for adapters
 	deltas []*delta // added to the values
@@ -59,7 +59,7 @@ type MismatchError struct {
 
 func (e *MismatchError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "the tensors are not those of %s:", cmp.Or(e.of, "a PaliGemma"))
+	fmt.Fprintf(&b, "the tensors do not fit %s:", cmp.Or(e.of, "a PaliGemma"))
 	for _, group := range []struct {
 		title string
 		list  []string
@@ -82,9 +82,9 @@ func (e *MismatchError) orNil() error {
 	return e
 }
 
-// resolve finds the array of every parameter. Anything missing, left over, of
-// a wrong shape or of a wrong type is in the error. The types of the output
-// are left to assign.
+// resolve finds the array of every parameter. The error lists all that are
+// missing, left over, or of a wrong shape or type. Later, assign sets the types of
+// the output.
 func (inv inventory) resolve(d Dims) ([]*tensor, error) {
 	var list []*tensor
 	var bad MismatchError
@@ -129,9 +129,9 @@ func (inv inventory) resolve(d Dims) ([]*tensor, error) {
 	return list, bad.orNil()
 }
 
-// misfit says what is wrong with an array, if anything. The embedding may have
-// more rows than the tokenizer has pieces: Hugging Face adds one for <image> and
-// rounds up.
+// misfit describes the fault of an array, "" if it has none. The embedding may
+// have more rows than the tokenizer has pieces: Hugging Face adds a row for
+// <image> and rounds up.
 func (d Dims) misfit(a array, pattern string) string {
 	want := d.shape(pattern)
 	have := slices.Clone(a.shape)
@@ -147,7 +147,7 @@ func (d Dims) misfit(a array, pattern string) string {
 	return ""
 }
 
-// misfitStored is the same for a tensor of a file that this package has written.
+// misfitStored is misfit for a tensor of a file that this package has written.
 func misfitStored(a array, r role, want []int) string {
 	isVector := r == vector || r == rmsNorm
 	switch {
@@ -167,7 +167,7 @@ func misfitStored(a array, r role, want []int) string {
 // its tokenizer. More of them means that the two do not belong together.
 const maxSpareRows = 128
 
-// ignored reports whether an array is known to hold nothing of its own.
+// ignored reports whether an array is known to hold no weights of its own.
 func (inv inventory) ignored(name string) bool {
 	if inv.format != HuggingFace {
 		return false

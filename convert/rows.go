@@ -14,14 +14,14 @@ type chunk struct {
 	first, n int           // rows of the output
 	elems    int           // of the output: rows of the padded width
 	raw      []byte        // stored values: these rows, or the slice they are gathered from; nil for rows of padding
-	slab     *slab         // what raw is a part of, when several chunks share it
-	deltas   []thinProduct // to be added
+	slab     *slab         // holds raw, when several chunks share it
+	deltas   []thinProduct // products to add
 
 	out   []byte        // in the output's type; may be raw itself
 	ready chan struct{} // receives once out or err is set
 	err   error
 
-	rawBuffer, outBuffer []byte // owned by the chunk, to be used again
+	rawBuffer, outBuffer []byte // owned by the chunk, for its next use
 }
 
 // A rowConverter turns stored rows into rows of the output. Each goroutine has
@@ -38,7 +38,7 @@ func (w *rowConverter) convert(c *chunk) error {
 	width, inner := cols(t.shape), cols(t.inner)
 	if t.from.typ == t.typ && t.role != rmsNorm && width == inner && len(c.deltas) == 0 && raw != nil {
 		c.out = raw
-		if quantized(t.typ) {
+		if t.typ.Quantized() {
 			return w.ggml.check(t, c.out)
 		}
 		return reject(c, firstNotFinite(raw, t.typ), "is not finite")
@@ -49,7 +49,7 @@ func (w *rowConverter) convert(c *chunk) error {
 		return err
 	}
 	values := w.values[:c.elems]
-	if quantized(t.typ) { // ggml checks the values, and the scales that come out
+	if t.typ.Quantized() { // ggml checks the values, and the scales that come out
 		if err := w.ggml.quantize(t.typ, c.out, values, t.rowLen()); err != nil {
 			return cmp.Or(unfit(c, values), err)
 		}
@@ -62,8 +62,8 @@ func (w *rowConverter) convert(c *chunk) error {
 	return nil
 }
 
-// unfit says which value its type cannot hold: the first that is not finite, or
-// else the largest; nil if even that is small.
+// unfit returns an error about a value that its type cannot hold: the first that
+// is not finite, or else the largest; nil if even the largest is small.
 func unfit(c *chunk, values []float32) error {
 	if i := firstBeyond(values, limitOf(gguf.F32)); i >= 0 {
 		return reject(c, i, "is not finite")
@@ -105,7 +105,7 @@ func (w *rowConverter) decode(c *chunk, raw []byte, width, inner int) error {
 	if width != inner { // decode to the end, then move rows to the front one by one
 		stored = values[c.elems-c.n*inner:]
 	}
-	if quantized(t.from.typ) {
+	if t.from.typ.Quantized() {
 		if err := w.ggml.dequantize(stored, raw, t.from.typ, t.rowLen()); err != nil {
 			return err
 		}
@@ -139,7 +139,7 @@ func reject(c *chunk, i int, problem string) error {
 	return fmt.Errorf("%s: row %d, column %d %s (from %s, %s)", c.t.name, c.first+i/width, i%width, problem, c.t.from.name, c.t.from.where)
 }
 
-// grow returns s with n elements, whatever they are.
+// grow returns s with n elements of any value.
 func grow[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n)

@@ -14,7 +14,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// A Report says what a conversion did.
+// A Report describes a conversion that has ended well.
 type Report struct {
 	*Plan
 	Elapsed  time.Duration // of writing, without the verification
@@ -22,8 +22,9 @@ type Report struct {
 }
 
 // Run converts the checkpoint src to the GGUF file dst, see the package
-// documentation. Until everything is on the disk, dst has another name or is
-// the old file; on an error, and when ctx ends, it stays so.
+// documentation. The new file has a temporary name until it is whole and on the
+// disk. On an error, and when ctx ends, Run removes it, and an older file dst is as
+// it was.
 func Run(ctx context.Context, src, dst string, o Options) (*Report, error) {
 	report, err := run(ctx, src, dst, o)
 	if err != nil {
@@ -149,7 +150,7 @@ func unlessEOF(err error) error {
 func (j *job) write(ctx context.Context, ggml *engine) (err error) {
 	s := &fileSink{files: map[*tensor]*gguf.FileWriter{}}
 	var writers []*gguf.FileWriter
-	defer func() { // removes what is not committed
+	defer func() { // removes files that are not committed
 		for _, w := range writers {
 			err = errors.Join(err, w.Close())
 		}

@@ -2,23 +2,16 @@ package convert_test
 
 import (
 	"bytes"
-	"context"
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"io/fs"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/convert/synthetic"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/synthetic"
 )
 
 var (
@@ -26,8 +19,9 @@ var (
 	npz = synthetic.Checkpoint{Dims: synthetic.Tiny(convert.Gemma2), Format: convert.BigVision, Type: gguf.BF16, Seed: 7}
 )
 
-// TestQuantized compares the rows of every type with ggml's own of the F32 file.
-func TestQuantized(t *testing.T) {
+// TestQuantizedRowsEqualGGMLs compares the rows of every type with the rows that
+// ggml makes of the F32 file.
+func TestQuantizedRowsEqualGGMLs(t *testing.T) {
 	lib := engine(t)
 	for _, c := range []synthetic.Checkpoint{hf, npz} {
 		src := write(t, c)
@@ -83,8 +77,8 @@ func bytesOf(t *testing.T, f *gguf.File, name string) []byte {
 	return data
 }
 
-// TestMetadata reads back what a conversion knows about its model.
-func TestMetadata(t *testing.T) {
+// TestMetadataDescribesTheModel reads a config back from the file.
+func TestMetadataDescribesTheModel(t *testing.T) {
 	for format, filter := range map[convert.Format]string{convert.HuggingFace: "bicubic", convert.BigVision: "bilinear"} {
 		c := hf
 		c.Format = format
@@ -94,13 +88,13 @@ func TestMetadata(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := convert.Config{
-			Dims: c.Dims, Context: 8192, QueryScale: 32, RMSEps: float64(float32(1e-6)), RopeBase: 10000, AttnSoftcap: 50, FinalSoftcap: 30,
+			Dims: c.Dims, Context: 8192, QueryPreAttnScalar: 32, RMSEps: float64(float32(1e-6)), RopeBase: 10000, AttnSoftcap: 50, FinalSoftcap: 30,
 			VisionEps: float64(float32(1e-6)), ImageMean: [3]float32{0.5, 0.5, 0.5}, ImageStd: [3]float32{0.5, 0.5, 0.5}, Resample: filter,
 		}
-		if math.Abs(got.QueryScale-want.QueryScale) > 1e-5 {
-			t.Errorf("query scale is %v, want %v", got.QueryScale, want.QueryScale)
+		if math.Abs(got.QueryPreAttnScalar-want.QueryPreAttnScalar) > 1e-5 {
+			t.Errorf("query scale is %v, want %v", got.QueryPreAttnScalar, want.QueryPreAttnScalar)
 		}
-		got.QueryScale = want.QueryScale
+		got.QueryPreAttnScalar = want.QueryPreAttnScalar
 		if got != want {
 			t.Errorf("config is %+v\nwant %+v", got, want)
 		}
@@ -121,8 +115,9 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestSplit checks that the two files together hold the tensors of the one.
-func TestSplit(t *testing.T) {
+// TestTwoFilesHoldTheTensorsOfOne checks that llama.cpp's two files together hold
+// the tensors of the one file.
+func TestTwoFilesHoldTheTensorsOfOne(t *testing.T) {
 	src := write(t, hf)
 	want := hashes(t, run(t, src, convert.Options{Type: "bf16", VisionType: "f16"}))
 	dst := run(t, src, convert.Options{Type: "bf16", VisionType: "f16", Split: true})
@@ -138,260 +133,6 @@ func TestSplit(t *testing.T) {
 	for path, arch := range map[string]string{dst: "gemma2", projector: "clip"} {
 		if got, err := gguf.Get[string](open(t, path), "general.architecture"); err != nil || got != arch {
 			t.Errorf("%s is a %q (%v), want %q", path, got, err, arch)
-		}
-	}
-}
-
-// TestRequantize changes types of a GGUF file: the result is that of the
-// original checkpoint.
-func TestRequantize(t *testing.T) {
-	engine(t)
-	src := write(t, hf)
-	plain := run(t, src, convert.Options{Type: "bf16"})
-	o := convert.Options{Type: "q4_k_m", VisionType: "q5_0"}
-	direct := run(t, src, o)
-	compare(t, hashes(t, run(t, plain, o)), hashes(t, direct))
-	// The same types again copy the blocks; others have to be allowed.
-	compare(t, hashes(t, run(t, direct, o)), hashes(t, direct))
-	o.Type = "q8_0"
-	if _, err := convert.MakePlan(direct, "x.gguf", o); err == nil || !errors.Is(err, convert.ErrQuantized) || !strings.Contains(err.Error(), "is q6_K, to become q8_0") {
-		t.Errorf("requantizing gives %v", err)
-	}
-	o.Requantize = true
-	f, before := open(t, run(t, direct, o)), open(t, direct)
-	for _, x := range f.Tensors() {
-		old, err := before.Tensor(x.Name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if old.Type != gguf.Q6_K && old.Type != gguf.Q4_K {
-			continue
-		}
-		original := make([]float32, x.Elements())
-		raw := bytesOf(t, open(t, plain), x.Name)
-		gguf.DecodeBF16(original, raw)
-		if nmse := q8Error(bytesOf(t, f, x.Name), original); nmse > 0.01 || nmse == 0 {
-			t.Errorf("%s: error after %v and q8_0 is %v", x.Name, old.Type, nmse)
-		}
-	}
-	for _, c := range []struct {
-		o    convert.Options
-		want string
-	}{
-		{convert.Options{Type: "f16", Split: true}, "two-file form"},
-		{convert.Options{Type: "f16", Tokenizer: "t"}, "has its tokenizer already"},
-		{convert.Options{Type: "f16", Adapters: []convert.Adapter{{Dir: "a", Scale: 1}}}, "adapters are merged when"},
-	} {
-		if _, err := convert.MakePlan(plain, "x.gguf", c.o); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("error is %v, want %q", err, c.want)
-		}
-	}
-}
-
-// q8Error returns the normalized squared error of Q8_0 rows.
-func q8Error(raw []byte, want []float32) float64 {
-	var diff, sum float64
-	for i, v := range want {
-		block := raw[i/32*34:]
-		scale := make([]float32, 1)
-		gguf.DecodeF16(scale, block[:2])
-		got := scale[0] * float32(int8(block[2+i%32]))
-		diff += math.Pow(float64(got-v), 2)
-		sum += float64(v) * float64(v)
-	}
-	return diff / sum
-}
-
-// TestSafety checks the files around a conversion that does not succeed.
-func TestSafety(t *testing.T) {
-	src := write(t, hf)
-	dir := t.TempDir()
-	dst := filepath.Join(dir, "out.gguf")
-	convertTo := func(ctx context.Context, dst string, o convert.Options) error {
-		o.Type = "f16"
-		_, err := convert.Run(ctx, src, dst, o)
-		return err
-	}
-	old := []byte("an old file")
-	if err := os.WriteFile(dst, old, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	unchanged := func(what string) {
-		t.Helper()
-		entries, err := os.ReadDir(dir)
-		if err != nil || len(entries) != 1 {
-			t.Errorf("%s: %d files are left, want the old one (%v)", what, len(entries), err)
-		}
-		if data, err := os.ReadFile(dst); err != nil || !bytes.Equal(data, old) {
-			t.Errorf("%s: the old file is %.20q, %v", what, data, err)
-		}
-	}
-	if err := convertTo(t.Context(), dst, convert.Options{}); err == nil || !strings.Contains(err.Error(), "exists already") {
-		t.Errorf("an existing output gives %v", err)
-	}
-	unchanged("existing")
-
-	total := 0
-	if err := convertTo(t.Context(), filepath.Join(t.TempDir(), "x"), convert.Options{Progress: func(convert.Progress) { total++ }}); err != nil {
-		t.Fatal(err)
-	}
-	for stop := 0; stop < total; stop += 1 + stop/8 { // interrupted after a chunk of the beginning, the middle, the end
-		ctx, cancel := context.WithCancel(t.Context())
-		n := 0
-		o := convert.Options{Force: true, Threads: 2, Progress: func(convert.Progress) {
-			if n++; n == stop {
-				cancel()
-			}
-		}}
-		if stop == 0 {
-			cancel()
-		}
-		if err := convertTo(ctx, dst, o); !errors.Is(err, context.Canceled) {
-			t.Errorf("interrupted after %d of %d chunks: %v", stop, total, err)
-		}
-		unchanged(fmt.Sprintf("interrupted after %d of %d chunks", stop, total))
-		cancel()
-	}
-
-	for _, input := range []string{"model.safetensors", "config.json", "tokenizer.model"} {
-		path := filepath.Join(src, input)
-		if err := convertTo(t.Context(), path, convert.Options{Force: true}); err == nil || !strings.Contains(err.Error(), "is an input") {
-			t.Errorf("writing to %s gives %v", input, err)
-		}
-	}
-	if err := convertTo(t.Context(), filepath.Join(dir, "missing", "x.gguf"), convert.Options{}); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a missing folder gives %v", err)
-	}
-	if err := convertTo(t.Context(), dst, convert.Options{Force: true, Verify: true}); err != nil {
-		t.Errorf("replacing the old file: %v", err)
-	}
-	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
-		t.Errorf("%d files after success, want 1", len(entries))
-	}
-}
-
-// patch changes bytes of a checkpoint's file, at an offset in its tensor.
-func patch(t *testing.T, path, tensor string, at int, value []byte) {
-	t.Helper()
-	file, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := int(binary.LittleEndian.Uint64(file))
-	entry := string(file[8+bytes.Index(file[8:8+n], []byte(`"`+tensor+`"`)) : 8+n])
-	var begin int
-	if _, err := fmt.Sscanf(entry[strings.Index(entry, `"data_offsets":[`):], `"data_offsets":[%d`, &begin); err != nil {
-		t.Fatal(err)
-	}
-	copy(file[8+n+begin+at:], value)
-	if err := os.WriteFile(path, file, 0o666); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestValues checks weights that are no numbers, or too large for their type.
-func TestValues(t *testing.T) {
-	const tensor = "language_model.model.layers.1.mlp.up_proj.weight"
-	at := (3*256 + 5) * 2 // row 3, column 5
-	for _, c := range []struct {
-		value uint16 // bfloat16
-		typ   string
-		want  string
-	}{
-		{0x7fc0, "bf16", "is not finite"}, {0x7fc0, "f32", "is not finite"}, {0xff80, "f16", "is not finite"}, {0x7f80, "q8_0", "is not finite"},
-		{0x4780, "f16", "is 65536, too large for f16"}, {0x4a80, "q4_0", "is 4.194304e+06, too large for q4_0"}, {0x4780, "q4_0", ""}, {0x4780, "bf16", ""}, {0x4780, "f32", ""}, {0x477f, "f16", ""},
-	} {
-		if strings.HasPrefix(c.typ, "q") {
-			engine(t)
-		}
-		src := write(t, hf)
-		patch(t, filepath.Join(src, "model.safetensors"), tensor, at, binary.LittleEndian.AppendUint16(nil, c.value))
-		dir := t.TempDir()
-		_, err := convert.Run(t.Context(), src, filepath.Join(dir, "out.gguf"), convert.Options{Type: c.typ})
-		entries, _ := os.ReadDir(dir)
-		if c.want == "" {
-			if err != nil || len(entries) != 1 {
-				t.Errorf("%#x as %s: %v", c.value, c.typ, err)
-			}
-			continue
-		}
-		if err == nil || !strings.Contains(err.Error(), "blk.1.ffn_up.weight: row 3, column 5 "+c.want) || !strings.Contains(err.Error(), tensor) {
-			t.Errorf("%#x as %s: error is %v, want the place and %q", c.value, c.typ, err, c.want)
-		}
-		if len(entries) != 0 {
-			t.Errorf("%#x as %s: %d files are left", c.value, c.typ, len(entries))
-		}
-	}
-}
-
-// TestUnreadable checks shards and members that end early or are damaged.
-func TestUnreadable(t *testing.T) {
-	sharded := hf
-	sharded.Shards = 3
-	src := write(t, sharded)
-	shard := filepath.Join(src, "model-00002-of-00003.safetensors")
-	if err := os.Truncate(shard, 200_000); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := convert.MakePlan(src, "x.gguf", convert.Options{Type: "f32"}); err == nil || !strings.Contains(err.Error(), shard) || !strings.Contains(err.Error(), "truncated") {
-		t.Errorf("a truncated shard gives %v", err)
-	}
-	if err := os.Remove(shard); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := convert.MakePlan(src, "x.gguf", convert.Options{Type: "f32"}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), shard) {
-		t.Errorf("a missing shard gives %v", err)
-	}
-
-	for _, deflate := range []bool{false, true} {
-		c := npz
-		c.Deflate = deflate
-		path := write(t, c)
-		file, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		file[len(file)/2] ^= 4
-		if err := os.WriteFile(path, file, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		dir := t.TempDir()
-		_, err = convert.Run(t.Context(), path, filepath.Join(dir, "out.gguf"), convert.Options{Type: "f32"})
-		if err == nil || !strings.Contains(err.Error(), path) {
-			t.Errorf("a flipped bit in a member (deflated: %v) gives %v", deflate, err)
-		}
-		if entries, _ := os.ReadDir(dir); len(entries) != 0 {
-			t.Errorf("a flipped bit leaves %d files", len(entries))
-		}
-	}
-}
-
-// TestHead accepts an output head that equals the embedding, and no other.
-func TestHead(t *testing.T) {
-	src := write(t, hf)
-	path := filepath.Join(src, "model.safetensors")
-	file, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const rows = 1664 * 256 * 2
-	n := int(binary.LittleEndian.Uint64(file))
-	data := file[8+n:]
-	entry := fmt.Sprintf(`,"language_model.lm_head.weight":{"dtype":"BF16","shape":[1664,256],"data_offsets":[%d,%d]}}`, len(data), len(data)+rows)
-	header := strings.TrimSuffix(strings.TrimRight(string(file[8:8+n]), " "), "}") + entry
-	head := slices.Clone(data[:rows]) // the embedding comes first
-	for _, c := range []struct {
-		flip byte
-		want string
-	}{{0, ""}, {1, "lm_head.weight has other values than"}} {
-		head[len(head)-1] ^= c.flip
-		whole := slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), []byte(header), data, head)
-		if err := os.WriteFile(path, whole, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		_, err := convert.Run(t.Context(), src, filepath.Join(t.TempDir(), "out.gguf"), convert.Options{Type: "f16"})
-		if (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
-			t.Errorf("error is %v, want %q", err, c.want)
 		}
 	}
 }

@@ -10,12 +10,11 @@ import (
 	"github.com/pgcli/paligemma/internal/spm"
 )
 
-// tokenizerNames are looked for beside the weights. The first is preferred: a
+// tokenizerNames are the files looked for beside the weights, in this order: a
 // SentencePiece model has the scores that tokenizer.json only implies.
 var tokenizerNames = []string{"tokenizer.model", "paligemma_tokenizer.model", "gemma_tokenizer.model", "tokenizer.json"}
 
-// readTokenizer reads the tokenizer file at path, or, if path is "", the one in
-// dir. The result has PaliGemma's location and segmentation pieces.
+// readTokenizer reads the tokenizer file at path, or in dir if path is "". The result has PaliGemma's location and segmentation pieces.
 func readTokenizer(path, dir string) (spm.Vocabulary, error) {
 	if path == "" {
 		for _, name := range tokenizerNames {

@@ -48,7 +48,7 @@ func limitOf(t gguf.Type) uint32 {
 }
 
 // firstBeyond returns the index of the first value whose magnitude is above the
-// limit, or which is NaN; -1 if there is none.
+// limit, or which is NaN; -1 if all are within the limit.
 func firstBeyond(values []float32, limit uint32) int {
 	for i, v := range values {
 		if math.Float32bits(v)&0x7fffffff > limit { // NaN has the largest bits of all
@@ -59,7 +59,7 @@ func firstBeyond(values []float32, limit uint32) int {
 }
 
 // firstNotFinite returns the index of the first infinity or NaN among stored
-// values; -1 if there is none. Both have an exponent of ones.
+// values; -1 if all are finite. An infinity and a NaN have an exponent of ones.
 func firstNotFinite(raw []byte, t gguf.Type) int {
 	switch t {
 	case gguf.F32:
@@ -96,7 +96,7 @@ func first16(raw []byte, exponent uint16) int {
 	return -1
 }
 
-// gather copies elements of size bytes, 2 or 4, from a slice into rows: the one
+// gather copies elements of size bytes, 2 or 4, from a slice into rows: the element
 // in row r and column c comes from index rows[r]+cols[c].
 //
 // Read one by one, a transposed row takes a single element from each cache

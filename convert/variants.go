@@ -2,9 +2,9 @@ package convert
 
 // A Variant is a released model.
 type Variant struct {
-	Name       string // as in Google's repository names, without the kind
-	Dims       Dims
-	QueryScale float64 // what queries are divided by, squared: the head width but for 28B
+	Name               string // as in Google's repository names, without the kind
+	Dims               Dims
+	QueryPreAttnScalar float64 // queries are divided by its square root; the head width except in 28B
 }
 
 // texts are the released text halves. 257152 pieces are 256000 of Gemma, 1024
@@ -16,8 +16,8 @@ var texts = []Variant{
 	{"paligemma2-28b", Dims{Family: Gemma2, Vocab: 257152, Width: 4608, Layers: 46, MLP: 36864, Heads: 32, KVHeads: 16, HeadDim: 128}, 144},
 }
 
-// resolutions are the released image sizes: every text half has a checkpoint
-// for each, which differ in the position embeddings alone.
+// resolutions are the released image sizes. Every text half has a checkpoint for
+// each; they differ in the position embeddings alone.
 var resolutions = []struct {
 	suffix string
 	tokens int

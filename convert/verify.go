@@ -13,8 +13,8 @@ import (
 )
 
 // verify opens the outputs and compares them, byte by byte, with a second
-// conversion. That finds what went wrong between memory and disk, and a source
-// that changed meanwhile.
+// conversion. That finds damage between memory and disk, and a source that changed
+// meanwhile.
 func (j *job) verify(ctx context.Context, ggml *engine) error {
 	s := &compareSink{files: map[*tensor]*gguf.File{}}
 	for _, out := range j.plan.Outputs {
@@ -62,7 +62,7 @@ func (o Output) compareHeader(f *gguf.File) error {
 	return nil
 }
 
-// A compareSink compares tensors with those of files.
+// A compareSink compares tensors with the tensors of files.
 type compareSink struct {
 	files  map[*tensor]*gguf.File
 	now    *tensor

@@ -9,9 +9,9 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// TestCompare checks that a verification finds a changed byte of a tensor, of
-// the metadata, and a changed description.
-func TestCompare(t *testing.T) {
+// TestVerifyFindsEveryChange changes a byte of a tensor, of the metadata, and of a
+// description: the verification finds each.
+func TestVerifyFindsEveryChange(t *testing.T) {
 	data := []byte{1, 2, 3, 4, 5, 6, 7, 8}
 	file := func(value uint32, typ gguf.Type, data []byte) *gguf.File {
 		var b bytes.Buffer

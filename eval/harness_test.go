@@ -1,22 +1,18 @@
 package eval
 
 import (
-	"bytes"
 	"encoding/json"
 	"image"
-	"image/color"
 	"image/png"
-	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/golden"
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
 const oracle = "../testdata/oracle/pg1-a"
@@ -25,17 +21,7 @@ const oracle = "../testdata/oracle/pg1-a"
 // fetches; without either it skips the test.
 func engine(t testing.TB) paligemma.EngineOptions {
 	t.Helper()
-	if _, err := paligemma.LoadEngine(nil); err == nil {
-		return paligemma.EngineOptions{}
-	}
-	path := filepath.Join("..", ".engines", "linux-x64")
-	if _, err := os.Stat(path); err != nil {
-		if os.Getenv("PALIGEMMA_REQUIRE_ENGINE") == "1" {
-			t.Fatal("no ggml to test with: make engines")
-		}
-		t.Skip("no ggml to test with: make engines")
-	}
-	return paligemma.EngineOptions{Library: path}
+	return paligemma.EngineOptions{Library: testmodel.Engine(t)}
 }
 
 // open converts a tiny checkpoint with random weights to a type, with the mask
@@ -55,33 +41,10 @@ func open(t testing.TB, typ string) *paligemma.Model {
 // withPieces returns the oracle's GGUF file with its tokenizer's pieces changed.
 func withPieces(t *testing.T, change func([]string) []string) []byte {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "model.gguf")
-	_, err := convert.Run(t.Context(), oracle, path, convert.Options{Type: "f32", Engine: engine(t).Library})
-	must(t, err)
-	f, err := gguf.Open(path)
-	must(t, err)
-	defer f.Close()
-	var b bytes.Buffer
-	w := gguf.NewWriter(&b)
-	for _, k := range f.Keys() {
-		v, err := f.Value(k.Name)
-		must(t, err)
-		if pieces, ok := v.([]string); ok && k.Name == "tokenizer.ggml.tokens" {
-			v = change(slices.Clone(pieces))
-		}
-		w.Add(k.Name, v)
-	}
-	for _, x := range f.Tensors() {
-		w.AddTensor(x.Name, x.Type, x.Shape...)
-	}
-	must(t, w.WriteHeader())
-	for _, x := range f.Tensors() {
-		data, err := f.Bytes(x.Name)
-		must(t, err)
-		must(t, w.WriteTensor(x.Name, data))
-	}
-	must(t, w.Finish())
-	return b.Bytes()
+	p := testmodel.OracleParts(t, "pg1-a")
+	const key = "tokenizer.ggml.tokens"
+	p.Values[key] = change(p.Values[key].([]string))
+	return p.File(t)
 }
 
 // folder makes a data set of lines beside picture.png, the oracle's picture of
@@ -89,16 +52,7 @@ func withPieces(t *testing.T, change func([]string) []string) []byte {
 func folder(t testing.TB, lines ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	set, err := golden.Load(filepath.Join(oracle, "golden.safetensors"))
-	must(t, err)
-	shape, px := set.Get("pixels")
-	w, h := shape[0], shape[1]
-	m := image.NewNRGBA(image.Rect(0, 0, w, h))
-	for i := range w * h {
-		sample := func(c int) uint8 { return uint8(math.Round(float64(px[c*w*h+i]+1) * 127.5)) }
-		m.SetNRGBA(i%w, i/w, color.NRGBA{sample(0), sample(1), sample(2), 255})
-	}
-	save(t, filepath.Join(dir, "picture.png"), m)
+	save(t, filepath.Join(dir, "picture.png"), testmodel.ReadQuestion(t, "pg1-a").Pictures[0])
 	path := filepath.Join(dir, "data.jsonl")
 	must(t, os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o644))
 	return path

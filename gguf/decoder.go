@@ -14,7 +14,7 @@ type decoder struct {
 	r     *bufio.Reader
 	pos   int64  // of the next unread byte, from the start of the file
 	end   int64  // no field may reach beyond it
-	entry string // what is being read, for errors
+	entry string // the key or tensor that is being read, for errors
 	err   error
 	word  [8]byte // here rather than in number, where it would escape each time
 }
@@ -41,8 +41,8 @@ func (d *decoder) failRead(err error) {
 	}
 }
 
-// need reports whether n more bytes are there; what is about to be read is
-// named in the error otherwise.
+// need reports whether n more bytes are there. If not, the error names the field
+// that needs them by what.
 func (d *decoder) need(n int64, what string) bool {
 	if d.err == nil && n > d.end-d.pos {
 		d.fail(d.pos, "%s needs %d bytes, %d are left", what, n, d.end-d.pos)

@@ -14,7 +14,7 @@ import (
 type File struct {
 	src  io.ReaderAt
 	size int64
-	stop func() error // releases what Open holds; nil after New
+	stop func() error // releases the file and its mapping; nil after New
 
 	version   int
 	alignment int64

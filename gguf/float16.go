@@ -93,8 +93,8 @@ func toF16(f float32) uint16 {
 	case mag >= f16Overflow:
 		return sign | 0x7c00
 	case mag < f16MinNormal:
-		// Between 0.5 and 1 the spacing of float32 is 2^-24, that of the
-		// subnormals: the addition rounds, and leaves the code in the low bits.
+		// Between 0.5 and 1 float32 has a spacing of 2^-24, as subnormals have:
+		// the addition rounds, and leaves the code in the low bits.
 		return sign | uint16(math.Float32bits(math.Float32frombits(mag)+0.5)-math.Float32bits(0.5))
 	default: // a carry moves into the exponent, up to infinity
 		return sign | uint16((mag+0xfff+mag>>13&1-rebias)>>13)

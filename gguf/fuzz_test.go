@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzOpen opens arbitrary bytes. What opens must be readable to the end, and
-// the writer must accept it and produce a file with the same content.
+// FuzzOpen opens arbitrary bytes. A file that opens must be readable to the end,
+// and the writer must accept it and produce a file with the same content.
 func FuzzOpen(f *testing.F) {
 	f.Add([]byte(head(0, 0)))
 	f.Add([]byte(head(1, 1).text("a").u32(9).u32(8).u64(2).text("x").text("▁y").tensor("t", Q4_0, 0, 32, 2).data(64)))

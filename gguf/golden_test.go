@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// A view is what scripts/gguf/golden.py says about a file: everything the
+// A view is the description of a file by scripts/gguf/golden.py: everything the
 // Python package sees in it.
 type view struct {
 	SHA256    string

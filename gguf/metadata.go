@@ -71,8 +71,8 @@ func (f *File) key(name string) (Key, error) {
 	return f.keys[i], nil
 }
 
-// value decodes what readKeys has checked. Lengths are checked once more, in
-// case the file has changed since.
+// value decodes a value that readKeys has checked. Lengths are checked once more,
+// in case the file has changed since.
 func (f *File) value(k Key) (any, error) {
 	if k.Kind != String {
 		data := make([]byte, k.end-k.start)

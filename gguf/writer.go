@@ -24,7 +24,7 @@ type Writer struct {
 	out     io.WriterAt
 	ordered bool // out takes bytes in order only
 
-	mu        sync.Mutex // guards what follows in the second phase
+	mu        sync.Mutex // guards the fields below in the second phase
 	err       error
 	begun     bool
 	keys      []declaredKey

@@ -16,13 +16,14 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/testengine"
 )
 
 // longRun starts a command whose answer takes minutes, and waits for the start of
 // the answer.
 func longRun(t *testing.T, stderr io.Writer) (cmd *exec.Cmd, stdout io.ReadCloser, start []byte) {
 	t.Helper()
-	engine, _ := testEngine()
+	engine := testengine.Find()
 	if !builtIn && engine == "" {
 		t.Skip("no ggml to run with: make engines")
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/pgcli/paligemma/internal/testengine"
 )
 
 func TestMain(m *testing.M) {
@@ -16,9 +18,9 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/*.txt, which check output, standard error and exit codes.
 func TestScripts(t *testing.T) {
-	engine, err := testEngine()
-	if err != nil && os.Getenv("PALIGEMMA_REQUIRE_ENGINE") != "" {
-		t.Fatal(err)
+	engine := testengine.Find()
+	if engine == "" && os.Getenv(testengine.RequireVariable) == "1" {
+		t.Fatal("no shared ggml to test with: run `make engines`")
 	}
 	tiny := makeTiny(t)
 	testscript.Run(t, testscript.Params{
@@ -41,17 +43,4 @@ func TestScripts(t *testing.T) {
 			return false, nil
 		},
 	})
-}
-
-// testEngine returns the folder of the shared library that make engines fetches.
-func testEngine() (string, error) {
-	dir, err := filepath.Abs("../../.engines/linux-x64")
-	if err != nil {
-		return "", err
-	}
-	_, err = os.Stat(dir)
-	if err != nil {
-		return "", err
-	}
-	return dir, nil
 }

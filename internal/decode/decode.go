@@ -38,10 +38,10 @@ type Decoder struct {
 	backend *nn.Backend
 	gemma   *gemma.Decoder
 
-	steps   []*step      // graphs of rows, the latest last
-	heads   []*head      // graphs of the logits of some tokens, the latest last
-	summary *summaryHead // graph of the softmax statistics; nil until needed
-	runs    *runHead     // graph of the logits of some runs of tokens; nil until needed
+	steps []*step    // graphs of rows, the latest last
+	heads []*head    // graphs of the logits of some tokens, the latest last
+	stats *statsHead // graph of the softmax statistics; nil until needed
+	runs  *runHead   // graph of the logits of some runs of tokens; nil until needed
 
 	ending sync.WaitGroup // graphs that a cancelled computation still uses
 }

@@ -135,6 +135,90 @@ func (h *head) pick(allowed []grammar.Range) []float32 {
 	return h.logits[:n]
 }
 
+// A statsHead is the graph of the softmax statistics of all logits, by runs of
+// 64 tokens.
+type statsHead struct {
+	headGraph
+	stats []nn.Run
+}
+
+// canSummarize reports whether runStats works: kernels read the output head, and
+// no trace wants the logits.
+func (d *Decoder) canSummarize() bool {
+	return d.Trace == nil && d.backend.ReadsRows(d.gemma.Embedding)
+}
+
+// runStats returns the softmax statistics of the logits of a sequence's next
+// token, for each run of 64 tokens. They are valid until the next call.
+func (d *Decoder) runStats(ctx context.Context, s *Sequence) ([]nn.Run, error) {
+	if d.stats == nil {
+		graph, err := d.newHead(gemma.LogitsNodes(1), d.gemma.Runs)
+		if err != nil {
+			return nil, err
+		}
+		d.stats = &statsHead{graph, make([]nn.Run, graph.out.Dim(1))}
+	}
+	h := d.stats
+	if err := h.compute(ctx, s); err != nil {
+		return nil, err
+	}
+	return h.stats, nn.GetRuns(h.g, h.out, h.stats)
+}
+
+// A runHead is the graph of the logits of n runs of 64 tokens.
+type runHead struct {
+	headGraph
+	numbers nn.Tensor // i32 [n]: which runs
+	logits  []float32 // [64, n]
+}
+
+// newRunHead builds the graph for n runs.
+func (d *Decoder) newRunHead(n int) (*runHead, error) {
+	h := &runHead{}
+	var err error
+	h.headGraph, err = d.newHead(gemma.LogitsNodes(1)+1, func(g *nn.Graph, x nn.Tensor) nn.Tensor {
+		h.numbers = g.Input("runs", gguf.I32, n)
+		return d.gemma.RunLogits(g, x, h.numbers) // [64, n]
+	})
+	if err != nil {
+		return nil, err
+	}
+	h.logits = make([]float32, h.out.Len())
+	return h, nil
+}
+
+// runLogits returns the logits of runs of tokens as the next of a sequence, and
+// the ids of these tokens. They are valid until the next call.
+func (d *Decoder) runLogits(ctx context.Context, s *Sequence, runs []int32) ([]float32, []grammar.Range, error) {
+	if d.runs != nil && d.runs.numbers.Len() != len(runs) {
+		d.runs.g.Close()
+		d.runs = nil
+	}
+	if d.runs == nil {
+		h, err := d.newRunHead(len(runs))
+		if err != nil {
+			return nil, nil, err
+		}
+		d.runs = h
+	}
+	h := d.runs
+	if err := nn.Set(h.g, h.numbers, runs); err != nil {
+		return nil, nil, err
+	}
+	if err := h.compute(ctx, s); err != nil {
+		return nil, nil, err
+	}
+	if err := nn.Get(h.g, h.out, h.logits); err != nil {
+		return nil, nil, err
+	}
+	n, ids := 0, make([]grammar.Range, 0, len(runs))
+	for _, run := range runs {
+		r := grammar.Range{First: run * nn.RunRows, Last: min((run+1)*nn.RunRows, int32(d.gemma.Vocab))}
+		ids, n = append(ids, r), n+int(r.Last-r.First)
+	}
+	return h.logits[:n], ids, nil // only the last run of all may be shorter
+}
+
 // closeLogits frees the heads of logits.
 func (d *Decoder) closeLogits() {
 	for _, h := range d.heads {
@@ -146,9 +230,9 @@ func (d *Decoder) closeLogits() {
 // closeHeads frees all heads.
 func (d *Decoder) closeHeads() {
 	d.closeLogits()
-	if d.summary != nil {
-		d.summary.g.Close()
-		d.summary = nil
+	if d.stats != nil {
+		d.stats.g.Close()
+		d.stats = nil
 	}
 	if d.runs != nil {
 		d.runs.g.Close()

@@ -10,6 +10,7 @@ import (
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/golden"
+	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/locseg"
 )
 
@@ -26,7 +27,7 @@ func decoder(t *testing.T, typ string) *locseg.Decoder {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	width, err := gguf.Get[uint32](f, locseg.WidthKey)
+	width, err := gguf.Get[uint32](f, hparams.MaskWidthKey)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,10 +2,6 @@ package locseg
 
 import "fmt"
 
-// WidthKey is the metadata key for the width of the codebook, a uint32. A GGUF
-// file has it if it has a mask decoder.
-const WidthKey = "paligemma.mask.embedding_length"
-
 // A Weight is an array of the mask decoder.
 type Weight struct {
 	Name   string // in a GGUF file

@@ -12,7 +12,7 @@ import (
 // Packable reports whether PackStore takes a product weight of type t and the
 // given shape.
 func Packable(t gguf.Type, shape []int) bool {
-	return len(shape) == 2 && kernels.Packable(int(t), shape[0], shape[1])
+	return len(shape) == 2 && kernels.Packable(t, shape[0], shape[1])
 }
 
 // packPanels is how much of a matrix a thread packs at a time, in panels.
@@ -31,7 +31,7 @@ func (s *Store) pack(dev bindings.Device, file []byte, specs []Spec, threads int
 			return fmt.Errorf("tensor %s: kernels do not multiply %v %v", spec.Name, spec.Type, spec.Shape)
 		}
 		products = append(products, spec)
-		size += kernels.PackedBytes(int(spec.Type), spec.Shape[0], spec.Shape[1])
+		size += kernels.PackedBytes(spec.Type, spec.Shape[0], spec.Shape[1])
 	}
 	if err := s.fill(dev, file, rest, false); err != nil {
 		return err
@@ -46,7 +46,7 @@ func (s *Store) pack(dev bindings.Device, file []byte, specs []Spec, threads int
 	var jobs []func()
 	free := s.packed
 	for _, spec := range products {
-		n := kernels.PackedBytes(int(spec.Type), spec.Shape[0], spec.Shape[1])
+		n := kernels.PackedBytes(spec.Type, spec.Shape[0], spec.Shape[1])
 		jobs = append(jobs, s.packJobs(spec, file, free[:n])...)
 		free = free[n:]
 	}
@@ -57,7 +57,7 @@ func (s *Store) pack(dev bindings.Device, file []byte, specs []Spec, threads int
 // packJobs returns the jobs that pack spec, some panels each, into memory.
 func (s *Store) packJobs(spec Spec, file []byte, memory kernels.Memory) (jobs []func()) {
 	k, m := spec.Shape[0], spec.Shape[1]
-	w := &kernels.Matrix{Type: int(spec.Type), K: k, M: m, Packed: memory}
+	w := &kernels.Matrix{Type: spec.Type, K: k, M: m, Packed: memory}
 	x := s.tensors[spec.Name]
 	x.packed = w
 	s.tensors[spec.Name] = x

@@ -9,44 +9,16 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/internal/golden"
-)
-
-// Variables that steer the tests of the shared-library door.
-const (
-	EngineVariable  = "PALIGEMMA_TEST_ENGINE"    // the library or folder to test with
-	RequireVariable = "PALIGEMMA_REQUIRE_ENGINE" // if 1, its absence is a failure
+	"github.com/pgcli/paligemma/internal/testengine"
 )
 
 // Path returns the path of a file of the module, wherever the test runs.
-func Path(elements ...string) string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(append([]string{filepath.Dir(file), "..", ".."}, elements...)...)
-}
-
-// SharedEngine returns the third-party ggml that the shared-library door is
-// tested with, or skips the test and says how to get it.
-func SharedEngine(t testing.TB) string {
-	t.Helper()
-	if path := os.Getenv(EngineVariable); path != "" {
-		return path
-	}
-	path := Path(".engines", "linux-x64")
-	if _, err := os.Stat(path); err == nil && runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
-		return path
-	}
-	const absent = "no shared ggml to test with: run `make engines`, or set " + EngineVariable + " to a ggml library or its folder"
-	if os.Getenv(RequireVariable) == "1" {
-		t.Fatal(absent)
-	}
-	t.Skip(absent)
-	return ""
-}
+func Path(elements ...string) string { return testengine.Path(elements...) }
 
 // Engine returns "" for the built-in ggml if the test has one, else the shared
 // one.
@@ -55,7 +27,7 @@ func Engine(t testing.TB) string {
 	if HasBuiltIn() {
 		return ""
 	}
-	return SharedEngine(t)
+	return testengine.Shared(t)
 }
 
 // HasBuiltIn reports whether the test has ggml built in.

@@ -7,6 +7,7 @@ import (
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/gemma"
+	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/internal/siglip"
 	"github.com/pgcli/paligemma/kernels"
@@ -17,7 +18,7 @@ import (
 func (p *Parts) Decoder(t testing.TB, ours bool) (*nn.Backend, *gemma.Decoder) {
 	t.Helper()
 	b, w := p.place(t, ours)
-	d := gemma.New(w, p.gemmaConfig())
+	d := gemma.New(w, gemma.ConfigOf(p.hyperparameters(t)))
 	must(t, w.Err())
 	return b, d
 }
@@ -26,7 +27,7 @@ func (p *Parts) Decoder(t testing.TB, ours bool) (*nn.Backend, *gemma.Decoder) {
 func (p *Parts) Encoder(t testing.TB, ours bool) (*nn.Backend, *siglip.Encoder) {
 	t.Helper()
 	b, w := p.place(t, ours)
-	e := siglip.New(w, p.siglipConfig())
+	e := siglip.New(w, siglip.ConfigOf(p.hyperparameters(t)))
 	must(t, w.Err())
 	return b, e
 }
@@ -39,31 +40,16 @@ func EachKernel(t *testing.T, f func(t *testing.T, ours bool)) {
 	}
 }
 
-// gemmaConfig reads the decoder's sizes from the keys.
-func (p *Parts) gemmaConfig() gemma.Config {
-	return gemma.Config{
-		Width: p.size("embedding_length"), Layers: p.size("block_count"), MLP: p.size("feed_forward_length"),
-		Vocab: p.size("vocab_size"), Heads: p.size("attention.head_count"), KVHeads: p.size("attention.head_count_kv"),
-		HeadDim: p.size("attention.key_length"), Context: p.size("context_length"),
-		QueryScale: p.number("attention.scale"), EmbedScale: p.number("embedding_scale"),
-		RopeBase: p.number("rope.freq_base"), Eps: p.number("attention.layer_norm_rms_epsilon"),
-		AttnSoftcap: p.number("attn_logit_softcapping"), FinalSoftcap: p.number("final_logit_softcapping"),
-		PostNorms: p.Values["paligemma.family"] == "gemma2",
-	}
+// hyperparameters reads the keys.
+func (p *Parts) hyperparameters(t testing.TB) hparams.Model {
+	t.Helper()
+	file := p.File(t)
+	f, err := gguf.New(bytes.NewReader(file), int64(len(file)))
+	must(t, err)
+	m, err := hparams.Read(f, f)
+	must(t, err)
+	return m
 }
-
-// siglipConfig reads the tower's sizes from the keys.
-func (p *Parts) siglipConfig() siglip.Config {
-	return siglip.Config{
-		ImageSize: p.size("vision.image_size"), PatchSize: p.size("vision.patch_size"),
-		Width: p.size("vision.embedding_length"), Layers: p.size("vision.block_count"),
-		Heads: p.size("vision.attention.head_count"), MLP: p.size("vision.feed_forward_length_padded"),
-		Out: p.size("vision.projection_dim"), Eps: p.number("vision.attention.layer_norm_epsilon"),
-	}
-}
-
-func (p *Parts) size(key string) int       { return int(p.Values["paligemma."+key].(uint32)) }
-func (p *Parts) number(key string) float32 { return p.Values["paligemma."+key].(float32) }
 
 // place puts the tensors on a backend.
 func (p *Parts) place(t testing.TB, ours bool) (*nn.Backend, nn.Weights) {

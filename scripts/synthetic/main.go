@@ -14,8 +14,8 @@ import (
 	"strings"
 
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/convert/synthetic"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/synthetic"
 )
 
 func main() {

@@ -1,0 +1,87 @@
+package hparams
+
+import (
+	"fmt"
+
+	"github.com/pgcli/paligemma/gguf"
+)
+
+// Read reads and checks the hyperparameters of a model: of one file, which is
+// then both text and projector, or of llama.cpp's two. An error names the key,
+// its value and the bounds, or the sizes that do not fit each other. A key that
+// is missing is a [gguf.ErrNotFound], one of another type a [gguf.TypeError].
+func Read(text, projector *gguf.File) (Model, error) {
+	var m Model
+	arch, err := gguf.Get[string](text, ArchitectureKey)
+	if err != nil {
+		return m, err
+	}
+	switch {
+	case arch == PaliGemma && projector != text:
+		err = fmt.Errorf("%s is %q, a whole model: it takes no projector file", ArchitectureKey, arch)
+	case arch == PaliGemma:
+		err = read(text, m.OneFile())
+	case arch == Gemma || arch == Gemma2:
+		err = m.readTwo(arch, text, projector)
+	default:
+		err = fmt.Errorf("%s is %.40q, want paligemma (or gemma, gemma2 with a projector file)", ArchitectureKey, arch)
+	}
+	if err != nil {
+		return m, err
+	}
+	return m, m.fit()
+}
+
+// readTwo reads llama.cpp's form.
+func (m *Model) readTwo(family string, text, projector *gguf.File) error {
+	m.Family = family
+	if err := read(text, m.TextFile()); err != nil {
+		return err
+	}
+	m.Text.setScales(family)
+	return read(projector, m.ProjectorFile())
+}
+
+// Check reports values that Read would refuse, as keys of the one-file form.
+func (m *Model) Check() error {
+	fields := m.OneFile()
+	for _, x := range fields { // first, because scales follow from sizes
+		if isSize(x.value) {
+			if err := x.value.check(x.Key); err != nil {
+				return err
+			}
+		}
+	}
+	for _, x := range fields {
+		if err := x.value.check(x.Key); err != nil {
+			return err
+		}
+	}
+	return m.fit()
+}
+
+func isSize(v value) bool {
+	switch v.(type) {
+	case count, layers:
+		return true
+	}
+	return false
+}
+
+// fit reports sizes that do not fit each other. Each is within its bounds.
+func (m *Model) fit() error {
+	v, t := m.Vision, m.Text
+	switch {
+	case v.ImageSize%v.PatchSize != 0:
+		return fmt.Errorf("image size %d in patches of %d", v.ImageSize, v.PatchSize)
+	case v.Width%v.Heads != 0:
+		return fmt.Errorf("vision width %d in %d heads", v.Width, v.Heads)
+	case v.Projection != t.Width:
+		return fmt.Errorf("projector to width %d for a decoder of width %d", v.Projection, t.Width)
+	case t.Heads%t.KVHeads != 0:
+		return fmt.Errorf("%d query heads for %d key heads", t.Heads, t.KVHeads)
+	case t.HeadDim%2 != 0:
+		return fmt.Errorf("head dim %d, want an even number", t.HeadDim)
+	}
+	return nil
+}
