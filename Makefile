@@ -86,9 +86,19 @@ test-arm64: toolchain ## kernels for arm64, emulated: needs g++-aarch64-linux-gn
 test-vulkan: toolchain ## operations and the embedded model on a Vulkan device: needs Mesa's lavapipe
 	scripts/engines/vulkan.sh
 
+CLANG_FORMAT := build/lint/bin/clang-format
+
+$(CLANG_FORMAT): scripts/lint/requirements.txt
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "make: $(PYTHON) is missing; install it: apt-get install python3 python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv build/lint
+	build/lint/bin/pip install --quiet --requirement $<
+	@touch $@
+
 .PHONY: lint
-lint: toolchain ## gofmt, go vet, staticcheck, generated files up to date
+lint: toolchain $(CLANG_FORMAT) ## gofmt, clang-format, go vet, staticcheck, generated files up to date
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "make: gofmt would change these files" >&2; exit 1; }
+	$(CLANG_FORMAT) --dry-run --Werror $$(git ls-files "*.c" "*.h")
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) generate ./ggml && git diff --exit-code ggml/symbols.go

@@ -40,7 +40,7 @@ var layers = map[string][]string{
 	"bindings/internal/cbench": {"ggml"},
 	"internal/synthetic":       {"convert", "gguf"}, // for tests and scripts
 
-	"kernels":                  nil,
+	"kernels":                  {"gguf"},
 	"ggml/internal/gensymbols": nil,
 	"models":                   nil,
 	"internal/door":            nil,

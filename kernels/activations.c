@@ -21,7 +21,7 @@ uint8_t *pg_plan(pg_job *j, const pg_linear *op, int threads, int64_t widest, ui
 		const pg_format *f = pg_format_of(op->out[i].w.type);
 		pg_layout *l = &j->layouts[j->level->form(f, op->precise, op->n)];
 		l->used = 1;
-		l->wide |= f->halves;
+		l->halves |= f->halves;
 	}
 	j->tiles = (op->n + widest - 1) / widest;
 	j->pieces = (j->tiles + PG_PIECE_TILES - 1) / PG_PIECE_TILES;
@@ -30,7 +30,7 @@ uint8_t *pg_plan(pg_job *j, const pg_linear *op, int threads, int64_t widest, ui
 	for (int form = 0; form < PG_FORMS; form++) {
 		pg_layout *l = &j->layouts[form];
 		l->block = form == PG_FLOAT ? 1 : 32;
-		l->unit = form == PG_FLOAT ? sizeof(float) : (size_t)pg_unit(form, l->wide);
+		l->unit = form == PG_FLOAT ? sizeof(float) : (size_t)pg_unit(form, l->halves);
 		l->chunk = form == PG_FLOAT ? PG_FLOAT_CHUNK : PG_CHUNK;
 		l->chunks = (op->k + l->chunk - 1) / l->chunk;
 		l->act = p;
@@ -43,13 +43,13 @@ uint8_t *pg_plan(pg_job *j, const pg_linear *op, int threads, int64_t widest, ui
 	return p;
 }
 
-// quantize rounds a chunk of a tile, whose first column is at x.
+// quantize rounds a chunk of a tile. The first column of the tile is at x.
 static void quantize(const pg_job *j, int form, int64_t chunk, int64_t tile, const float *x, int64_t x_stride) {
 	const pg_layout *l = &j->layouts[form];
 	int64_t first = pg_first_column(j, tile), last = pg_first_column(j, tile + 1);
 	size_t column;
 	uint8_t *act = pg_act_of(j, l, chunk, &column);
-	j->level->quantize(form, l->wide, x + chunk * l->chunk, x_stride, (int)(last - first),
+	j->level->quantize(form, l->halves, x + chunk * l->chunk, x_stride, (int)(last - first),
 		(int)(pg_chunk_rows(l, j->op->k, chunk) / l->block), act + (size_t)first * column);
 }
 
@@ -68,7 +68,8 @@ static void quantize_all(const pg_job *j, pg_team *team) {
 	}
 }
 
-// norm_all norms the activations first, so a thread's share is whole columns.
+// norm_all norms activations and rounds them. A thread takes whole columns, as the
+// norm needs them.
 static void norm_all(const pg_job *j, int ith, pg_team *team) {
 	const pg_linear *op = j->op;
 	const pg_vectors *v = pg_vectors_of(op->level);
@@ -94,7 +95,7 @@ void pg_round_all(const pg_job *j, int ith, pg_team *team) {
 		quantize_all(j, team);
 }
 
-// only_form is the form of an operation of one weight.
+// only_form returns the form of activations of a product of one weight.
 static int only_form(const pg_job *j) {
 	int form = 0;
 	while (!j->layouts[form].used)
@@ -112,17 +113,17 @@ uint8_t *pg_record(const pg_job *j, int64_t row, int64_t column, int columns, si
 
 void pg_round_rows(const pg_job *j, const float *x, int columns, int rows, uint8_t *record) {
 	int form = only_form(j);
-	j->level->round(form, j->layouts[form].wide, x, columns, rows, record);
+	j->level->round(form, j->layouts[form].halves, x, columns, rows, record);
 }
 
-int pg_settles(const pg_job *j) { return only_form(j) == PG_FIXED; }
+int pg_has_fixed_scales(const pg_job *j) { return only_form(j) == PG_FIXED; }
 
-void pg_settle_all(const pg_job *j, pg_team *team) {
+void pg_fix_scales(const pg_job *j, pg_team *team) {
 	const pg_layout *l = &j->layouts[PG_FIXED];
 	for (int64_t unit; (unit = pg_take(team, j->counter + PG_UNITS, 1)) < j->tiles * l->chunks;) {
 		int64_t chunk = unit / j->tiles, tile = unit % j->tiles, first = pg_first_column(j, tile);
 		size_t bytes;
 		uint8_t *act = pg_act_of(j, l, chunk, &bytes) + (size_t)first * bytes;
-		j->level->settle((int)(pg_first_column(j, tile + 1) - first), (int)(pg_chunk_rows(l, j->op->k, chunk) / l->block), act);
+		j->level->fix_scales((int)(pg_first_column(j, tile + 1) - first), (int)(pg_chunk_rows(l, j->op->k, chunk) / l->block), act);
 	}
 }

@@ -1,22 +1,27 @@
 #include "vector.h"
 
-enum { WORK, ROWS }; // counters
+// Counters of the team.
+enum {
+	WORK,
+	ROWS,
+};
 
-enum { LINE = 64 }; // bytes of a cache line, at which vectors should begin
+enum { LINE = 64 }; // bytes of a cache line, to which vectors are aligned
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // whole rounds a number of floats up to whole lines.
 static int64_t whole(int64_t floats) { return ceil_div(floats, LINE / 4) * (LINE / 4); }
 
-// What a call is cut into, for each key head: its rows, or where these are too
-// few to share among threads, parts of its keys.
+// A cut says how the work of each key head is shared: by rows or, where rows are
+// too few for the threads, by parts of the keys.
 typedef struct {
 	int64_t rows;
 	int64_t parts;
-	int64_t part, own; // floats of a part's result and of what each thread works in
+	int64_t part, own; // floats of the result of a part, and of a thread's own memory
 } cut;
 
+// cut_of returns the cut of op.
 static cut cut_of(const pg_attention *op) {
 	cut c = {.rows = op->queries * (op->heads / op->key_heads)};
 	if (c.rows <= PG_FEW_ROWS) {
@@ -29,8 +34,8 @@ static cut cut_of(const pg_attention *op) {
 	return c;
 }
 
-// step_of is how many rows to take at a time: the fewest rounds of all threads,
-// when to load the keys costs as much as to compute 8 rows.
+// step_of returns how many rows a thread takes at a time, for the least time of all
+// threads, if loading the keys takes as long as computing 8 rows.
 static int64_t step_of(const pg_attention *op, int64_t rows, int threads) {
 	int64_t best = 0, least = 0;
 	for (int64_t step = PG_TILE_ROWS; step <= PG_MOST_ROWS; step += PG_TILE_ROWS) {

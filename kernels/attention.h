@@ -7,10 +7,19 @@
 #include "pool.h"
 #include <stddef.h>
 
-// Steps are in elements of what is stepped over. Rows of e channels are
-// contiguous.
+// A row of attention is a pair of a query and a head.
+enum {
+	PG_TILE_ROWS = 64,  // rows that lie across vectors together
+	PG_MOST_ROWS = 256, // rows that share a tile of keys
+	PG_TILE_KEYS = 96,
+	PG_FEW_ROWS = 16, // calls of no more rows cut the keys in parts instead
+	PG_PART_KEYS = 128,
+};
+
+// Steps are in elements of the tensor that they step over. Rows of e channels
+// are contiguous.
 typedef struct {
-	int64_t queries, keys, heads, key_heads; // heads a multiple of key_heads
+	int64_t queries, keys, heads, key_heads; // heads is a multiple of key_heads
 	int64_t e;                               // channels of a head, a multiple of 8
 	float scale, softcap;                    // softcap·tanh(score/softcap); 0 for none
 
@@ -28,19 +37,19 @@ typedef struct {
 	const float *mask; // added to the scores of each head, [keys, queries]; NULL for none
 	int64_t mask_query;
 
-	float *out; // a head's e channels after the other's
+	float *out; // [e heads, queries]
 	int64_t out_token;
 
 	int level;     // a supported level of instruction sets, or PG_AUTO for the best
 	void *scratch; // pg_attention_scratch bytes
 } pg_attention;
 
-// pg_attention_scratch returns the bytes of memory that op needs on so many
-// threads.
+// pg_attention_scratch returns the bytes of scratch memory that op needs on this
+// many threads.
 size_t pg_attention_scratch(const pg_attention *op, int threads);
 
-// pg_attention_run is a pg_kernel on a pg_attention. A query whose every score
-// is -inf gets 0, as in ggml's flash attention.
+// pg_attention_run is a pg_kernel on a pg_attention. A query whose scores are all
+// -inf gets 0, as in ggml's flash attention.
 void pg_attention_run(const void *op, int ith, pg_team *team);
 
 #endif

@@ -112,8 +112,9 @@ func checks(t *testing.T, cases []attentionCase, tol float64) {
 
 const attentionTol = 1e-6
 
-// TestAttentionShapes goes over head dims, ways to share keys, and layouts.
-func TestAttentionShapes(t *testing.T) {
+// TestAttentionSharesKeysInEveryLayout goes over head dims, ways to share keys,
+// and layouts of values.
+func TestAttentionSharesKeysInEveryLayout(t *testing.T) {
 	var cases []attentionCase
 	for _, e := range []int{8, 16, 64, 72, 128, 256} {
 		for _, heads := range [][2]int{{1, 1}, {8, 1}, {4, 2}, {3, 3}, {6, 2}} {
@@ -129,9 +130,9 @@ func TestAttentionShapes(t *testing.T) {
 	checks(t, cases, attentionTol)
 }
 
-// TestAttentionSizes goes over all numbers of queries and of keys up to twice
-// a tile.
-func TestAttentionSizes(t *testing.T) {
+// TestAttentionAtTileEdges goes over all numbers of queries and of keys up to
+// twice a tile.
+func TestAttentionAtTileEdges(t *testing.T) {
 	eachLevel(t, func(t *testing.T, level Level) {
 		ps := pools(t)
 		run := func(c attentionCase) {
@@ -146,9 +147,9 @@ func TestAttentionSizes(t *testing.T) {
 	})
 }
 
-// TestAttentionLong sums over thousands of keys: random values of 1 cancel to
-// 1/60, and so the error is more of the result.
-func TestAttentionLong(t *testing.T) {
+// TestAttentionKeepsDigitsOverManyKeys sums over thousands of keys. Random values
+// of 1 cancel to 1/60, so the error is more of the result.
+func TestAttentionKeepsDigitsOverManyKeys(t *testing.T) {
 	checks(t, []attentionCase{
 		{n: 1, m: 8192, h: 8, hk: 1, e: 256, half: true},
 		{n: 1, m: 4300, h: 8, hk: 4, e: 256, half: true, softcap: 50},
@@ -157,9 +158,9 @@ func TestAttentionLong(t *testing.T) {
 	}, 3*attentionTol)
 }
 
-// TestAttentionExp weighs two keys by 1 and e^-d: their share tells the
-// exponential to the last bits.
-func TestAttentionExp(t *testing.T) {
+// TestAttentionExponentialIsExact weighs two keys by 1 and e^-d: their share
+// tells the exponential to the last bits.
+func TestAttentionExponentialIsExact(t *testing.T) {
 	eachLevel(t, func(t *testing.T, level Level) {
 		ps := pools(t)
 		for _, n := range []int{1, 64} { // both kernels
@@ -184,8 +185,9 @@ func TestAttentionExp(t *testing.T) {
 	})
 }
 
-// TestAttentionExtremes: large scores, masks of all keys, numbers that are none.
-func TestAttentionExtremes(t *testing.T) {
+// TestAttentionOfExtremeValues has large scores, masks of all keys, infinities
+// and NaN.
+func TestAttentionOfExtremeValues(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	for _, c := range []struct {
 		name string

@@ -8,7 +8,7 @@ import "C"
 import "unsafe"
 
 func (s *Sum) native(uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
-	op := &C.pg_sum{n: C.int64_t(s.Len), a: floats(s.A), b: floats(s.B), s: C.float(s.S), out: floats(s.Out), level: C.int(s.Level)}
+	op := &C.pg_sum{n: C.int64_t(s.Len), a: floats(s.A), b: floats(s.B), out: floats(s.Out), level: C.int(s.Level)}
 	return C.pg_kernel(C.pg_sum_run), unsafe.Pointer(op), C.sizeof_pg_sum
 }
 

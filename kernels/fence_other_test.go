@@ -4,5 +4,5 @@ package kernels
 
 import "testing"
 
-// fenced returns n zeros; where they end is not guarded here.
+// fenced returns n zeros, whose end is not guarded on this system.
 func fenced[T any](t testing.TB, n int) []T { return make([]T, n) }

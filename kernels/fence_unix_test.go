@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// fenced returns n zeros that end where memory ends: to read or write past them
+// fenced returns n zeros at the end of accessible memory: to read or write past them
 // is a fault.
 func fenced[T any](t testing.TB, n int) []T {
 	t.Helper()

@@ -31,7 +31,7 @@ func openGGML(t *testing.T) bindings.Device {
 }
 
 // ggml computes op of rows of k of a type and of x [k, n], with one thread.
-func ggml(t *testing.T, dev bindings.Device, typ, k int, rows []byte, x []float32, op func(c *bindings.Context, w, x bindings.Tensor) bindings.Tensor) []float32 {
+func ggml(t *testing.T, dev bindings.Device, typ gguf.Type, k int, rows []byte, x []float32, op func(c *bindings.Context, w, x bindings.Tensor) bindings.Tensor) []float32 {
 	t.Helper()
 	check := func(err error) {
 		t.Helper()
@@ -42,7 +42,7 @@ func ggml(t *testing.T, dev bindings.Device, typ, k int, rows []byte, x []float3
 	ctx, err := dev.Lib().NewContext(4, 1)
 	check(err)
 	defer ctx.Close()
-	w := ctx.New(gguf.Type(typ), int64(k), int64(len(rows)/gguf.Type(typ).RowBytes(k)))
+	w := ctx.New(typ, int64(k), int64(len(rows)/typ.RowBytes(k)))
 	in := ctx.New(gguf.F32, int64(k), int64(len(x)/k))
 	out := op(ctx, w, in)
 	graph := ctx.NewGraph(4)
@@ -64,25 +64,22 @@ func ggml(t *testing.T, dev bindings.Device, typ, k int, rows []byte, x []float3
 }
 
 // eachGGMLType runs f for each type that package bindings knows too.
-func eachGGMLType(t *testing.T, f func(t *testing.T, typ int)) {
-	eachType(t, func(t *testing.T, typ int) {
-		if !bindings.Known(gguf.Type(typ)) {
+func eachGGMLType(t *testing.T, f func(t *testing.T, typ gguf.Type)) {
+	eachType(t, func(t *testing.T, typ gguf.Type) {
+		if !bindings.Known(typ) {
 			t.Skip("not a type of package bindings")
 		}
 		f(t, typ)
 	})
 }
 
-// TestWeights compares the values of weights with ggml's, to the rounding of
-// its float32.
-func TestWeights(t *testing.T) {
+// TestDefinitionsReadWeightsAsGGML compares the values of weights with ggml's, to
+// the rounding of its float32.
+func TestDefinitionsReadWeightsAsGGML(t *testing.T) {
 	dev := openGGML(t)
-	eachGGMLType(t, func(t *testing.T, typ int) {
+	eachGGMLType(t, func(t *testing.T, typ gguf.Type) {
 		const k, m = 512, 7
 		rows := randomRows(t, rand.New(rand.NewPCG(7, uint64(typ))), typ, k, m)
-		if b := blocks[typ]; b.columns != gguf.Type(typ).BlockSize() || b.bytes != gguf.Type(typ).BlockBytes() {
-			t.Fatalf("blocks of %d in %d bytes, ggml has %d in %d", b.columns, b.bytes, gguf.Type(typ).BlockSize(), gguf.Type(typ).BlockBytes())
-		}
 		got := ggml(t, dev, typ, k, rows, make([]float32, k), func(c *bindings.Context, w, _ bindings.Tensor) bindings.Tensor {
 			return c.Cast(w, gguf.F32)
 		})
@@ -98,13 +95,14 @@ func TestWeights(t *testing.T) {
 	})
 }
 
-// TestAccuracy compares the errors of products with those of ggml's on the
-// same weights, of activations and weights in which some channels are much
-// larger than the rest: 8 of 1024 20 times, and, for scales that are integers,
-// one of activations 1000 times and another of weights 10 times.
-func TestAccuracy(t *testing.T) {
+// TestProductIsAsAccurateAsGGML compares the errors of products with those of
+// ggml's products of the same weights. Some channels of activations and weights
+// are much larger than the rest: 8 of 1024 are 20 times as large, or, for scales
+// that are integers, one of activations 1000 times and another of weights 10
+// times.
+func TestProductIsAsAccurateAsGGML(t *testing.T) {
 	dev, ps := openGGML(t), pools(t)
-	eachGGMLType(t, func(t *testing.T, typ int) {
+	eachGGMLType(t, func(t *testing.T, typ gguf.Type) {
 		const k, m, n = 1024, 96, 12
 		for name, large := range map[string]struct {
 			every, x, w    int // how many channels apart, and which of these
@@ -116,7 +114,7 @@ func TestAccuracy(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				r := rand.New(rand.NewPCG(8, uint64(typ)))
-				rows := make([]byte, gguf.Type(typ).RowBytes(k)*m)
+				rows := make([]byte, typ.RowBytes(k)*m)
 				values, x := fill(r, make([]float32, k*m)), fill(r, make([]float32, k*n))
 				for i := range values {
 					if i%large.every == large.w {
@@ -128,9 +126,9 @@ func TestAccuracy(t *testing.T) {
 						x[i] *= large.timesX
 					}
 				}
-				if typ == typeF32 {
+				if typ == gguf.F32 {
 					rows = randomRows(t, r, typ, k, m)
-				} else if err := dev.Lib().Quantize(gguf.Type(typ), rows, values, k); err != nil {
+				} else if err := dev.Lib().Quantize(typ, rows, values, k); err != nil {
 					t.Fatal(err)
 				}
 				want, _ := linear(m, n, weights(typ, rows), exact(x))

@@ -1,5 +1,12 @@
-// Integer operations of AVX2 for product_tile.h, which the levels with and
-// without VNNI share.
+// Integer operations of AVX2 for products, which the levels with and without VNNI
+// share. vi holds integers of 8, 16 or 32 bits.
+#ifndef PG_INTEGERS_AVX2_H
+#define PG_INTEGERS_AVX2_H
+
+#include "pack.h"
+#include "vector_avx2.h"
+#include <string.h>
+
 typedef uint16_t v16 __attribute__((vector_size(32)));
 
 PG_DOT static inline vi izero(void) { return _mm256_setzero_si256(); }
@@ -20,32 +27,34 @@ PG_DOT static inline vi isub16(vi a, vi b) { return _mm256_sub_epi16(a, b); }
 PG_DOT static inline vf ifloat(vi a) { return _mm256_castsi256_ps(a); }
 PG_DOT static inline vf iconvert(vi a) { return _mm256_cvtepi32_ps(a); }
 
-// 16-bit elements by n bits to the left, or -n to the right.
+// ishift shifts 16-bit elements by n bits to the left, or by -n to the right.
 PG_DOT static inline vi ishift(vi a, const int n) {
 	if (n == 0)
 		return a;
 	return n > 0 ? (vi)((v16)a << n) : (vi)((v16)a >> -n);
 }
 
-// The codebook's values around 128.
+// ilookup returns values of the codebook, around 128.
 PG_DOT static inline vi ilookup(vi i) {
 	__m128i book = _mm_xor_si128(_mm_loadu_si128((const __m128i *)pg_codebook), _mm_set1_epi8(-128));
 	return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(book), i);
 }
 
-// Bytes 2 pair and 2 pair + 1 of every four, zero-extended.
+// iwiden zero-extends bytes 2 pair and 2 pair + 1 of every four.
 PG_DOT static inline vi iwiden(vi a, const int pair) {
 	const vi from = _mm256_setr_epi32((int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c,
-	                                  (int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c);
+		(int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c);
 	return _mm256_shuffle_epi8(a, _mm256_add_epi8(from, _mm256_set1_epi32(pair * 0x00020002)));
 }
 
+// For tiles whose scales are integers: see fixed_tile-inl.h.
 PG_DOT static inline vi ijoin(vi a, vi b, const int n) {
 	return _mm256_blend_epi16(n ? _mm256_srai_epi32(a, n) : a, _mm256_slli_epi32(b, 16 - n), 0xaa);
 }
 PG_DOT static inline vi imulhrs(vi a, vi b) { return _mm256_mulhrs_epi16(a, b); }
 PG_DOT static inline vi iround(vf a) { return _mm256_cvtps_epi32(a); }
 
+// iint8, inibble and ibfloat convert signed bytes, 4 bits of bytes, and bfloat16.
 PG_DOT static inline vf iint8(const uint8_t *p) {
 	return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 }
@@ -56,3 +65,5 @@ PG_DOT static inline vf inibble(const uint8_t *p, const int from) {
 PG_DOT static inline vf ibfloat(const uint16_t *p) {
 	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
 }
+
+#endif

@@ -1,10 +1,18 @@
-// Integer operations of NEON for product_tile.h, which the levels with and
-// without i8mm share. Weights are signed bytes: sdot has no unsigned operand.
+// Integer operations of NEON for products, which the levels with and without i8mm
+// share. integers_avx2.h says what the functions do. Weights are signed bytes:
+// sdot has no unsigned operand.
+#ifndef PG_INTEGERS_NEON_H
+#define PG_INTEGERS_NEON_H
+
 #define SUMS 0
 #define WIDE 1
 #define NARROW 0
 #define CENTER 0
 #define STREAM_FORM(plane) PG_INT8
+
+#include "pack.h"
+#include "vector_neon.h"
+#include <string.h>
 
 typedef uint16_t v16 __attribute__((vector_size(16)));
 
@@ -15,7 +23,7 @@ PG_DOT static inline vi izero(void) { return vdupq_n_s32(0); }
 PG_DOT static inline vi iload(const void *p) { return vreinterpretq_s32_u8(vld1q_u8(p)); }
 PG_DOT static inline void istore(void *p, vi a) { vst1q_u8(p, vreinterpretq_u8_s32(a)); }
 PG_DOT static inline vi iset(const void *p) {
-	__asm__ volatile("" : "+r"(p)); // else gcc loads all of a loop before it and runs out of registers
+	__asm__ volatile("" : "+r"(p)); // else gcc moves all loads before the loop and runs out of registers
 	int32_t i;
 	memcpy(&i, p, sizeof i);
 	return vdupq_n_s32(i);
@@ -29,20 +37,21 @@ PG_DOT static inline vi isub16(vi a, vi b) { return vreinterpretq_s32_s16(vsubq_
 PG_DOT static inline vf ifloat(vi a) { return vreinterpretq_f32_s32(a); }
 PG_DOT static inline vf iconvert(vi a) { return vcvtq_f32_s32(a); }
 
-// 16-bit elements by n bits to the left, or -n to the right.
 PG_DOT static inline vi ishift(vi a, const int n) {
 	if (n == 0)
 		return a;
 	return n > 0 ? (vi)((v16)a << n) : (vi)((v16)a >> -n);
 }
 
+// ilookup returns values of the codebook.
 PG_DOT static inline vi ilookup(vi i) {
 	return vreinterpretq_s32_s8(vqtbl1q_s8(vld1q_s8(pg_codebook), vreinterpretq_u8_s32(i)));
 }
 
-// Bytes 2 pair and 2 pair + 1 of every four, sign-extended.
+// iwiden sign-extends bytes 2 pair and 2 pair + 1 of every four.
 PG_DOT static inline vi iwiden(vi a, const int pair) {
-	static const uint8_t from[2][16] = { // to the high half of a word each
+	// Each byte goes to the high half of a word.
+	static const uint8_t from[2][16] = {
 		{255, 0, 255, 1, 255, 4, 255, 5, 255, 8, 255, 9, 255, 12, 255, 13},
 		{255, 2, 255, 3, 255, 6, 255, 7, 255, 10, 255, 11, 255, 14, 255, 15},
 	};
@@ -53,11 +62,11 @@ PG_DOT static inline vi iwiden(vi a, const int pair) {
 PG_DOT static inline vi idot16(vi s, vi w, vi x) {
 	vi low = vmull_s16(vget_low_s16(ias16(w)), vget_low_s16(ias16(x)));
 	s = vaddq_s32(s, vpaddq_s32(low, vmull_high_s16(ias16(w), ias16(x))));
-	__asm__ volatile("" : "+w"(s)); // else it delays the additions
+	__asm__ volatile("" : "+w"(s)); // else compilers delay the additions
 	return s;
 }
 
-// idot8 adds products of four bytes of w with bytes 4 lane.. of x.
+// idot8 adds to each sum the products of four bytes of w and bytes 4 lane.. of x.
 PG_DOT static inline vi idot8(vi s, vi w, int8x16_t x, const int lane) {
 	switch (lane) {
 	case 0: return vdotq_laneq_s32(s, ias8(w), x, 0);
@@ -65,26 +74,6 @@ PG_DOT static inline vi idot8(vi s, vi w, int8x16_t x, const int lane) {
 	case 2: return vdotq_laneq_s32(s, ias8(w), x, 2);
 	}
 	return vdotq_laneq_s32(s, ias8(w), x, 3);
-}
-
-#define DOTS8 \
-	UNROLL for (int part = g0; part < g0 + groups; part += 4) { \
-		int8x16_t x[PG_MAX_COLUMNS]; \
-		UNROLL for (int c = 0; c < columns; c++) \
-			x[c] = vld1q_s8((const int8_t *)act + c * 32 + part * 4); \
-		UNROLL for (int lane = 0; lane < 4; lane++) { \
-			vi w0 = bytes(plane, w, part + lane, v), w1 = bytes(plane, w, part + lane, v + 1); \
-			UNROLL for (int c = 0; c < columns; c++) { \
-				s[0][c] = idot8(s[0][c], w0, x[c], lane); \
-				s[1][c] = idot8(s[1][c], w1, x[c], lane); \
-			} \
-		} \
-	}
-
-// Signed weights need no correction.
-PG_DOT static inline vi istart(const float *start, const pg_format *f) {
-	(void)start, (void)f;
-	return vdupq_n_s32(PG_BIAS_BITS);
 }
 
 PG_DOT static inline vf iint8(const uint8_t *p) {
@@ -95,3 +84,30 @@ PG_DOT static inline vf inibble(const uint8_t *p, const int from) {
 	return vcvtq_f32_u32(vandq_u32(vshlq_u32(a, vdupq_n_s32(-from)), vdupq_n_u32(15)));
 }
 PG_DOT static inline vf ibfloat(const uint16_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
+
+#include "quants-inl.h"
+
+// dots8 adds the products of bytes to s.
+PG_DOT static inline void dots8(const int plane, const int columns, const uint8_t *w, const uint8_t *act,
+	const int v, const int g0, const int groups, vi s[2][PG_MAX_COLUMNS]) {
+	UNROLL for (int part = g0; part < g0 + groups; part += 4) {
+		int8x16_t x[PG_MAX_COLUMNS];
+		UNROLL for (int c = 0; c < columns; c++)
+			x[c] = vld1q_s8((const int8_t *)act + c * 32 + part * 4);
+		UNROLL for (int lane = 0; lane < 4; lane++) {
+			vi w0 = bytes(plane, w, part + lane, v), w1 = bytes(plane, w, part + lane, v + 1);
+			UNROLL for (int c = 0; c < columns; c++) {
+				s[0][c] = idot8(s[0][c], w0, x[c], lane);
+				s[1][c] = idot8(s[1][c], w1, x[c], lane);
+			}
+		}
+	}
+}
+
+// istart needs no correction of signed weights.
+PG_DOT static inline vi istart(const float *start, const pg_format *f) {
+	(void)start, (void)f;
+	return vdupq_n_s32(PG_BIAS_BITS);
+}
+
+#endif

@@ -6,14 +6,16 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
-// TestProductJoined has norms before products and sums after them, which are
-// what the kernels of these compute, bit for bit.
-func TestProductJoined(t *testing.T) {
+// TestJoinedProductEqualsItsParts compares products with a norm before and a sum
+// after them with the separate kernels, bit for bit.
+func TestJoinedProductEqualsItsParts(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
-		for _, typ := range []int{typeQ8_0, typeQ4_0, typeQ6_K, typeF16} {
+		for _, typ := range []gguf.Type{gguf.Q8_0, gguf.Q4_0, gguf.Q6_K, gguf.F16} {
 			for _, n := range []int{1, 2, 7, 100} {
 				for which, epilogue := range []Epilogue{Plain, GELU, GeGLU, Plain} {
 					r := rand.New(rand.NewPCG(6, uint64(n)))
@@ -62,20 +64,21 @@ func TestProductJoined(t *testing.T) {
 	})
 }
 
-// TestMLP compares two products in one with the same in turn, bit for bit: their
-// rounding between the two, and all that can be beside them.
-func TestMLP(t *testing.T) {
+// TestMLPEqualsTwoProducts compares an MLP with its two products, bit for bit:
+// activations that are rounded between them, and all norms, epilogues and
+// residuals.
+func TestMLPEqualsTwoProducts(t *testing.T) {
 	ps := pools(t)
-	types := [][2]int{{typeQ8_0, typeQ8_0}, {typeQ4_0, typeQ4_0}, {typeQ4_0, typeQ6_K}, {typeQ4_K, typeQ5_1}, {typeQ8_0, typeIQ4XS}, {typeF16, typeBF16}, {typeQ4_0, typeF16}, {typeF32, typeQ4_0}}
+	types := [][2]gguf.Type{{gguf.Q8_0, gguf.Q8_0}, {gguf.Q4_0, gguf.Q4_0}, {gguf.Q4_0, gguf.Q6_K}, {gguf.Q4_K, gguf.Q5_1}, {gguf.Q8_0, gguf.IQ4_XS}, {gguf.F16, gguf.BF16}, {gguf.Q4_0, gguf.F16}, {gguf.F32, gguf.Q4_0}}
 	eachLevel(t, func(t *testing.T, level Level) {
 		for i, typ := range types {
 			for _, n := range []int{1, 2, 3, 5, 13, 100, 301} {
 				r := rand.New(rand.NewPCG(9, uint64(n)))
 				const in, out = 256, 70
 				hidden := 1024 + 32*3 // chunks of an odd number of blocks, and a short one
-				if blocks[typ[1]].columns == 256 {
+				if typ[1].BlockSize() == 256 {
 					hidden = 1024 + 256
-				} else if blocks[typ[1]].columns == 1 {
+				} else if !typ[1].Quantized() {
 					hidden = 150
 				}
 				x, residual := fill(r, fenced[float32](t, in*n)), fill(r, fenced[float32](t, out*n))
@@ -83,7 +86,7 @@ func TestMLP(t *testing.T) {
 					x[in*n/2] = float32(math.Inf(1)) // which must show in its own column only
 				}
 				norm := Norm{W: addr(fill(r, fenced[float32](t, in))), Eps: 1e-6}
-				matrix := func(typ, k, m int) Output {
+				matrix := func(typ gguf.Type, k, m int) Output {
 					return Output{W: pack(t, typ, k, m, randomRows(t, r, typ, k, m)), Bias: addr(fill(r, fenced[float32](t, m)))}
 				}
 				up := Linear{X: addr(x), N: n, Stride: in, Norm: &norm, Epilogue: GeGLU, Precise: i == 1, Level: level, Threads: 3,
@@ -105,7 +108,7 @@ func TestMLP(t *testing.T) {
 				compute(t, ps[1], &down)
 				for j, want := range y.read(t) {
 					if g := got[j]; g != want && (g == g || want == want) {
-						t.Fatalf("%s, %s, %d columns: value %d is %v, want %v", typeNames[typ[0]], typeNames[typ[1]], n, j, g, want)
+						t.Fatalf("%v, %v, %d columns: value %d is %v, want %v", typ[0], typ[1], n, j, g, want)
 					}
 				}
 			}

@@ -1,11 +1,18 @@
-#include "level.h"
+#include "tile.h"
+#include "vector.h"
 
 #include <stdatomic.h>
+
+// The functions of a level.
+typedef struct {
+	const pg_level *products;
+	const pg_vectors *vectors;
+} functions;
 
 #ifdef __x86_64__
 #include <cpuid.h>
 
-// avx_vnni asks the processor itself, as not every compiler's built-in does.
+// avx_vnni asks the processor, because not every compiler's built-in knows it.
 static int avx_vnni(void) {
 	unsigned a, b, c, d;
 	return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 4 & 1;
@@ -30,10 +37,10 @@ static int runs(int level) {
 	return 0;
 }
 
-static const pg_level *const levels[PG_LEVELS] = {
-	[PG_AVX2] = &pg_avx2,
-	[PG_AVX_VNNI] = &pg_avx_vnni,
-	[PG_AVX512_VNNI] = &pg_avx512_vnni,
+static const functions levels[PG_LEVELS] = {
+	[PG_AVX2] = {&pg_avx2, &pg_vectors_avx2},
+	[PG_AVX_VNNI] = {&pg_avx_vnni, &pg_vectors_avx2},
+	[PG_AVX512_VNNI] = {&pg_avx512_vnni, &pg_vectors_avx512},
 };
 #elif PG_ARM && (defined(__linux__) || defined(__APPLE__))
 #ifdef __APPLE__
@@ -50,7 +57,7 @@ static int i8mm(void) { return has("hw.optional.arm.FEAT_I8MM"); }
 #else
 #include <sys/auxv.h>
 
-// HWCAP_ASIMDDP and HWCAP2_I8MM, which older headers do not have.
+// The bits are HWCAP_ASIMDDP and HWCAP2_I8MM, which older headers lack.
 static int dotprod(void) { return getauxval(AT_HWCAP) >> 20 & 1; }
 static int i8mm(void) { return getauxval(AT_HWCAP2) >> 13 & 1; }
 #endif
@@ -59,24 +66,28 @@ static int runs(int level) {
 	return level == PG_NEON ? dotprod() : level == PG_NEON_I8MM && dotprod() && i8mm();
 }
 
-static const pg_level *const levels[PG_LEVELS] = {
-	[PG_NEON] = &pg_neon,
-	[PG_NEON_I8MM] = &pg_neon_i8mm,
+static const functions levels[PG_LEVELS] = {
+	[PG_NEON] = {&pg_neon, &pg_vectors_neon},
+	[PG_NEON_I8MM] = {&pg_neon_i8mm, &pg_vectors_neon},
 };
 #else
-static int runs(int level) { (void)level; return 0; }
-static const pg_level *const levels[PG_LEVELS];
+static int runs(int level) {
+	(void)level;
+	return 0;
+}
+static const functions levels[PG_LEVELS];
 #endif
 
-// supported returns a bit for each level, and one that is always set. The
-// processor is asked once: a virtual machine takes microseconds to answer.
+// supported returns a bit for each supported level, and the bit of PG_AUTO, which
+// is always set. The processor is asked once: a virtual machine takes
+// microseconds to answer.
 static unsigned supported(void) {
 	static atomic_uint known;
 	unsigned found = atomic_load_explicit(&known, memory_order_relaxed);
 	if (!found) {
 		found = 1 << PG_AUTO;
 		for (int level = PG_AUTO + 1; level < PG_LEVELS; level++)
-			found |= (unsigned)(levels[level] && runs(level)) << level;
+			found |= (unsigned)(levels[level].products && runs(level)) << level;
 		atomic_store_explicit(&known, found, memory_order_relaxed);
 	}
 	return found;
@@ -93,8 +104,14 @@ int pg_best_level(void) {
 	return level;
 }
 
-const pg_level *pg_level_of(int level) {
+// functions_of returns the functions of a level, none for PG_AUTO if no level is
+// supported.
+static functions functions_of(int level) {
 	if (level == PG_AUTO)
 		level = pg_best_level();
-	return level > PG_AUTO && level < PG_LEVELS ? levels[level] : NULL;
+	return level > PG_AUTO && level < PG_LEVELS ? levels[level] : (functions){0};
 }
+
+const pg_level *pg_level_of(int level) { return functions_of(level).products; }
+
+const pg_vectors *pg_vectors_of(int level) { return functions_of(level).vectors; }

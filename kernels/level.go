@@ -8,7 +8,7 @@ import (
 // A Level is a set of instructions that kernels are written for.
 type Level int
 
-// The levels, slowest first; Auto is the fastest that the processor has.
+// The levels, slowest first. Auto is the fastest that the processor has.
 const (
 	Auto Level = iota
 	AVX2
@@ -23,7 +23,7 @@ var levelNames = map[Level]string{AVX2: "avx2", AVXVNNI: "avx-vnni", AVX512VNNI:
 // String returns the level's name.
 func (l Level) String() string { return levelNames[l] }
 
-// Levels returns those that this processor can run, slowest first; none
+// Levels returns the levels that this processor can run, slowest first; none
 // without cgo.
 func Levels() (levels []Level) {
 	for l := AVX2; l <= NEONI8MM; l++ {
@@ -34,7 +34,8 @@ func Levels() (levels []Level) {
 	return levels
 }
 
-// ParseLevel returns the level of a name, which must be one of Levels.
+// ParseLevel returns the level of a name. It fails unless the level is one of
+// Levels.
 func ParseLevel(name string) (Level, error) {
 	var names []string
 	for _, l := range Levels() {

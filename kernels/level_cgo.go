@@ -2,7 +2,7 @@
 
 package kernels
 
-// #include "product.h"
+// #include "level.h"
 import "C"
 
 func supported(l Level) bool { return C.pg_level_supported(C.int(l)) != 0 }

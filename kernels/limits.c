@@ -1,18 +1,18 @@
 #include "limits.h"
 #include "level.h"
 
-// Assembly, because compilers leave out or reorder what has no use. Twelve sums
-// that do not wait for each other hide the latency of each.
+// The loops are assembly, because compilers leave out work whose result is not used.
+// Twelve independent sums hide the latency of each.
 #define TWELVE(STEP) STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6) STEP(7) STEP(8) STEP(9) STEP(10) STEP(11)
 #define LOOP(STEP, ...) \
 	for (int64_t i = 0; i < rounds; i++) \
-		__asm__ volatile(TWELVE(STEP)::: __VA_ARGS__)
+	__asm__ volatile(TWELVE(STEP)::: __VA_ARGS__)
 #define VECTORS(V) V "0", V "1", V "2", V "3", V "4", V "5", V "6", V "7", V "8", V "9", V "10", V "11", V "12", V "13", V "14", V "15"
 
 #ifdef __x86_64__
 #define DOT512(i) "vpdpbusd %%zmm14, %%zmm15, %%zmm" #i "\n"
 #define DOT256(i) "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm" #i "\n"
-#define DOT_AVX2(i) /* as long as it takes: two products and a sum */ \
+#define DOT_AVX2(i) /* three instructions do the work of one */ \
 	"vpmaddubsw %%ymm14, %%ymm15, %%ymm13\n vpmaddwd %%ymm13, %%ymm12, %%ymm13\n vpaddd %%ymm13, %%ymm" #i ", %%ymm" #i "\n"
 #define FMA512(i) "vfmadd231ps %%zmm14, %%zmm15, %%zmm" #i "\n"
 #define FMA256(i) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #i "\n"
@@ -51,7 +51,7 @@ static const limits all[] = {
 	{0, 0, 0, 0, 0},
 };
 
-// limits_of returns those of a level, zeros if there are none.
+// limits_of returns the limits of a level, zeros if it is not supported.
 static const limits *limits_of(int level) {
 	if (level == PG_AUTO)
 		level = pg_best_level();
@@ -78,7 +78,8 @@ void pg_limit_float(const void *op, int ith, pg_team *team) {
 
 void pg_limit_read(const void *op, int ith, pg_team *team) {
 	(void)ith;
-	enum { PIECE = 1 << 20, LINE = 64 };
+	enum { PIECE = 1 << 20 };
+	enum { LINE = 64 };
 	const pg_limit *l = op;
 	uint64_t sum = 0;
 	for (int64_t at; (at = pg_take(team, 0, PIECE)) < (int64_t)l->bytes;) {

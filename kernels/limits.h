@@ -1,4 +1,4 @@
-// What the processor can do at most, to judge kernels by.
+// The most that the processor can do, by which kernels are judged.
 #ifndef PG_LIMITS_H
 #define PG_LIMITS_H
 
@@ -6,22 +6,24 @@
 #include <stddef.h>
 
 typedef struct {
-	int level; // as of pg_linear
+	int level; // a supported level of instruction sets, or PG_AUTO for the best
 	int64_t rounds;
-	const char *memory; // to read, once
+	const char *memory; // read once
 	size_t bytes;
 } pg_limit;
 
-// Each thread computes rounds times PG_LIMIT_STEPS multiply-adds of a level's
-// widest vectors: of int8 into int32, or of float32.
+// In pg_limit_int8 and pg_limit_float each thread computes rounds times
+// PG_LIMIT_STEPS multiply-adds of a level's widest vectors: of int8 into int32, or
+// of float32. Both are kernels on a pg_limit.
 enum { PG_LIMIT_STEPS = 12 };
 void pg_limit_int8(const void *op, int ith, pg_team *team);
 void pg_limit_float(const void *op, int ith, pg_team *team);
 
-// The threads read memory together.
+// pg_limit_read is a kernel on a pg_limit: the threads read memory together.
 void pg_limit_read(const void *op, int ith, pg_team *team);
 
-// Numbers that one step multiplies: 0 if the level does not exist here.
+// pg_limit_int8_width and pg_limit_float_width return how many numbers one step
+// multiplies, 0 if the level is not supported.
 int pg_limit_int8_width(int level);
 int pg_limit_float_width(int level);
 

@@ -10,6 +10,7 @@ import (
 	"unsafe"
 )
 
+// A limit is the Op of one measurement.
 type limit struct {
 	kernel C.pg_kernel
 	c      C.pg_limit
@@ -21,7 +22,7 @@ func (l *limit) native(uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
 	return l.kernel, unsafe.Pointer(&l.c), C.sizeof_pg_limit
 }
 
-// Limits measures what the pool can do at a level, in about half a second, with
+// Limits measures the limits of the pool at a level, in about half a second, with
 // 1 GiB of memory.
 func (p *Pool) Limits(level Level) (Limits, error) {
 	const bytes, rounds, tries = 1 << 30, 4 << 20, 5

@@ -15,7 +15,7 @@ void *pg_alloc(size_t size) {
 		return NULL;
 #endif
 #ifdef __linux__
-	madvise(p, size, MADV_HUGEPAGE); // advice: without it kernels wait more for addresses
+	madvise(p, size, MADV_HUGEPAGE); // may fail: huge pages only save time
 #endif
 	return p;
 }

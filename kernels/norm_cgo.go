@@ -10,10 +10,10 @@ import "unsafe"
 func (n *Norm) c() *C.pg_norm {
 	op := &C.pg_norm{
 		d: C.int64_t(n.Size), n: C.int64_t(n.Columns),
-		x: floats(n.X), x_step: C.int64_t(n.XStep), add: floats(n.Add), add_step: C.int64_t(n.AddStep),
+		x: floats(n.X), x_step: C.int64_t(n.XStep),
 		residual: floats(n.Residual), residual_step: C.int64_t(n.ResidualStep),
 		w: floats(n.W), b: floats(n.B), eps: C.float(n.Eps),
-		sum: floats(n.Sum), sum_step: C.int64_t(n.SumStep), out: floats(n.Out), out_step: C.int64_t(n.OutStep),
+		out: floats(n.Out), out_step: C.int64_t(n.OutStep),
 		level: C.int(n.Level),
 	}
 	if n.Centered {

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-// How long a thread that waits watches memory before it lets others run. The
-// waits between the nodes of a graph are shorter than this; one that is longer
-// means that the others have no processor or nothing to do.
+// A waiting thread watches memory for this many rounds before it lets others run.
+// The waits between the nodes of a graph are shorter; a longer wait means that the
+// other threads have no processor or nothing to do.
 enum { SPINS = 4000 };
 
 static inline void relax(void) {
@@ -43,7 +43,7 @@ struct pg_pool {
 	pg_team team;
 	pg_kernel kernel; // of the current call; NULL ends the threads
 	const void *op;
-	_Alignas(64) atomic_int calls, left; // calls begun; threads that are still inside the last
+	_Alignas(64) atomic_int calls, left; // calls begun; threads still inside the last call
 	atomic_int asleep;
 	pthread_mutex_t mutex;
 	pthread_cond_t begun;
@@ -56,8 +56,8 @@ typedef struct {
 	int ith;
 } worker;
 
-// next_call returns the number of the first call after old, asleep if it is
-// long in coming.
+// next_call waits for the next call and returns its number. It sleeps if the call
+// is long in coming.
 static int next_call(pg_pool *p, int old) {
 	for (int i = 0; i < 4 * SPINS; i++) {
 		int calls = atomic_load_explicit(&p->calls, memory_order_acquire);
@@ -114,7 +114,7 @@ pg_pool *pg_pool_new(int threads) {
 			break;
 		*w = (worker){p, i};
 		if (pthread_create(&p->threads[p->started], NULL, work, w)) {
-			free(w); // with fewer threads it is only slower
+			free(w); // the pool works with fewer threads
 			break;
 		}
 		p->started++;

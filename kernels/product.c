@@ -1,37 +1,14 @@
-#include "job.h"
+#include "parts.h"
 
-// How many tiles' sums a thread keeps while it goes through the columns of
-// weights: of so many panels it computes a chunk before the next, while its
-// activations are in the cache.
-enum { MOST_TILES = 48, GROUP = 4 };
-
-// What a thread works in.
+// A work is the scratch memory of a thread.
 typedef struct {
 	pg_chunk chunk;
 	float acc[2][GROUP][MOST_TILES * PG_MAX_COLUMNS][PG_PANEL];
 	float y[PG_MAX_COLUMNS][PG_PANEL]; // results that are rounded at once
 } work;
 
-// cut returns where part i of n things begins; all parts are of about one size.
-static int64_t cut(int64_t n, int64_t parts, int64_t i) { return n * i / parts; }
-
-static int64_t panels_of(const pg_linear *op) {
-	int64_t panels = 0;
-	for (int i = 0; i < (op->epilogue == PG_GEGLU ? 1 : op->weights); i++)
-		panels += pg_panels(op->out[i].w.m);
-	return panels;
-}
-
-// A part of a product is some panels of a matrix times the columns of some tiles.
-typedef struct {
-	int weight;
-	int64_t panel, panels;
-	int64_t first, last; // tiles [first, last)
-	int64_t pieces;      // that it is
-} part;
-
-// output describes where columns of a part's panel i are stored, and from which
-// sums.
+// output describes the epilogue of columns [first, last) of panel i of a part: its
+// sums and where it stores the result.
 static void output(const pg_job *j, const part *p, int64_t i, int64_t first, int64_t last, work *w, pg_finish *f) {
 	const pg_linear *op = j->op;
 	int64_t sum = first - pg_first_column(j, p->first), row = (p->panel + i) * PG_PANEL, rows = op->out[p->weight].w.m - row;
@@ -49,9 +26,8 @@ static void output(const pg_job *j, const part *p, int64_t i, int64_t first, int
 	f->record = j->next ? pg_record(j->next, row, first, f->columns, &f->record_bytes) : NULL;
 }
 
-
-// fetch brings what a finish needs into the cache. Not inlined, gcc leaves it out
-// as a function without effects.
+// fetch prefetches the memory that a finish needs. If it were not inlined, gcc
+// would leave it out as a function without effects.
 static inline __attribute__((always_inline)) void fetch(const pg_finish *f) {
 	if (f->record) {
 		for (size_t i = 0; i < f->record_bytes; i += 64)
@@ -68,16 +44,16 @@ static inline __attribute__((always_inline)) void fetch(const pg_finish *f) {
 	}
 }
 
-// store is the end of a tile or stream whose sums are done.
+// store applies the epilogue to a tile or stream whose sums are complete.
 static void store(const pg_job *j, const pg_finish *f) {
 	j->level->finish(f);
 	if (j->next)
 		pg_round_rows(j->next, f->y, f->columns, f->rows, f->record);
 }
 
-// product sums a part for a matrix, which in GeGLU may be another. With out, it
-// stores the result: each tile as soon as it is summed, as more columns of y
-// would not stay in the cache.
+// product sums a part, for a matrix that may be another than the part's in GeGLU.
+// With out it stores the result: each tile as soon as it is summed, because more
+// columns of y would not stay in the cache.
 static void product(const pg_job *j, int weight, const part *p, work *w, int out) {
 	const pg_matrix *m = &j->op->out[weight].w;
 	const pg_format *f = pg_format_of(m->type);
@@ -88,14 +64,14 @@ static void product(const pg_job *j, int weight, const part *p, work *w, int out
 	for (int64_t step = 0; step < l->chunks * p->panels; step++) {
 		int64_t chunk = step / p->panels, i = step % p->panels;
 		const uint8_t *records = packed + (size_t)i * panel_bytes + (size_t)chunk * chunk_bytes;
-		pg_tile t = {.f = f, .form = form, .w = records, .chunk = &w->chunk, .wide = l->wide, .first = chunk == 0};
+		pg_tile t = {.f = f, .form = form, .w = records, .chunk = &w->chunk, .halves = l->halves, .first = chunk == 0};
 		t.blocks = (int)(pg_chunk_rows(l, m->k, chunk) / l->block);
 		size_t column_bytes;
 		const uint8_t *act = pg_act_of(j, l, chunk, &column_bytes);
 		int done = out && chunk == l->chunks - 1;
 
-		// The next chunk is prefetched meanwhile: by the tiles, or where these are few
-		// by unpack as well.
+		// Tiles prefetch the next chunk of weights meanwhile; where they are few, unpack
+		// does so, too.
 		const uint8_t *next = records + chunk_bytes;
 		if (p->panels > 1)
 			next = i + 1 < p->panels ? records + panel_bytes : packed + (size_t)(chunk + 1) * chunk_bytes;
@@ -126,13 +102,13 @@ static void product(const pg_job *j, int weight, const part *p, work *w, int out
 	}
 }
 
-// stream is product for one column, whose time goes into reading weights.
+// stream is product for one column, which takes the time of reading weights.
 static void stream(const pg_job *j, int weight, const part *p, work *w, int out) {
 	const pg_matrix *m = &j->op->out[weight].w;
 	const pg_format *f = pg_format_of(m->type);
 	int form = j->level->form(f, j->op->precise, 1);
 	const pg_layout *l = &j->layouts[form];
-	pg_tile t = {.f = f, .form = form, .chunk = &w->chunk, .wide = l->wide, .first = 1, .columns = 1};
+	pg_tile t = {.f = f, .form = form, .chunk = &w->chunk, .halves = l->halves, .first = 1, .columns = 1};
 	t.w = (const uint8_t *)m->packed + (size_t)p->panel * pg_panel_bytes(f, m->k);
 	t.act = l->act;
 	t.blocks = (int)(m->k / l->block);
@@ -147,67 +123,6 @@ static void stream(const pg_job *j, int weight, const part *p, work *w, int out)
 	j->level->stream[form](&t);
 	if (out)
 		store(j, &finish);
-}
-
-// How a call's pieces are shared. They are in spans, of which each panel comes
-// before the next span: as many pieces as a thread keeps sums for, so that a
-// group of panels shares activations. Panels of one column take as long as
-// reading them, and share what is prefetched.
-typedef struct {
-	int64_t panels, spans, all;
-	int64_t most, share; // that a thread takes: so many, or a share of what is left
-	int64_t group;       // panels of a part
-} sharing;
-
-static sharing share(const pg_job *j, int threads) {
-	int64_t panels = panels_of(j->op), pieces = MOST_TILES / PG_PIECE_TILES, all = panels * j->pieces;
-	sharing s = {panels, (j->pieces + pieces - 1) / pieces, all, pieces * GROUP, 4 * threads, GROUP};
-	if (j->op->n <= 8) {
-		s.most = all;
-		s.share = 2 * threads;
-		s.group = 1;
-	}
-	return s;
-}
-
-// A span is pieces [first, first + pieces) of each panel.
-typedef struct {
-	int64_t first, pieces;
-} span;
-
-static span span_of(const pg_job *j, const sharing *s, int64_t piece) {
-	int64_t i = 0;
-	while (i < s->spans - 1 && piece >= s->panels * cut(j->pieces, s->spans, i + 1))
-		i++;
-	int64_t first = cut(j->pieces, s->spans, i);
-	return (span){first, cut(j->pieces, s->spans, i + 1) - first};
-}
-
-// take returns the next pieces of work for a thread and where they end.
-static int64_t take(const pg_job *j, const sharing *s, pg_team *team, int64_t *end) {
-	int counter = j->counter + PG_PANELS;
-	int64_t panel = span_of(j, s, pg_next(team, counter)).pieces;
-	return pg_take_share(team, counter, s->all, s->share, s->most, panel, end);
-}
-
-// part_of returns the first part of pieces [first, end).
-static part part_of(const pg_job *j, const sharing *s, int64_t first, int64_t end) {
-	const pg_linear *op = j->op;
-	span at = span_of(j, s, first);
-	int64_t whole = s->panels * (at.first + at.pieces), count = (end < whole ? end : whole) - first, left;
-	first -= s->panels * at.first;
-	part p = {.panel = first / at.pieces, .panels = 1};
-	int64_t piece = first % at.pieces;
-	while (p.panel >= (left = pg_panels(op->out[p.weight].w.m)))
-		p.panel -= left, p.weight++;
-	while (piece == 0 && p.panels < s->group && p.panels < left - p.panel && (p.panels + 1) * at.pieces <= count)
-		p.panels++;
-	if (count > at.pieces - piece)
-		count = at.pieces - piece;
-	p.first = cut(j->tiles, j->pieces, at.first + piece);
-	p.last = cut(j->tiles, j->pieces, at.first + piece + count);
-	p.pieces = count * p.panels;
-	return p;
 }
 
 // multiply computes this thread's share of the products.
@@ -225,7 +140,7 @@ static void multiply(const pg_job *j, work *w, pg_team *team) {
 	}
 }
 
-// works_of lays out what threads work in and returns its end.
+// works_of lays out the memory of all threads and returns its end.
 static uint8_t *works_of(void *scratch, int threads, work **w) {
 	*w = (work *)pg_round_up((size_t)scratch);
 	return (uint8_t *)(*w + threads);
@@ -273,8 +188,8 @@ void pg_mlp_run(const void *mlp, int ith, pg_team *team) {
 	pg_wait(team);
 	multiply(&up, &w[ith], team);
 	pg_wait(team);
-	if (pg_settles(&down)) {
-		pg_settle_all(&down, team);
+	if (pg_has_fixed_scales(&down)) {
+		pg_fix_scales(&down, team);
 		pg_wait(team);
 	}
 	multiply(&down, &w[ith], team);

@@ -2,9 +2,6 @@
 #ifdef __x86_64__
 #include "vector_avx512.h"
 
-#include "level.h"
-#include <string.h>
-
 #define PG_KERNEL __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
 #define PG_DOT PG_KERNEL __attribute__((always_inline, unused))
 #define SUMS 1
@@ -12,82 +9,31 @@
 #define FIXED 2
 #define STREAM_FORM(plane) PG_INT8
 
-typedef uint16_t v16 __attribute__((vector_size(64)));
-
-PG_DOT static inline vi izero(void) { return _mm512_setzero_si512(); }
-PG_DOT static inline vi iload(const void *p) { return _mm512_loadu_si512(p); }
-PG_DOT static inline void istore(void *p, vi a) { _mm512_storeu_si512(p, a); }
-PG_DOT static inline vi iset(const void *p) {
-	int32_t i;
-	memcpy(&i, p, sizeof i);
-	return _mm512_set1_epi32(i);
-}
-PG_DOT static inline vi ibytes(int8_t a) { return _mm512_set1_epi8(a); }
-PG_DOT static inline vi iwords(int16_t a) { return _mm512_set1_epi16(a); }
-PG_DOT static inline vi iand(vi a, vi b) { return _mm512_and_si512(a, b); }
-PG_DOT static inline vi ior(vi a, vi b) { return _mm512_or_si512(a, b); }
-PG_DOT static inline vi iadd8(vi a, vi b) { return _mm512_add_epi8(a, b); }
-PG_DOT static inline vi isub16(vi a, vi b) { return _mm512_sub_epi16(a, b); }
-PG_DOT static inline vf ifloat(vi a) { return _mm512_castsi512_ps(a); }
-PG_DOT static inline vf iconvert(vi a) { return _mm512_cvtepi32_ps(a); }
-
-// 16-bit elements by n bits to the left, or -n to the right.
-PG_DOT static inline vi ishift(vi a, const int n) {
-	if (n == 0)
-		return a;
-	return n > 0 ? (vi)((v16)a << n) : (vi)((v16)a >> -n);
-}
-
-// The codebook's values around 128.
-PG_DOT static inline vi ilookup(vi i) {
-	__m128i book = _mm_xor_si128(_mm_loadu_si128((const __m128i *)pg_codebook), _mm_set1_epi8(-128));
-	return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(book), i);
-}
-
-// Bytes 2 pair and 2 pair + 1 of every four, zero-extended.
-PG_DOT static inline vi iwiden(vi a, const int pair) {
-	const __m128i from = _mm_setr_epi32((int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c);
-	return _mm512_shuffle_epi8(a, _mm512_broadcast_i32x4(_mm_add_epi8(from, _mm_set1_epi32(pair * 0x00020002))));
-}
-
-PG_DOT static inline vi ijoin(vi a, vi b, const int n) {
-	return _mm512_mask_mov_epi16(_mm512_slli_epi32(b, (unsigned)(16 - n)), 0x55555555, n ? _mm512_srai_epi32(a, (unsigned)n) : a);
-}
-PG_DOT static inline vi imulhrs(vi a, vi b) { return _mm512_mulhrs_epi16(a, b); }
-PG_DOT static inline vi iround(vf a) { return _mm512_cvtps_epi32(a); }
+#include "integers_avx512.h"
+#include "quants-inl.h"
 
 PG_DOT static inline vi idot16(vi s, vi w, vi x) { return _mm512_dpwssd_epi32(s, w, x); }
-
-#define INTEGERS8 \
-	UNROLL for (int g = g0; g < g0 + groups; g++) { \
-		vi w0 = bytes(plane, w, g, v), w1 = bytes(plane, w, g, v + 1); \
-		UNROLL for (int c = 0; c < columns; c++) { \
-			vi x = iset(act + c * 32 + g * 4); \
-			s[0][c] = _mm512_dpbusd_epi32(s[0][c], w0, x); \
-			s[1][c] = _mm512_dpbusd_epi32(s[1][c], w1, x); \
-		} \
-	}
-
 PG_DOT static inline vi istart(const float *start, const pg_format *f) {
 	(void)f;
 	return iset(start);
 }
 
-PG_DOT static inline vf iint8(const uint8_t *p) {
-	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
-}
-PG_DOT static inline vf inibble(const uint8_t *p, const int from) {
-	vi a = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
-	return _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srli_epi32(a, (unsigned)from), _mm512_set1_epi32(15)));
-}
-PG_DOT static inline vf ibfloat(const uint16_t *p) {
-	return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+PG_DOT static inline void integers8(const int plane, const int columns, const uint8_t *w, const uint8_t *act,
+	const int v, const int g0, const int groups, vi s[2][PG_MAX_COLUMNS]) {
+	UNROLL for (int g = g0; g < g0 + groups; g++) {
+		vi w0 = bytes(plane, w, g, v), w1 = bytes(plane, w, g, v + 1);
+		UNROLL for (int c = 0; c < columns; c++) {
+			vi x = iset(act + c * 32 + g * 4);
+			s[0][c] = _mm512_dpbusd_epi32(s[0][c], w0, x);
+			s[1][c] = _mm512_dpbusd_epi32(s[1][c], w1, x);
+		}
+	}
 }
 
 #define ROW_BYTES(u, s) _mm256_dpbusd_epi32(_mm256_setzero_si256(), u, s)
 #define ROW_512
 
 #define PG_LEVEL pg_avx512_vnni
-#define PG_COLUMNS {6, 6, 6, 12}
-#include "level_tile.h"
+#define PG_COLUMNS {[PG_INT8] = 6, [PG_INT16] = 6, [PG_FIXED] = 6, [PG_FLOAT] = 12}
+#include "level-inl.h"
 #endif

@@ -3,162 +3,24 @@
 package kernels
 
 import (
-	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
-// typeNames are the types that are packed.
-var typeNames = map[int]string{
-	typeF32: "f32", typeF16: "f16", typeBF16: "bf16", typeQ8_0: "q8_0", typeQ4_0: "q4_0", typeQ4_1: "q4_1",
-	typeQ5_0: "q5_0", typeQ5_1: "q5_1", typeQ2_K: "q2_K", typeQ3_K: "q3_K", typeQ4_K: "q4_K", typeQ5_K: "q5_K",
-	typeQ6_K: "q6_K", typeIQ4NL: "iq4_nl", typeIQ4XS: "iq4_xs",
-}
-
-func eachType(t *testing.T, f func(t *testing.T, typ int)) {
-	for typ, name := range typeNames {
-		t.Run(name, func(t *testing.T) { f(t, typ) })
-	}
-}
-
-// scalesAt says where a block has its float16 scales.
-var scalesAt = map[int][]int{
-	typeQ8_0: {0}, typeQ4_0: {0}, typeQ4_1: {0, 2}, typeQ5_0: {0}, typeQ5_1: {0, 2}, typeQ2_K: {80, 82},
-	typeQ3_K: {108}, typeQ4_K: {0, 2}, typeQ5_K: {0, 2}, typeQ6_K: {208}, typeIQ4NL: {0}, typeIQ4XS: {0},
-}
-
-// randomRows returns m rows of k random weights of a type: all bits of quants
-// are random, scales and floats are between 2^-7 and 2^-5.
-func randomRows(t testing.TB, r *rand.Rand, typ, k, m int) []byte {
-	b := blocks[typ]
-	rows := fenced[byte](t, k/b.columns*b.bytes*m)
-	for i := range rows {
-		rows[i] = byte(r.Uint32())
-	}
-	for i := 0; i < len(rows); i += b.bytes {
-		for _, at := range scalesAt[typ] {
-			binary.LittleEndian.PutUint16(rows[i+at:], uint16(0x2000+r.IntN(0x800)))
-		}
-		sign := uint16(r.IntN(2) << 15)
-		if typ == typeQ4_0 { // whose scales may be negative, or 0
-			scale := sign | uint16(0x2000+r.IntN(0x800))
-			if r.IntN(50) == 0 {
-				scale = 0
-			}
-			binary.LittleEndian.PutUint16(rows[i:], scale)
-		}
-		switch typ {
-		case typeF16:
-			binary.LittleEndian.PutUint16(rows[i:], sign|uint16(0x2000+r.IntN(0x800)))
-		case typeBF16:
-			binary.LittleEndian.PutUint16(rows[i:], sign|uint16(0x3c00+r.IntN(0x100)))
-		case typeF32:
-			binary.LittleEndian.PutUint32(rows[i:], uint32(sign)<<16|uint32(0x3c000000+r.IntN(0x1000000)))
-		}
-	}
-	return rows
-}
-
-// steps is what activations are rounded to for a type of weights; 0 for not at
-// all.
-func steps(level Level, typ int, precise bool) float32 {
-	switch {
-	case blocks[typ].columns == 1:
-		return 0
-	case precise, level == AVX2 && (typ == typeQ8_0 || typ == typeIQ4NL || typ == typeIQ4XS):
-		return 32767
-	}
-	return 127
-}
-
-func exact(x []float32) []float64 {
-	y := make([]float64, len(x))
-	for i, v := range x {
-		y[i] = float64(v)
-	}
-	return y
-}
-
-// acts returns what a level makes of activations.
-func acts(level Level, typ int, precise bool, x []float32) []float64 {
-	if most := steps(level, typ, precise); most > 0 {
-		return rounded(x, most)
-	}
-	return exact(x)
-}
-
-// define returns what a level makes of m rows of a type and n columns, in a
-// product of as many columns as together says.
-func define(level Level, typ int, precise bool, m, n, together int, rows []byte, x []float32) (y, size []float64) {
-	if shift := fixedShift(level, typ, precise); shift >= 0 && together > 1 {
-		return fixedLinear(m, n, weights(typ, rows), shift, x)
-	}
-	return linear(m, n, weights(typ, rows), acts(level, typ, precise, x))
-}
-
-// fixedShift is the shift of a level's products with integer scales, -1 if a
-// type has none.
-func fixedShift(level Level, typ int, precise bool) int {
-	f, ok := fixedTypes[typ]
-	switch {
-	case !ok, precise, level == NEON, level == NEONI8MM, level == AVX2 && typ != typeQ4_0:
-		return -1
-	}
-	return f.shift
-}
-
-func pack(t testing.TB, typ, k, m int, rows []byte) Matrix {
-	t.Helper()
-	if !Packable(typ, k, m) {
-		t.Fatalf("%s of %d columns cannot be packed", typeNames[typ], k)
-	}
-	w := Matrix{Type: typ, K: k, M: m, Packed: Memory(fenced[byte](t, PackedBytes(typ, k, m)))}
-	for i := range Panels(m) { // one after the other, as threads may
-		w.Pack(rows, i, i+1)
-	}
-	return w
-}
-
-// run computes op with memory whose end is guarded.
-func compute(t testing.TB, p *Pool, op Op) {
-	t.Helper()
-	p.run(op, Memory(fenced[byte](t, op.Scratch())))
-}
-
-// within fails unless got is want to the rounding of float32: 2^-20 of the sum
-// of the terms' sizes.
-func within(t testing.TB, got []float32, want, size []float64) {
-	t.Helper()
-	for i, w := range want {
-		g := float64(got[i])
-		if w-w != 0 && g-g != 0 {
-			continue // neither is finite
-		}
-		if !(math.Abs(g-w) <= size[i]*0x1p-20) {
-			t.Fatalf("value %d of %d is %v, want %v to %.2g", i, len(want), g, w, size[i]*0x1p-20)
-		}
-	}
-}
-
-// columns returns m of the all rows of the first n columns.
-func columns(y []float64, all, m, n int) []float64 {
-	var part []float64
-	for j := range n {
-		part = append(part, y[j*all:][:m]...)
-	}
-	return part
-}
-
-func TestProductSizes(t *testing.T) {
+// TestProductAtTileEdges goes over all numbers of rows and columns up to some
+// tiles.
+func TestProductAtTileEdges(t *testing.T) {
 	const mostM, mostN = 66, 26
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
-		eachType(t, func(t *testing.T, typ int) {
+		eachType(t, func(t *testing.T, typ gguf.Type) {
 			r := rand.New(rand.NewPCG(1, uint64(typ)))
-			k := max(96, blocks[typ].columns)
-			if blocks[typ].columns == 1 {
+			k := max(96, typ.BlockSize())
+			if !typ.Quantized() {
 				k = 37
 			}
 			rows := randomRows(t, r, typ, k, mostM)
@@ -196,17 +58,17 @@ func TestProductSizes(t *testing.T) {
 	})
 }
 
-// TestProductLong has several chunks of columns, the last one partial, and
-// enough columns of x for several pieces, or enough rows for several groups of
-// panels.
-func TestProductLong(t *testing.T) {
+// TestProductOfManyChunksAndPieces has several chunks of columns, the last one
+// partial, and enough columns of x for several pieces, or enough rows for several
+// groups of panels.
+func TestProductOfManyChunksAndPieces(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
-		eachType(t, func(t *testing.T, typ int) {
+		eachType(t, func(t *testing.T, typ gguf.Type) {
 			r := rand.New(rand.NewPCG(2, uint64(typ)))
 			for _, s := range []struct{ m, n, k int }{{40, 1, 1536 + 256}, {40, 5, 1024 + 256}, {100, 301, 512 + 256}, {300, 80, 512 + 256}} {
 				k := s.k
-				if blocks[typ].columns == 32 {
+				if typ.BlockSize() == 32 {
 					k += 32
 				}
 				rows := randomRows(t, r, typ, k, s.m)
@@ -231,12 +93,12 @@ func TestProductLong(t *testing.T) {
 	})
 }
 
-// TestProductTogether computes three matrices of different types on one x,
+// TestProductOfMixedTypes computes three matrices of different types on one x,
 // with biases.
-func TestProductTogether(t *testing.T) {
+func TestProductOfMixedTypes(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
-		for _, types := range [][]int{{typeQ4_K, typeQ4_K, typeQ6_K}, {typeQ8_0, typeQ4_0, typeF16}, {typeQ2_K, typeIQ4XS, typeQ5_K}} {
+		for _, types := range [][]gguf.Type{{gguf.Q4_K, gguf.Q4_K, gguf.Q6_K}, {gguf.Q8_0, gguf.Q4_0, gguf.F16}, {gguf.Q2_K, gguf.IQ4_XS, gguf.Q5_K}} {
 			for _, n := range []int{1, 3, 9, 100} {
 				r := rand.New(rand.NewPCG(3, uint64(n)))
 				const k = 512
@@ -270,15 +132,15 @@ func TestProductTogether(t *testing.T) {
 	})
 }
 
-// TestProductEpilogues compares GELU and GeGLU with the definition of what the
-// plain product gives, so that only their own error counts: some units in the
+// TestEpiloguesKeepDigits compares GELU and GeGLU with their definition, applied
+// to the plain product, so that only their own error counts: some units in the
 // last place, and two of the exponent 2u of the exponential in them.
-func TestProductEpilogues(t *testing.T) {
+func TestEpiloguesKeepDigits(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
 		r := rand.New(rand.NewPCG(4, 4))
 		const k, m, n = 64, 45, 60
-		rows := [2][]byte{randomRows(t, r, typeF32, k, m), randomRows(t, r, typeF32, k, m)}
+		rows := [2][]byte{randomRows(t, r, gguf.F32, k, m), randomRows(t, r, gguf.F32, k, m)}
 		x := fill(r, fenced[float32](t, k*n))
 		for i := range x {
 			x[i] *= float32(math.Ldexp(1, 10-i/k%24)) // tiny to large results
@@ -288,7 +150,7 @@ func TestProductEpilogues(t *testing.T) {
 			op := Linear{X: addr(x), N: n, Stride: k, Level: level, Threads: 3, Epilogue: epilogue}
 			y := newGuarded(t, n, m, m, 2)
 			for _, i := range which {
-				op.Out = append(op.Out, Output{W: pack(t, typeF32, k, m, rows[i]), Bias: addr(bias[i*m:]), Y: y.addr(), Stride: m})
+				op.Out = append(op.Out, Output{W: pack(t, gguf.F32, k, m, rows[i]), Bias: addr(bias[i*m:]), Y: y.addr(), Stride: m})
 			}
 			compute(t, ps[1], &op)
 			return y.read(t)
@@ -322,20 +184,20 @@ func TestProductEpilogues(t *testing.T) {
 	})
 }
 
-// TestProductExtremes has the largest quants and activations, in which sums
+// TestProductDoesNotOverflow has the largest quants and activations, whose sums
 // come nearest to the limits of their integers, tiny and huge scales, and
 // infinities and NaN, which must show in their own columns only.
-func TestProductExtremes(t *testing.T) {
+func TestProductDoesNotOverflow(t *testing.T) {
 	ps := pools(t)
 	inf := float32(math.Inf(1))
 	eachLevel(t, func(t *testing.T, level Level) {
-		eachType(t, func(t *testing.T, typ int) {
+		eachType(t, func(t *testing.T, typ gguf.Type) {
 			const k, m = 512, 35
 			for _, fillByte := range []byte{0x00, 0x7f, 0x80, 0xff} {
 				rows := randomRows(t, rand.New(rand.NewPCG(5, 5)), typ, k, m)
-				b := blocks[typ]
 				for i := range rows {
-					if b.columns > 1 && !slices.ContainsFunc(scalesAt[typ], func(at int) bool { return i%b.bytes/2*2 == at }) {
+					scale := slices.ContainsFunc(definitions[typ].scales, func(at int) bool { return i%typ.BlockBytes()/2*2 == at })
+					if typ.Quantized() && !scale {
 						rows[i] = fillByte
 					}
 				}
@@ -363,31 +225,4 @@ func TestProductExtremes(t *testing.T) {
 			}
 		})
 	})
-}
-
-// TestPackable says no to what cannot be packed.
-func TestPackable(t *testing.T) {
-	for _, c := range []struct {
-		typ, k, m int
-		want      bool
-	}{
-		{typeQ8_0, 32, 1, true}, {typeQ8_0, 33, 1, false}, {typeQ4_K, 256, 5, true}, {typeQ4_K, 128, 5, false},
-		{typeF16, 1, 1, true}, {typeF16, 0, 1, false}, {typeF16, 1, 0, false}, {typeF16, -1, 1, false},
-		{26, 32, 32, false}, {9999, 32, 32, false}, {-1, 32, 32, false},
-	} {
-		if got := Packable(c.typ, c.k, c.m); got != c.want {
-			t.Errorf("Packable(%d, %d, %d) = %t, want %t", c.typ, c.k, c.m, got, c.want)
-		}
-	}
-}
-
-// TestPackedBytes bounds how much larger packed weights are than ggml's.
-func TestPackedBytes(t *testing.T) {
-	for typ, name := range typeNames {
-		b := blocks[typ]
-		ggml := 1024 / b.columns * b.bytes * 64
-		if got := PackedBytes(typ, 1024, 64); got < ggml || float64(got) > 1.04*float64(ggml) {
-			t.Errorf("%s: %d bytes packed, %d in ggml's layout", name, got, ggml)
-		}
-	}
 }

@@ -7,33 +7,36 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
 // rowTypes are the types whose rows are read in ggml's layout.
-var rowTypes = []int{typeF32, typeF16, typeBF16, typeQ8_0, typeQ4_0, typeQ4_K, typeQ6_K}
+var rowTypes = []gguf.Type{gguf.F32, gguf.F16, gguf.BF16, gguf.Q8_0, gguf.Q4_0, gguf.Q4_K, gguf.Q6_K}
 
 func TestRowsSupported(t *testing.T) {
-	for typ, name := range typeNames {
+	for typ := range definitions {
 		if got, want := RowsSupported(typ, 256), slices.Contains(rowTypes, typ); got != want {
-			t.Errorf("rows of %s are read: %t, want %t", name, got, want)
+			t.Errorf("rows of %v are read: %t, want %t", typ, got, want)
 		}
 	}
 }
 
-func TestRows(t *testing.T) {
+// TestRowsOfSpansAndRuns computes parts of a matrix, runs that are picked, and
+// precise rows.
+func TestRowsOfSpansAndRuns(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
 		for _, typ := range rowTypes {
-			t.Run(typeNames[typ], func(t *testing.T) { testRows(t, ps, level, typ) })
+			t.Run(typ.String(), func(t *testing.T) { testRows(t, ps, level, typ) })
 		}
 	})
 }
 
-func testRows(t *testing.T, ps []*Pool, level Level, typ int) {
-	b := blocks[typ]
+func testRows(t *testing.T, ps []*Pool, level Level, typ gguf.Type) {
 	for _, units := range []int{1, 2, 3, 7} {
-		k := max(b.columns, 32) * units
-		if b.columns == 1 {
+		k := max(typ.BlockSize(), 32) * units
+		if !typ.Quantized() {
 			k = 61 * units
 		}
 		const m = 150
@@ -41,14 +44,14 @@ func testRows(t *testing.T, ps []*Pool, level Level, typ int) {
 		rows := randomRows(t, r, typ, k, m)
 		x := fill(r, fenced[float32](t, k))
 		in := exact(x)
-		if b.columns > 1 {
+		if typ.Quantized() {
 			in = rounded(x, 127)
 		}
 		want, size := linear(m, 1, weights(typ, rows), in)
 		for _, span := range [][2]int{{0, m}, {3, 4}, {10, 140}, {5, 5}} {
 			first, last := span[0], span[1]
 			y := fenced[float32](t, last-first)
-			op := Rows{Type: typ, K: k, First: first, Last: last, Data: addr(rows), RowBytes: k / b.columns * b.bytes,
+			op := Rows{Type: typ, K: k, First: first, Last: last, Data: addr(rows), RowBytes: typ.RowBytes(k),
 				X: addr(x), Y: addr(y), Level: level}
 			compute(t, ps[units%3], &op)
 			within(t, y, want[first:last], size[first:last])
@@ -56,15 +59,15 @@ func testRows(t *testing.T, ps []*Pool, level Level, typ int) {
 		runs := fenced[int32](t, 3)
 		copy(runs, []int32{2, 0, 2})
 		picked := fenced[float32](t, 3*RunRows)
-		compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: k / b.columns * b.bytes,
+		compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: typ.RowBytes(k),
 			X: addr(x), Y: addr(picked), Runs: addr(runs), Picks: 3, Level: level})
 		for i, run := range runs {
 			first, last := int(run)*RunRows, min(int(run+1)*RunRows, m)
 			within(t, picked[i*RunRows:][:last-first], want[first:last], size[first:last])
 		}
-		if b.columns > 1 {
+		if typ.Quantized() {
 			precise := fenced[float32](t, m)
-			compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: k / b.columns * b.bytes,
+			compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: typ.RowBytes(k),
 				X: addr(x), Y: addr(precise), Precise: true, Level: level})
 			want, _ := linear(m, 1, weights(typ, rows), exact(x))
 			if d := relative(precise, want); !(d < 3e-5) { // 1/127², and float32
@@ -74,7 +77,7 @@ func testRows(t *testing.T, ps []*Pool, level Level, typ int) {
 	}
 }
 
-// relative is the norm of the difference over that of want.
+// relative returns the norm of the difference, relative to the norm of want.
 func relative(got []float32, want []float64) float64 {
 	var diff, norm float64
 	for i, w := range want {
@@ -84,18 +87,18 @@ func relative(got []float32, want []float64) float64 {
 	return math.Sqrt(diff / norm)
 }
 
-// TestBest compares what runs of rows come to with the definition, for scores
-// that TestRows has compared.
+// TestBest compares the statistics of runs with the definition, for scores that
+// TestRowsOfSpansAndRuns has compared.
 func TestBest(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
 		r := rand.New(rand.NewPCG(7, 0))
 		const k, m = 64, 5*RunRows + 7
-		rows, x := randomRows(t, r, typeQ8_0, k, m), fill(r, fenced[float32](t, k))
+		rows, x := randomRows(t, r, gguf.Q8_0, k, m), fill(r, fenced[float32](t, k))
 		for _, span := range [][2]int{{0, m}, {0, 1}, {3, 3 + RunRows}, {9, 9 + RunRows + 1}, {40, m - 1}, {5, 5}} {
 			first, last := span[0], span[1]
 			y := fenced[float32](t, last-first)
-			op := Rows{Type: typeQ8_0, K: k, First: first, Last: last, Data: addr(rows), RowBytes: k / 32 * 34, X: addr(x), Y: addr(y), Level: level}
+			op := Rows{Type: gguf.Q8_0, K: k, First: first, Last: last, Data: addr(rows), RowBytes: gguf.Q8_0.RowBytes(k), X: addr(x), Y: addr(y), Level: level}
 			compute(t, ps[0], &op)
 			for _, softcap := range []float32{0, 0.25, 30} {
 				runs := (last - first + RunRows - 1) / RunRows
@@ -127,8 +130,7 @@ func near(a, b float32, relative float64) bool {
 	return math.Abs(float64(a-b)) <= relative*math.Abs(float64(b))
 }
 
-// TestBestFaults puts what is no number, or none that is finite, at each place
-// of a run.
+// TestBestFaults puts NaN and infinities at each place of a run.
 func TestBestFaults(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
@@ -137,7 +139,7 @@ func TestBestFaults(t *testing.T) {
 				for _, fault := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
 					rows, x, out := fenced[float32](t, n), fenced[float32](t, 1), fenced[float32](t, (n+RunRows-1)/RunRows*BestFloats)
 					rows[at], x[0] = fault, 1
-					compute(t, ps[0], &Rows{Type: typeF32, K: 1, Last: n, Data: addr(rows), RowBytes: 4, X: addr(x), Best: addr(out), Level: level})
+					compute(t, ps[0], &Rows{Type: gguf.F32, K: 1, Last: n, Data: addr(rows), RowBytes: 4, X: addr(x), Best: addr(out), Level: level})
 					if b := BestOf(out[at/RunRows*BestFloats:]); b.Top == b.Top {
 						t.Fatalf("score %d of %d is %v: %v, want a top that is no number", at, n, fault, b)
 					}

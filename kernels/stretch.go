@@ -1,6 +1,6 @@
 package kernels
 
-// A Stretch makes lines of Size pixels of those of Width, and of these lines
+// A Stretch stretches lines of Width pixels to Size pixels, and then the lines to
 // those of a result, as Pillow does: both times, sums are rounded half up and
 // clipped to bytes. A pixel is three samples side by side.
 type Stretch struct {
@@ -9,35 +9,9 @@ type Stretch struct {
 	Level          Level
 }
 
-// Windows say what makes each pixel or line i of a result: those from First[i]
-// on, times Weights[At[i]:At[i+1]], which have 22 fractional bits. Windows
+// Windows say which pixels or lines make pixel or line i of a result: those from
+// First[i] on, times Weights[At[i]:At[i+1]], which have 22 fractional bits. Windows
 // start in order and end in order.
 type Windows struct {
 	First, At, Weights []int32
-}
-
-// stretch defines Stretch for all lines.
-func stretch(s *Stretch, pixels []uint8) []int32 {
-	var wide []uint8
-	for len(pixels) > 0 {
-		for _, v := range s.Columns.weigh(pixels[:3*s.Width], 3) {
-			wide = append(wide, uint8(v))
-		}
-		pixels = pixels[3*s.Width:]
-	}
-	return s.Lines.weigh(wide, 3*s.Size)
-}
-
-// weigh sums up groups of samples.
-func (w *Windows) weigh(samples []uint8, group int) (out []int32) {
-	for i, first := range w.First {
-		for c := range group {
-			sum := int32(1 << 21)
-			for j, k := range w.Weights[w.At[i]:w.At[i+1]] {
-				sum += k * int32(samples[(int(first)+j)*group+c])
-			}
-			out = append(out, min(max(sum>>22, 0), 255))
-		}
-	}
-	return out
 }

@@ -7,8 +7,8 @@ import "C"
 
 import "unsafe"
 
-// Run computes lines first to last-1 of out from all pixels of the source.
-// There must be Levels. Goroutines may compute different lines at once.
+// Run computes lines [first, last) of out from all pixels of the source. It needs
+// a supported level. Goroutines may compute different lines at once.
 func (s *Stretch) Run(out []int32, pixels []uint8, first, last int) {
 	s.run(out, pixels, make([]uint8, s.scratch()), first, last)
 }

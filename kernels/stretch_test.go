@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// TestStretch goes over lines of all widths up to two blocks of 16 samples and
-// more, results of as many sizes, and windows of up to all there is: over one,
-// two and three blocks of 16 lines.
-func TestStretch(t *testing.T) {
+// TestStretchAtBlockEdges goes over lines of all widths up to two blocks of 16
+// samples and more, results of as many sizes, and windows of up to all samples:
+// over one, two and three blocks of 16 lines.
+func TestStretchAtBlockEdges(t *testing.T) {
 	eachLevel(t, func(t *testing.T, level Level) {
 		r := rand.New(rand.NewPCG(1, 5))
 		for n := 1; n <= 35; n++ {
@@ -88,9 +88,9 @@ func someWindows(t *testing.T, r *rand.Rand, in, out, most int) Windows {
 	return w
 }
 
-// TestStretchExtremes: what sums to the least and the most, and to the edges of
-// rounding.
-func TestStretchExtremes(t *testing.T) {
+// TestStretchRoundsHalfUpAndClips has the least and the greatest sums, and sums
+// at the edges of rounding.
+func TestStretchRoundsHalfUpAndClips(t *testing.T) {
 	const one, half = 1 << 22, 1 << 21
 	eachLevel(t, func(t *testing.T, level Level) {
 		for _, c := range []struct {

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// DefaultThreads is how many threads kernels run on unless told otherwise: one
-// per physical core, without the slower cores of processors that have two
-// kinds, and no more than the processors that Go may use. Kernels gain nothing
-// from a core's second thread, and wait at every barrier for a slower core.
+// DefaultThreads returns the number of threads that suits kernels: one per physical
+// core, without the slower cores of processors that have two kinds, and no more than
+// GOMAXPROCS. Kernels gain nothing from a core's second thread, and would wait at
+// every barrier for a slower core.
 func DefaultThreads() int {
 	most := runtime.GOMAXPROCS(0)
 	if n := fastCores(os.DirFS("/sys/devices")); n > 0 {
@@ -31,7 +31,7 @@ func fastCores(sys fs.FS) int {
 	if err != nil || len(cpus) == 0 {
 		return 0
 	}
-	large := strings.TrimSpace(read(sys, "cpu_core/cpus")) // of Intel's hybrids
+	large := strings.TrimSpace(read(sys, "cpu_core/cpus")) // the fast cores of Intel's hybrids
 	fastest := 0
 	for _, cpu := range cpus {
 		fastest = max(fastest, capacity(sys, cpu))
@@ -41,7 +41,7 @@ func fastCores(sys fs.FS) int {
 		siblings := read(sys, cpu+"/topology/thread_siblings_list")
 		number, err := strconv.Atoi(strings.TrimPrefix(path.Base(cpu), "cpu"))
 		switch {
-		case siblings == "" || err != nil: // offline, or no processor
+		case siblings == "" || err != nil: // offline, or not a processor
 		case large != "" && !listed(large, number):
 		case capacity(sys, cpu) < fastest*3/4:
 		default:
@@ -51,14 +51,14 @@ func fastCores(sys fs.FS) int {
 	return len(cores)
 }
 
-// capacity is how fast a processor is beside the others, 0 if they are alike
-// (Arm's big.LITTLE).
+// capacity returns the speed of a processor relative to the others (Arm's
+// big.LITTLE), 0 if the system does not say.
 func capacity(sys fs.FS, cpu string) int {
 	n, _ := strconv.Atoi(strings.TrimSpace(read(sys, cpu+"/cpu_capacity")))
 	return n
 }
 
-// listed reports whether n is in a list such as 0-7,16.
+// listed reports whether n is in a list such as "0-7,16".
 func listed(list string, n int) bool {
 	for part := range strings.SplitSeq(list, ",") {
 		first, last, found := strings.Cut(part, "-")
@@ -75,6 +75,7 @@ func listed(list string, n int) bool {
 	return false
 }
 
+// read returns the content of a file, "" if it cannot be read.
 func read(sys fs.FS, name string) string {
 	data, err := fs.ReadFile(sys, name)
 	if err != nil {

@@ -2,5 +2,5 @@
 #include "vector_avx2.h"
 
 #define PG_VECTORS pg_vectors_avx2
-#include "vectors_tile.h"
+#include "vectors-inl.h"
 #endif

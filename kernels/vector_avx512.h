@@ -1,5 +1,8 @@
 // Vectors of float32 for AVX-512 (F, BW, DQ, VL). vector_avx2.h says what the
 // functions do.
+#ifndef PG_VECTOR_AVX512_H
+#define PG_VECTOR_AVX512_H
+
 #include <immintrin.h>
 #include <stdint.h>
 
@@ -11,8 +14,8 @@ typedef __m512 vf;
 typedef __m512i vi;
 enum {
 	LANES = 16,
-	PANEL = 4, // vectors of a panel of rows: see attention_tile.h
-	ROWS = 6,  // rows of a tile of accumulators
+	PANEL = 4, // vectors of a panel of rows: see attention_tile-inl.h
+	ROWS = 6,  // rows of a block of accumulators
 	DOTS = 4,  // rows of a block of dot products
 };
 
@@ -70,4 +73,6 @@ PG_INLINE float vtop(vf a) { return _mm512_reduce_max_ps(a); }
 PG_INLINE __m256 fold(vf a) { return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }
 
 #include "vector_x86.h"
-#include "vector_math.h"
+#include "vector_math-inl.h"
+
+#endif

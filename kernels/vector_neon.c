@@ -4,5 +4,5 @@
 #include "vector_neon.h"
 
 #define PG_VECTORS pg_vectors_neon
-#include "vectors_tile.h"
+#include "vectors-inl.h"
 #endif

@@ -1,6 +1,10 @@
 // Vectors of float32 for NEON. vector_avx2.h says what the functions do. They
-// name the level of products although only these need its dot products, as a
-// function can only be inlined into one with at least its instructions.
+// name the instruction set of products, although only products need its dot
+// instructions: a function can only be inlined into one with at least its own
+// instructions.
+#ifndef PG_VECTOR_NEON_H
+#define PG_VECTOR_NEON_H
+
 #include <arm_neon.h>
 #include <stdint.h>
 #include <string.h>
@@ -13,8 +17,8 @@ typedef float32x4_t vf;
 typedef int32x4_t vi;
 enum {
 	LANES = 4,
-	PANEL = 4, // vectors of a panel of rows: see attention_tile.h
-	ROWS = 6,  // rows of a tile of accumulators
+	PANEL = 4, // vectors of a panel of rows: see attention_tile-inl.h
+	ROWS = 6,  // rows of a block of accumulators
 	DOTS = 4,  // rows of a block of dot products
 };
 
@@ -55,7 +59,7 @@ PG_INLINE vf vfma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
 PG_INLINE vf vfms(vf a, vf b, vf c) { return vfmaq_f32(vnegq_f32(c), a, b); }
 PG_INLINE vf vfnma(vf a, vf b, vf c) { return vfmsq_f32(c, a, b); }
 
-// vmaxq_f32 would give no number where one of them is none.
+// vmaxq_f32 would return NaN where a or b is NaN.
 PG_INLINE vf vmax(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 PG_INLINE vf vmin(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 PG_INLINE vf vround(vf a) { return vrndnq_f32(a); }
@@ -102,7 +106,7 @@ PG_INLINE void zip16(bytes16 a, bytes16 b, bytes16 to[2]) {
 	to[1] = vzip2q_u8(a, b);
 }
 
-// transpose4 gives to[i][to_at + j] = from[j][at + i] for i, j < 4.
+// transpose4 sets to[i][to_at + j] = from[j][at + i] for i, j < 4.
 PG_INLINE void transpose4(const float *const from[4], int64_t at, float *const to[4], int64_t to_at) {
 	float32x4x2_t a = vtrnq_f32(vld1q_f32(from[0] + at), vld1q_f32(from[1] + at));
 	float32x4x2_t b = vtrnq_f32(vld1q_f32(from[2] + at), vld1q_f32(from[3] + at));
@@ -112,7 +116,7 @@ PG_INLINE void transpose4(const float *const from[4], int64_t at, float *const t
 	vst1q_f32(to[3] + to_at, vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1])));
 }
 
-// transpose8 gives to[i][j] = from[j][i] for i, j < 8.
+// transpose8 sets to[i][j] = from[j][i] for i, j < 8.
 PG_INLINE void transpose8(const float *const from[8], float *const to[8]) {
 	PG_UNROLL for (int i = 0; i < 8; i += 4) {
 		PG_UNROLL for (int j = 0; j < 8; j += 4)
@@ -120,4 +124,6 @@ PG_INLINE void transpose8(const float *const from[8], float *const to[8]) {
 	}
 }
 
-#include "vector_math.h"
+#include "vector_math-inl.h"
+
+#endif

@@ -9,7 +9,7 @@ import (
 	"unsafe"
 )
 
-// eachLevel runs f for each level of instruction sets that there is.
+// eachLevel runs f for each supported level.
 func eachLevel(t *testing.T, f func(t *testing.T, level Level)) {
 	levels := Levels()
 	if len(levels) == 0 {
@@ -44,8 +44,8 @@ func fill(r *rand.Rand, x []float32) []float32 {
 	return x
 }
 
-// guardedRows is room for a result of rows rows of n numbers, step apart, from
-// element offset of the memory on, and a check that only these were written.
+// guardedRows is memory for a result of rows rows of n numbers, step apart, from
+// element offset on. It checks that only these elements were written.
 type guardedRows struct {
 	all                   []float32
 	offset, rows, n, step int
@@ -83,9 +83,9 @@ func (g *guardedRows) read(t testing.TB) []float32 {
 	return rows
 }
 
-// closeTo fails unless the error of got is within tol of want, both as root
-// mean squares, and that of each value within 10 times tol. Where want is NaN
-// or infinite got must be so too.
+// closeTo fails unless the error of got is within tol of want, both as root mean
+// squares, and the error of each value within 10 times tol. Where want is NaN or
+// infinite, got must be the same.
 func closeTo(t testing.TB, got []float32, want []float64, tol float64) {
 	t.Helper()
 	size, off, worst := 0.0, 0.0, -1
@@ -120,8 +120,8 @@ func same(t testing.TB, a, b []float32) {
 	}
 }
 
-// toHalf rounds x to float16 and returns its bits; what it holds must lie
-// within ±65504 and not be smaller than float16's normal numbers.
+// toHalf rounds x towards zero to float16 and returns the bits. Values must lie
+// within ±65504; those below float16's normal numbers become 0.
 func toHalf(t testing.TB, x []float32) []uint16 {
 	h := fenced[uint16](t, len(x))
 	for i, f := range x {
@@ -139,7 +139,7 @@ func toHalf(t testing.TB, x []float32) []uint16 {
 	return h
 }
 
-// fromHalf is the value of a normal float16 or zero.
+// fromHalf returns the value of a normal float16 or zero.
 func fromHalf(h uint16) float32 {
 	if h<<1 == 0 {
 		return 0

@@ -1,7 +1,7 @@
 package kernels
 
 // RGB converts a line of full-range BT.601 in libjpeg's 16-bit fixed point. Like
-// Upsample it needs no kernels, but is slower without.
+// Upsample it works without kernels, but slower.
 func RGB(rgb, y, cb, cr []uint8, level Level) {
 	n := len(rgb) / 3
 	if y, cb, cr = y[:n], cb[:n], cr[:n]; !nativeRGB(rgb, y, cb, cr, level) {
@@ -24,8 +24,8 @@ func toRGB(rgb, y, cb, cr []uint8) {
 func clip8(v int32) uint8 { return uint8(min(max(v, 0), 255)) }
 
 // Upsample spreads 2 or more cells of 2 x 2 pixels over a line, which lies in the
-// cells near, next to the cells far. The nearest weigh 3 and 1 in both
-// directions; those at the ends repeat.
+// cells near, next to the cells far. In both directions the nearest cell weighs 3,
+// the next one 1; the cells at the ends repeat.
 func Upsample(out, near, far []uint8, level Level) {
 	out, far = out[:2*len(near)], far[:len(near)]
 	if !nativeUpsample(out, near, far, level) {

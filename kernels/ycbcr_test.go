@@ -16,9 +16,9 @@ func randomBytes(t *testing.T, r *rand.Rand, n int) []uint8 {
 	return b
 }
 
-// TestRGB converts all colours of some lumas, and lines of all lengths up to
-// some rounds of the widest vectors.
-func TestRGB(t *testing.T) {
+// TestRGBAtVectorEdges converts all colours of some lumas, and lines of all
+// lengths up to some rounds of the widest vectors.
+func TestRGBAtVectorEdges(t *testing.T) {
 	eachLevel(t, func(t *testing.T, level Level) {
 		r := rand.New(rand.NewPCG(1, 7))
 		check := func(y, cb, cr []uint8) {
@@ -45,7 +45,9 @@ func TestRGB(t *testing.T) {
 	})
 }
 
-func TestUpsample(t *testing.T) {
+// TestUpsampleAtVectorEdges spreads lines of all lengths up to some rounds of the
+// widest vectors.
+func TestUpsampleAtVectorEdges(t *testing.T) {
 	eachLevel(t, func(t *testing.T, level Level) {
 		r := rand.New(rand.NewPCG(1, 8))
 		for n := 2; n < 200; n++ {

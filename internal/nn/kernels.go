@@ -70,7 +70,7 @@ func (g *Graph) unbind() {
 
 // ReadsRows reports whether kernels multiply weights w in ggml's layout.
 func (b *Backend) ReadsRows(w Tensor) bool {
-	return b.pool != nil && w.fixed && w.ne[2]*w.ne[3] == 1 && kernels.RowsSupported(int(w.typ), w.ne[0])
+	return b.pool != nil && w.fixed && w.ne[2]*w.ne[3] == 1 && kernels.RowsSupported(w.typ, w.ne[0])
 }
 
 // kernelRows is the product of weights in ggml's layout and one column.
@@ -84,7 +84,7 @@ func (g *Graph) kernelRows(w, x Tensor) Tensor {
 
 // rows describes products of all rows of w with x, but for their result.
 func (g *Graph) rows(w, x Tensor) *kernels.Rows {
-	return &kernels.Rows{Type: int(w.typ), K: w.ne[0], Last: w.ne[1], Data: w.address(), RowBytes: w.nb[1],
+	return &kernels.Rows{Type: w.typ, K: w.ne[0], Last: w.ne[1], Data: w.address(), RowBytes: w.nb[1],
 		X: x.address(), Precise: g.backend.Precise, Level: g.backend.level}
 }
 
@@ -102,7 +102,7 @@ func (g *Graph) kernelSum(a, b Tensor) Tensor {
 		return Tensor{}
 	}
 	return g.kernel("add", a.ne, func(dst Tensor) kernels.Op {
-		return &kernels.Sum{Len: a.Len(), A: a.address(), B: b.address(), S: 1, Out: dst.address(), Level: g.backend.level}
+		return &kernels.Sum{Len: a.Len(), A: a.address(), B: b.address(), Out: dst.address(), Level: g.backend.level}
 	}, a, b)
 }
 
@@ -111,8 +111,8 @@ func (g *Graph) kernelRoPE(a, pos Tensor, base float32) Tensor {
 	e, h, n := a.ne[0], a.ne[1], a.ne[2]
 	return g.kernel("rope", a.ne, func(dst Tensor) kernels.Op {
 		return &kernels.RoPE{HeadDim: e, Heads: h, Tokens: n, X: a.address(), XHead: a.nb[1] / 4, XToken: a.nb[2] / 4,
-			Positions: pos.address(), Base: base, OutHead: e,
-			Out: kernels.Places{To: dst.address(), Row: e * h, Channel: 1, Size: n}, Level: g.backend.level}
+			Positions: pos.address(), Base: base,
+			Out: dst.address(), OutHead: e, OutToken: e * h, Level: g.backend.level}
 	}, a, pos)
 }
 

@@ -13,7 +13,7 @@ import (
 // Packable reports whether PackStore takes a product weight of that type and
 // shape.
 func Packable(t gguf.Type, shape []int) bool {
-	return len(shape) == 2 && kernels.Packable(int(t), shape[0], shape[1])
+	return len(shape) == 2 && kernels.Packable(t, shape[0], shape[1])
 }
 
 // packPanels is how much of a matrix is packed at a time, in panels.
@@ -32,7 +32,7 @@ func (s *Store) pack(dev bindings.Device, file []byte, specs []Spec, threads int
 			return fmt.Errorf("tensor %s: kernels do not multiply %v %v", spec.Name, spec.Type, spec.Shape)
 		}
 		products = append(products, spec)
-		size += kernels.PackedBytes(int(spec.Type), spec.Shape[0], spec.Shape[1])
+		size += kernels.PackedBytes(spec.Type, spec.Shape[0], spec.Shape[1])
 	}
 	if err := s.borrow(dev, file, rest); err != nil {
 		if err := s.copyAll(file, map[bindings.BufferType][]Spec{dev.BufferType(): rest}); err != nil {
@@ -52,8 +52,8 @@ func (s *Store) pack(dev bindings.Device, file []byte, specs []Spec, threads int
 	jobs, at := []func(){}, s.packed
 	for _, spec := range products {
 		k, m := spec.Shape[0], spec.Shape[1]
-		n := kernels.PackedBytes(int(spec.Type), k, m)
-		w := &kernels.Matrix{Type: int(spec.Type), K: k, M: m, Packed: at[:n]}
+		n := kernels.PackedBytes(spec.Type, k, m)
+		w := &kernels.Matrix{Type: spec.Type, K: k, M: m, Packed: at[:n]}
 		at = at[n:]
 		x := s.tensors[spec.Name]
 		x.packed = w

@@ -1,11 +1,11 @@
 // Kernels compares the matrix products of package kernels with ggml's own, in
-// one process and in turns, and prints a table of both, the median of the
-// rounds' ratios, and how near ours come to what the processor can do. Errors
-// are relative to float64 products of the same weights with 8 activations in
-// 64 outliers, 20 times the rest.
+// one process and in turns. It prints a table of both speeds, the median of the
+// rounds' ratios, and the share of the processor's limit that ours reach. Errors
+// are relative to float64 products of the same weights; 8 channels of activations
+// are outliers, 20 times the rest.
 //
-// The program should have the machine to itself, and ggml the flags of make.
-// Packed weights lie in huge pages; the variable gives ggml's the same:
+// Nothing else should run on the machine, and ggml should be built with the flags
+// of make. Packed weights lie in huge pages; the variable does the same for ggml's:
 //
 //	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 go run ./scripts/kernels
 package main

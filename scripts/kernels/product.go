@@ -21,15 +21,15 @@ type product struct {
 	m, k, n int
 }
 
-// A result compares the times and errors of ggml, 0, and ours, 1.
+// A result has the times and errors of ggml, 0, and of our kernels, 1.
 type result struct {
 	seconds [2]float64 // median, of one product
 	ratio   float64    // median of the rounds' ratios
 	err     [2]float64
 }
 
-// A side is a graph of several products of equal but separate weights with one
-// x.
+// A side is a graph of several products of one x. Their weights are equal but
+// separate, so that no cache holds them.
 type side struct {
 	store  *nn.Store
 	back   *nn.Backend
@@ -104,7 +104,7 @@ func (s product) compare(dev bindings.Device, threads, rounds int, level kernels
 	return &res, nil
 }
 
-// weights returns random rows as ggml rounds them. A few are repeated, as
+// weights returns random rows as ggml rounds them. 256 rows are repeated, because
 // quantizing takes longer than multiplying.
 func (s product) weights(lib *bindings.Lib, r *rand.Rand) ([]byte, error) {
 	const distinct = 256
@@ -175,8 +175,8 @@ func (o *side) close() {
 	o.store.Close()
 }
 
-// error is the root mean square of y's error relative to that of the product in
-// float64, over some rows of all columns.
+// error returns the root mean square of y's error, relative to the root mean square
+// of the product in float64, over some rows of all columns.
 func (s product) error(lib *bindings.Lib, w []byte, x, y []float32) (float64, error) {
 	rowBytes, rows := s.typ.RowBytes(s.k), min(s.m, 64)
 	values, err := s.read(lib, w[:rows*rowBytes], rows)
@@ -243,8 +243,8 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-// print writes a row: products of few columns are limited by reading weights,
-// others by multiplying.
+// print writes a row of the table. Products of few columns are limited by reading
+// weights, others by multiplying.
 func (r *result) print(w io.Writer, s product, limits kernels.Limits) {
 	work, limit, unit := 2*float64(s.m)*float64(s.k)*float64(s.n), limits.Int8, "Gop/s"
 	switch {

@@ -7,7 +7,11 @@
 #include <time.h>
 
 // The prototypes are ggml's; bindings/abi_test.go checks the same functions.
-struct init_params { size_t size; void *buffer; bool no_alloc; };
+struct init_params {
+	size_t size;
+	void *buffer;
+	bool no_alloc;
+};
 
 #define API(X) \
 	X(void *, init, "ggml_init", (struct init_params)) \
@@ -32,7 +36,7 @@ struct init_params { size_t size; void *buffer; bool no_alloc; };
 	X(void, set, "ggml_backend_tensor_set", (void *, const void *, size_t, size_t))
 
 struct api {
-#define FIELD(result, name, symbol, args) result (*name) args;
+#define FIELD(result, name, symbol, args) result(*name) args;
 	API(FIELD)
 };
 
@@ -44,28 +48,39 @@ struct cbench {
 // resolve fills the table from a library, or from a list of names and addresses.
 static bool resolve(struct api *f, const char *library, const char *const *names, void *const *addrs, int n) {
 	void *lib = library ? dlopen(library, RTLD_NOW | RTLD_LOCAL) : NULL;
-	if (library && !lib) return false;
+	if (library && !lib)
+		return false;
 #define LOOK(result, name, symbol, args) \
 	f->name = NULL; \
-	if (lib) f->name = (result (*) args) dlsym(lib, symbol); \
+	if (lib) \
+		f->name = (result(*) args)dlsym(lib, symbol); \
 	for (int i = 0; !lib && i < n; i++) \
-		if (strcmp(names[i], symbol) == 0) f->name = (result (*) args) addrs[i]; \
-	if (!f->name) return false;
+		if (strcmp(names[i], symbol) == 0) \
+			f->name = (result(*) args)addrs[i]; \
+	if (!f->name) \
+		return false;
 	API(LOOK)
 	return true;
 }
 
 struct cbench *cbench_new(const char *library, const char *const *names, void *const *addrs, int n,
-		const struct cbench_product *p, int threads) {
+	const struct cbench_product *p, int threads) {
 	struct cbench *b = calloc(1, sizeof *b);
-	if (!b || !resolve(&b->f, library, names, addrs, n)) { free(b); return NULL; }
+	if (!b || !resolve(&b->f, library, names, addrs, n)) {
+		free(b);
+		return NULL;
+	}
 	struct api *f = &b->f;
 	void *dev = NULL;
 	for (size_t i = 0; i < f->dev_count(); i++)
-		if (f->dev_type(f->dev_get(i)) == 0) dev = f->dev_get(i);
-	if (!dev) { free(b); return NULL; }
+		if (f->dev_type(f->dev_get(i)) == 0)
+			dev = f->dev_get(i);
+	if (!dev) {
+		free(b);
+		return NULL;
+	}
 	b->backend = f->dev_init(dev, NULL);
-	((void (*)(void *, int)) f->proc(f->dev_reg(dev), "ggml_backend_set_n_threads"))(b->backend, threads);
+	((void (*)(void *, int))f->proc(f->dev_reg(dev), "ggml_backend_set_n_threads"))(b->backend, threads);
 
 	b->ctx = f->init((struct init_params){1 << 16, NULL, true});
 	void *w = f->new_tensor(b->ctx, p->type, 2, (int64_t[]){p->k, p->m});
@@ -75,9 +90,12 @@ struct cbench *cbench_new(const char *library, const char *const *names, void *c
 	b->graph = f->new_graph(b->ctx, 16, false);
 	f->expand(b->graph, f->mul_mat(b->ctx, w, x));
 	b->galloc = f->galloc(f->buft(dev));
-	if (!f->galloc_graph(b->galloc, b->graph)) { cbench_free(b); return NULL; }
+	if (!f->galloc_graph(b->galloc, b->graph)) {
+		cbench_free(b);
+		return NULL;
+	}
 	f->set(w, p->weights, 0, p->weight_bytes);
-	f->set(x, p->columns, 0, (size_t) p->k * p->n * sizeof(float));
+	f->set(x, p->columns, 0, (size_t)p->k * p->n * sizeof(float));
 	return b;
 }
 
@@ -86,7 +104,8 @@ int64_t cbench_run(struct cbench *b) {
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	int status = b->f.compute(b->backend, b->graph);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	if (status != 0) return -1;
+	if (status != 0)
+		return -1;
 	return (end.tv_sec - start.tv_sec) * 1000000000LL + (end.tv_nsec - start.tv_nsec);
 }
 

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 struct cbench_product {
-	int type;              // enum ggml_type of the weights
-	int64_t m, k, n;       // weights [k, m], columns [k, n]
+	int type;        // enum ggml_type of the weights
+	int64_t m, k, n; // weights [k, m], columns [k, n]
 	const void *weights;
 	size_t weight_bytes;
 	const float *columns;

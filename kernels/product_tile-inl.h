@@ -1,0 +1,198 @@
+// Tiles of quantized weights, and streams: products of one column.
+#ifndef PG_PRODUCT_TILE_INL_H
+#define PG_PRODUCT_TILE_INL_H
+
+#include "quants-inl.h"
+#include "unpack-inl.h"
+
+// integers adds the products of 32 or 16 columns of 2 vectors of rows to s.
+PG_DOT static inline void integers(const int form, const int plane, const int columns, const uint8_t *w, const uint8_t *act,
+	const int v, const int g0, const int groups, vi s[2][PG_MAX_COLUMNS]) {
+	if (form == PG_INT16) {
+		UNROLL for (int g = g0; g < g0 + groups; g++) {
+			UNROLL for (int pair = 0; pair < 2; pair++) {
+				vi w0 = words(plane, w, g, v, pair), w1 = words(plane, w, g, v + 1, pair);
+				UNROLL for (int c = 0; c < columns; c++) {
+					vi x = iset(act + c * 64 + (2 * g + pair) * 4);
+					s[0][c] = idot16(s[0][c], w0, x);
+					s[1][c] = idot16(s[1][c], w1, x);
+				}
+			}
+		}
+		return;
+	}
+	integers8(plane, columns, w, act, v, g0, groups, s);
+}
+
+// scale returns the scales of the rows from row i on.
+PG_DOT static inline vf scale(const int plane, const void *d, int i) {
+	return plain(plane) ? vload_half((const uint16_t *)d + i) : vload((const float *)d + i);
+}
+
+// block adds the products of 32 columns of 2 vectors of rows, from vector v on, to
+// y.
+PG_DOT static inline void block(const int form, const int plane, const int halves, const int columns,
+	const pg_tile *t, const uint8_t *w, const uint8_t *act, const void *d, const float *m,
+	const int v, vf y[2][PG_MAX_COLUMNS]) {
+	vi s[2][PG_MAX_COLUMNS];
+	vf part[2][PG_MAX_COLUMNS];
+	UNROLL for (int h = 0; h < 1 + halves; h++) {
+		UNROLL for (int c = 0; c < columns; c++) {
+			vi start = izero();
+			if (form == PG_INT8)
+				start = istart(field(form, act, columns, c, halves ? PG_ACT_START0 + h : PG_ACT_START), t->f);
+			s[0][c] = s[1][c] = start;
+		}
+		if (halves)
+			integers(form, plane, columns, w, act, v, 4 * h, 4, s);
+		else
+			integers(form, plane, columns, w, act, v, 0, 8, s);
+		if (halves) {
+			vf bias = vset(PG_BIAS);
+			UNROLL for (int i = 0; i < 2; i++) {
+				vf wd = scale(plane, d, h * PG_PANEL + (v + i) * LANES);
+				UNROLL for (int c = 0; c < columns; c++) {
+					vf sum = form == PG_INT8 ? vsub(ifloat(s[i][c]), bias) : iconvert(s[i][c]);
+					part[i][c] = h == 0 ? vmul(sum, wd) : vfma(sum, wd, part[i][c]);
+				}
+			}
+		}
+	}
+	UNROLL for (int c = 0; c < columns; c++) {
+		vf xd = vset(*field(form, act, columns, c, PG_ACT_D)), bias = vset(*field(form, act, columns, c, PG_ACT_BIAS));
+		UNROLL for (int i = 0; i < 2; i++) {
+			if (halves) {
+				y[i][c] = vfma(part[i][c], xd, y[i][c]);
+				continue;
+			}
+			vf sum = form == PG_INT8 ? vfma(ifloat(s[i][c]), xd, bias) : vmul(iconvert(s[i][c]), xd);
+			y[i][c] = vfma(sum, scale(plane, d, (v + i) * LANES), y[i][c]);
+		}
+	}
+	if (!plain(plane) && t->f->mins) {
+		UNROLL for (int h = 0; h < 1 + halves; h++) {
+			UNROLL for (int i = 0; i < 2; i++) {
+				vf min = vload(m + h * PG_PANEL + (v + i) * LANES);
+				UNROLL for (int c = 0; c < columns; c++)
+					y[i][c] = vfma(min, vset(*field(form, act, columns, c, halves ? PG_ACT_SUM0 + h : PG_ACT_SUM)), y[i][c]);
+			}
+		}
+	}
+}
+
+// sums loads the sums y of a tile from acc, or stores them there.
+PG_DOT static inline void sums(const int load, const int columns, const int v, float *acc, vf y[2][PG_MAX_COLUMNS]) {
+	UNROLL for (int c = 0; c < columns; c++) {
+		UNROLL for (int i = 0; i < 2; i++) {
+			if (load)
+				y[i][c] = vload(acc + c * PG_PANEL + (v + i) * LANES);
+			else
+				vstore(acc + c * PG_PANEL + (v + i) * LANES, y[i][c]);
+		}
+	}
+}
+
+// blocks computes a tile, or a stream if plane is one of packed weights.
+PG_DOT static inline void blocks(const int form, const int plane, const int halves, const int columns, const pg_tile *t) {
+	const uint8_t *w = t->w, *act = t->act;
+	const uint8_t *ahead = t->next;
+	size_t step = t->w_step, head = 0;
+	int each = t->f->block / 32, left = each;
+	if (plane >= 0) {
+		head = (size_t)t->f->head_bytes;
+		step = (size_t)t->f->plane_bytes;
+		w += head;
+	}
+	clear(t, columns);
+	size_t record = (size_t)(pg_unit(form, t->halves) * columns);
+	vf y[2][PG_MAX_COLUMNS];
+	if (SUMS)
+		sums(1, columns, 0, t->acc, y);
+	for (int b = 0; b < t->blocks; b++) {
+		int at = plane < 0 ? b : each - left; // of the scales
+		if (plane >= 0 && !plain(plane) && at == 0)
+			heads(t->f, w - head, 0, each, t->chunk);
+		if (plane >= 0) {
+			const uint8_t *from = at == 0 ? w - head : w;
+			for (; from < w + step; from += 64)
+				__builtin_prefetch(from + PG_AHEAD);
+		}
+		for (int i = 0; plane < 0 && i < t->lines; i++, ahead += 64)
+			__builtin_prefetch(ahead, 0, 2); // needed only after the other tiles
+		ONCE for (int v = 0; v < VECTORS; v += 2) {
+			if (!SUMS)
+				sums(1, columns, v, t->acc, y);
+			block(form, plane, halves, columns, t, w, act, plain(plane) ? (const void *)(w - head) : t->chunk->d[at][0], t->chunk->m[at][0], v, y);
+			if (!SUMS)
+				sums(0, columns, v, t->acc, y);
+		}
+		act += record;
+		w += step;
+		if (plane >= 0 && --left == 0) {
+			left = each;
+			w += head;
+		}
+	}
+	if (SUMS)
+		sums(0, columns, 0, t->acc, y);
+}
+
+// A function for each kind of tile and number of columns, and one for each stream.
+#define TILE(name, form, plane, halves, columns) \
+	PG_KERNEL static void name##_##columns(const pg_tile *t) { blocks(form, plane, halves, columns, t); }
+#define TILES(name, ...) \
+	TILE(name, __VA_ARGS__, 1) \
+	TILE(name, __VA_ARGS__, 2) \
+	TILE(name, __VA_ARGS__, 3) \
+	TILE(name, __VA_ARGS__, 4) \
+	TILE(name, __VA_ARGS__, 5) \
+	TILE(name, __VA_ARGS__, 6)
+
+TILES(int8, PG_INT8, UNPACKED, 0)
+TILES(int8_halves, PG_INT8, UNPACKED, 1)
+#if NARROW
+TILES(int4, PG_INT8, UNPACKED4, 0)
+#endif
+TILES(int16, PG_INT16, UNPACKED, 0)
+TILES(int16_halves, PG_INT16, UNPACKED, 1)
+
+PG_KERNEL static void tile(const pg_tile *t) {
+	static tile_function *const all[2][2][6] = {
+		{{NAMES(int8)}, {NAMES(int8_halves)}},
+		{{NAMES(int16)}, {NAMES(int16_halves)}},
+	};
+#if NARROW
+	static tile_function *const four[] = {NAMES(int4)};
+	if (t->form == PG_INT8 && (t->f->planes == PG_P4 || t->f->planes == PG_P4U)) {
+		four[t->columns - 1](t);
+		return;
+	}
+#endif
+	all[t->form == PG_INT16][t->f->halves][t->columns - 1](t);
+}
+
+#define STREAM(name, bits, less, halves, plain) TILE(stream_##name, STREAM_FORM(PG_##name), PG_##name, halves, 1)
+PG_PLANE_LIST(STREAM)
+#undef STREAM
+
+// stream computes a tile of one column and any number of blocks, and reads packed
+// weights in place.
+PG_KERNEL static void stream(const pg_tile *t) {
+#define STREAM(name, ...) [PG_##name] = stream_##name##_1,
+	static tile_function *const all[PG_PLANES] = {PG_PLANE_LIST(STREAM)};
+#undef STREAM
+	if (t->form != STREAM_FORM(t->f->planes)) { // precise
+		pg_tile part = *t;
+		int each = t->f->block / 32;
+		for (int b = 0; b < t->blocks; b += part.blocks, part.first = 0) {
+			part.blocks = t->blocks - b < PG_CHUNK_BLOCKS ? t->blocks - b : PG_CHUNK_BLOCKS;
+			part.act = (const uint8_t *)t->act + b * pg_unit(t->form, t->halves);
+			unpack(&part, t->w + (size_t)(b / each) * pg_record_bytes(t->f));
+			tile(&part);
+		}
+		return;
+	}
+	all[t->f->planes](t);
+}
+
+#endif

@@ -1,0 +1,53 @@
+// Products of rows in ggml's own layout and one column.
+#ifndef PG_ROWS_H
+#define PG_ROWS_H
+
+#include "pool.h"
+#include <stddef.h>
+#include <stdint.h>
+
+// Quantized types whose rows are read in ggml's layout: X(name). Floats are read,
+// too. rows_x86.h and rows_neon.h have the loops.
+#define PG_ROW_LIST(X) X(Q8_0) X(Q4_0) X(Q4_K) X(Q6_K)
+
+enum { PG_RUN = 64 }; // rows of a run
+
+// A pg_best holds the softmax statistics of the scores of a run: the greatest
+// score, its row counted from the run's first, and the sum of exp(score - top).
+// If not all scores are finite, top is NaN.
+typedef struct pg_best {
+	float top, row, sum;
+} pg_best;
+
+// A pg_rows describes y[i] = row i of W times x for rows [first, last) of a
+// matrix in ggml's own layout, whose rows are row_bytes apart. If best is not
+// NULL, y is not stored: best gets the statistics of each run of PG_RUN rows,
+// after the softcap. If there are picks, y gets that many runs of rows [0, last),
+// one after another, PG_RUN apart; runs holds their numbers.
+typedef struct pg_rows {
+	int type;
+	int64_t k, first, last;
+	const void *rows; // row 0
+	size_t row_bytes;
+	const float *x; // [k]
+	float *y;       // y[0] is the product of row first
+	pg_best *best;
+	const int32_t *runs; // [picks]
+	int64_t picks;
+	float softcap; // softcap·tanh(score/softcap); 0 for none
+	int precise;   // round x to 16 bits instead of 8
+	int level;     // a supported level of instruction sets, or PG_AUTO for the best
+	void *scratch; // pg_rows_scratch bytes, of any alignment
+} pg_rows;
+
+// pg_rows_supported reports whether pg_rows_run can read rows of k values of a
+// type.
+int pg_rows_supported(int type, int64_t k);
+
+// pg_rows_scratch returns the bytes of scratch memory that op needs.
+size_t pg_rows_scratch(const pg_rows *op);
+
+// pg_rows_run is a pg_kernel on a pg_rows.
+void pg_rows_run(const void *op, int ith, pg_team *team);
+
+#endif
