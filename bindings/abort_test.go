@@ -36,8 +36,8 @@ func slowGraph(t *testing.T, lib *Lib, nodes int) (g *Graph, free func()) {
 	}
 }
 
-// TestAbort stops a running graph from another goroutine. Of three attempts
-// the fastest counts: other tests keep the processors busy meanwhile.
+// TestAbort stops a running graph from another goroutine. The first attempt that
+// is fast enough counts: other programs may keep the processors busy.
 func TestAbort(t *testing.T) {
 	eachDoor(t, func(t *testing.T, lib *Lib) {
 		g, free := slowGraph(t, lib, 40000)
@@ -51,13 +51,14 @@ func TestAbort(t *testing.T) {
 			t.Fatal("the CPU cannot be aborted")
 		}
 
+		const limit, attempts = 100 * time.Millisecond, 20
 		fastest := time.Hour
-		for range 3 {
+		for n := 0; n < attempts && fastest > limit; n++ {
 			fastest = min(fastest, timeAbort(t, b, g, flag))
 		}
 		t.Logf("aborted after %v", fastest)
-		if fastest > 100*time.Millisecond {
-			t.Errorf("it took %v to abort, want at most 100 ms", fastest)
+		if fastest > limit {
+			t.Errorf("it took %v to abort, want at most %v", fastest, limit)
 		}
 
 		// While the flag is set nothing computes; afterwards everything does.
