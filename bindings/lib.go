@@ -69,7 +69,7 @@ func Open(path string) (*Lib, error) {
 		}
 		tried = append(tried, err)
 	}
-	return nil, fmt.Errorf("bindings: no ggml found; build one into the program, or set %s to a ggml library or its folder: %w",
+	return nil, fmt.Errorf("bindings: no ggml found; build with cgo and import package ggml, or set %s to a ggml library or its folder: %w",
 		environment, errors.Join(tried...))
 }
 

@@ -22,6 +22,8 @@ var fixedTypes = map[gguf.Type]fixedType{
 
 // fixed defines products of one row of a fixedType and one column whose scales are
 // integers of 16 bits, in chunks of 512 columns. fixed_tile-inl.h has the formulas.
+//
+//go:norace
 func fixed(w []weight, q []float64, scales []float32, shift int) float64 {
 	y := 0.0
 	for len(q) > 0 {
