@@ -46,8 +46,8 @@ func gelu(x float64) float64 {
 }
 
 // linear defines a product: Wx [m, n] for m rows of W and n columns of x, and the
-// sums of the magnitudes of the terms. The race detector would check every element
-// of these loops, which share nothing, and take minutes.
+// sums of the magnitudes of the terms. The race detector would look at every
+// element of these loops, which share nothing, and take minutes.
 //
 //go:norace
 func linear(m, n int, w []weight, x []float64) (y, size []float64) {
