@@ -87,10 +87,10 @@ void pg_rows_run(const void *rows, int ith, pg_team *team) {
 		for (; first < end; first++) {
 			int64_t at = first * PG_RUN, i = op->picks ? (int64_t)op->runs[first] * PG_RUN : op->first + at;
 			int64_t last = i + PG_RUN < op->last ? i + PG_RUN : op->last;
-			float sums[PG_RUN], *y = op->best ? sums : op->y + at;
+			float sums[PG_RUN], *y = op->stats ? sums : op->y + at;
 			dot(op, level, act, rest, i, last, y);
-			if (op->best)
-				op->best[first] = vectors->best(y, last - i, op->softcap);
+			if (op->stats)
+				op->stats[first] = vectors->run_stats(y, last - i, op->softcap);
 		}
 	}
 }

@@ -3,7 +3,7 @@ package kernels
 import "github.com/pgcli/paligemma/gguf"
 
 // A Rows is y[i] = x·(row First+i) for rows [First, Last) of a matrix in ggml's
-// own layout. If Best is not 0, y is softcapped and not stored; a Best of every
+// own layout. If Stats is not 0, y is softcapped and not stored; a Run of every
 // RunRows rows is stored instead. If there are Picks, y is that many runs of RunRows
 // rows of [0, Last), whose numbers are in Runs; of the last run only the rows that
 // exist are computed.
@@ -14,7 +14,7 @@ type Rows struct {
 	Data        uintptr // row 0
 	RowBytes    int
 	X, Y        uintptr // float32
-	Best        uintptr // float32
+	Stats       uintptr // float32
 	Runs        uintptr // int32
 	Picks       int
 	Softcap     float32 // 0 for none

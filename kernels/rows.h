@@ -12,16 +12,16 @@
 
 enum { PG_RUN = 64 }; // rows of a run
 
-// A pg_best holds the softmax statistics of the scores of a run: the greatest
-// score, its row counted from the run's first, and the sum of exp(score - top).
-// If not all scores are finite, top is NaN.
-typedef struct pg_best {
-	float top, row, sum;
-} pg_best;
+// A pg_run_stats holds the softmax statistics of the scores of a run: the greatest
+// score, its row counted from the run's first, and the sum of exp(score - max). If
+// not all scores are finite, max is NaN.
+typedef struct pg_run_stats {
+	float max, argmax, sum_exp;
+} pg_run_stats;
 
 // A pg_rows describes y[i] = row i of W times x for rows [first, last) of a
-// matrix in ggml's own layout, whose rows are row_bytes apart. If best is not
-// NULL, y is not stored: best gets the statistics of each run of PG_RUN rows,
+// matrix in ggml's own layout, whose rows are row_bytes apart. If stats is not
+// NULL, y is not stored: stats gets the statistics of each run of PG_RUN rows,
 // after the softcap. If there are picks, y gets that many runs of rows [0, last),
 // one after another, PG_RUN apart; runs holds their numbers.
 typedef struct pg_rows {
@@ -31,7 +31,7 @@ typedef struct pg_rows {
 	size_t row_bytes;
 	const float *x; // [k]
 	float *y;       // y[0] is the product of row first
-	pg_best *best;
+	pg_run_stats *stats;
 	const int32_t *runs; // [picks]
 	int64_t picks;
 	float softcap; // softcap·tanh(score/softcap); 0 for none

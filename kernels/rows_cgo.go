@@ -20,7 +20,7 @@ func (r *Rows) c(scratch uintptr) *C.pg_rows {
 	op := &C.pg_rows{
 		_type: C.int(r.Type), k: C.int64_t(r.K), first: C.int64_t(r.First), last: C.int64_t(r.Last),
 		rows: pointer(r.Data), row_bytes: C.size_t(r.RowBytes), x: floats(r.X), y: floats(r.Y),
-		best: (*C.pg_best)(pointer(r.Best)), runs: (*C.int32_t)(pointer(r.Runs)), picks: C.int64_t(r.Picks),
+		stats: (*C.pg_run_stats)(pointer(r.Stats)), runs: (*C.int32_t)(pointer(r.Runs)), picks: C.int64_t(r.Picks),
 		softcap: C.float(r.Softcap), level: C.int(r.Level), scratch: pointer(scratch),
 	}
 	if r.Precise {
@@ -32,7 +32,7 @@ func (r *Rows) c(scratch uintptr) *C.pg_rows {
 // Scratch implements Op.
 func (r *Rows) Scratch() int {
 	op := r.c(0)
-	op.rows, op.x, op.y, op.best, op.runs = nil, nil, nil, nil, nil // see Linear.shape
+	op.rows, op.x, op.y, op.stats, op.runs = nil, nil, nil, nil, nil // see Linear.shape
 	return int(C.pg_rows_scratch(op))
 }
 

@@ -87,9 +87,9 @@ func relative(got []float32, want []float64) float64 {
 	return math.Sqrt(diff / norm)
 }
 
-// TestBest compares the statistics of runs with the definition, for scores that
+// TestRunStats compares the statistics of runs with the definition, for scores that
 // TestRowsOfSpansAndRuns has compared.
-func TestBest(t *testing.T) {
+func TestRunStats(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
 		r := rand.New(rand.NewPCG(7, 0))
@@ -104,14 +104,14 @@ func TestBest(t *testing.T) {
 				runs := (last - first + RunRows - 1) / RunRows
 				var all [][]float32
 				for _, p := range ps {
-					out := fenced[float32](t, runs*BestFloats)
-					op.Y, op.Best, op.Softcap = 0, addr(out), softcap
+					out := fenced[float32](t, runs*RunFloats)
+					op.Y, op.Stats, op.Softcap = 0, addr(out), softcap
 					compute(t, p, &op)
 					for i := range runs {
-						got, scores := BestOf(out[i*BestFloats:]), y[i*RunRows:min((i+1)*RunRows, len(y))]
-						want := best(scores, float64(softcap))
+						got, scores := RunOf(out[i*RunFloats:]), y[i*RunRows:min((i+1)*RunRows, len(y))]
+						want := runStats(scores, float64(softcap))
 						tolerance := 1e-6 + 1e-6*float64(softcap) // tanh is right to 5e-7 of it, and so are the exponents
-						if near(got.Top, want.Top, 1e-6) && near(got.Sum, want.Sum, tolerance) && near(scores[int(got.Row)], scores[int(want.Row)], 1e-6) {
+						if near(got.Max, want.Max, 1e-6) && near(got.SumExp, want.SumExp, tolerance) && near(scores[got.Argmax], scores[want.Argmax], 1e-6) {
 							continue
 						}
 						t.Fatalf("softcap %v, rows %v, run %d: %v, want %v", softcap, span, i, got, want)
@@ -130,17 +130,17 @@ func near(a, b float32, relative float64) bool {
 	return math.Abs(float64(a-b)) <= relative*math.Abs(float64(b))
 }
 
-// TestBestFaults puts NaN and infinities at each place of a run.
-func TestBestFaults(t *testing.T) {
+// TestRunStatsFaults puts NaN and infinities at each place of a run.
+func TestRunStatsFaults(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
 		for n := 1; n <= RunRows+1; n += 13 {
 			for at := range n {
 				for _, fault := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
-					rows, x, out := fenced[float32](t, n), fenced[float32](t, 1), fenced[float32](t, (n+RunRows-1)/RunRows*BestFloats)
+					rows, x, out := fenced[float32](t, n), fenced[float32](t, 1), fenced[float32](t, (n+RunRows-1)/RunRows*RunFloats)
 					rows[at], x[0] = fault, 1
-					compute(t, ps[0], &Rows{Type: gguf.F32, K: 1, Last: n, Data: addr(rows), RowBytes: 4, X: addr(x), Best: addr(out), Level: level})
-					if b := BestOf(out[at/RunRows*BestFloats:]); b.Top == b.Top {
+					compute(t, ps[0], &Rows{Type: gguf.F32, K: 1, Last: n, Data: addr(rows), RowBytes: 4, X: addr(x), Stats: addr(out), Level: level})
+					if b := RunOf(out[at/RunRows*RunFloats:]); b.Max == b.Max {
 						t.Fatalf("score %d of %d is %v: %v, want a top that is no number", at, n, fault, b)
 					}
 				}

@@ -24,7 +24,7 @@ typedef struct pg_vectors {
 	void (*norm)(const pg_norm *op, int64_t column);
 	void (*rope)(const pg_rope *op, int64_t token);
 	void (*sum)(const pg_sum *op, int64_t first, int64_t last);
-	pg_best (*best)(float y[PG_RUN], int64_t n, float softcap); // overwrites y
+	pg_run_stats (*run_stats)(float y[PG_RUN], int64_t n, float softcap); // overwrites y
 	void (*stretch)(const pg_stretch *op, int64_t first, int64_t last);
 	void (*rgb)(uint8_t *rgb, const uint8_t *y, const uint8_t *cb, const uint8_t *cr, int64_t n);
 	void (*upsample)(uint8_t *out, const uint8_t *near, const uint8_t *far, int64_t n);

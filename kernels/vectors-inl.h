@@ -6,7 +6,7 @@
 
 #include "attention_part-inl.h"
 #include "attention_tile-inl.h"
-#include "best-inl.h"
+#include "run_stats-inl.h"
 #include "elementwise-inl.h"
 #include "norm-inl.h"
 #include "rope-inl.h"
@@ -21,7 +21,7 @@ const pg_vectors PG_VECTORS = {
 	.norm = norm,
 	.rope = rope,
 	.sum = sum,
-	.best = best,
+	.run_stats = run_stats,
 	.stretch = stretch,
 	.rgb = rgb_line,
 	.upsample = upsample,

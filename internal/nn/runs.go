@@ -12,12 +12,8 @@ import (
 const RunRows = kernels.RunRows
 
 // A Run holds the softmax statistics of the products of a run of rows with a
-// column. If a product is not finite, Max is not a number.
-type Run struct {
-	Max    float32 // greatest product
-	Argmax int     // its row, counted from the run's first; the first of equals
-	SumExp float32 // sum of exp(product - Max)
-}
+// column. Max is NaN if a product is not finite.
+type Run = kernels.Run
 
 // Runs summarizes the products of the rows of w [k, m] with x [k], without
 // keeping them. A softcap other than 0 is applied to the products first. The
@@ -33,11 +29,11 @@ func (g *Graph) Runs(w, x Tensor, softcap float32) Tensor {
 	case x.typ != gguf.F32 || !x.rowsContiguous() || x.Len() != w.ne[0] || !finite(softcap) || softcap < 0:
 		return g.fail(op, "%v by %v, softcap %v: want one column of f32, as long as a row, and 0 or more", w, x, softcap)
 	}
-	return g.kernel(op, [4]int{kernels.BestFloats, runsOf(w), 1, 1}, func(dst Tensor) kernels.Op {
+	return g.kernel(op, [4]int{kernels.RunFloats, runsOf(w), 1, 1}, func(dst Tensor) kernels.Op {
 		rows := g.rows(w, x)
-		rows.Best, rows.Softcap = dst.address(), softcap
+		rows.Stats, rows.Softcap = dst.address(), softcap
 		return rows
-	}, w, x) // [kernels.BestFloats, m/64 rounded up]
+	}, w, x) // [kernels.RunFloats, m/64 rounded up]
 }
 
 // runsOf returns the number of runs of the rows of w [k, m].
@@ -46,7 +42,7 @@ func runsOf(w Tensor) int { return (w.ne[1] + RunRows - 1) / RunRows }
 // GetRuns copies x, the result of Runs, as the last Compute left it, into runs:
 // one Run for every 64 rows. x must be an output of g.
 func GetRuns(g *Graph, x Tensor, runs []Run) error {
-	if x.ne[0] != kernels.BestFloats || x.ne[1] != len(runs) {
+	if x.ne[0] != kernels.RunFloats || x.ne[1] != len(runs) {
 		return fmt.Errorf("nn: get runs: %d of %v", len(runs), x)
 	}
 	values := make([]float32, x.Len())
@@ -54,8 +50,7 @@ func GetRuns(g *Graph, x Tensor, runs []Run) error {
 		return err
 	}
 	for i := range runs {
-		b := kernels.BestOf(values[i*kernels.BestFloats:])
-		runs[i] = Run{Max: b.Top, Argmax: int(b.Row), SumExp: b.Sum}
+		runs[i] = kernels.RunOf(values[i*kernels.RunFloats:])
 	}
 	return nil
 }

@@ -1,12 +1,12 @@
 // The softmax statistics of a run of scores.
-#ifndef PG_BEST_INL_H
-#define PG_BEST_INL_H
+#ifndef PG_RUN_STATS_INL_H
+#define PG_RUN_STATS_INL_H
 
 #include "rows.h"
 #include <float.h>
 
-// best sums up n scores after the softcap.
-PG_TARGET static pg_best best(float y[PG_RUN], int64_t n, float softcap) {
+// run_stats sums up n scores after the softcap.
+PG_TARGET static pg_run_stats run_stats(float y[PG_RUN], int64_t n, float softcap) {
 	for (int64_t i = n; i < PG_RUN; i++)
 		y[i] = -FLT_MAX;
 	vf faults = vset(0), top = vset(-FLT_MAX), sum = vset(0);
@@ -22,17 +22,17 @@ PG_TARGET static pg_best best(float y[PG_RUN], int64_t n, float softcap) {
 		y[i] = -FLT_MAX; // which the softcap has changed
 	for (int64_t i = 0; i < PG_RUN; i += LANES)
 		top = vmax(top, vload(y + i));
-	pg_best b = {.top = vtop(top)};
+	pg_run_stats run = {.max = vtop(top)};
 	for (int64_t i = 0; i < PG_RUN; i += LANES)
-		sum = vadd(sum, vexp(vsub(vload(y + i), vset(b.top))));
-	b.sum = vsum(sum);
+		sum = vadd(sum, vexp(vsub(vload(y + i), vset(run.max))));
+	run.sum_exp = vsum(sum);
 	int64_t row = 0;
-	while (row < n - 1 && y[row] != b.top)
+	while (row < n - 1 && y[row] != run.max)
 		row++;
-	b.row = (float)row;
+	run.argmax = (float)row;
 	if (vsum(faults) != 0)
-		b.top = __builtin_nanf("");
-	return b;
+		run.max = __builtin_nanf("");
+	return run;
 }
 
 #endif
