@@ -75,6 +75,10 @@ fuzz: toolchain ## each fuzz test for FUZZTIME (10s), random graphs for GRAPHTIM
 	time $(TEST) -run '^TestRandomGraphs$$' ./internal/nn -nn.time $(GRAPHTIME)
 	time PALIGEMMA_TEST_SEEDS=$(SEEDS) $(TEST) -run '^TestManySeeds$$' .
 
+.PHONY: test-traps
+test-traps: toolchain ## each edit listed in breaks_test.go makes exactly one test fail
+	time PALIGEMMA_TEST_BREAKS=1 $(GO) test -count=1 -timeout 90m -run '^TestBreaks$$' .
+
 .PHONY: test-arm64
 test-arm64: toolchain ## kernels for arm64, emulated: needs g++-aarch64-linux-gnu and qemu-user
 	GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++ \

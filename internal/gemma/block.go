@@ -97,15 +97,15 @@ func (a Attention) Forward(g *nn.Graph, i int, q nn.Tensor, spans []Span) nn.Ten
 		if at == 0 {
 			y = part
 		} else {
-			y = g.Concat(y, part, 1)
+			y = g.Concat(y, part, 1) // [h*e, at+s.Len]
 		}
 		at += s.Len
 	}
 	return a.Out.Forward(g, y) // [d, n]
 }
 
-// columns returns n columns of x from one on, along an axis: x itself if these
-// are all.
+// columns returns the n columns of x along an axis that begin at column from; x
+// itself if x has no others. The other axes keep their lengths.
 func columns(g *nn.Graph, x nn.Tensor, axis, from, n int) nn.Tensor {
 	if x.Dim(axis) == n {
 		return x

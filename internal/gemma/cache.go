@@ -92,8 +92,8 @@ func (s Span) write(g *nn.Graph, i int, k, v nn.Tensor) {
 		g.Run(g.Copy(v, place(l.v)))
 	case s.Rows.Valid():
 		g.Run(g.SetRows(l.k, tokens(k), s.Rows))
-		cells := g.Reshape(l.v, 1, l.v.Len()) // [1, Len*hk*e]
-		g.Run(g.SetRows(cells, g.Reshape(v, 1, n*hk*e), s.Cells))
+		cells := g.Reshape(l.v, 1, l.v.Len())                     // [1, Len*hk*e]
+		g.Run(g.SetRows(cells, g.Reshape(v, 1, n*hk*e), s.Cells)) // [1, n*hk*e]
 	default:
 		g.Run(g.Copy(tokens(k), g.View(l.k, []int{0, s.Start}, e*hk, n)))              // [e*hk, n]
 		g.Run(g.Copy(g.Transpose(tokens(v)), g.View(l.v, []int{s.Start, 0}, n, e*hk))) // [n, e*hk]

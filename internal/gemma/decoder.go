@@ -109,7 +109,7 @@ func (d *Decoder) Logits(g *nn.Graph, x nn.Tensor, rows []Rows) nn.Tensor {
 		if i == 0 {
 			y = part
 		} else {
-			y = g.Concat(y, part, 0)
+			y = g.Concat(y, part, 0) // [rows so far, n]
 		}
 	}
 	return g.Softcap(g.Tap("logits", y), d.FinalSoftcap)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/testengine"
 )
 
 // TestDevice compares the device that the environment names with the CPU of the
@@ -14,7 +15,7 @@ import (
 // one token and of many.
 func TestDevice(t *testing.T) {
 	if os.Getenv(deviceVariable) == "" {
-		t.Skip("no device to test: run `make test-vulkan`, or set " + deviceVariable + " to one of the ggml in " + engineVariable)
+		t.Skip("no device to test: run `make test-vulkan`, or set " + deviceVariable + " to one of the ggml in " + testengine.Variable)
 	}
 	dev := openDoor(t, bindings.SharedLibrary)
 	cpu, err := dev.Lib().CPU()

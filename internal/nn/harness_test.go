@@ -6,19 +6,15 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/pgcli/paligemma/bindings"
+	"github.com/pgcli/paligemma/internal/testengine"
 )
 
-// Variables that steer the tests of the shared-library door.
-const (
-	engineVariable  = "PALIGEMMA_TEST_ENGINE"    // the library or folder to test with
-	requireVariable = "PALIGEMMA_REQUIRE_ENGINE" // if 1, its absence is a failure
-	deviceVariable  = "PALIGEMMA_TEST_DEVICE"    // the device in it, such as Vulkan0; the CPU if empty
-)
+// deviceVariable names the device of the shared engine to test with, such as
+// Vulkan0; the CPU if empty.
+const deviceVariable = "PALIGEMMA_TEST_DEVICE"
 
 // openDoor returns the CPU behind a door, or the device that the environment
 // names, or skips the test and says how to open the door.
@@ -26,7 +22,7 @@ func openDoor(t testing.TB, door bindings.Door) bindings.Device {
 	t.Helper()
 	path := ""
 	if door == bindings.SharedLibrary {
-		path = enginePath(t)
+		path = testengine.Shared(t)
 	} else {
 		t.Setenv("PALIGEMMA_GGML", "")
 	}
@@ -43,23 +39,6 @@ func openDoor(t testing.TB, door bindings.Door) bindings.Device {
 	dev, err := lib.CPU()
 	must(t, err)
 	return dev
-}
-
-func enginePath(t testing.TB) string {
-	t.Helper()
-	if path := os.Getenv(engineVariable); path != "" {
-		return path
-	}
-	path := filepath.Join("..", "..", ".engines", "linux-x64")
-	if _, err := os.Stat(path); err == nil && runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
-		return path
-	}
-	const absent = "no shared ggml to test with: run `make engines`, or set " + engineVariable + " to a ggml library or its folder"
-	if os.Getenv(requireVariable) == "1" {
-		t.Fatal(absent)
-	}
-	t.Skip(absent)
-	return ""
 }
 
 // eachDoor runs f once for each door.
