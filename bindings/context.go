@@ -12,7 +12,6 @@ import (
 // overflows, so callers count. It is not safe for concurrent use.
 type Context struct {
 	owner[contextPtr]
-	goOps []uintptr // nodes that Go computes
 }
 
 // contextSlack is room for a context's own bookkeeping, in bytes.
@@ -49,17 +48,7 @@ func (c *Context) Close() error {
 	if c == nil {
 		return nil
 	}
-	goOps.remove(c.goOps)
-	c.goOps = nil
 	return c.owner.Close()
-}
-
-// Bytes returns how many bytes of the arena are used.
-func (c *Context) Bytes() int {
-	if c.ptr == 0 {
-		return 0
-	}
-	return int(c.lib.fn.usedMem(c.ptr))
 }
 
 // New returns a tensor of a known type t and of shape ne, fastest axis first.
