@@ -22,6 +22,7 @@ type Session struct {
 	sequence *decode.Sequence
 	closed   bool
 
+	changes int         // by Prefill and Append, for Tokens to notice
 	pending int32       // chosen, but not computed yet; NoID for none
 	answer  []int32     // ids chosen since Prefill
 	text    *spm.Stream // of the answer
@@ -77,7 +78,9 @@ func (s *Session) Close() error {
 }
 
 // Prefill starts over with pictures and a prompt, computed as one prefix in
-// which everything sees everything. The pictures must be of this model.
+// which everything sees everything. The pictures must be of this model. A
+// Prefill that is refused, because the prompt does not fit or a picture is
+// another model's, changes nothing; one that fails later leaves no prompt.
 func (s *Session) Prefill(ctx context.Context, images []*Image, p Prompt) error {
 	start := time.Now()
 	ids := s.model.PromptIDs(p)
@@ -95,6 +98,7 @@ func (s *Session) Prefill(ctx context.Context, images []*Image, p Prompt) error 
 		}
 		soft = append(soft, img.tokens...)
 	}
+	s.changes++
 	s.pending, s.answer = NoID, nil
 	if err := s.decoder.Prefix(ctx, s.sequence, soft, ids); err != nil {
 		return fmt.Errorf("paligemma: prompt: %w", err)
@@ -129,6 +133,7 @@ func (s *Session) Append(ctx context.Context, ids ...int32) error {
 			return fmt.Errorf("paligemma: append: token %d is %d, want 0 to %d", i, id, s.model.cfg.Vocabulary-1)
 		}
 	}
+	s.changes++
 	for i, id := range ids {
 		err := s.flush(ctx)
 		if err == nil {

@@ -253,3 +253,31 @@ func TestOrderOfCalls(t *testing.T) {
 	}
 	expect("after a Prefill that failed")
 }
+
+// TestChangedInsideItsLoop: a Prefill or an Append inside the loop over Tokens
+// ends it with an error, not with tokens of two answers.
+func TestChangedInsideItsLoop(t *testing.T) {
+	s, q, images := asked(t, "pg1-a", Options{})
+	for name, change := range map[string]func() error{
+		"Append":  func() error { return s.Append(t.Context(), int32(q.tokens[1])) },
+		"Prefill": func() error { return s.Prefill(t.Context(), images, q.prompt) },
+	} {
+		must(t, s.Prefill(t.Context(), images, q.prompt))
+		var failed error
+		n := 0
+		for _, err := range s.Tokens(t.Context(), nil) {
+			if n++; err != nil {
+				failed = err
+				continue
+			}
+			must(t, change())
+		}
+		if failed == nil || n != 2 || !strings.Contains(failed.Error(), "inside the loop over Tokens") {
+			t.Errorf("%s inside the loop: %d pairs, error %v", name, n, failed)
+		}
+	}
+	must(t, s.Prefill(t.Context(), images, q.prompt))
+	if got := ids(collect(t, s, nil, 3)); int64(got[2]) != q.tokens[2] {
+		t.Errorf("afterwards the answer is %v, want %v", got, q.tokens[:3])
+	}
+}

@@ -15,7 +15,7 @@ import (
 // Tokens generates the answer to a Prefill, token by token, and ends at <eos>,
 // which is not among them. A nil sm means the defaults. An error comes as the
 // last pair, with a zero Token. Leaving the loop early is fine: the next call
-// goes on from there.
+// goes on from there. A Prefill or Append inside the loop ends it with an error.
 func (s *Session) Tokens(ctx context.Context, sm *Sampling) iter.Seq2[Token, error] {
 	if sm == nil {
 		sm = &Sampling{}
@@ -41,7 +41,14 @@ func (s *Session) generate(ctx context.Context, sm *Sampling, yield func(Token) 
 		return err
 	}
 	sampler := sample.New(sm.options())
+	changes := s.changes
 	for n := 0; ; n++ {
+		switch {
+		case s.closed:
+			return fmt.Errorf("paligemma: session: %w", ErrClosed)
+		case s.changes != changes:
+			return errors.New("paligemma: Prefill or Append was called inside the loop over Tokens: leave the loop first")
+		}
 		if sm.MaxTokens > 0 && n == sm.MaxTokens {
 			s.stop = StopLength
 			break

@@ -52,6 +52,15 @@ type State interface {
 // A Range is the ids from First up to, but without, Last.
 type Range struct{ First, Last int32 }
 
+// Ranges returns the ranges of some ids, in any order, for State.Allowed.
+func Ranges(ids ...int32) []Range {
+	var all []Range
+	for _, id := range ids {
+		all = append(all, only(id))
+	}
+	return sorted(all...)
+}
+
 // All is the range of all ids of a vocabulary of a size.
 func All(size int) []Range { return []Range{{0, int32(size)}} }
 
@@ -114,7 +123,7 @@ func Check(allowed []Range, size int) error {
 	last := int32(0)
 	for _, r := range allowed {
 		if r.First < last || r.First >= r.Last || int(r.Last) > size {
-			return fmt.Errorf("grammar: allowed ids [%d, %d) after %d, want ascending ids from 0 to %d", r.First, r.Last, last, size-1)
+			return fmt.Errorf("grammar: allowed ids [%d, %d) after %d, want ascending ids from 0 to %d (see Ranges)", r.First, r.Last, last, size-1)
 		}
 		last = r.Last
 	}

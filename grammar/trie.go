@@ -43,23 +43,19 @@ func (n *node) child(id int32) *node {
 
 // next returns the ids that continue a sequence.
 func (n *node) next() []Range {
-	var all []Range
-	for _, id := range n.ids {
-		all = append(all, only(id))
-	}
-	return all
+	return Ranges(n.ids...)
 }
 
 // only is the range of one id.
 func only(id int32) Range { return Range{id, id + 1} }
 
-// sorted puts ranges that do not overlap in order, and joins neighbours.
+// sorted puts ranges in order, and joins those that touch or overlap.
 func sorted(all ...Range) []Range {
 	slices.SortFunc(all, func(a, b Range) int { return cmp.Compare(a.First, b.First) })
 	joined := all[:0]
 	for _, r := range all {
-		if n := len(joined); n > 0 && joined[n-1].Last == r.First {
-			joined[n-1].Last = r.Last
+		if n := len(joined); n > 0 && r.First <= joined[n-1].Last {
+			joined[n-1].Last = max(joined[n-1].Last, r.Last)
 		} else {
 			joined = append(joined, r)
 		}

@@ -94,7 +94,7 @@ func define(level Level, typ gguf.Type, precise bool, m, n, together int, rows [
 func fixedShift(level Level, typ gguf.Type, precise bool) int {
 	f, ok := fixedTypes[typ]
 	switch {
-	case !ok, precise, level == NEON, level == NEONI8MM, level == AVX2 && typ != gguf.Q4_0:
+	case !ok, precise, level == NEON, level == NEONI8MM, level == AVX2 && f.shift != 0:
 		return -1
 	}
 	return f.shift

@@ -10,9 +10,11 @@ import (
 // fixed.
 type fixedType struct {
 	scale func(b []byte, i int) float64 // of column i of a block
-	shift int                           // makes 16 bits of sums of 32 products
+	shift int                           // makes 16 bits of sums of 32 products; AVX2 has only 0
 }
 
+// fixedTypes lists the types whose quants lie in the planes P8, P4 and P4C: for
+// these fixed_shift in fixed_tile-inl.h chooses integer scales.
 var fixedTypes = map[gguf.Type]fixedType{
 	gguf.Q8_0:   {func(b []byte, _ int) float64 { return half(b) }, 4},
 	gguf.Q4_0:   {func(b []byte, _ int) float64 { return half(b) }, 0},

@@ -21,7 +21,7 @@ type Row struct {
 // which stand side by side and see those before them. Afterwards the sequences
 // have these tokens. If it fails they are as before.
 func (d *Decoder) Step(ctx context.Context, rows ...Row) error {
-	spans, err := spansOf(rows)
+	spans, err := d.spansOf(rows)
 	if err != nil {
 		return err
 	}
@@ -61,8 +61,11 @@ type span struct {
 const stepKeys = 256
 
 // spansOf groups rows by sequence, each with the size class it needs.
-func spansOf(rows []Row) (spans []span, err error) {
+func (d *Decoder) spansOf(rows []Row) (spans []span, err error) {
 	for _, r := range rows {
+		if r.Sequence.decoder != d {
+			return nil, errors.New("the sequence of a row belongs to another decoder")
+		}
 		if n := len(spans); n == 0 || spans[n-1].Sequence != r.Sequence {
 			if slices.ContainsFunc(spans, func(s span) bool { return s.Sequence == r.Sequence }) {
 				return nil, errors.New("rows of one sequence do not stand side by side")

@@ -131,6 +131,9 @@ func TestStepRefuses(t *testing.T) {
 	if err := d.Step(t.Context(), Row{s, int32(d.gemma.Vocab)}); err == nil || !strings.Contains(err.Error(), fmt.Sprint("want a row from 0 to ", d.gemma.Vocab-1)) {
 		t.Errorf("an id that does not exist: %v", err)
 	}
+	if err := newDecoder(t, testmodel.OracleParts(t, "pg1-a"), false, nil).Step(t.Context(), Row{s, 1}); err == nil || !strings.Contains(err.Error(), "another decoder") {
+		t.Errorf("a sequence of another decoder: %v", err)
+	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := d.Step(ended, Row{s, 1}); !errors.Is(err, context.Canceled) {

@@ -91,6 +91,10 @@ func checkPlanes(img image.Image) error {
 		return holds("Gray", s.Rect, len(s.Pix), s.Stride, 1)
 	case *image.Gray16:
 		return holds("Gray16", s.Rect, len(s.Pix), s.Stride, 2)
+	case *image.Alpha:
+		return holds("Alpha", s.Rect, len(s.Pix), s.Stride, 1)
+	case *image.Alpha16:
+		return holds("Alpha16", s.Rect, len(s.Pix), s.Stride, 2)
 	case *image.Paletted:
 		return holds("Paletted", s.Rect, len(s.Pix), s.Stride, 1)
 	case *image.RGBA:

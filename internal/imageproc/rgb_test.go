@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"image/draw"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -173,6 +174,31 @@ func TestThreadsDoNotMatter(t *testing.T) {
 			if got != first[f] {
 				t.Errorf("filter %d on %d processors differs from one", f, n)
 			}
+		}
+	}
+}
+
+// TestMalformedPlanesAreRefused: a picture whose memory is shorter than its
+// rectangle is refused, whatever its type, and does not end the program.
+func TestMalformedPlanesAreRefused(t *testing.T) {
+	r := image.Rect(0, 0, 50, 50)
+	short := make([]uint8, 10)
+	for name, img := range map[string]image.Image{
+		"Alpha":   &image.Alpha{Rect: r, Pix: short, Stride: 50},
+		"Alpha16": &image.Alpha16{Rect: r, Pix: short, Stride: 100},
+		"Gray":    &image.Gray{Rect: r, Pix: short, Stride: 50},
+		"Gray16":  &image.Gray16{Rect: r, Pix: short, Stride: 100},
+		"RGBA":    &image.RGBA{Rect: r, Pix: short, Stride: 200},
+		"NRGBA":   &image.NRGBA{Rect: r, Pix: short, Stride: 200},
+		"RGBA64":  &image.RGBA64{Rect: r, Pix: short, Stride: 400},
+		"NRGBA64": &image.NRGBA64{Rect: r, Pix: short, Stride: 400},
+		"CMYK":    &image.CMYK{Rect: r, Pix: short, Stride: 200},
+		"YCbCr":   &image.YCbCr{Rect: r, Y: short, Cb: short, Cr: short, YStride: 50, CStride: 50},
+		"NYCbCrA": &image.NYCbCrA{YCbCr: image.YCbCr{Rect: r, Y: short, Cb: short, Cr: short, YStride: 50, CStride: 50}, A: short, AStride: 50},
+	} {
+		_, err := Prepare(img, Options{Size: 28, Filter: Bicubic, MaxPixels: 1 << 20})
+		if err == nil || !strings.Contains(err.Error(), "malformed image.") {
+			t.Errorf("%s: error %v, want one that says it is malformed", name, err)
 		}
 	}
 }
