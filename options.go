@@ -15,7 +15,7 @@ type Options struct {
 	Engine    EngineOptions // which ggml
 	Projector string        // file of the tower, when it is apart from the decoder (llama.cpp's two-file form)
 	Device    string        // a name from LoadEngine; "" picks the CPU
-	Threads   int           // CPU threads; 0 means one per fast physical core
+	Threads   int           // CPU threads; 0 means one per fast physical core, more than there are processors slow each other down
 	Kernels   string        // "auto" or "" for our own where they serve, "on" to insist, "off" for ggml's alone, or a level of Engine.Kernels
 	Precise   bool          // kernels round activations to 16 bits, not 8, where weights are quantized: nearly exact, slower
 	Context   int           // tokens of a session; 0 means those of a picture + 512
