@@ -104,7 +104,7 @@ func TestUseAfterClose(t *testing.T) {
 		h.x.MarkInput()
 		h.x.MarkOutput()
 		for what, n := range map[string]int{
-			"context": h.ctx.Bytes(), "buffer": h.buffer.Bytes(), "allocator": h.alloc.Bytes(),
+			"buffer": h.buffer.Bytes(), "allocator": h.alloc.Bytes(),
 			"scheduler": h.sched.Bytes(open.backend), "backend": open.sched.Bytes(h.backend),
 			"graph": h.graph.Len(), "tensor": h.x.Bytes(), "elements": h.x.Len(),
 			"axes": h.x.Dims(), "name": len(h.x.Name()), "op": len(h.x.Op()),
@@ -123,7 +123,7 @@ func TestUseAfterClose(t *testing.T) {
 				t.Errorf("error %v, want ErrClosed", err)
 			}
 		}
-		if h.ctx.New(gguf.F32, 1).Valid() || h.ctx.NewGraph(4).Len() != 0 || h.graph.Node(0).Valid() || open.graph.Node(-1).Valid() || open.graph.Node(1).Valid() {
+		if h.ctx.New(gguf.F32, 1).Valid() || h.ctx.NewGraph(4).Len() != 0 {
 			t.Error("a closed context makes something")
 		}
 	})

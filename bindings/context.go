@@ -10,10 +10,7 @@ import (
 // A Context is an arena of descriptions of tensors and graphs, without the data.
 // It has room for a fixed number of each. ggml ends the process when the arena
 // overflows, so callers count. It is not safe for concurrent use.
-type Context struct {
-	owner[contextPtr]
-	goOps []uintptr // nodes that Go computes
-}
+type Context struct{ owner[contextPtr] }
 
 // contextSlack is room for a context's own bookkeeping, in bytes.
 const contextSlack = 1024
@@ -49,17 +46,7 @@ func (c *Context) Close() error {
 	if c == nil {
 		return nil
 	}
-	goOps.remove(c.goOps)
-	c.goOps = nil
 	return c.owner.Close()
-}
-
-// Bytes returns how many bytes of the arena are used.
-func (c *Context) Bytes() int {
-	if c.ptr == 0 {
-		return 0
-	}
-	return int(c.lib.fn.usedMem(c.ptr))
 }
 
 // New returns a tensor of a known type t and of shape ne, fastest axis first.

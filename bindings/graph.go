@@ -36,14 +36,6 @@ func (g *Graph) Len() int {
 	return int(g.ctx.lib.fn.graphNodes(g.ptr))
 }
 
-// Node returns node i, 0 <= i < Len; otherwise the zero Tensor.
-func (g *Graph) Node(i int) Tensor {
-	if i < 0 || i >= g.Len() {
-		return Tensor{}
-	}
-	return Tensor{g.ctx, g.ctx.lib.fn.graphNode(g.ptr, int32(i))}
-}
-
 // An Allocator owns the memory of a graph's intermediate results on one device.
 // Results that are not needed at the same time share memory.
 type Allocator struct{ owner[gallocrPtr] }

@@ -36,21 +36,13 @@ func (c *Context) binary(f func(contextPtr, tensorPtr, tensorPtr) tensorPtr, a, 
 // Element by element; b is repeated to the shape of a where it is shorter.
 
 func (c *Context) Add(a, b Tensor) Tensor { return c.binary(c.lib.fn.add, a, b) }
-func (c *Context) Sub(a, b Tensor) Tensor { return c.binary(c.lib.fn.sub, a, b) }
 func (c *Context) Mul(a, b Tensor) Tensor { return c.binary(c.lib.fn.mul, a, b) }
 func (c *Context) Div(a, b Tensor) Tensor { return c.binary(c.lib.fn.div, a, b) }
 func (c *Context) Sqr(a Tensor) Tensor    { return c.unary(c.lib.fn.sqr, a) }
-func (c *Context) Exp(a Tensor) Tensor    { return c.unary(c.lib.fn.exp, a) }
 func (c *Context) Tanh(a Tensor) Tensor   { return c.unary(c.lib.fn.tanh, a) }
 
 // Silu is a / (1 + e^-a).
 func (c *Context) Silu(a Tensor) Tensor { return c.unary(c.lib.fn.silu, a) }
-
-// Gelu is the tanh approximation, as in both towers.
-func (c *Context) Gelu(a Tensor) Tensor { return c.unary(c.lib.fn.gelu, a) }
-
-// GeGLU is Gelu(gate) * up.
-func (c *Context) GeGLU(gate, up Tensor) Tensor { return c.binary(c.lib.fn.gegluSplit, gate, up) }
 
 // Scale is a*s + b.
 func (c *Context) Scale(a Tensor, s, b float32) Tensor {
@@ -63,31 +55,7 @@ func (c *Context) Scale(a Tensor, s, b float32) Tensor {
 	return c.tensor(c.lib.fn.scaleBias(c.ptr, a.ptr, s, b))
 }
 
-// Clamp limits a to [min, max], in place.
-func (c *Context) Clamp(a Tensor, min, max float32) Tensor {
-	if !c.ready(a) {
-		return Tensor{}
-	}
-	return c.tensor(c.lib.fn.clamp(c.ptr, a.ptr, min, max))
-}
-
 // Over rows.
-
-func (c *Context) SumRows(a Tensor) Tensor { return c.unary(c.lib.fn.sumRows, a) } // [1, ne1, ne2, ne3]
-func (c *Context) Mean(a Tensor) Tensor    { return c.unary(c.lib.fn.mean, a) }    // [1, ne1, ne2, ne3]
-func (c *Context) Argmax(a Tensor) Tensor  { return c.unary(c.lib.fn.argmax, a) }  // [ne1] int32
-
-// Argsort gives the indices that sort each row, largest first if descending.
-func (c *Context) Argsort(a Tensor, descending bool) Tensor {
-	if !c.ready(a) {
-		return Tensor{}
-	}
-	var order int32
-	if descending {
-		order = 1
-	}
-	return c.tensor(c.lib.fn.argsort(c.ptr, a.ptr, order))
-}
 
 // Norm makes each row's mean 0 and variance 1, without weights.
 func (c *Context) Norm(a Tensor, eps float32) Tensor {
@@ -129,18 +97,6 @@ func (c *Context) MulMat(a, b Tensor) Tensor {
 	return x
 }
 
-// FlashAttention is softmax(softcap(q·k*scale) + mask)·v without a score
-// matrix: q [e, n, h], k and v [e, m, hk], mask [m, n] float16 or none. The
-// result is [e, h, n]. softcap 0 is none.
-func (c *Context) FlashAttention(q, k, v, mask Tensor, scale, softcap float32) Tensor {
-	if !c.ready(q, k, v) {
-		return Tensor{}
-	}
-	x := c.tensor(c.lib.fn.flashAttnExt(c.ptr, q.ptr, k.ptr, v.ptr, mask.ptr, scale, 0, softcap))
-	c.lib.fn.flashAttnSetPrec(x.ptr, precF32)
-	return x
-}
-
 // ropeNeoX pairs dimension i with i + dims/2.
 const ropeNeoX = 2
 
@@ -163,9 +119,6 @@ func (c *Context) Copy(from, to Tensor) Tensor { return c.binary(c.lib.fn.cpy, f
 
 // Cont copies a so that its elements lie one after the other.
 func (c *Context) Cont(a Tensor) Tensor { return c.unary(c.lib.fn.cont, a) }
-
-// Transpose views a [k, m, ...] as [m, k, ...].
-func (c *Context) Transpose(a Tensor) Tensor { return c.unary(c.lib.fn.transpose, a) }
 
 // SetRows writes row i of b [k, n] over row rows[i] of a [k, m] and returns a.
 // rows is [n] int64.
@@ -215,22 +168,6 @@ func (c *Context) Concat(a, b Tensor, dim int) Tensor {
 		return Tensor{}
 	}
 	return c.tensor(c.lib.fn.concat(c.ptr, a.ptr, b.ptr, int32(dim)))
-}
-
-// Repeat tiles a to shape ne, a multiple of a's shape.
-func (c *Context) Repeat(a Tensor, ne [4]int64) Tensor {
-	if !c.ready(a) {
-		return Tensor{}
-	}
-	return c.tensor(c.lib.fn.repeat4D(c.ptr, a.ptr, ne[0], ne[1], ne[2], ne[3]))
-}
-
-// Pad appends p[i] zeros to each axis i.
-func (c *Context) Pad(a Tensor, p [4]int32) Tensor {
-	if !c.ready(a) {
-		return Tensor{}
-	}
-	return c.tensor(c.lib.fn.pad(c.ptr, a.ptr, p[0], p[1], p[2], p[3]))
 }
 
 // Patches unfolds image [w, h, ch] into the patches under a kernel of shape

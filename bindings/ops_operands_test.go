@@ -4,9 +4,6 @@ import "math/rand/v2"
 
 // Distributions of operands that exercise an operation's special ranges.
 
-// wide reaches beyond 10, where gelu's table ends.
-func wide(r *rand.Rand) float64 { return 5 * r.NormFloat64() }
-
 // capped reaches well into the flat part of a softcap at 50.
 func capped(r *rand.Rand) float64 { return 60 * r.NormFloat64() }
 

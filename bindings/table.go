@@ -43,7 +43,6 @@ type functions struct {
 	// Contexts and tensors.
 	init             func(initParams) contextPtr
 	free             func(contextPtr)
-	usedMem          func(contextPtr) uintptr
 	getNoAlloc       func(contextPtr) bool
 	setNoAlloc       func(contextPtr, bool)
 	tensorOverhead   func() uintptr
@@ -63,22 +62,13 @@ type functions struct {
 
 	// Graph operations.
 	add           func(c contextPtr, a, b tensorPtr) tensorPtr
-	sub           func(c contextPtr, a, b tensorPtr) tensorPtr
 	mul           func(c contextPtr, a, b tensorPtr) tensorPtr
 	div           func(c contextPtr, a, b tensorPtr) tensorPtr
 	scale         func(c contextPtr, a tensorPtr, s float32) tensorPtr
 	scaleBias     func(c contextPtr, a tensorPtr, s, b float32) tensorPtr
 	sqr           func(c contextPtr, a tensorPtr) tensorPtr
-	exp           func(c contextPtr, a tensorPtr) tensorPtr
-	clamp         func(c contextPtr, a tensorPtr, min, max float32) tensorPtr
-	sumRows       func(c contextPtr, a tensorPtr) tensorPtr
-	mean          func(c contextPtr, a tensorPtr) tensorPtr
-	argmax        func(c contextPtr, a tensorPtr) tensorPtr
-	argsort       func(c contextPtr, a tensorPtr, order int32) tensorPtr
 	tanh          func(c contextPtr, a tensorPtr) tensorPtr
 	silu          func(c contextPtr, a tensorPtr) tensorPtr
-	gelu          func(c contextPtr, a tensorPtr) tensorPtr
-	gegluSplit    func(c contextPtr, a, b tensorPtr) tensorPtr
 	norm          func(c contextPtr, a tensorPtr, eps float32) tensorPtr
 	rmsNorm       func(c contextPtr, a tensorPtr, eps float32) tensorPtr
 	mulMat        func(c contextPtr, a, b tensorPtr) tensorPtr
@@ -87,29 +77,23 @@ type functions struct {
 	softMaxExt    func(c contextPtr, a, mask tensorPtr, scale, maxBias float32) tensorPtr
 	ropeExt       func(c contextPtr, a, pos, freqs tensorPtr, dims, mode, ctxOrig int32,
 		freqBase, freqScale, extFactor, attnFactor, betaFast, betaSlow float32) tensorPtr
-	flashAttnExt     func(c contextPtr, q, k, v, mask tensorPtr, scale, maxBias, softcap float32) tensorPtr
-	flashAttnSetPrec func(a tensorPtr, prec int32)
-	getRows          func(c contextPtr, a, rows tensorPtr) tensorPtr
-	setRows          func(c contextPtr, a, b, rows tensorPtr) tensorPtr
-	cpy              func(c contextPtr, a, b tensorPtr) tensorPtr
-	cont             func(c contextPtr, a tensorPtr) tensorPtr
-	cast             func(c contextPtr, a tensorPtr, t gguf.Type) tensorPtr
-	reshape4D        func(c contextPtr, a tensorPtr, ne0, ne1, ne2, ne3 int64) tensorPtr
-	view4D           func(c contextPtr, a tensorPtr, ne0, ne1, ne2, ne3 int64, nb1, nb2, nb3, offset uintptr) tensorPtr
-	permute          func(c contextPtr, a tensorPtr, axis0, axis1, axis2, axis3 int32) tensorPtr
-	transpose        func(c contextPtr, a tensorPtr) tensorPtr
-	concat           func(c contextPtr, a, b tensorPtr, dim int32) tensorPtr
-	repeat4D         func(c contextPtr, a tensorPtr, ne0, ne1, ne2, ne3 int64) tensorPtr
-	pad              func(c contextPtr, a tensorPtr, p0, p1, p2, p3 int32) tensorPtr
-	im2col           func(c contextPtr, kernel, image tensorPtr, s0, s1, p0, p1, d0, d1 int32, is2D bool, t gguf.Type) tensorPtr
-	custom4D         func(c contextPtr, t gguf.Type, ne0, ne1, ne2, ne3 int64, args *tensorPtr, nArgs int32,
+	getRows   func(c contextPtr, a, rows tensorPtr) tensorPtr
+	setRows   func(c contextPtr, a, b, rows tensorPtr) tensorPtr
+	cpy       func(c contextPtr, a, b tensorPtr) tensorPtr
+	cont      func(c contextPtr, a tensorPtr) tensorPtr
+	cast      func(c contextPtr, a tensorPtr, t gguf.Type) tensorPtr
+	reshape4D func(c contextPtr, a tensorPtr, ne0, ne1, ne2, ne3 int64) tensorPtr
+	view4D    func(c contextPtr, a tensorPtr, ne0, ne1, ne2, ne3 int64, nb1, nb2, nb3, offset uintptr) tensorPtr
+	permute   func(c contextPtr, a tensorPtr, axis0, axis1, axis2, axis3 int32) tensorPtr
+	concat    func(c contextPtr, a, b tensorPtr, dim int32) tensorPtr
+	im2col    func(c contextPtr, kernel, image tensorPtr, s0, s1, p0, p1, d0, d1 int32, is2D bool, t gguf.Type) tensorPtr
+	custom4D  func(c contextPtr, t gguf.Type, ne0, ne1, ne2, ne3 int64, args *tensorPtr, nArgs int32,
 		fun callback, tasks int32, userdata address) tensorPtr
 
 	// Graphs and their memory.
 	newGraph         func(c contextPtr, size uintptr, grads bool) graphPtr
 	graphExpand      func(graphPtr, tensorPtr)
 	graphNodes       func(graphPtr) int32
-	graphNode        func(graphPtr, int32) tensorPtr
 	gallocNew        func(buftPtr) gallocrPtr
 	gallocFree       func(gallocrPtr)
 	gallocAllocGraph func(gallocrPtr, graphPtr) bool

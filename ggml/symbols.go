@@ -15,7 +15,6 @@ extern char ggml_quantize_chunk[];
 extern char ggml_validate_row_data[];
 extern char ggml_init[];
 extern char ggml_free[];
-extern char ggml_used_mem[];
 extern char ggml_get_no_alloc[];
 extern char ggml_set_no_alloc[];
 extern char ggml_tensor_overhead[];
@@ -33,22 +32,13 @@ extern char ggml_n_dims[];
 extern char ggml_is_contiguous[];
 extern char ggml_is_contiguous_rows[];
 extern char ggml_add[];
-extern char ggml_sub[];
 extern char ggml_mul[];
 extern char ggml_div[];
 extern char ggml_scale[];
 extern char ggml_scale_bias[];
 extern char ggml_sqr[];
-extern char ggml_exp[];
-extern char ggml_clamp[];
-extern char ggml_sum_rows[];
-extern char ggml_mean[];
-extern char ggml_argmax[];
-extern char ggml_argsort[];
 extern char ggml_tanh[];
 extern char ggml_silu[];
-extern char ggml_gelu[];
-extern char ggml_geglu_split[];
 extern char ggml_norm[];
 extern char ggml_rms_norm[];
 extern char ggml_mul_mat[];
@@ -56,8 +46,6 @@ extern char ggml_mul_mat_set_prec[];
 extern char ggml_soft_max[];
 extern char ggml_soft_max_ext[];
 extern char ggml_rope_ext[];
-extern char ggml_flash_attn_ext[];
-extern char ggml_flash_attn_ext_set_prec[];
 extern char ggml_get_rows[];
 extern char ggml_set_rows[];
 extern char ggml_cpy[];
@@ -66,16 +54,12 @@ extern char ggml_cast[];
 extern char ggml_reshape_4d[];
 extern char ggml_view_4d[];
 extern char ggml_permute[];
-extern char ggml_transpose[];
 extern char ggml_concat[];
-extern char ggml_repeat_4d[];
-extern char ggml_pad[];
 extern char ggml_im2col[];
 extern char ggml_custom_4d[];
 extern char ggml_new_graph_custom[];
 extern char ggml_build_forward_expand[];
 extern char ggml_graph_n_nodes[];
-extern char ggml_graph_node[];
 extern char ggml_gallocr_new[];
 extern char ggml_gallocr_free[];
 extern char ggml_gallocr_alloc_graph[];
@@ -129,7 +113,6 @@ static const struct { const char *name; const void *addr; } symbols[] = {
 	{"ggml_validate_row_data", ggml_validate_row_data},
 	{"ggml_init", ggml_init},
 	{"ggml_free", ggml_free},
-	{"ggml_used_mem", ggml_used_mem},
 	{"ggml_get_no_alloc", ggml_get_no_alloc},
 	{"ggml_set_no_alloc", ggml_set_no_alloc},
 	{"ggml_tensor_overhead", ggml_tensor_overhead},
@@ -147,22 +130,13 @@ static const struct { const char *name; const void *addr; } symbols[] = {
 	{"ggml_is_contiguous", ggml_is_contiguous},
 	{"ggml_is_contiguous_rows", ggml_is_contiguous_rows},
 	{"ggml_add", ggml_add},
-	{"ggml_sub", ggml_sub},
 	{"ggml_mul", ggml_mul},
 	{"ggml_div", ggml_div},
 	{"ggml_scale", ggml_scale},
 	{"ggml_scale_bias", ggml_scale_bias},
 	{"ggml_sqr", ggml_sqr},
-	{"ggml_exp", ggml_exp},
-	{"ggml_clamp", ggml_clamp},
-	{"ggml_sum_rows", ggml_sum_rows},
-	{"ggml_mean", ggml_mean},
-	{"ggml_argmax", ggml_argmax},
-	{"ggml_argsort", ggml_argsort},
 	{"ggml_tanh", ggml_tanh},
 	{"ggml_silu", ggml_silu},
-	{"ggml_gelu", ggml_gelu},
-	{"ggml_geglu_split", ggml_geglu_split},
 	{"ggml_norm", ggml_norm},
 	{"ggml_rms_norm", ggml_rms_norm},
 	{"ggml_mul_mat", ggml_mul_mat},
@@ -170,8 +144,6 @@ static const struct { const char *name; const void *addr; } symbols[] = {
 	{"ggml_soft_max", ggml_soft_max},
 	{"ggml_soft_max_ext", ggml_soft_max_ext},
 	{"ggml_rope_ext", ggml_rope_ext},
-	{"ggml_flash_attn_ext", ggml_flash_attn_ext},
-	{"ggml_flash_attn_ext_set_prec", ggml_flash_attn_ext_set_prec},
 	{"ggml_get_rows", ggml_get_rows},
 	{"ggml_set_rows", ggml_set_rows},
 	{"ggml_cpy", ggml_cpy},
@@ -180,16 +152,12 @@ static const struct { const char *name; const void *addr; } symbols[] = {
 	{"ggml_reshape_4d", ggml_reshape_4d},
 	{"ggml_view_4d", ggml_view_4d},
 	{"ggml_permute", ggml_permute},
-	{"ggml_transpose", ggml_transpose},
 	{"ggml_concat", ggml_concat},
-	{"ggml_repeat_4d", ggml_repeat_4d},
-	{"ggml_pad", ggml_pad},
 	{"ggml_im2col", ggml_im2col},
 	{"ggml_custom_4d", ggml_custom_4d},
 	{"ggml_new_graph_custom", ggml_new_graph_custom},
 	{"ggml_build_forward_expand", ggml_build_forward_expand},
 	{"ggml_graph_n_nodes", ggml_graph_n_nodes},
-	{"ggml_graph_node", ggml_graph_node},
 	{"ggml_gallocr_new", ggml_gallocr_new},
 	{"ggml_gallocr_free", ggml_gallocr_free},
 	{"ggml_gallocr_alloc_graph", ggml_gallocr_alloc_graph},
@@ -238,7 +206,7 @@ static const void *symbol_addr(int i) { return symbols[i].addr; }
 */
 import "C"
 
-const symbolCount = 112
+const symbolCount = 96
 
 func symbolAt(i int) (string, uintptr) {
 	return C.GoString(C.symbol_name(C.int(i))), uintptr(C.symbol_addr(C.int(i)))
