@@ -10,9 +10,7 @@ import (
 // A Context is an arena of descriptions of tensors and graphs, without the data.
 // It has room for a fixed number of each. ggml ends the process when the arena
 // overflows, so callers count. It is not safe for concurrent use.
-type Context struct {
-	owner[contextPtr]
-}
+type Context struct{ owner[contextPtr] }
 
 // contextSlack is room for a context's own bookkeeping, in bytes.
 const contextSlack = 1024

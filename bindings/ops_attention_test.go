@@ -93,9 +93,6 @@ var attention = []opCase{
 		want: rotated(256, 10000), tol: ofRMS(ropeError)},
 	{name: "RoPE/part", in: []source{random(gguf.F32, 128, 2, 5), below(gguf.I32, 300, 5)}, op: rope(64, 10000),
 		want: rotated(64, 10000), tol: ofRMS(ropeError)},
-
-	// Scores of several units: a rounding of one, 5e-7, is as much of its exponential. With AVX-512 the worst is
-	// 1.1e-6.
 }
 
 // TestKnownValues holds published numbers of the reference implementation.

@@ -87,6 +87,9 @@ var moves = []opCase{
 	{name: "Permute/all", in: []source{random(gguf.F32, 8, 5, 3, 2)},
 		op:   func(c *Context, x []Tensor) Tensor { return c.Cont(c.Permute(x[0], [4]int32{1, 2, 3, 0})) },
 		want: moved([4]int{2, 8, 5, 3}, func(i, j, k, l int) [4]int { return [4]int{j, k, l, i} })},
+	{name: "Permute/transpose", in: []source{random(gguf.F32, 19, 7, 3)},
+		op:   func(c *Context, x []Tensor) Tensor { return c.Cont(c.Permute(x[0], [4]int32{1, 0, 2, 3})) },
+		want: moved([4]int{7, 19, 3, 1}, func(i, j, k, _ int) [4]int { return [4]int{j, i, k, 0} })},
 
 	{name: "Concat/0", in: []source{random(gguf.F32, 7, 3, 2), random(gguf.F32, 4, 3, 2)}, op: concat(0), want: joined(0)},
 	{name: "Concat/1", in: []source{random(gguf.F32, 7, 3, 2), random(gguf.F32, 7, 5, 2)}, op: concat(1), want: joined(1)},

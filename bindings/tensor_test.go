@@ -20,7 +20,7 @@ func TestTensorAccessors(t *testing.T) {
 			t.Errorf("%d bytes, %d elements, %d axes, %s, name of %d",
 				x.Bytes(), x.Len(), x.Dims(), x.Op(), len(x.Name()))
 		}
-		y := c.Permute(c.New(gguf.F32, 5, 3), [4]int32{1, 0, 2, 3})
+		y := c.Permute(c.New(gguf.F32, 5, 3), [4]int32{1, 0, 2, 3}) // [3, 5]
 		if !x.Contiguous() || y.Contiguous() || !x.ContiguousRows() || y.ContiguousRows() || y.Op() != "PERMUTE" {
 			t.Error("ggml and the accessors see different layouts")
 		}
