@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma/grammar"
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
 // BenchmarkHead times a generated token up to the head, then the heads of all
@@ -29,12 +30,7 @@ func BenchmarkHead(b *testing.B) {
 			locs, err := m.locseg()
 			must(b, err)
 			space := m.Tokenize(" ;")[0]
-			ids := func(bounds ...int32) (ranges []grammar.Range) { // first, last, first, last…
-				for b := range slices.Chunk(bounds, 2) {
-					ranges = append(ranges, grammar.Range{First: b[0], Last: b[1]})
-				}
-				return ranges
-			}
+			ids := testmodel.Ranges
 			heads := []struct {
 				name    string
 				allowed []grammar.Range

@@ -43,10 +43,7 @@ func (s *Session) generate(ctx context.Context, sm *Sampling, yield func(Token) 
 	sampler := sample.New(sm.options())
 	changes := s.changes
 	for n := 0; ; n++ {
-		switch {
-		case s.closed:
-			return fmt.Errorf("paligemma: session: %w", ErrClosed)
-		case s.changes != changes:
+		if s.changes != changes {
 			return errors.New("paligemma: Prefill or Append was called inside the loop over Tokens: leave the loop first")
 		}
 		if sm.MaxTokens > 0 && n == sm.MaxTokens {

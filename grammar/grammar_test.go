@@ -40,14 +40,6 @@ func readVocabulary(t testing.TB, file string, spoil func(*spm.Vocabulary)) voca
 	return vocabulary{tok}
 }
 
-// ranges makes ranges of ids of first, last, first, last…
-func ranges(bounds ...int32) (all []grammar.Range) {
-	for b := range slices.Chunk(bounds, 2) {
-		all = append(all, grammar.Range{First: b[0], Last: b[1]})
-	}
-	return all
-}
-
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -278,18 +270,18 @@ func (f faulty) Next(int32) grammar.State                        { return nil }
 func TestFaultyGrammars(t *testing.T) {
 	for want, allowed := range map[string][]grammar.Range{
 		"no token is allowed":      nil,
-		"allowed ids [5, 5)":       ranges(5, 5),
-		"allowed ids [-1, 5)":      ranges(-1, 5),
-		"allowed ids [7, 6)":       ranges(7, 6),
-		"allowed ids [99, 101)":    ranges(0, 1, 99, 101),
-		"allowed ids [4, 6) after": ranges(0, 5, 4, 6),
+		"allowed ids [5, 5)":       testmodel.Ranges(5, 5),
+		"allowed ids [-1, 5)":      testmodel.Ranges(-1, 5),
+		"allowed ids [7, 6)":       testmodel.Ranges(7, 6),
+		"allowed ids [99, 101)":    testmodel.Ranges(0, 1, 99, 101),
+		"allowed ids [4, 6) after": testmodel.Ranges(0, 5, 4, 6),
 	} {
 		if err := grammar.Check(allowed, 100); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: error %v, want one with %q", allowed, err, want)
 		}
 	}
-	must(t, grammar.Check(ranges(0, 1, 1, 2, 50, 100), 100))
-	if _, err := grammar.Advance(faulty{allowed: ranges(3, 4)}, 3); err == nil || !strings.Contains(err.Error(), "no state after token 3") {
+	must(t, grammar.Check(testmodel.Ranges(0, 1, 1, 2, 50, 100), 100))
+	if _, err := grammar.Advance(faulty{allowed: testmodel.Ranges(3, 4)}, 3); err == nil || !strings.Contains(err.Error(), "no state after token 3") {
 		t.Errorf("a state without a next: %v", err)
 	}
 }

@@ -55,14 +55,6 @@ func advance(t *testing.T, d *Decoder, s *Sequence, ids ...int32) {
 	}
 }
 
-// ranges makes ranges of ids of first, last, first, last…
-func ranges(bounds ...int32) (all []grammar.Range) {
-	for b := range slices.Chunk(bounds, 2) {
-		all = append(all, grammar.Range{First: b[0], Last: b[1]})
-	}
-	return all
-}
-
 // runs makes runs of maximum, argmax, sum, maximum…
 func runs(values ...float32) (all []nn.Run) {
 	for v := range slices.Chunk(values, 3) {

@@ -24,18 +24,18 @@ func TestHeadRows(t *testing.T) {
 		allowed []grammar.Range
 		want    []gemma.Rows
 	}{
-		{ranges(7, 8), []gemma.Rows{{First: 7, Len: 1}}},
-		{ranges(256000, 257023), []gemma.Rows{{First: 256000, Len: 1024}}},
-		{ranges(256300, 257024), []gemma.Rows{{First: 256256, Len: 768}}},
-		{ranges(256900, 257024), []gemma.Rows{{First: 256768, Len: 256}}},
-		{ranges(257010, 257024), []gemma.Rows{{First: 257010, Len: 14}}},
-		{ranges(257024, all), []gemma.Rows{{First: 257024, Len: 128}}},
-		{ranges(1, 2, 256000, 257023), []gemma.Rows{{First: 1, Len: 1}, {First: 256000, Len: 1024}}},
-		{ranges(1, 2, 18, 19, 36, 37), []gemma.Rows{{First: 1, Len: 18}, {First: 36, Len: 1}}},
-		{ranges(250, 251, 260, 700, 705, 710), []gemma.Rows{{First: 250, Len: 518}}},
-		{ranges(200, 201, 300, 700), []gemma.Rows{{First: 200, Len: 1}, {First: 256, Len: 512}}},
-		{ranges(250, 400, 410, 420, 510, 511, 530, 531), []gemma.Rows{{First: 0, Len: 512}, {First: 530, Len: 1}}},
-		{ranges(0, all), []gemma.Rows{{First: 0, Len: all}}},
+		{testmodel.Ranges(7, 8), []gemma.Rows{{First: 7, Len: 1}}},
+		{testmodel.Ranges(256000, 257023), []gemma.Rows{{First: 256000, Len: 1024}}},
+		{testmodel.Ranges(256300, 257024), []gemma.Rows{{First: 256256, Len: 768}}},
+		{testmodel.Ranges(256900, 257024), []gemma.Rows{{First: 256768, Len: 256}}},
+		{testmodel.Ranges(257010, 257024), []gemma.Rows{{First: 257010, Len: 14}}},
+		{testmodel.Ranges(257024, all), []gemma.Rows{{First: 257024, Len: 128}}},
+		{testmodel.Ranges(1, 2, 256000, 257023), []gemma.Rows{{First: 1, Len: 1}, {First: 256000, Len: 1024}}},
+		{testmodel.Ranges(1, 2, 18, 19, 36, 37), []gemma.Rows{{First: 1, Len: 18}, {First: 36, Len: 1}}},
+		{testmodel.Ranges(250, 251, 260, 700, 705, 710), []gemma.Rows{{First: 250, Len: 518}}},
+		{testmodel.Ranges(200, 201, 300, 700), []gemma.Rows{{First: 200, Len: 1}, {First: 256, Len: 512}}},
+		{testmodel.Ranges(250, 400, 410, 420, 510, 511, 530, 531), []gemma.Rows{{First: 0, Len: 512}, {First: 530, Len: 1}}},
+		{testmodel.Ranges(0, all), []gemma.Rows{{First: 0, Len: all}}},
 		{many, []gemma.Rows{{First: 0, Len: all}}},
 		{wide, []gemma.Rows{{First: 0, Len: 30208}}},
 	} {
@@ -97,7 +97,7 @@ func randomRanges(r *rand.Rand, vocabulary int) (all []grammar.Range) {
 		at = last + 1
 	}
 	if len(all) == 0 {
-		all = ranges(3, int32(vocabulary))
+		all = testmodel.Ranges(3, int32(vocabulary))
 	}
 	return all
 }

@@ -2,10 +2,10 @@ package sample
 
 import (
 	"math"
-	"slices"
 	"testing"
 
 	"github.com/pgcli/paligemma/grammar"
+	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
 // TestMeanDistance has distributions whose means are known.
@@ -34,22 +34,14 @@ func TestMeanDistance(t *testing.T) {
 		{"flat, from the end", flat, all, 100, 4.5},
 		{"flat, from the middle", flat, all, 105, 2.5},
 		{"two peaks", two, all, 109, 2},
-		{"huge logits", []float32{1e30, 1e30}, ranges(100, 102), 100, 0.5},
-		{"some allowed", flat[:6], ranges(3, 5, 106, 110), 106, 1.5},
-		{"in parts", []float32{9, 9, 0, 0, 9, 9}, ranges(98, 101, 108, 109, 120, 122), 100, 4},
+		{"huge logits", []float32{1e30, 1e30}, testmodel.Ranges(100, 102), 100, 0.5},
+		{"some allowed", flat[:6], testmodel.Ranges(3, 5, 106, 110), 106, 1.5},
+		{"in parts", []float32{9, 9, 0, 0, 9, 9}, testmodel.Ranges(98, 101, 108, 109, 120, 122), 100, 4},
 	} {
 		if got := MeanDistance(c.logits, c.among, of, c.id); math.Abs(float64(got)-c.want) > 1e-6 {
 			t.Errorf("%s: mean distance is %v, want %v", c.name, got, c.want)
 		}
 	}
-}
-
-// ranges makes ranges of ids of first, last, first, last…
-func ranges(bounds ...int32) (all []grammar.Range) {
-	for b := range slices.Chunk(bounds, 2) {
-		all = append(all, grammar.Range{First: b[0], Last: b[1]})
-	}
-	return all
 }
 
 func must(t testing.TB, err error) {

@@ -11,6 +11,14 @@ import (
 	"github.com/pgcli/paligemma/internal/locseg"
 )
 
+// Ranges makes ranges of ids of first, last, first, last…
+func Ranges(bounds ...int32) (all []grammar.Range) {
+	for b := range slices.Chunk(bounds, 2) {
+		all = append(all, grammar.Range{First: b[0], Last: b[1]})
+	}
+	return all
+}
+
 // A Form is a kind of answer with objects, checked by text, without the states
 // of a grammar.
 type Form struct {
