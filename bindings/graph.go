@@ -6,6 +6,7 @@ package bindings
 type Graph struct {
 	ctx *Context
 	ptr graphPtr
+	of  *Context // that owns the tensors, if not ctx
 }
 
 // NewGraph returns the context's graph, for up to nodes nodes.
@@ -13,12 +14,12 @@ func (c *Context) NewGraph(nodes int) *Graph {
 	if c.ptr == 0 {
 		return &Graph{ctx: c}
 	}
-	return &Graph{c, c.lib.fn.newGraph(c.ptr, uintptr(nodes), false)}
+	return &Graph{ctx: c, ptr: c.lib.fn.newGraph(c.ptr, uintptr(nodes), false)}
 }
 
 // usable reports whether g can be given to lib.
 func (g *Graph) usable(lib *Lib) bool {
-	return g != nil && g.ptr != 0 && g.ctx.ptr != 0 && g.ctx.lib == lib
+	return g != nil && g.ptr != 0 && g.ctx.ptr != 0 && (g.of == nil || g.of.ptr != 0) && g.ctx.lib == lib
 }
 
 // Expand appends x, and those operations that x needs and the graph lacks.
@@ -34,6 +35,22 @@ func (g *Graph) Len() int {
 		return 0
 	}
 	return int(g.ctx.lib.fn.graphNodes(g.ptr))
+}
+
+// Part returns nodes [first, last) of g as a graph of its own, with the tensors
+// and the memory of g, so that g can be computed in parts. It is empty if there
+// are no such nodes. c, a context of the same library with room for last-first
+// nodes, holds the list; g's context must stay open as long.
+func (g *Graph) Part(c *Context, first, last int) *Graph {
+	part := c.NewGraph(max(last-first, 1))
+	if first < 0 || last > g.Len() || !part.usable(g.ctx.lib) {
+		return part
+	}
+	part.of = g.ctx
+	for i := first; i < last; i++ {
+		g.ctx.lib.fn.graphAddNode(part.ptr, g.ctx.lib.fn.graphNode(g.ptr, int32(i)))
+	}
+	return part
 }
 
 // An Allocator owns the memory of a graph's intermediate results on one device.

@@ -68,6 +68,8 @@ func (f *functions) symbols() []symbol {
 		{"ggml_new_graph_custom", &f.newGraph},
 		{"ggml_build_forward_expand", &f.graphExpand},
 		{"ggml_graph_n_nodes", &f.graphNodes},
+		{"ggml_graph_node", &f.graphNode},
+		{"ggml_graph_add_node", &f.graphAddNode},
 		{"ggml_gallocr_new", &f.gallocNew},
 		{"ggml_gallocr_free", &f.gallocFree},
 		{"ggml_gallocr_alloc_graph", &f.gallocAllocGraph},

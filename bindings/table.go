@@ -94,6 +94,8 @@ type functions struct {
 	newGraph         func(c contextPtr, size uintptr, grads bool) graphPtr
 	graphExpand      func(graphPtr, tensorPtr)
 	graphNodes       func(graphPtr) int32
+	graphNode        func(graphPtr, int32) tensorPtr
+	graphAddNode     func(graphPtr, tensorPtr)
 	gallocNew        func(buftPtr) gallocrPtr
 	gallocFree       func(gallocrPtr)
 	gallocAllocGraph func(gallocrPtr, graphPtr) bool

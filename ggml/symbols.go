@@ -60,6 +60,8 @@ extern char ggml_custom_4d[];
 extern char ggml_new_graph_custom[];
 extern char ggml_build_forward_expand[];
 extern char ggml_graph_n_nodes[];
+extern char ggml_graph_node[];
+extern char ggml_graph_add_node[];
 extern char ggml_gallocr_new[];
 extern char ggml_gallocr_free[];
 extern char ggml_gallocr_alloc_graph[];
@@ -158,6 +160,8 @@ static const struct { const char *name; const void *addr; } symbols[] = {
 	{"ggml_new_graph_custom", ggml_new_graph_custom},
 	{"ggml_build_forward_expand", ggml_build_forward_expand},
 	{"ggml_graph_n_nodes", ggml_graph_n_nodes},
+	{"ggml_graph_node", ggml_graph_node},
+	{"ggml_graph_add_node", ggml_graph_add_node},
 	{"ggml_gallocr_new", ggml_gallocr_new},
 	{"ggml_gallocr_free", ggml_gallocr_free},
 	{"ggml_gallocr_alloc_graph", ggml_gallocr_alloc_graph},
@@ -206,7 +210,7 @@ static const void *symbol_addr(int i) { return symbols[i].addr; }
 */
 import "C"
 
-const symbolCount = 96
+const symbolCount = 98
 
 func symbolAt(i int) (string, uintptr) {
 	return C.GoString(C.symbol_name(C.int(i))), uintptr(C.symbol_addr(C.int(i)))

@@ -37,7 +37,7 @@ func (g *Graph) Compile(outputs ...Tensor) error {
 		g.fail(op, "%w", err)
 		return g.err
 	}
-	if err := g.bind(); err != nil {
+	if err := errors.Join(g.bind(), g.cut()); err != nil {
 		g.fail(op, "%w", err)
 		return g.err
 	}

@@ -90,6 +90,14 @@ func holds[T float32 | uint16 | int32 | int64](t gguf.Type) bool {
 // Compute runs the graph on its inputs and traces the taps. When ctx ends it
 // stops and returns the cause; outputs cannot be read then.
 func (g *Graph) Compute(ctx context.Context) error {
+	if err := g.beginCompute(); err != nil {
+		return err
+	}
+	return g.computeWhole(ctx)
+}
+
+// beginCompute checks that the graph can be computed.
+func (g *Graph) beginCompute() error {
 	switch {
 	case g.err != nil:
 		return g.err
@@ -101,16 +109,31 @@ func (g *Graph) Compute(ctx context.Context) error {
 	if names := g.unset(); len(names) > 0 {
 		return fmt.Errorf("nn: compute: inputs %q are not set", names)
 	}
+	g.computed = false
+	return nil
+}
+
+// computeWhole computes all nodes.
+func (g *Graph) computeWhole(ctx context.Context) error {
 	start := func() bindings.Status { return g.backend.main.Compute(g.graph) }
 	if g.sched != nil {
 		start = func() bindings.Status { return g.sched.Compute(g.graph) }
 	}
-	g.computed = false
-	abandoned, err := g.backend.run(ctx, start)
-	g.abandoned = abandoned || g.abandoned && err != nil
-	if err != nil {
+	if err := g.run(ctx, start); err != nil {
 		return err
 	}
+	return g.endCompute()
+}
+
+// run calls start, which computes nodes of the graph.
+func (g *Graph) run(ctx context.Context, start func() bindings.Status) error {
+	abandoned, err := g.backend.run(ctx, start)
+	g.abandoned = abandoned || g.abandoned && err != nil
+	return err
+}
+
+// endCompute makes the results readable and traces the taps.
+func (g *Graph) endCompute() error {
 	g.computed = true
 	return g.traceTaps()
 }

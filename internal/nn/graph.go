@@ -34,6 +34,8 @@ type builder struct {
 	scratch   kernels.Memory      // used by one kernel after the other
 	alloc     *bindings.Allocator // holds the results when the device is the CPU
 	sched     *bindings.Scheduler // holds the results, and plans, on other devices
+	pauses    []int               // numbers of nodes after which a computation may pause
+	parts     []part              // the nodes between the pauses; none if there are no pauses
 	ready     bool                // compiled
 	computed  bool                // outputs hold the results of the last Compute
 	abandoned bool                // a cancelled computation may still run
@@ -123,6 +125,7 @@ func (g *Graph) Close() error {
 		g.sched.Close()
 		<-g.backend.turn
 	}
+	g.closeParts()
 	g.alloc.Close()
 	g.home.ctx.Close()
 	g.unbind()
