@@ -1,0 +1,188 @@
+package schedule
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+)
+
+// mostGrace is how long a step is held back for members that have not come
+// back: a caller needs far less, unless it is busy or gone.
+const mostGrace = time.Millisecond
+
+// work runs what waits, until nothing is left.
+func (s *Scheduler[R]) work() {
+	for {
+		switch urgent, task, steps := s.next(); {
+		case urgent != nil:
+			s.run(urgent)
+		case task != nil:
+			if s.pause(); !s.dropped(task) {
+				s.run(task)
+			}
+		case steps != nil:
+			s.together(steps)
+		default:
+			return
+		}
+	}
+}
+
+// next takes the work that comes next: one of its results is not nil, unless
+// nothing waits. Then the goroutine has to end.
+func (s *Scheduler[R]) next() (urgent, task *call[R], steps []*call[R]) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	timeout := time.NewTimer(min(s.last/4, mostGrace))
+	defer timeout.Stop()
+	for {
+		switch {
+		case len(s.urgent) > 0:
+			return pop(&s.urgent), nil, nil
+		case len(s.tasks) > 0:
+			return nil, pop(&s.tasks), nil
+		case len(s.expected) > 0: // and then a step, or the end
+		case len(s.steps) > 0:
+			return nil, nil, s.takeSteps()
+		default:
+			s.running = false
+			return nil, nil, nil
+		}
+		s.mu.Unlock()
+		select {
+		case <-s.wake:
+			s.mu.Lock()
+		case <-timeout.C:
+			s.mu.Lock()
+			clear(s.expected)
+		}
+	}
+}
+
+func pop[R any](queue *[]*call[R]) *call[R] {
+	first := (*queue)[0]
+	*queue = (*queue)[1:]
+	return first
+}
+
+// takeSteps takes as many steps as are computed together. The caller holds the
+// lock.
+func (s *Scheduler[R]) takeSteps() []*call[R] {
+	n := len(s.steps)
+	if s.Most > 0 {
+		n = min(n, s.Most)
+	}
+	taken := s.steps[:n:n]
+	s.steps = s.steps[n:]
+	return taken
+}
+
+// pause does what may be done between two parts of a task.
+func (s *Scheduler[R]) pause() {
+	var urgent, steps []*call[R]
+	s.mu.Lock()
+	urgent, s.urgent = s.urgent, nil
+	if len(s.steps) > 0 && time.Since(s.steps[0].arrived) >= s.Patience {
+		steps = s.takeSteps()
+	}
+	s.mu.Unlock()
+	for _, c := range urgent {
+		s.run(c)
+	}
+	if steps != nil {
+		s.together(steps)
+	}
+}
+
+// dropped reports whether a task's context ended while other work ran, and
+// finishes it then.
+func (s *Scheduler[R]) dropped(c *call[R]) bool {
+	if c.ctx.Err() == nil {
+		return false
+	}
+	c.err = ended(c.ctx)
+	close(c.done)
+	return true
+}
+
+// run runs a task or urgent work.
+func (s *Scheduler[R]) run(c *call[R]) {
+	defer close(c.done)
+	c.err = guarded(func() error {
+		return c.task(c.ctx, func() error {
+			s.pause()
+			if c.ctx.Err() != nil {
+				return ended(c.ctx)
+			}
+			return nil
+		})
+	})
+}
+
+// together computes steps.
+func (s *Scheduler[R]) together(calls []*call[R]) {
+	steps := make([]R, len(calls))
+	for i, c := range calls {
+		steps[i] = c.step
+	}
+	ctx, stop := common(calls)
+	start := time.Now()
+	err := guarded(func() error {
+		s.compute(ctx, steps)
+		return nil
+	})
+	stop()
+	s.mu.Lock()
+	s.last = time.Since(start)
+	clear(s.expected)
+	for _, c := range calls {
+		s.expected[c.member] = true
+	}
+	s.mu.Unlock()
+	for _, c := range calls {
+		c.err = err
+		close(c.done)
+	}
+}
+
+// common returns a context that ends when those of all calls have ended.
+func common[R any](calls []*call[R]) (context.Context, func()) {
+	if len(calls) == 1 {
+		return calls[0].ctx, func() {}
+	}
+	for _, c := range calls {
+		if c.ctx.Done() == nil {
+			return context.Background(), func() {}
+		}
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	var left atomic.Int64
+	left.Store(int64(len(calls)))
+	var stops []func() bool
+	for _, c := range calls {
+		stops = append(stops, context.AfterFunc(c.ctx, func() {
+			if left.Add(-1) == 0 {
+				cancel(context.Cause(c.ctx))
+			}
+		}))
+	}
+	return ctx, func() {
+		for _, stop := range stops {
+			stop()
+		}
+		cancel(nil)
+	}
+}
+
+// guarded calls f and makes an error of a panic: its caller, who may know what
+// to do about it, is in another goroutine.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return f()
+}
