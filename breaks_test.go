@@ -80,8 +80,8 @@ var breaks = []struct {
 		`Start: start, Keys: map[bool]int{true: start + n, false: all}[all < 4096]}`}}},
 	{"TestTrapSlidingWindow", []edit{{"internal/gemma/cache.go", `[]int{0, 0, 0}, e, hk, m) // [e, hk, m]`, `[]int{0, 0, max(0, m-4096)}, e, hk, min(m, 4096))`},
 		{"internal/gemma/cache.go", `[]int{0, 0, 0}, m, e, hk)`, `[]int{max(0, m-4096), 0, 0}, min(m, 4096), e, hk)`}}},
-	{"TestTrapPositionOffByOne", []edit{{"internal/decode/step.go", `places(s.length, s.n)`, `places(s.length+1, s.n)`}}},
-	{"TestTrapMaskOffByOne", []edit{{"internal/decode/step.go", `key := start + i + 1; key < in.Keys`, `key := start + i; key < in.Keys`}}},
+	{"TestTrapPositionOffByOne", []edit{{"internal/decode/step.go", `return p.shared + p.at - p.from }`, `return p.shared + p.at - p.from + 1 }`}}},
+	{"TestTrapMaskOffByOne", []edit{{"internal/decode/step.go", `p.from <= key && key <= p.at }`, `p.from <= key && key < p.at }`}}},
 	{"TestTrapScaleByHeadDim", []edit{{"internal/gemma/block.go", `import "github.com/pgcli/paligemma/internal/nn"`, `import ("math"; "github.com/pgcli/paligemma/internal/nn")`},
 		{"internal/gemma/block.go", `s.Mask, a.c.QueryScale,`, `s.Mask, float32(1/math.Sqrt(float64(a.c.HeadDim))),`}}},
 	{"TestTrapOutputSquare", []edit{{"internal/gemma/block.go", `	return Attention{

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma/grammar"
+	"github.com/pgcli/paligemma/internal/decode"
 	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
@@ -53,8 +54,7 @@ func BenchmarkHead(b *testing.B) {
 				timed("step", func() error { return s.Append(b.Context(), 100) })
 				for _, h := range heads {
 					timed(h.name, func() error {
-						_, err := s.decoder.Logits(b.Context(), s.sequence, h.allowed)
-						return err
+						return s.step(b.Context(), &decode.Request{Allowed: h.allowed})
 					})
 				}
 			}

@@ -52,26 +52,25 @@ func (m *Model) Encode(ctx context.Context, img image.Image) (*Image, error) {
 }
 
 // encode maps pixels [w, h, 3] to soft tokens [d, n].
-func (m *Model) encode(ctx context.Context, px []float32) ([]float32, error) {
+func (m *Model) encode(ctx context.Context, px []float32) (tokens []float32, err error) {
 	if err := m.hold(); err != nil {
 		return nil, err
 	}
-	b, err := m.newBackend()
+	defer m.release()
+	err = m.turns.Task(ctx, func(ctx context.Context, pause func() error) error {
+		tokens, err = m.runTower(ctx, px, pause)
+		return err
+	})
+	return tokens, err
+}
+
+// runTower computes the vision tower on pixels [w, h, 3]: soft tokens [d, n].
+func (m *Model) runTower(ctx context.Context, px []float32, pause func() error) ([]float32, error) {
+	g, err := nn.NewGraph(m.backend, m.cfg.vision.Nodes(), m.opts.Trace)
 	if err != nil {
-		m.release()
 		return nil, err
 	}
-	g, err := nn.NewGraph(b, m.cfg.vision.Nodes(), m.opts.Trace)
-	free := func() {
-		g.Close()
-		b.Close()
-		m.release()
-	}
-	if err != nil {
-		free()
-		return nil, err
-	}
-	defer m.afterAll(ctx, free)
+	defer m.afterAll(ctx, func() { g.Close() })
 
 	side := m.cfg.ImageSize
 	pixels := g.Input("pixels", gguf.F32, side, side, 3)
@@ -82,7 +81,7 @@ func (m *Model) encode(ctx context.Context, px []float32) ([]float32, error) {
 	if err := nn.Set(g, pixels, px); err != nil {
 		return nil, err
 	}
-	if err := g.Compute(ctx); err != nil {
+	if err := g.ComputeInParts(ctx, pause); err != nil {
 		return nil, err
 	}
 	tokens := make([]float32, out.Len())

@@ -21,7 +21,7 @@ const module = "github.com/pgcli/paligemma"
 var layers = map[string][]string{
 	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile", "ggml"},
 	"eval":      {"", "internal/metrics", "internal/locseg"},
-	"": {"grammar", "internal/decode", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
+	"": {"grammar", "internal/decode", "internal/schedule", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
 		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "gguf", "bindings", "kernels"},
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
 	"internal/sample":  {"grammar"},
@@ -44,6 +44,7 @@ var layers = map[string][]string{
 	"ggml/internal/gensymbols": nil,
 	"models":                   nil,
 	"internal/door":            nil,
+	"internal/schedule":        nil,
 	"internal/imageproc":       {"kernels"},
 	"internal/locseg":          nil,
 	"internal/metrics":         nil,

@@ -176,11 +176,11 @@ func TestRunCancelled(t *testing.T) {
 	s, q, images := asked(t, "pg1-a", Options{Context: 4000})
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(150*time.Millisecond*testmodel.Slowness, cancel)
-	r, err := s.Run(ctx, images, q.prompt, &Sampling{Forbidden: []int32{s.model.tok.EOS()}})
+	r, err := s.Run(ctx, images, q.prompt, &Sampling{Forbidden: []int32{s.model.tok.EOS()}, MaxTokens: NoLimit})
 	if !errors.Is(err, context.Canceled) || r == nil {
 		t.Fatalf("result %v, error %v", r, err)
 	}
-	if len(r.Tokens) == 0 || r.Text != s.model.Detokenize(ids(r.Tokens)) || r.Stop != "" {
+	if len(r.Tokens) == 0 || r.Text != s.model.Detokenize(ids(r.Tokens)) || r.Stop != StopCancelled {
 		t.Errorf("%d tokens, text %q, stopped for %q", len(r.Tokens), r.Text, r.Stop)
 	}
 }

@@ -9,9 +9,11 @@ import (
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/grammar"
+	"github.com/pgcli/paligemma/internal/decode"
 	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/locseg"
 	"github.com/pgcli/paligemma/internal/nn"
+	"github.com/pgcli/paligemma/internal/schedule"
 	"github.com/pgcli/paligemma/internal/siglip"
 	"github.com/pgcli/paligemma/internal/spm"
 	"github.com/pgcli/paligemma/kernels"
@@ -29,13 +31,18 @@ type Model struct {
 	kernels bool // package kernels computes, not ggml
 	level   kernels.Level
 	encoder *siglip.Encoder
-	decoder *gemma.Decoder
+	gemma   *gemma.Decoder
 	masks   *locseg.Decoder // nil if the file has none
 	tok     *spm.Tokenizer
 	locseg  func() (locseg.IDs, error) // looked up once
 
+	backend *nn.Backend                          // the device and the threads, for whoever computes
+	decoder *decode.Decoder                      // computes tokens; the scheduler calls it
+	turns   *schedule.Scheduler[*decode.Request] // shares the device among sessions and pictures
+
 	mu     sync.Mutex
 	users  int       // sessions and running encoders
+	caches int       // bytes of the sessions' caches
 	ending int       // computations that were cancelled and end in the background
 	ended  sync.Cond // signals that one has
 	closed bool
@@ -122,7 +129,8 @@ func (m *Model) Close() error {
 		return fmt.Errorf("paligemma: close model: %d sessions or encoders are in use", m.users)
 	}
 	m.closed = true
-	var errs []error
+	m.decoder.Close()
+	errs := []error{m.backend.Close()}
 	for _, s := range m.stores {
 		errs = append(errs, s.Close())
 	}

@@ -3,6 +3,7 @@ package paligemma
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/pgcli/paligemma/internal/imageproc"
 	"github.com/pgcli/paligemma/internal/locseg"
@@ -15,21 +16,36 @@ type Options struct {
 	Engine    EngineOptions // which ggml
 	Projector string        // file of the tower, when it is apart from the decoder (llama.cpp's two-file form)
 	Device    string        // a name from LoadEngine; "" picks the CPU
-	Threads   int           // CPU threads; 0 means one per fast physical core, more than there are processors slow each other down
+	Threads   int           // CPU threads of the model, whoever computes; 0 means one per fast physical core, more than there are processors slow each other down
 	Kernels   string        // "auto" or "" for our own where they serve, "on" to insist, "off" for ggml's alone, or a level of Engine.Kernels
 	Precise   bool          // kernels round activations to 16 bits, not 8, where weights are quantized: nearly exact, slower
 	Context   int           // tokens of a session; 0 means those of a picture + 512
 	Batch     int           // tokens of a prompt computed at a time; 0 means 512. It changes speed and memory only.
 	CacheF32  bool          // keep keys and values in float32, not float16
-	LocScale  int           // coordinates in a picture's side: 1024 (0 means that), or 1023 as in big_vision's RefCOCO models
-	MaxPixels int           // larger pictures are refused; 0 means 100 million
-	Logger    *slog.Logger  // receives ggml's log; nil discards it
-	Trace     TraceFunc     // receives every named activation; nil reads nothing back
+
+	// Parallel is how many answers are computed together, 0 means 16. More sessions
+	// may run: they take turns.
+	Parallel int
+
+	// Patience is how long running answers wait for the pictures and prompts of
+	// others; 0 means 50 ms. These pause after each layer, and let answers have a
+	// token if one has waited as long. Longer patience serves more requests an hour,
+	// each later.
+	Patience time.Duration
+
+	// CacheMemory bounds the key-value caches of all sessions, in bytes; 0 means
+	// half of the device's memory. NewSession refuses more with ErrNoMemory.
+	CacheMemory int
+
+	LocScale  int          // coordinates in a picture's side: 1024 (0 means that), or 1023 as in big_vision's RefCOCO models
+	MaxPixels int          // larger pictures are refused; 0 means 100 million
+	Logger    *slog.Logger // receives ggml's log; nil discards it
+	Trace     TraceFunc    // receives every named activation; nil reads nothing back
 }
 
 // A TraceFunc receives each named activation in graph order, such as
 // "v.blk.0.attn_out". shape is fastest axis first; values is valid only during
-// the call. Sessions of one model may call it at the same time.
+// the call. Calls of one model come one after the other.
 type TraceFunc = nn.TraceFunc
 
 // check fills in defaults and refuses options out of range.
@@ -43,6 +59,12 @@ func (o *Options) check() error {
 	if o.LocScale == 0 {
 		o.LocScale = locseg.Locs
 	}
+	if o.Parallel == 0 {
+		o.Parallel = 16
+	}
+	if o.Patience == 0 {
+		o.Patience = 50 * time.Millisecond
+	}
 	if o.MaxPixels == 0 {
 		o.MaxPixels = imageproc.DefaultMaxPixels
 	}
@@ -50,10 +72,14 @@ func (o *Options) check() error {
 		name  string
 		value int
 		most  int
-	}{{"threads", o.Threads, 1 << 10}, {"context", o.Context, 1 << 20}, {"batch", o.Batch, 1 << 20}, {"max pixels", o.MaxPixels, 1 << 40}} {
+	}{{"threads", o.Threads, 1 << 10}, {"context", o.Context, 1 << 20}, {"batch", o.Batch, 1 << 20}, {"parallel", o.Parallel, 1 << 10},
+		{"cache memory", o.CacheMemory, 1 << 60}, {"max pixels", o.MaxPixels, 1 << 40}} {
 		if v.value < 0 || v.value > v.most {
 			return fmt.Errorf("%s is %d, want 0 to %d", v.name, v.value, v.most)
 		}
+	}
+	if o.Patience < 0 {
+		return fmt.Errorf("patience is %v, want 0 or more", o.Patience)
 	}
 	if o.LocScale != locseg.Locs && o.LocScale != locseg.Locs-1 {
 		return fmt.Errorf("loc scale is %d, want %d or %d", o.LocScale, locseg.Locs, locseg.Locs-1)

@@ -7,8 +7,12 @@ import (
 
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/grammar"
+	"github.com/pgcli/paligemma/internal/decode"
 	"github.com/pgcli/paligemma/internal/gemma"
+	"github.com/pgcli/paligemma/internal/locseg"
 	"github.com/pgcli/paligemma/internal/nn"
+	"github.com/pgcli/paligemma/internal/schedule"
 	"github.com/pgcli/paligemma/internal/siglip"
 	"github.com/pgcli/paligemma/kernels"
 )
@@ -81,7 +85,7 @@ func specs(f *gguf.File) ([]nn.Spec, error) {
 	return list, nil
 }
 
-// build makes both towers from the placed tensors. The error names every tensor that is
+// build makes both towers from the placed tensors, and what computes them. The error names every tensor that is
 // missing or has another shape.
 func (m *Model) build(projector *gguf.File) error {
 	text := nn.NewWeights(m.stores[0])
@@ -89,12 +93,33 @@ func (m *Model) build(projector *gguf.File) error {
 	if len(m.stores) > 1 {
 		vision = nn.NewWeights(m.stores[1])
 	}
-	m.decoder = gemma.New(text, m.cfg.text)
+	m.gemma = gemma.New(text, m.cfg.text)
 	m.encoder = siglip.New(vision, m.cfg.vision)
+	err := text.Err()
 	if len(m.stores) > 1 {
-		return errors.Join(text.Err(), vision.Err())
+		err = errors.Join(err, vision.Err())
 	}
-	return text.Err()
+	if err != nil {
+		return err
+	}
+	if m.backend, err = m.newBackend(); err != nil {
+		return err
+	}
+	m.decoder = decode.New(m.backend, m.gemma, m.decodeOptions())
+	m.turns = schedule.New(schedule.Options{Most: m.opts.Parallel, Patience: m.opts.Patience}, m.decoder.Next)
+	return nil
+}
+
+// decodeOptions returns the options of the decoder.
+func (m *Model) decodeOptions() decode.Options {
+	o := decode.Options{Batch: m.opts.Batch, CacheType: gguf.F16, Trace: m.opts.Trace}
+	if m.opts.CacheF32 {
+		o.CacheType = gguf.F32
+	}
+	if ids, err := m.locseg(); err == nil { // the vocabulary has coordinates
+		o.Locs = grammar.Range{First: ids.Loc, Last: ids.Loc + locseg.Locs}
+	}
+	return o
 }
 
 // useKernels decides whether package kernels or ggml computes: one of them
@@ -134,7 +159,7 @@ func (m *Model) useKernels(specs []nn.Spec) (bool, error) {
 	return false, fmt.Errorf("kernels %q: %w", asked, reason)
 }
 
-// newBackend starts the device with threads of its own. The caller must Close it.
+// newBackend starts the device and its threads. The caller must Close it.
 func (m *Model) newBackend() (*nn.Backend, error) {
 	if !m.kernels {
 		return nn.NewBackend(m.device, m.opts.Threads)

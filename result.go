@@ -1,9 +1,6 @@
 package paligemma
 
 import (
-	"context"
-	"image"
-	"strings"
 	"time"
 )
 
@@ -30,6 +27,10 @@ const (
 	StopEOS     Stop = "eos"     // the model ended it
 	StopLength  Stop = "length"  // MaxTokens were generated
 	StopContext Stop = "context" // the session has no room for more
+
+	// The context of the call ended, or the call failed. The answer is what there was.
+	StopCancelled Stop = "cancelled"
+	StopFailed    Stop = "failed"
 )
 
 // A Result is an answer.
@@ -49,64 +50,4 @@ type Timings struct {
 	Decode       time.Duration `json:"decode_ns"`  // answer
 	PromptTokens int           `json:"prompt_tokens"`
 	Generated    int           `json:"generated_tokens"`
-}
-
-// Run answers a prompt about a picture; a nil image asks without one, and a nil
-// s means the defaults. When ctx ends it returns the answer so far together with
-// the error.
-func (m *Model) Run(ctx context.Context, img image.Image, p Prompt, s *Sampling) (*Result, error) {
-	if _, err := s.check(m, nil); err != nil {
-		return nil, err
-	}
-	var images []*Image
-	if img != nil {
-		encoded, err := m.Encode(ctx, img)
-		if err != nil {
-			return nil, err
-		}
-		images = append(images, encoded)
-	}
-	session, err := m.NewSession()
-	if err != nil {
-		return nil, err
-	}
-	defer session.Close()
-	r, err := session.Run(ctx, images, p, s)
-	if r != nil && len(images) > 0 {
-		r.Timings.Encode = images[0].took
-	}
-	return r, err
-}
-
-// Run is Prefill and Tokens in one: it answers a prompt about pictures that
-// are encoded already. When ctx ends it returns the answer so far together with
-// the error.
-func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampling) (*Result, error) {
-	if _, err := sm.check(s.model, nil); err != nil {
-		return nil, err
-	}
-	if err := s.Prefill(ctx, images, p); err != nil {
-		return nil, err
-	}
-	var r Result
-	var text strings.Builder
-	var failed error
-	for t, err := range s.Tokens(ctx, sm) {
-		if err != nil {
-			failed = err
-			break
-		}
-		if t.ID != NoID {
-			r.Tokens = append(r.Tokens, t)
-		}
-		text.WriteString(t.Text)
-	}
-	r.Text, r.Stop = text.String(), s.stop
-	var size image.Point // of several pictures, nothing says which one a box is in
-	if len(images) == 1 {
-		size = images[0].bounds.Size()
-	}
-	r.Objects, r.Problems = s.model.Objects(r.Tokens, size)
-	r.Timings = s.Timings()
-	return &r, failed
 }

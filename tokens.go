@@ -21,54 +21,36 @@ func (s *Session) Tokens(ctx context.Context, sm *Sampling) iter.Seq2[Token, err
 		sm = &Sampling{}
 	}
 	return func(yield func(Token, error) bool) {
-		s.stop = ""
-		if err := s.generate(ctx, sm, func(t Token) bool { return yield(t, nil) }); err != nil {
+		err := s.generate(ctx, sm, func(t Token) bool { return yield(t, nil) })
+		if err != nil {
 			yield(Token{}, err)
 		}
 	}
 }
 
+// An answering is one loop over Tokens.
+type answering struct {
+	*Sampling
+	sampler *sample.Sampler
+	state   grammar.State // after the answer so far; nil without a grammar
+	n       int           // tokens of this loop
+	changes int           // of the session, when the loop began
+}
+
 // generate yields tokens until the answer ends or yield returns false.
 func (s *Session) generate(ctx context.Context, sm *Sampling, yield func(Token) bool) error {
-	switch {
-	case s.closed:
-		return fmt.Errorf("paligemma: session: %w", ErrClosed)
-	case !s.sequence.Ready():
-		return errors.New("paligemma: Tokens before a Prefill that succeeded")
-	}
-	state, err := sm.check(s.model, s.answer)
+	a, err := s.begin(sm)
 	if err != nil {
 		return err
 	}
-	sampler := sample.New(sm.options())
-	changes := s.changes
-	for n := 0; ; n++ {
-		if s.changes != changes {
-			return errors.New("paligemma: Prefill or Append was called inside the loop over Tokens: leave the loop first")
-		}
-		if sm.MaxTokens > 0 && n == sm.MaxTokens {
-			s.stop = StopLength
-			break
-		}
-		t, err := s.choose(ctx, sampler, state)
+	for {
+		t, more, err := s.next(ctx, a)
 		if err != nil {
 			return err
 		}
-		if t.ID == s.model.tok.EOS() {
-			s.stop = StopEOS
+		if !more {
 			break
 		}
-		if s.sequence.Len() == s.sequence.Cap() {
-			s.stop = StopContext
-			break
-		}
-		if state != nil {
-			if state, err = grammar.Advance(state, t.ID); err != nil {
-				return fmt.Errorf("paligemma: %w", err)
-			}
-		}
-		s.pending, s.answer = t.ID, append(s.answer, t.ID)
-		t.Text = s.text.Push(t.ID)
 		if !yield(t) {
 			return nil
 		}
@@ -79,43 +61,101 @@ func (s *Session) generate(ctx context.Context, sm *Sampling, yield func(Token) 
 	return nil
 }
 
-// choose computes the token that was chosen last, if that is still to do, and
-// chooses the next among those that the grammar's state allows; a nil state
-// allows all. The token's text is left out. When it fails it may be called
-// again.
-func (s *Session) choose(ctx context.Context, sampler *sample.Sampler, state grammar.State) (Token, error) {
-	start := time.Now()
-	defer func() { s.decoding += time.Since(start) }()
-	if err := s.flush(ctx); err != nil {
-		return Token{}, fmt.Errorf("paligemma: generate: %w", err)
+// begin starts a loop over Tokens.
+func (s *Session) begin(sm *Sampling) (*answering, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
 	}
-	var allowed []grammar.Range
-	if state != nil {
-		allowed = state.Allowed()
-		if err := grammar.Check(allowed, s.model.cfg.Vocabulary); err != nil {
-			return Token{}, fmt.Errorf("paligemma: %w", err)
+	defer s.leave()
+	s.stop = ""
+	if !s.sequence.Ready() {
+		return nil, errors.New("paligemma: Tokens before a Prefill that succeeded")
+	}
+	state, err := sm.check(s.model, s.answer)
+	if err != nil {
+		return nil, err
+	}
+	return &answering{Sampling: sm, sampler: sample.New(sm.options()), state: state, changes: s.changes}, nil
+}
+
+// next returns the next token of an answer; more is false, and Session.stop set,
+// at its end.
+func (s *Session) next(ctx context.Context, a *answering) (t Token, more bool, err error) {
+	if err := s.enter(); err != nil {
+		return Token{}, false, err
+	}
+	defer func() {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			s.stop = StopCancelled
+		case err != nil:
+			s.stop = StopFailed
+		}
+		if !more {
+			s.model.turns.Leave(s)
+		}
+		s.leave()
+	}()
+	if s.changes != a.changes {
+		return Token{}, false, errors.New("paligemma: Prefill or Append was called inside the loop over Tokens: leave the loop first")
+	}
+	if a.n == a.limit() {
+		s.stop = StopLength
+		return Token{}, false, nil
+	}
+	if t, err = s.choose(ctx, a); err != nil {
+		return Token{}, false, err
+	}
+	switch {
+	case t.ID == s.model.tok.EOS():
+		s.stop = StopEOS
+		return Token{}, false, nil
+	case s.sequence.Len()+len(s.pending) == s.sequence.Cap():
+		s.stop = StopContext
+		return Token{}, false, nil
+	}
+	if a.state != nil {
+		if a.state, err = grammar.Advance(a.state, t.ID); err != nil {
+			return Token{}, false, fmt.Errorf("paligemma: %w", err)
 		}
 	}
-	c, err := s.decoder.Next(ctx, s.sequence, sampler, allowed, len(s.answer))
+	s.pending, s.answer = append(s.pending, t.ID), append(s.answer, t.ID)
+	t.Text = s.text.Push(t.ID)
+	a.n++
+	return t, true, nil
+}
+
+// choose chooses the next token among those that the grammar's state allows; a
+// nil state allows all. A token that is the only one is not computed before
+// another has to be chosen: then both are, in one step. The token's text is left
+// out. When it fails it may be called again.
+func (s *Session) choose(ctx context.Context, a *answering) (Token, error) {
+	start := time.Now()
+	defer func() { s.decoding += time.Since(start) }()
+	r := &decode.Request{Sampler: a.sampler, Number: len(s.answer)}
+	if a.state != nil {
+		r.Allowed = a.state.Allowed()
+		if err := grammar.Check(r.Allowed, s.model.cfg.Vocabulary); err != nil {
+			return Token{}, fmt.Errorf("paligemma: %w", err)
+		}
+		if id, ok := onlyID(r.Allowed); ok && !a.sampler.Forbids(id) && ctx.Err() == nil {
+			return Token{ID: id}, nil
+		}
+	}
+	err := s.step(ctx, r)
+	if err == nil && ctx.Err() != nil { // it ended while others were computed, too
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return Token{}, fmt.Errorf("paligemma: generate: %w", err)
 	}
-	return Token{ID: c.ID, LogProb: c.LogProb, Spread: c.Spread}, nil
+	return Token{ID: r.Choice.ID, LogProb: r.Choice.LogProb, Spread: r.Choice.Spread}, nil
 }
 
-// flush computes the token that was chosen last, if that is still to do.
-func (s *Session) flush(ctx context.Context) error {
-	switch {
-	case s.closed:
-		return fmt.Errorf("session: %w", ErrClosed)
-	case !s.sequence.Ready():
-		return errors.New("no Prefill that succeeded")
-	case s.pending == NoID:
-		return nil
+// onlyID returns the id that is allowed, if it is the only one.
+func onlyID(allowed []grammar.Range) (id int32, ok bool) {
+	if len(allowed) == 1 && allowed[0].Last == allowed[0].First+1 {
+		return allowed[0].First, true
 	}
-	if err := s.decoder.Step(ctx, decode.Row{Sequence: s.sequence, ID: s.pending}); err != nil {
-		return err
-	}
-	s.pending = NoID
-	return nil
+	return 0, false
 }

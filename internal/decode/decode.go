@@ -1,11 +1,10 @@
 // Package decode runs Gemma's decoder over sequences of tokens: it holds the
 // graphs of a prefix, of a step and of the output head, and chooses tokens.
 //
-// A [Decoder] owns the graphs, a [Sequence] the key-value cache of one answer.
-// An answer begins with [Decoder.Prefix], which computes picture and prompt,
-// and goes on with [Decoder.Next], which chooses a token, and [Decoder.Step],
-// which computes it. A step computes any number of rows: tokens of several
-// sequences, and several known tokens of one, which see those before them.
+// A [Decoder] owns the graphs of a model, a [Sequence] the key-value cache of
+// one answer. An answer begins with [Decoder.Prefix], which computes picture and
+// prompt, and goes on with [Decoder.Next], which computes tokens of any number of
+// sequences and chooses the token that follows in each.
 //
 // Axis letters are those of package gemma: d width, n tokens, V vocabulary.
 package decode
@@ -38,10 +37,8 @@ type Decoder struct {
 	backend *nn.Backend
 	gemma   *gemma.Decoder
 
-	steps []*step    // graphs of rows, the latest last
-	heads []*head    // graphs of the logits of some tokens, the latest last
-	stats *statsHead // graph of the softmax statistics; nil until needed
-	runs  *runHead   // graph of the logits of some runs of tokens; nil until needed
+	steps []*step // graphs of rows, the latest last
+	heads []*head // graphs of logits, the latest last
 
 	ending sync.WaitGroup // graphs that a cancelled computation still uses
 }

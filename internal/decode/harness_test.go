@@ -35,23 +35,35 @@ func asked(t *testing.T, d *Decoder, name string) *Sequence {
 	t.Helper()
 	q := testmodel.ReadQuestion(t, name)
 	s := newSequence(t, d, 400)
-	must(t, d.Prefix(t.Context(), s, slices.Concat(q.Soft...), q.PromptIDs()))
+	must(t, d.Prefix(t.Context(), s, slices.Concat(q.Soft...), q.PromptIDs(), nil))
 	return s
 }
 
 // allLogits returns a copy of the logits of all tokens.
 func allLogits(t *testing.T, d *Decoder, s *Sequence) []float32 {
 	t.Helper()
-	logits, err := d.Logits(t.Context(), s, grammar.All(d.gemma.Vocab))
-	must(t, err)
-	return slices.Clone(logits)
+	return logitsOf(t, d, s, grammar.All(d.gemma.Vocab))
+}
+
+// logitsOf returns a copy of the logits of allowed tokens.
+func logitsOf(t *testing.T, d *Decoder, s *Sequence, allowed []grammar.Range) []float32 {
+	t.Helper()
+	return slices.Clone(request(t, d, &Request{Sequence: s, Allowed: allowed}).Logits)
+}
+
+// request serves one request.
+func request(t *testing.T, d *Decoder, r *Request) *Request {
+	t.Helper()
+	d.Next(t.Context(), []*Request{r})
+	must(t, r.Err)
+	return r
 }
 
 // advance computes tokens of one sequence, one at a time.
 func advance(t *testing.T, d *Decoder, s *Sequence, ids ...int32) {
 	t.Helper()
 	for _, id := range ids {
-		must(t, d.Step(t.Context(), Row{s, id}))
+		must(t, d.Step(t.Context(), Row{Sequence: s, ID: id}))
 	}
 }
 

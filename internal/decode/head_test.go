@@ -69,8 +69,7 @@ func TestHeadOfRangesIsTheHead(t *testing.T) {
 				all := allLogits(t, d, s)
 				for range 60 { // more heads than a decoder keeps
 					allowed := randomRanges(r, d.gemma.Vocab)
-					got, err := d.Logits(t.Context(), s, allowed)
-					must(t, err)
+					got := logitsOf(t, d, s, allowed)
 					for i, id := range grammar.IDs(allowed) {
 						if len(got) > 1 && got[i] != all[id] {
 							t.Fatalf("%s %s: %v: logit of token %d is %v, want %v", name, typ, allowed, id, got[i], all[id])

@@ -10,8 +10,9 @@ import (
 
 // Prefix starts a sequence over with soft tokens [d, nSoft], those of pictures,
 // and ids after them, computed as one prefix in which every token sees every
-// other. If it fails the sequence is empty.
-func (d *Decoder) Prefix(ctx context.Context, s *Sequence, soft []float32, ids []int32) error {
+// other. It calls pause often; others may be computed then. If it fails the
+// sequence is empty.
+func (d *Decoder) Prefix(ctx context.Context, s *Sequence, soft []float32, ids []int32, pause func() error) error {
 	s.length, s.hidden = 0, nil
 	width := d.gemma.Width
 	nSoft := len(soft) / width
@@ -52,7 +53,7 @@ func (d *Decoder) Prefix(ctx context.Context, s *Sequence, soft []float32, ids [
 			return err
 		}
 	}
-	if err := g.Compute(ctx); err != nil {
+	if err := g.ComputeInParts(ctx, pause); err != nil {
 		return err
 	}
 	hidden := make([]float32, width)

@@ -13,7 +13,7 @@ func prefixOf(t *testing.T, name string, soft []float32) []float32 {
 	t.Helper()
 	rec := &testmodel.Recorder{}
 	d := newDecoder(t, testmodel.OracleParts(t, name), true, rec.Trace)
-	must(t, d.Prefix(t.Context(), newSequence(t, d, 200), soft, testmodel.ReadQuestion(t, name).PromptIDs()))
+	must(t, d.Prefix(t.Context(), newSequence(t, d, 200), soft, testmodel.ReadQuestion(t, name).PromptIDs(), nil))
 	return testmodel.Find(t, rec.Take(), "prefix").Values
 }
 

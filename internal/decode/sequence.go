@@ -9,6 +9,7 @@ type Sequence struct {
 	cache   *gemma.Cache
 	length  int       // tokens in the cache
 	hidden  []float32 // [d] of the last token, which the output head reads; nil before a prefix
+	logits  []float32 // memory of its requests, used again
 }
 
 // NewSequence returns an empty sequence with room for size tokens. The caller
@@ -32,6 +33,9 @@ func (s *Sequence) Bytes() int { return s.cache.Bytes() }
 
 // Ready reports whether a token can be chosen: a prefix was computed.
 func (s *Sequence) Ready() bool { return s.hidden != nil }
+
+// Reset forgets all tokens.
+func (s *Sequence) Reset() { s.length, s.hidden = 0, nil }
 
 // Close frees the cache and the graphs that use it. It waits for computations
 // that were cancelled. It is safe on nil and when closed.

@@ -15,6 +15,7 @@ import (
 type Row struct {
 	Sequence *Sequence
 	ID       int32
+	branch   int // of the sequence; rows of a branch do not see those of another
 }
 
 // Step computes tokens: rows of several sequences, and several rows of one,
@@ -25,18 +26,8 @@ func (d *Decoder) Step(ctx context.Context, rows ...Row) error {
 	if err != nil {
 		return err
 	}
-	t, err := d.step(spans)
+	hidden, err := d.compute(ctx, rows, spans)
 	if err != nil {
-		return err
-	}
-	if err := t.set(rows, spans); err != nil {
-		return err
-	}
-	if err := t.g.Compute(ctx); err != nil {
-		return err
-	}
-	hidden := make([]float32, t.out.Len())
-	if err := nn.Get(t.g, t.out, hidden); err != nil {
 		return err
 	}
 	width, at := d.gemma.Width, 0
@@ -48,12 +39,45 @@ func (d *Decoder) Step(ctx context.Context, rows ...Row) error {
 	return nil
 }
 
+// compute returns the hidden states [d, n] of rows, whose sequences stay as they
+// are but for what is behind their last token.
+func (d *Decoder) compute(ctx context.Context, rows []Row, spans []span) ([]float32, error) {
+	t, err := d.step(spans)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.set(rows, spans); err != nil {
+		return nil, err
+	}
+	if err := t.g.Compute(ctx); err != nil {
+		return nil, err
+	}
+	hidden := make([]float32, t.out.Len())
+	return hidden, nn.Get(t.g, t.out, hidden)
+}
+
 // A span is the rows of one sequence in a step.
 type span struct {
 	*Sequence
-	n    int // rows
-	keys int // places of the cache that the graph attends to
+	n      int     // rows
+	keys   int     // places of the cache that the graph attends to
+	places []place // of the rows
 }
+
+// A place says where a row's key and value go and which keys the row sees: the
+// first ones, and those from its branch's first to its own. A branch is one of
+// several continuations of a sequence; without branches the two parts are one.
+type place struct {
+	at     int // place in the cache
+	shared int // the row sees keys [0, shared)
+	from   int // and [from, at]
+}
+
+// position returns the row's position in its sequence.
+func (p place) position() int { return p.shared + p.at - p.from }
+
+// sees reports whether the row attends to a key.
+func (p place) sees(key int) bool { return key < p.shared || p.from <= key && key <= p.at }
 
 // stepKeys is the size class of a step's graph, in keys: the graph attends to
 // all the keys it was built for, so a smaller class costs less work and more
@@ -62,7 +86,7 @@ const stepKeys = 256
 
 // spansOf groups rows by sequence, each with the size class it needs.
 func (d *Decoder) spansOf(rows []Row) (spans []span, err error) {
-	for _, r := range rows {
+	for i, r := range rows {
 		if r.Sequence.decoder != d {
 			return nil, errors.New("the sequence of a row belongs to another decoder")
 		}
@@ -72,7 +96,16 @@ func (d *Decoder) spansOf(rows []Row) (spans []span, err error) {
 			}
 			spans = append(spans, span{Sequence: r.Sequence})
 		}
-		spans[len(spans)-1].n++
+		s := &spans[len(spans)-1]
+		at := s.length + s.n
+		p := place{at: at, shared: s.length, from: s.length}
+		if s.n > 0 && rows[i-1].branch == r.branch {
+			p.from = s.places[s.n-1].from
+		} else if s.n > 0 {
+			p.from = at
+		}
+		s.places = append(s.places, p)
+		s.n++
 	}
 	for i := range spans {
 		s := &spans[i]
@@ -178,8 +211,10 @@ func (t *step) set(rows []Row, spans []span) error {
 		ids = append(ids, r.ID)
 	}
 	for i, s := range spans {
-		positions = append(positions, places(s.length, s.n)...)
-		if err := t.setSpan(t.inputs[i], s.length); err != nil {
+		for _, p := range s.places {
+			positions = append(positions, int32(p.position()))
+		}
+		if err := t.setSpan(t.inputs[i], s.places); err != nil {
 			return err
 		}
 	}
@@ -189,14 +224,15 @@ func (t *step) set(rows []Row, spans []span) error {
 	return nn.Set(t.g, t.pos, positions)
 }
 
-// setSpan places the rows of a span from start on in its cache. Each sees the
-// keys up to its own.
-func (t *step) setSpan(in gemma.Span, start int) error {
+// setSpan gives the graph the places of a span's rows.
+func (t *step) setSpan(in gemma.Span, places []place) error {
 	rows, mask := make([]int64, in.Len), make([]float32, in.Len*in.Keys)
-	for i := range rows {
-		rows[i] = int64(start + i)
-		for key := start + i + 1; key < in.Keys; key++ {
-			mask[i*in.Keys+key] = gemma.Masked
+	for i, p := range places {
+		rows[i] = int64(p.at)
+		for key := range in.Keys {
+			if !p.sees(key) {
+				mask[i*in.Keys+key] = gemma.Masked
+			}
 		}
 	}
 	err := nn.Set(t.g, in.Rows, rows)
@@ -207,7 +243,7 @@ func (t *step) setSpan(in gemma.Span, start int) error {
 		err = nn.Set(t.g, in.Cells, in.Cache.Cells(rows))
 	}
 	if err != nil {
-		return fmt.Errorf("rows from place %d: %w", start, err)
+		return fmt.Errorf("rows from place %d: %w", places[0].at, err)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func TestRowsOfOneSequenceAreCausal(t *testing.T) {
 			advance(t, d, apart, ids...)
 			var rows []Row
 			for _, id := range ids {
-				rows = append(rows, Row{together, id})
+				rows = append(rows, Row{Sequence: together, ID: id})
 			}
 			must(t, d.Step(t.Context(), rows...))
 			if together.Len() != apart.Len() {
@@ -65,7 +65,7 @@ func TestSequencesDoNotMix(t *testing.T) {
 				var all []Row
 				for _, r := range rows {
 					for _, id := range r.ids {
-						all = append(all, Row{together[r.sequence], id})
+						all = append(all, Row{Sequence: together[r.sequence], ID: id})
 					}
 					advance(t, d, alone[r.sequence], r.ids...)
 				}
@@ -90,23 +90,23 @@ func TestStepsOutgrowGraphs(t *testing.T) {
 	for i := range ids {
 		ids[i] = int32(i % 50)
 	}
-	must(t, d.Prefix(t.Context(), s, nil, ids))
-	must(t, d.Prefix(t.Context(), other, nil, ids))
+	must(t, d.Prefix(t.Context(), s, nil, ids, nil))
+	must(t, d.Prefix(t.Context(), other, nil, ids, nil))
 	for range 6 {
 		advance(t, d, s, 9)
 	}
-	must(t, d.Step(t.Context(), Row{other, 9}, Row{other, 9}))
-	must(t, d.Step(t.Context(), Row{other, 9}, Row{other, 9}))
-	must(t, d.Step(t.Context(), Row{other, 9}, Row{other, 9}))
+	must(t, d.Step(t.Context(), Row{Sequence: other, ID: 9}, Row{Sequence: other, ID: 9}))
+	must(t, d.Step(t.Context(), Row{Sequence: other, ID: 9}, Row{Sequence: other, ID: 9}))
+	must(t, d.Step(t.Context(), Row{Sequence: other, ID: 9}, Row{Sequence: other, ID: 9}))
 	if diff := testmodel.Distance(allLogits(t, d, other), allLogits(t, d, s)); !(diff < 1e-5) {
 		t.Errorf("logits of rows across a size class are %.1e from those of steps", diff)
 	}
 	for n := range 2 * mostSteps {
 		rows := make([]Row, n+1)
 		for i := range rows {
-			rows[i] = Row{s, 1}
+			rows[i] = Row{Sequence: s, ID: 1}
 		}
-		must(t, d.Prefix(t.Context(), s, nil, ids[:9]))
+		must(t, d.Prefix(t.Context(), s, nil, ids[:9], nil))
 		must(t, d.Step(t.Context(), rows...))
 	}
 	if len(d.steps) != mostSteps {
@@ -119,30 +119,30 @@ func TestStepsOutgrowGraphs(t *testing.T) {
 func TestStepRefuses(t *testing.T) {
 	d := newDecoder(t, testmodel.OracleParts(t, "pg1-a"), false, nil)
 	s, other := newSequence(t, d, 10), newSequence(t, d, 10)
-	must(t, d.Prefix(t.Context(), s, nil, []int32{2, 3, 4, 5, 6, 7, 8, 9}))
-	must(t, d.Prefix(t.Context(), other, nil, []int32{2}))
+	must(t, d.Prefix(t.Context(), s, nil, []int32{2, 3, 4, 5, 6, 7, 8, 9}, nil))
+	must(t, d.Prefix(t.Context(), other, nil, []int32{2}, nil))
 	before := allLogits(t, d, s)
-	if err := d.Step(t.Context(), Row{s, 1}, Row{s, 1}, Row{s, 1}); !errors.Is(err, ErrFull) {
+	if err := d.Step(t.Context(), Row{Sequence: s, ID: 1}, Row{Sequence: s, ID: 1}, Row{Sequence: s, ID: 1}); !errors.Is(err, ErrFull) {
 		t.Errorf("three rows where two fit: %v", err)
 	}
-	if err := d.Step(t.Context(), Row{s, 1}, Row{other, 1}, Row{s, 1}); err == nil || !strings.Contains(err.Error(), "side by side") {
+	if err := d.Step(t.Context(), Row{Sequence: s, ID: 1}, Row{Sequence: other, ID: 1}, Row{Sequence: s, ID: 1}); err == nil || !strings.Contains(err.Error(), "side by side") {
 		t.Errorf("rows of one sequence around those of another: %v", err)
 	}
-	if err := d.Step(t.Context(), Row{s, int32(d.gemma.Vocab)}); err == nil || !strings.Contains(err.Error(), fmt.Sprint("want a row from 0 to ", d.gemma.Vocab-1)) {
+	if err := d.Step(t.Context(), Row{Sequence: s, ID: int32(d.gemma.Vocab)}); err == nil || !strings.Contains(err.Error(), fmt.Sprint("want a row from 0 to ", d.gemma.Vocab-1)) {
 		t.Errorf("an id that does not exist: %v", err)
 	}
-	if err := newDecoder(t, testmodel.OracleParts(t, "pg1-a"), false, nil).Step(t.Context(), Row{s, 1}); err == nil || !strings.Contains(err.Error(), "another decoder") {
+	if err := newDecoder(t, testmodel.OracleParts(t, "pg1-a"), false, nil).Step(t.Context(), Row{Sequence: s, ID: 1}); err == nil || !strings.Contains(err.Error(), "another decoder") {
 		t.Errorf("a sequence of another decoder: %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := d.Step(ended, Row{s, 1}); !errors.Is(err, context.Canceled) {
+	if err := d.Step(ended, Row{Sequence: s, ID: 1}); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
 	}
 	if s.Len() != 8 || testmodel.Farthest(allLogits(t, d, s), before) != 0 {
 		t.Errorf("a refused step changed the sequence, which has %d tokens", s.Len())
 	}
-	if err := d.Prefix(t.Context(), other, nil, make([]int32, 11)); !errors.Is(err, ErrFull) || other.Ready() {
+	if err := d.Prefix(t.Context(), other, nil, make([]int32, 11), nil); !errors.Is(err, ErrFull) || other.Ready() {
 		t.Errorf("a prefix that does not fit: %v, ready: %t", err, other.Ready())
 	}
 }
@@ -156,10 +156,10 @@ func after(t *testing.T, p *testmodel.Parts) (together, apart *Sequence, taps [2
 	ids := testmodel.ReadQuestion(t, "pg1-a").PromptIDs()
 	n := len(ids) - 1
 	together, apart = newSequence(t, d, 100), newSequence(t, d, 100)
-	must(t, d.Prefix(t.Context(), together, nil, ids))
+	must(t, d.Prefix(t.Context(), together, nil, ids, nil))
 	x := testmodel.Find(t, rec.Take(), "blk.0.attn_out").Values
 	taps[0] = x[len(x)-d.gemma.Width:]
-	must(t, d.Prefix(t.Context(), apart, nil, ids[:n]))
+	must(t, d.Prefix(t.Context(), apart, nil, ids[:n], nil))
 	rec.Take()
 	advance(t, d, apart, ids[n])
 	taps[1] = testmodel.Find(t, rec.Take(), "blk.0.attn_out").Values

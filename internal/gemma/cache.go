@@ -49,6 +49,15 @@ func NewCache(b *nn.Backend, c Config, size int, t gguf.Type) (*Cache, error) {
 	return cache, w.Err()
 }
 
+// CacheBytes returns the bytes of a cache for size tokens, in float32 or float16.
+func (c Config) CacheBytes(size int, f32 bool) int {
+	n := 2 * c.Layers * c.KVHeads * c.HeadDim * size // keys and values
+	if f32 {
+		return 4 * n
+	}
+	return 2 * n
+}
+
 func name(i int, part string) string { return fmt.Sprintf("cache.%d.%s", i, part) }
 
 // Cells returns the indices of the values of tokens at places, in a layer's

@@ -62,12 +62,12 @@ func (d *Decoder) Forward(g *nn.Graph, b Batch) nn.Tensor {
 // its last token [d, 1], the only one that the last block computes. In each
 // block the keys and values of every batch enter the cache before any batch
 // attends: so every token sees the whole prefix, and how it is cut into batches
-// changes nothing.
+// changes nothing. A computation in parts pauses after each batch of a block.
 func (d *Decoder) Prefix(g *nn.Graph, batches []Batch) nn.Tensor {
 	return d.forward(g, batches, true)
 }
 
-func (d *Decoder) forward(g *nn.Graph, batches []Batch, lastOnly bool) nn.Tensor {
+func (d *Decoder) forward(g *nn.Graph, batches []Batch, prefix bool) nn.Tensor {
 	xs, qs := make([]nn.Tensor, len(batches)), make([]nn.Tensor, len(batches))
 	for c, batch := range batches {
 		xs[c] = batch.X // [d, n]
@@ -77,13 +77,16 @@ func (d *Decoder) forward(g *nn.Graph, batches []Batch, lastOnly bool) nn.Tensor
 		for c, batch := range batches {
 			qs[c] = b.Remember(g, i, xs[c], batch) // [e, n, h]
 		}
-		if lastOnly && i == len(d.Blocks)-1 {
+		if prefix && i == len(d.Blocks)-1 {
 			end := len(batches) - 1
 			batches = []Batch{batches[end].lastToken(g)}
 			xs, qs = []nn.Tensor{last(g, xs[end])}, []nn.Tensor{last(g, qs[end])} // [d, 1], [e, 1, h]
 		}
 		for c, batch := range batches {
 			xs[c] = b.Forward(g, i, xs[c], qs[c], batch) // [d, n]
+			if prefix {
+				g.Pause(xs[c])
+			}
 		}
 	}
 	return xs[len(xs)-1]

@@ -37,10 +37,11 @@ func ask(t *testing.T, p *testmodel.Parts, q testmodel.Question, s setup) (taps 
 	sequence, err := d.NewSequence(len(soft)/gemma.Width + len(ids) + 1)
 	must(t, err)
 	defer sequence.Close()
-	must(t, d.Prefix(t.Context(), sequence, soft, ids))
-	logits, err = d.Logits(t.Context(), sequence, grammar.All(gemma.Vocab))
-	must(t, err)
-	return rec.Take(), slices.Clone(logits)
+	must(t, d.Prefix(t.Context(), sequence, soft, ids, nil))
+	r := &decode.Request{Sequence: sequence, Allowed: grammar.All(gemma.Vocab)}
+	d.Next(t.Context(), []*decode.Request{r})
+	must(t, r.Err)
+	return rec.Take(), slices.Clone(r.Logits)
 }
 
 func must(t testing.TB, err error) {

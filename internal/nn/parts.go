@@ -63,13 +63,13 @@ func (g *Graph) closeParts() {
 
 // ComputeInParts is Compute with a call of pause at each place that was marked
 // by Pause, where other graphs of the backend may be computed. An error of pause
-// ends the computation. A graph that was compiled for another device than the
-// CPU is computed without pauses.
+// ends the computation. With a nil pause, and for another device than the CPU,
+// there are none.
 func (g *Graph) ComputeInParts(ctx context.Context, pause func() error) error {
 	if err := g.beginCompute(); err != nil {
 		return err
 	}
-	if len(g.parts) == 0 {
+	if len(g.parts) == 0 || pause == nil {
 		return g.computeWhole(ctx)
 	}
 	for i, p := range g.parts {

@@ -75,7 +75,8 @@ func New(w nn.Weights, c Config) *Encoder {
 }
 
 // Forward maps pixels [w, h, 3] in [-1, 1] to soft tokens [d', n], d' the
-// decoder's width. ViT (arXiv:2010.11929), equations 1 to 4.
+// decoder's width. ViT (arXiv:2010.11929), equations 1 to 4. A computation in
+// parts pauses after each block.
 func (e *Encoder) Forward(g *nn.Graph, pixels nn.Tensor) nn.Tensor {
 	v := g.Scope("v", -1)
 	patches := g.Patches(pixels, e.PatchSize)             // [p*p*3, n]
@@ -85,6 +86,7 @@ func (e *Encoder) Forward(g *nn.Graph, pixels nn.Tensor) nn.Tensor {
 		g := v.Scope("blk", i)
 		x = g.Add(x, g.Tap("attn_out", b.Attn.Forward(g, b.LN1.Forward(g, x))))             // eq. 2
 		x = g.Tap("out", g.Add(x, g.Tap("ffn_out", b.MLP.Forward(g, b.LN2.Forward(g, x))))) // eq. 3
+		g.Pause(x)
 	}
 	x = v.Tap("post_ln", e.Norm.Forward(g, x))        // eq. 4
 	return g.Tap("mm.out", e.Projector.Forward(g, x)) // [d', n]

@@ -29,8 +29,7 @@ func TestSummaryIsOfAllLogits(t *testing.T) {
 					logits := allLogits(t, d, s)
 					i, want, err := greedy.Choose(logits, grammar.All(d.gemma.Vocab), n)
 					must(t, err)
-					got, err := d.Next(t.Context(), s, greedy, nil, n)
-					must(t, err)
+					got := request(t, d, &Request{Sequence: s, Sampler: greedy, Number: n}).Choice
 					if wantProb := logits[i] - sample.LogSumExp(logits); got.ID != want || !(math.Abs(float64(got.LogProb-wantProb)) < 1e-5) {
 						t.Fatalf("%s, %s: token %d at %v, want %d at %v", name, typ, got.ID, got.LogProb, want, wantProb)
 					}
@@ -59,8 +58,10 @@ func TestDrawsFromLikeliestRuns(t *testing.T) {
 			{sample.Options{Temperature: 1, TopK: d.gemma.Vocab}, false},
 		} {
 			for n := range 9 {
-				got, ok, err := d.likeliest(t.Context(), s, sample.New(c.o), n)
-				must(t, err)
+				r := &Request{Sequence: s, Sampler: sample.New(c.o), Number: n}
+				ok := d.summaryDecides(r) && len(d.likeliest(t.Context(), []*Request{r})) == 0
+				must(t, r.Err)
+				got := r.Choice
 				if ok != (c.want && ours) {
 					t.Errorf("%+v: chosen by runs: %t, want %t", c.o, ok, c.want && ours)
 				}

@@ -1,0 +1,76 @@
+package paligemma
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pgcli/paligemma/internal/decode"
+)
+
+// appendRows is how many given tokens are computed at a time: with more, other
+// answers would wait too long.
+const appendRows = 16
+
+// Append continues the answer with given tokens, as if they had been chosen, and
+// computes several at a time. It is for text that is known; most callers want
+// Tokens, or Score. If it fails, only a beginning of the tokens may have been
+// appended.
+func (s *Session) Append(ctx context.Context, ids ...int32) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	for i, id := range ids {
+		if id < 0 || int(id) >= s.model.cfg.Vocabulary {
+			return fmt.Errorf("paligemma: append: token %d is %d, want 0 to %d", i, id, s.model.cfg.Vocabulary-1)
+		}
+	}
+	s.changes++
+	for done := 0; done < len(ids); {
+		room := s.sequence.Cap() - s.sequence.Len() - len(s.pending)
+		some := ids[done:min(done+min(appendRows, max(room, 1)), len(ids))]
+		if err := s.step(ctx, &decode.Request{IDs: some}); err != nil {
+			return fmt.Errorf("paligemma: append: token %d: %w", done, err)
+		}
+		for _, id := range some {
+			s.answer = append(s.answer, id)
+			s.text.Push(id)
+		}
+		done += len(some)
+	}
+	return nil
+}
+
+// Logits returns the logits [vocabulary] of all tokens as the next of the
+// answer: their softmax is the model's distribution. They are valid until the
+// session's next call.
+func (s *Session) Logits(ctx context.Context) ([]float32, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	r := &decode.Request{Allowed: s.model.everything()}
+	if err := s.step(ctx, r); err != nil {
+		return nil, fmt.Errorf("paligemma: logits: %w", err)
+	}
+	return r.Logits, nil
+}
+
+// step computes the tokens that were chosen and are not computed yet, then those
+// of the request, and what the request asks for, together with what other sessions
+// ask for. If it fails it may be called again.
+func (s *Session) step(ctx context.Context, r *decode.Request) error {
+	if !s.sequence.Ready() {
+		return errors.New("no Prefill that succeeded")
+	}
+	r.Sequence, r.IDs = s.sequence, slices.Concat(s.pending, r.IDs)
+	if err := s.model.turns.Step(ctx, s, r); err != nil {
+		return err
+	}
+	if r.Computed {
+		s.pending = nil
+	}
+	return r.Err
+}

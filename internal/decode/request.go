@@ -1,0 +1,73 @@
+package decode
+
+import (
+	"context"
+	"errors"
+
+	"github.com/pgcli/paligemma/grammar"
+	"github.com/pgcli/paligemma/internal/sample"
+)
+
+// A Request is what one sequence needs next: known tokens to be computed, and
+// what then follows from its last token.
+type Request struct {
+	Sequence *Sequence
+	IDs      []int32 // to compute after the last token, in one graph; may be none
+
+	// Sampler chooses a token among the allowed ids; nil allows all. A nil Sampler
+	// asks for the logits of the allowed ids instead, and nothing if Allowed is empty.
+	Sampler *sample.Sampler
+	Allowed []grammar.Range
+	Number  int // of the token in its answer
+
+	Computed bool      // the sequence has IDs
+	Choice   Choice    // the token that was chosen
+	Logits   []float32 // in the order of Allowed, valid until the sequence's next request
+	Err      error
+}
+
+// A Choice is a token that was chosen.
+type Choice struct {
+	ID      int32
+	LogProb float32 // natural logarithm, by the softmax over the tokens that were allowed
+	Spread  float32 // mean distance of an id of Options.Locs from those drawn by the same softmax; 0 for others
+}
+
+// Next serves requests of several sequences, one of each: their tokens are
+// computed in one step, their logits by as few heads as possible. It leaves
+// results and errors in the requests.
+func (d *Decoder) Next(ctx context.Context, requests []*Request) {
+	var rows []Row
+	var waiting []*Request // those with rows
+	for _, r := range requests {
+		switch {
+		case r.Sequence.decoder != d:
+			r.Err = errors.New("the sequence belongs to another decoder")
+		case !r.Sequence.Ready():
+			r.Err = errors.New("no prefix that succeeded")
+		case r.Sequence.length+len(r.IDs) > r.Sequence.Cap():
+			r.Err = ErrFull
+		case len(r.IDs) == 0:
+			r.Computed = true
+		default:
+			for _, id := range r.IDs {
+				rows = append(rows, Row{Sequence: r.Sequence, ID: id})
+			}
+			waiting = append(waiting, r)
+		}
+	}
+	if len(rows) > 0 {
+		err := d.Step(ctx, rows...)
+		for _, r := range waiting {
+			r.Err, r.Computed = err, err == nil
+		}
+	}
+	d.choose(ctx, requests)
+}
+
+// fail gives requests an error.
+func fail(requests []*Request, err error) {
+	for _, r := range requests {
+		r.Err = err
+	}
+}

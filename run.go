@@ -1,0 +1,107 @@
+package paligemma
+
+import (
+	"context"
+	"image"
+	"iter"
+	"strings"
+)
+
+// Run answers a prompt about a picture; a nil image asks without one, and a nil
+// s means the defaults. The Result is never nil: when ctx ends or the model fails,
+// it holds the answer so far, and Stop says so, together with the error.
+func (m *Model) Run(ctx context.Context, img image.Image, p Prompt, s *Sampling) (*Result, error) {
+	c, err := m.converse(ctx, img, s)
+	if err != nil {
+		return failed(ctx, err)
+	}
+	defer c.session.Close()
+	r, err := c.session.Run(ctx, c.images, p, s)
+	if len(c.images) > 0 {
+		r.Timings.Encode = c.images[0].took
+	}
+	return r, err
+}
+
+// Stream is Run for those who show an answer as it comes: it yields tokens. An
+// error comes as the last pair, with a zero Token.
+func (m *Model) Stream(ctx context.Context, img image.Image, p Prompt, s *Sampling) iter.Seq2[Token, error] {
+	return func(yield func(Token, error) bool) {
+		c, err := m.converse(ctx, img, s)
+		if err == nil {
+			defer c.session.Close()
+			err = c.session.Prefill(ctx, c.images, p)
+		}
+		if err != nil {
+			yield(Token{}, err)
+			return
+		}
+		c.session.Tokens(ctx, s)(yield)
+	}
+}
+
+// A conversation is what Run and Stream need: a session, and the picture if there
+// is one.
+type conversation struct {
+	session *Session
+	images  []*Image
+}
+
+// converse checks the sampling, opens a session, and encodes a picture if img is
+// not nil. The caller closes the session.
+func (m *Model) converse(ctx context.Context, img image.Image, s *Sampling) (c conversation, err error) {
+	if _, err := s.check(m, nil); err != nil {
+		return c, err
+	}
+	if c.session, err = m.NewSession(); err != nil || img == nil {
+		return c, err
+	}
+	encoded, err := m.Encode(ctx, img)
+	if err != nil {
+		c.session.Close()
+		return c, err
+	}
+	c.images = append(c.images, encoded)
+	return c, nil
+}
+
+// failed is the Result of a Run that failed before the first token.
+func failed(ctx context.Context, err error) (*Result, error) {
+	if ctx.Err() != nil {
+		return &Result{Stop: StopCancelled}, err
+	}
+	return &Result{Stop: StopFailed}, err
+}
+
+// Run is Prefill and Tokens in one: it answers a prompt about pictures that
+// are encoded already. The Result is never nil: when ctx ends or the model fails,
+// it holds the answer so far, and Stop says so, together with the error.
+func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampling) (*Result, error) {
+	if _, err := sm.check(s.model, nil); err != nil {
+		return failed(ctx, err)
+	}
+	if err := s.Prefill(ctx, images, p); err != nil {
+		return failed(ctx, err)
+	}
+	var r Result
+	var text strings.Builder
+	var err error
+	for t, e := range s.Tokens(ctx, sm) {
+		if e != nil {
+			err = e
+			break
+		}
+		if t.ID != NoID {
+			r.Tokens = append(r.Tokens, t)
+		}
+		text.WriteString(t.Text)
+	}
+	r.Text, r.Stop = text.String(), s.stop
+	var size image.Point // of several pictures, nothing says which one a box is in
+	if len(images) == 1 {
+		size = images[0].bounds.Size()
+	}
+	r.Objects, r.Problems = s.model.Objects(r.Tokens, size)
+	r.Timings = s.Timings()
+	return &r, err
+}
