@@ -6,7 +6,7 @@ int64_t pg_widest(const pg_linear *op) {
 	const pg_level *level = pg_level_of(op->level);
 	int64_t width = PG_MAX_COLUMNS;
 	for (int i = 0; i < op->weights; i++) {
-		int form = level->form(pg_format_of(op->out[i].w.type), op->precise, op->n);
+		int form = pg_form(op, level, pg_format_of(op->out[i].w.type));
 		if (level->columns[form] < width)
 			width = level->columns[form];
 	}
@@ -19,7 +19,7 @@ uint8_t *pg_plan(pg_job *j, const pg_linear *op, int threads, int64_t widest, ui
 	j->level = pg_level_of(op->level);
 	for (int i = 0; i < op->weights; i++) {
 		const pg_format *f = pg_format_of(op->out[i].w.type);
-		pg_layout *l = &j->layouts[j->level->form(f, op->precise, op->n)];
+		pg_layout *l = &j->layouts[pg_form(op, j->level, f)];
 		l->used = 1;
 		l->halves |= f->halves;
 	}

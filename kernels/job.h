@@ -59,6 +59,12 @@ static inline uint8_t *pg_act_of(const pg_job *j, const pg_layout *l, int64_t ch
 
 static inline size_t pg_round_up(size_t n) { return (n + 63) & ~(size_t)63; }
 
+// pg_form returns the form of activations that weights of a format need. Integer
+// scales, which many columns have, round differently than the scales of one column.
+static inline int pg_form(const pg_linear *op, const pg_level *level, const pg_format *f) {
+	return level->form(f, op->precise, op->uniform ? 1 : op->n);
+}
+
 // pg_widest returns the number of columns of the widest tiles that op can have.
 int64_t pg_widest(const pg_linear *op);
 

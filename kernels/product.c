@@ -57,7 +57,7 @@ static void store(const pg_job *j, const pg_finish *f) {
 static void product(const pg_job *j, int weight, const part *p, work *w, int out) {
 	const pg_matrix *m = &j->op->out[weight].w;
 	const pg_format *f = pg_format_of(m->type);
-	int form = j->level->form(f, j->op->precise, j->op->n);
+	int form = pg_form(j->op, j->level, f);
 	const pg_layout *l = &j->layouts[form];
 	size_t panel_bytes = pg_panel_bytes(f, m->k), chunk_bytes = (size_t)(l->chunk / f->block) * pg_record_bytes(f);
 	const uint8_t *packed = (const uint8_t *)m->packed + (size_t)p->panel * panel_bytes;
@@ -106,7 +106,7 @@ static void product(const pg_job *j, int weight, const part *p, work *w, int out
 static void stream(const pg_job *j, int weight, const part *p, work *w, int out) {
 	const pg_matrix *m = &j->op->out[weight].w;
 	const pg_format *f = pg_format_of(m->type);
-	int form = j->level->form(f, j->op->precise, 1);
+	int form = pg_form(j->op, j->level, f);
 	const pg_layout *l = &j->layouts[form];
 	pg_tile t = {.f = f, .form = form, .chunk = &w->chunk, .halves = l->halves, .first = 1, .columns = 1};
 	t.w = (const uint8_t *)m->packed + (size_t)p->panel * pg_panel_bytes(f, m->k);

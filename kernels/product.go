@@ -30,6 +30,7 @@ type Linear struct {
 	Out            []Output
 	Epilogue       Epilogue
 	Precise        bool // round x to 16 bits, not 8
+	Uniform        bool // a column's result is the same to the bit for any N
 	Level          Level
 	Threads        int // the most that take part
 }

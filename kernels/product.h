@@ -36,6 +36,7 @@ typedef struct pg_linear {
 	} out[3];
 	int epilogue;
 	int precise;   // round activations to 16 bits instead of 8
+	int uniform;   // a column's result is the same to the bit for any n
 	int level;     // a supported level of instruction sets, or PG_AUTO for the best
 	void *scratch; // pg_linear_scratch bytes, of any alignment
 } pg_linear;

@@ -15,6 +15,9 @@ func (l *Linear) c(scratch uintptr) *C.pg_linear {
 	if l.Precise {
 		op.precise = 1
 	}
+	if l.Uniform {
+		op.uniform = 1
+	}
 	if l.Norm != nil {
 		op.normed, op.norm = 1, *l.Norm.c()
 	}

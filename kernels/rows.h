@@ -1,4 +1,4 @@
-// Products of rows in ggml's own layout and one column.
+// Products of rows in ggml's own layout and columns of floats.
 #ifndef PG_ROWS_H
 #define PG_ROWS_H
 
@@ -10,7 +10,10 @@
 // too. rows_x86.h and rows_neon.h have the loops.
 #define PG_ROW_LIST(X) X(Q8_0) X(Q4_0) X(Q4_K) X(Q6_K)
 
-enum { PG_RUN = 64 }; // rows of a run
+enum {
+	PG_RUN = 64,         // rows of a run
+	PG_ROW_COLUMNS = 16, // columns that share one reading of a run
+};
 
 // A pg_run_stats holds the softmax statistics of the scores of a run: the greatest
 // score, its row counted from the run's first, and the sum of exp(score - max). If
@@ -19,20 +22,24 @@ typedef struct pg_run_stats {
 	float max, argmax, sum_exp;
 } pg_run_stats;
 
-// A pg_rows describes y[i] = row i of W times x for rows [first, last) of a
-// matrix in ggml's own layout, whose rows are row_bytes apart. If stats is not
-// NULL, y is not stored: stats gets the statistics of each run of PG_RUN rows,
-// after the softcap. If there are picks, y gets that many runs of rows [0, last),
-// one after another, PG_RUN apart; runs holds their numbers.
+// A pg_rows describes y[i] = row i of W times x, for rows [first, last) of a matrix
+// in ggml's own layout, whose rows are row_bytes apart, and each column x. If stats
+// is not NULL, y is not stored: stats gets the statistics of each run of PG_RUN rows,
+// after the softcap, column after column. If there are picks, a column of y gets that
+// many runs of rows [0, last), one after another, PG_RUN apart; runs holds the
+// numbers of each column. A column's results are the same to the bit for any n.
 typedef struct pg_rows {
 	int type;
 	int64_t k, first, last;
 	const void *rows; // row 0
 	size_t row_bytes;
-	const float *x; // [k]
-	float *y;       // y[0] is the product of row first
-	pg_run_stats *stats;
-	const int32_t *runs; // [picks]
+	int64_t n;      // columns
+	const float *x; // [k, n]
+	int64_t x_stride;
+	float *y; // [.., n], where y[0] is the product of row first and x[0]
+	int64_t y_stride;
+	pg_run_stats *stats; // [runs, n]
+	const int32_t *runs; // [picks, n]
 	int64_t picks;
 	float softcap; // softcap·tanh(score/softcap); 0 for none
 	int precise;   // round x to 16 bits instead of 8

@@ -19,7 +19,7 @@ func RowsSupported(typ gguf.Type, k int) bool {
 func (r *Rows) c(scratch uintptr) *C.pg_rows {
 	op := &C.pg_rows{
 		_type: C.int(r.Type), k: C.int64_t(r.K), first: C.int64_t(r.First), last: C.int64_t(r.Last),
-		rows: pointer(r.Data), row_bytes: C.size_t(r.RowBytes), x: floats(r.X), y: floats(r.Y),
+		rows: pointer(r.Data), row_bytes: C.size_t(r.RowBytes), n: C.int64_t(max(r.N, 1)), x: floats(r.X), x_stride: C.int64_t(r.XStride), y: floats(r.Y), y_stride: C.int64_t(r.YStride),
 		stats: (*C.pg_run_stats)(pointer(r.Stats)), runs: (*C.int32_t)(pointer(r.Runs)), picks: C.int64_t(r.Picks),
 		softcap: C.float(r.Softcap), level: C.int(r.Level), scratch: pointer(scratch),
 	}

@@ -139,9 +139,9 @@ typedef struct pg_level {
 	// them: up to PG_ROW_BYTES for each.
 	void (*arrange)(int type, const uint8_t *records, int blocks, uint8_t *act, int64_t b);
 
-	// rows stores the products of rows [first, last) at y, of which y[0] is the
-	// product of row op->first.
-	void (*rows)(const pg_rows *op, const void *act, int64_t first, int64_t last);
+	// rows stores the products of rows [op->first, op->last) at op->y. Rounded columns
+	// are act_step bytes apart.
+	void (*rows)(const pg_rows *op, const uint8_t *act, size_t act_step);
 } pg_level;
 
 // pg_level_of returns the functions of a level, of the best supported one for

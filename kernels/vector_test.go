@@ -115,7 +115,7 @@ func same(t testing.TB, a, b []float32) {
 	t.Helper()
 	for i := range a {
 		if math.Float32bits(a[i]) != math.Float32bits(b[i]) {
-			t.Fatalf("value %d is %v, and %v with more threads", i, a[i], b[i])
+			t.Fatalf("value %d is %v, and %v in another call", i, a[i], b[i])
 		}
 	}
 }

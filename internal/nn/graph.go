@@ -30,6 +30,7 @@ type builder struct {
 	outputs map[bindings.Tensor]bool
 
 	graph     *bindings.Graph
+	uniform   bool // see Uniform
 	kernels   []kernelNode
 	scratch   kernels.Memory      // used by one kernel after the other
 	alloc     *bindings.Allocator // holds the results when the device is the CPU

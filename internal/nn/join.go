@@ -21,6 +21,7 @@ func (g *Graph) joins() bool { return g.trace == nil }
 // combines them to one.
 type linearNode struct {
 	epilogue kernels.Epilogue
+	uniform  bool        // see Graph.Uniform
 	x        Tensor      // [in, n]
 	up       *linearNode // if not nil, x is its result, which this node computes first
 	norm     *normNode   // if not nil, x is normed with its weights first
@@ -66,7 +67,7 @@ func (g *Graph) linear(epilogue kernels.Epilogue, x Tensor, layers ...Linear) Te
 			return g.fail(opLinear, "weights: %w", err)
 		}
 	}
-	n := linearNode{epilogue: epilogue, x: x, layers: layers}
+	n := linearNode{epilogue: epilogue, uniform: g.uniform, x: x, layers: layers}
 	if g.joins() {
 		n.joinInput()
 	}
@@ -154,7 +155,7 @@ func (n *linearNode) rows() (rows int) {
 func (n *linearNode) kernel(b *Backend, to uintptr) *kernels.Linear {
 	product := &kernels.Linear{X: n.x.address(), N: n.x.ne[1], Stride: n.x.nb[1] / 4, Epilogue: n.epilogue,
 		Residual: n.residual.address(), ResidualStride: n.residual.nb[1] / 4,
-		Precise: b.Precise, Level: b.level, Threads: b.pool.Threads()}
+		Precise: b.Precise, Uniform: n.uniform, Level: b.level, Threads: b.pool.Threads()}
 	if n.norm != nil {
 		product.Norm = n.norm.kernel()
 	}

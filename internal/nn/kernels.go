@@ -33,6 +33,11 @@ func (g *Graph) kernel(name string, ne [4]int, op func(dst Tensor) kernels.Op, o
 	return dst
 }
 
+// Uniform makes a column's result the same to the bit however many columns a
+// product of packed weights has. It is called before the first operation. Products of
+// many columns then take longer.
+func (g *Graph) Uniform() { g.uniform = true }
+
 // bind tells the kernels where their operands lie, and drops the kernels whose
 // results nothing reads.
 func (g *Graph) bind() error {
@@ -74,20 +79,24 @@ func (b *Backend) ReadsRows(w Tensor) bool {
 	return b.pool != nil && w.readOnly && w.ne[2]*w.ne[3] == 1 && kernels.RowsSupported(w.typ, w.ne[0])
 }
 
-// kernelRows multiplies weights w [k, m] in ggml's layout by one column x [k]: [m].
+// maxRowColumns is the most columns that kernels multiply rows in ggml's layout by.
+const maxRowColumns = 64
+
+// kernelRows multiplies weights w [k, m] in ggml's layout by columns x [k, n], each
+// as if it were alone: [m, n].
 func (g *Graph) kernelRows(w, x Tensor) Tensor {
-	return g.kernel(opMulMat, [4]int{w.ne[1], 1, 1, 1}, func(dst Tensor) kernels.Op {
+	return g.kernel(opMulMat, [4]int{w.ne[1], x.ne[1], 1, 1}, func(dst Tensor) kernels.Op {
 		rows := g.rows(w, x)
-		rows.Y = dst.address()
+		rows.Y, rows.YStride = dst.address(), dst.nb[1]/4
 		return rows
-	}, w, x) // [m]
+	}, w, x) // [m, n]
 }
 
-// rows describes the product of all rows of w and x; the caller adds where the
+// rows describes the product of all rows of w and x [k, n]; the caller adds where the
 // result goes.
 func (g *Graph) rows(w, x Tensor) *kernels.Rows {
 	return &kernels.Rows{Type: w.typ, K: w.ne[0], Last: w.ne[1], Data: w.address(), RowBytes: w.nb[1],
-		X: x.address(), Precise: g.backend.Precise, Level: g.backend.level}
+		N: x.ne[1], X: x.address(), XStride: x.nb[1] / 4, Precise: g.backend.Precise, Level: g.backend.level}
 }
 
 // kernelSum is a + b, both contiguous and of the result's shape.

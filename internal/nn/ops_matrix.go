@@ -21,8 +21,8 @@ func (g *Graph) MulMat(w, x Tensor) Tensor {
 	case x.ne[2]%w.ne[2] != 0 || x.ne[3]%w.ne[3] != 0:
 		return g.fail(opMulMat, "%v does not repeat to %v", w, x)
 	}
-	if g.backend.ReadsRows(w) && x.Len() == x.ne[0] {
-		return g.kernelRows(w, x) // [m]
+	if g.backend.ReadsRows(w) && x.ne[1] <= maxRowColumns && x.ne[2]*x.ne[3] == 1 {
+		return g.kernelRows(w, x) // [m, n]
 	}
 	if w.rowsOverlap() || x.rowsOverlap() {
 		return g.fail(opMulMat, "%v by %v: a row is longer than the step to the next; make it contiguous first", w, x)

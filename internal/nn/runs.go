@@ -15,34 +15,46 @@ const RunRows = kernels.RunRows
 // column. Max is NaN if a product is not finite.
 type Run = kernels.Run
 
-// Runs summarizes the products of the rows of w [k, m] with x [k], without
-// keeping them. A softcap other than 0 is applied to the products first. The
-// result, which only GetRuns reads, has a Run for every 64 rows. The backend must
-// read the rows of w: see ReadsRows.
+// Runs summarizes the products of the rows of w [k, m] with each column of x [k, n],
+// without keeping them. A softcap other than 0 is applied to the products first. The
+// result, which only GetRuns reads, has a Run for every 64 rows, column after column.
+// A column's result does not depend on the others. The backend must read the rows of
+// w: see ReadsRows.
 func (g *Graph) Runs(w, x Tensor, softcap float32) Tensor {
 	const op = "runs"
 	switch {
-	case !g.begin(op, w, x):
+	case !g.begin(op, w, x) || !g.columnsOfRows(op, w, x):
 		return Tensor{}
-	case !g.backend.ReadsRows(w):
-		return g.fail(op, "weights %v: kernels do not read their rows", w)
-	case x.typ != gguf.F32 || !x.rowsContiguous() || x.Len() != w.ne[0] || !finite(softcap) || softcap < 0:
-		return g.fail(op, "%v by %v, softcap %v: want one column of f32, as long as a row, and 0 or more", w, x, softcap)
+	case !finite(softcap) || softcap < 0:
+		return g.fail(op, "softcap %v, want 0 or more", softcap)
 	}
-	return g.kernel(op, [4]int{kernels.RunFloats, runsOf(w), 1, 1}, func(dst Tensor) kernels.Op {
+	return g.kernel(op, [4]int{kernels.RunFloats, runsOf(w), x.ne[1], 1}, func(dst Tensor) kernels.Op {
 		rows := g.rows(w, x)
 		rows.Stats, rows.Softcap = dst.address(), softcap
 		return rows
-	}, w, x) // [kernels.RunFloats, m/64 rounded up]
+	}, w, x) // [kernels.RunFloats, m/64 rounded up, n]
+}
+
+// columnsOfRows checks that kernels multiply the rows of w [k, m] by x [k, n].
+func (g *Graph) columnsOfRows(op string, w, x Tensor) bool {
+	switch {
+	case !g.backend.ReadsRows(w):
+		g.fail(op, "weights %v: kernels do not read their rows", w)
+	case x.typ != gguf.F32 || !x.rowsContiguous() || x.ne[0] != w.ne[0] || x.ne[1] > maxRowColumns || x.ne[2]*x.ne[3] != 1:
+		g.fail(op, "%v by %v: want up to %d columns of f32, as long as a row", w, x, maxRowColumns)
+	default:
+		return true
+	}
+	return false
 }
 
 // runsOf returns the number of runs of the rows of w [k, m].
 func runsOf(w Tensor) int { return (w.ne[1] + RunRows - 1) / RunRows }
 
 // GetRuns copies x, the result of Runs, as the last Compute left it, into runs:
-// one Run for every 64 rows. x must be an output of g.
+// one Run for every 64 rows, column after column. x must be an output of g.
 func GetRuns(g *Graph, x Tensor, runs []Run) error {
-	if x.ne[0] != kernels.RunFloats || x.ne[1] != len(runs) {
+	if x.ne[0] != kernels.RunFloats || x.Len() != kernels.RunFloats*len(runs) {
 		return fmt.Errorf("nn: get runs: %d of %v", len(runs), x)
 	}
 	values := make([]float32, x.Len())
@@ -55,27 +67,24 @@ func GetRuns(g *Graph, x Tensor, runs []Run) error {
 	return nil
 }
 
-// RunProducts multiplies x [k] by the rows of w [k, m] of chosen runs. runs [n],
-// an i32 input, has the numbers of the runs. The result is f32 [64, n]; places of
-// rows beyond the last row of w hold no value. The backend must read the rows of
+// RunProducts multiplies each column of x [k, n] by the rows of w [k, m] of chosen
+// runs. runs [p, n], an i32 input, has the numbers of the runs of each column. The
+// result is f32 [64, p, n]; places of rows beyond the last row of w hold no value. A
+// column's result does not depend on the others. The backend must read the rows of
 // w: see ReadsRows.
 func (g *Graph) RunProducts(w, x, runs Tensor) Tensor {
 	const op = "run products"
 	switch {
-	case !g.begin(op, w, x, runs):
+	case !g.begin(op, w, x, runs) || !g.columnsOfRows(op, w, x):
 		return Tensor{}
-	case !g.backend.ReadsRows(w):
-		return g.fail(op, "weights %v: kernels do not read their rows", w)
-	case x.typ != gguf.F32 || !x.rowsContiguous() || x.Len() != w.ne[0]:
-		return g.fail(op, "%v by %v: want one column of f32, as long as a row", w, x)
-	case runs.typ != gguf.I32 || runs.Len() != runs.ne[0] || !runs.Contiguous():
-		return g.fail(op, "runs %v, want i32 [n]", runs)
+	case runs.typ != gguf.I32 || runs.ne[1] != x.ne[1] || runs.ne[2]*runs.ne[3] != 1 || !runs.Contiguous():
+		return g.fail(op, "runs %v for %d columns, want i32 [p %d]", runs, x.ne[1], x.ne[1])
 	case !g.indexes(op, runs, runsOf(w)):
 		return Tensor{}
 	}
-	return g.kernel(op, [4]int{RunRows, runs.ne[0], 1, 1}, func(dst Tensor) kernels.Op {
+	return g.kernel(op, [4]int{RunRows, runs.ne[0], runs.ne[1], 1}, func(dst Tensor) kernels.Op {
 		rows := g.rows(w, x)
-		rows.Y, rows.Runs, rows.Picks = dst.address(), runs.address(), runs.ne[0]
+		rows.Y, rows.YStride, rows.Runs, rows.Picks = dst.address(), dst.nb[2]/4, runs.address(), runs.ne[0]
 		return rows
-	}, w, x, runs) // [64, n]
+	}, w, x, runs) // [64, p, n]
 }

@@ -40,11 +40,17 @@ func TestRunProducts(t *testing.T) {
 			want string
 			make func(g *Graph) Tensor
 		}{
-			{"run products: runs i64 [3], want i32 [n]", func(g *Graph) Tensor {
+			{"run products: runs i64 [3] for 1 columns, want i32 [p 1]", func(g *Graph) Tensor {
 				return g.RunProducts(w, g.Input("x", gguf.F32, k), g.Input("runs", gguf.I64, 3))
 			}},
-			{"run products: f32 [64 133] by f32 [64 2]: want one column", func(g *Graph) Tensor {
+			{"run products: runs i32 [3] for 2 columns, want i32 [p 2]", func(g *Graph) Tensor {
 				return g.RunProducts(w, g.Input("x", gguf.F32, k, 2), g.Input("runs", gguf.I32, 3))
+			}},
+			{"run products: f32 [64 133] by f32 [64 65]: want up to 64 columns", func(g *Graph) Tensor {
+				return g.RunProducts(w, g.Input("x", gguf.F32, k, 65), g.Input("runs", gguf.I32, 3, 65))
+			}},
+			{"runs: f32 [64 133] by f32 [63]: want up to 64 columns of f32, as long as a row", func(g *Graph) Tensor {
+				return g.Runs(w, g.Input("x", gguf.F32, k-1), 0)
 			}},
 			{"run products: weights f32 [64 133]: kernels do not read", func(g *Graph) Tensor {
 				v := g.Input("w", gguf.F32, k, m)
