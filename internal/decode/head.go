@@ -39,7 +39,7 @@ func (f headForm) equal(o headForm) bool {
 // Sizes of heads. A row costs less than a node of a graph, and a graph less than
 // many of them.
 const (
-	mostColumns = 1   // sequences of a head
+	mostColumns = 16  // sequences of a head: so many columns the kernels compute in one go
 	headGap     = 16  // ranges no farther apart are computed as one
 	headAlign   = 256 // longer ranges are widened to its multiples, so that few heads serve all
 	headRuns    = 256 // with more runs of rows the head computes all tokens

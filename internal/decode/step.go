@@ -185,6 +185,7 @@ func (d *Decoder) newStep(spans []span) (*step, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.Uniform()
 	t := &step{g: g, spans: spans, ids: g.Input("id", gguf.I32, n), pos: g.Input("position", gguf.I32, n)}
 	for _, s := range spans {
 		in := gemma.Span{Len: s.n, Cache: s.cache, Keys: s.keys, Rows: g.Input("row", gguf.I64, s.n)}
