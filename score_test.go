@@ -1,117 +1,103 @@
 package paligemma
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/internal/sample"
 	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
-// TestAppend reads the reference's answer: after each token the logits are the
-// reference's own, which are given before their softcap.
-func TestAppend(t *testing.T) {
-	for _, name := range []string{"pg1-a", "pg2-a"} {
-		s, q, _ := asked(t, name, Options{})
-		set := testmodel.Golden(t, name, "golden.safetensors")
-		compared := 0
-		for i, id := range q.tokens {
-			got, err := s.Logits(t.Context())
-			must(t, err)
-			tap := "logits"
-			if i > 0 {
-				tap = fmt.Sprintf("step_logits.%d", i)
-			}
-			if slices.Contains(set.Names(), tap) {
-				_, raw := set.Get(tap)
-				want := slices.Clone(raw)
-				if limit := float64(s.model.cfg.text.FinalSoftcap); limit != 0 {
-					for i, v := range want {
-						want[i] = float32(limit * math.Tanh(float64(v)/limit))
+// logProbOf scores ids by appending them one by one.
+func logProbOf(t *testing.T, s *Session, ids ...int32) (sum float64) {
+	t.Helper()
+	for _, id := range ids {
+		logits := logitsOf(t, s)
+		sum += float64(logits[id] - sample.LogSumExp(logits))
+		must(t, s.Append(t.Context(), id))
+	}
+	return sum
+}
+
+// TestScoreIsTheModelsOwn compares scores of texts of several lengths with those
+// of the same tokens one by one. The answer goes on as if nothing had been asked.
+func TestScoreIsTheModelsOwn(t *testing.T) {
+	for _, kernels := range []string{"auto", "off"} {
+		for _, name := range []string{"pg1-a", "pg2-b"} {
+			// With rounded activations, scores of other orders of sums differ by more.
+			for typ, bound := range map[string]float64{"f32": 1e-5, "q8_0": 5e-3} {
+				m := open(t, testmodel.Convert(t, name, convert.Options{Type: typ}), Options{Kernels: kernels, CacheF32: true})
+				q := readQuestion(t, name)
+				images := encodeAll(t, m, q.pictures)
+				s := newSession(t, m)
+				texts := []string{"yes", "", "no", m.Detokenize([]int32{int32(q.tokens[0]), int32(q.tokens[1])}), "a street with a cow", "yes", strings.Repeat("king ", 30)}
+				must(t, s.Prefill(t.Context(), images, q.prompt))
+				collect(t, s, nil, 3) // the last of them is not computed yet
+				got, err := s.Score(t.Context(), texts...)
+				must(t, err)
+				after := collect(t, s, nil, 4)
+				for i, text := range texts {
+					must(t, s.Prefill(t.Context(), images, q.prompt))
+					collect(t, s, nil, 3)
+					want := logProbOf(t, s, m.Tokenize(text)...)
+					if !(math.Abs(got[i]-want) <= bound*math.Max(1, math.Abs(want))) {
+						t.Errorf("%s %s %s: score of %q is %v, want %v", kernels, name, typ, text, got[i], want)
 					}
 				}
-				if d := testmodel.Farthest(got, want); !(d <= exactLogits) {
-					t.Errorf("%s: %s is %g off", name, tap, d)
+				if !(math.Abs(got[0]-got[5]) <= 1e-5*math.Abs(got[0])) {
+					t.Errorf("%q scores %v and then %v", texts[0], got[0], got[5])
 				}
-				compared++
+				must(t, s.Prefill(t.Context(), images, q.prompt))
+				if whole := collect(t, s, nil, 7); !slices.Equal(ids(whole[3:]), ids(after)) {
+					t.Errorf("%s %s: after a score the answer goes on %v, want %v", kernels, name, ids(after), ids(whole[3:]))
+				}
 			}
-			must(t, s.Append(t.Context(), int32(id)))
-		}
-		if compared < 3 {
-			t.Errorf("%s: only %d logits compared", name, compared)
 		}
 	}
 }
 
-// TestAppendAndTokens: an answer may be chosen, appended and looked at in any
-// order.
-func TestAppendAndTokens(t *testing.T) {
-	s, q, images := asked(t, "pg1-a", Options{})
-	want := q.tokens[:12]
-	same := func(got []Token, first int) {
-		t.Helper()
-		for i, x := range got {
-			if int64(x.ID) != want[first+i] {
-				t.Errorf("token %d is %d, want %d", first+i, x.ID, want[first+i])
-			}
-		}
+// TestScoreNeedsRoom for its longest text.
+func TestScoreNeedsRoom(t *testing.T) {
+	s, _, _ := asked(t, "pg1-a", Options{Context: 48}) // ten more than the prompt
+	if _, err := s.Score(t.Context(), "yes", strings.Repeat("?", 30)); !errors.Is(err, ErrContextFull) {
+		t.Errorf("error %v, want ErrContextFull", err)
 	}
-	same(collect(t, s, nil, 3), 0)
-	logits, err := s.Logits(t.Context()) // of what comes after the third
+	texts := slices.Repeat([]string{"yes", "no"}, 30) // more than fit together
+	scores, err := s.Score(t.Context(), texts...)
 	must(t, err)
-	all := make([]float64, len(logits))
-	for i, v := range logits {
-		all[i] = float64(v)
+	if len(scores) != 60 || scores[0] != scores[58] || scores[0] == scores[1] {
+		t.Errorf("scores %v", scores)
 	}
-	p := math.Log(softmax(all)[want[3]])
-	next := collect(t, s, nil, 1)
-	same(next, 3)
-	if d := math.Abs(float64(next[0].LogProb) - p); d > 1e-4 {
-		t.Errorf("log-probability of the next token is %v, its logits say %v", next[0].LogProb, p)
-	}
-	must(t, s.Append(t.Context(), int32(want[4]), int32(want[5])))
-	same(collect(t, s, nil, 6), 6)
-
-	// Starting over forgets what was appended.
-	must(t, s.Prefill(t.Context(), images, q.prompt))
-	must(t, s.Append(t.Context()))
-	same(collect(t, s, nil, 3), 0)
 }
 
-func TestAppendRefuses(t *testing.T) {
-	s, q, images := asked(t, "pg1-a", Options{Context: 40}) // two more than the prompt
-	for _, id := range []int32{-1, 1713, math.MaxInt32} {
-		want := fmt.Sprintf("token 1 is %d, want 0 to 1712", id)
-		if err := s.Append(t.Context(), 5, id); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("appending %d: %v, want an error with %q", id, err, want)
+// TestChoose: probabilities are those of the texts with their ends.
+func TestChoose(t *testing.T) {
+	m := openTiny(t, Options{})
+	img := scenes(t, 1)[0]
+	answers := []string{"1", "2", "3", "four"}
+	got, err := m.Choose(t.Context(), img, "count star", answers...)
+	must(t, err)
+	images := encodeAll(t, m, scenes(t, 1))
+	s := newSession(t, m)
+	sum := 0.0
+	for i, c := range got {
+		must(t, s.Prefill(t.Context(), images, "count star"))
+		want := logProbOf(t, s, append(m.Tokenize(answers[i]), m.EOS())...)
+		if c.Text != answers[i] || !(math.Abs(c.LogProb-want) < 1e-3*math.Max(1, math.Abs(want))) {
+			t.Errorf("%+v, want log-probability %v of %q", c, want, answers[i])
 		}
+		sum += c.Probability
 	}
-	if err := s.Append(t.Context(), 5, 5, 5); !errors.Is(err, ErrContextFull) || !strings.Contains(err.Error(), "token 2") {
-		t.Errorf("a third token in a context of two more: %v", err)
+	if math.Abs(sum-1) > 1e-9 {
+		t.Errorf("probabilities add up to %v", sum)
 	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	must(t, s.Prefill(t.Context(), images, q.prompt))
-	if err := s.Append(ended, 5); !errors.Is(err, context.Canceled) {
-		t.Errorf("appending after the end of its context: %v", err)
-	}
-
-	fresh := newSession(t, s.model)
-	if _, err := fresh.Logits(t.Context()); err == nil || !strings.Contains(err.Error(), "no Prefill") {
-		t.Errorf("logits without a prompt: %v", err)
-	}
-	if err := fresh.Append(t.Context(), 5); err == nil || !strings.Contains(err.Error(), "no Prefill") {
-		t.Errorf("appending without a prompt: %v", err)
-	}
-	must(t, fresh.Close())
-	if err := fresh.Append(t.Context(), 5); !errors.Is(err, ErrClosed) {
-		t.Errorf("appending to a closed session: %v", err)
-	}
-	if _, err := fresh.Logits(t.Context()); !errors.Is(err, ErrClosed) {
-		t.Errorf("logits of a closed session: %v", err)
+	for _, bad := range [][]string{nil, {""}, {"a", "a"}} {
+		if _, err := s.Choose(t.Context(), bad...); err == nil {
+			t.Errorf("choosing among %q: no error", bad)
+		}
 	}
 }

@@ -78,7 +78,7 @@ func (d *Decoder) fromLogits(ctx context.Context, rows []gemma.Rows, requests []
 		}
 		return
 	}
-	h, err := d.logits(ctx, rows, requests)
+	h, err := d.logits(ctx, rows, hiddenOf(requests))
 	if err != nil {
 		fail(requests, err)
 		return

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/grammar"
@@ -39,6 +40,8 @@ type Decoder struct {
 
 	steps []*step // graphs of rows, the latest last
 	heads []*head // graphs of logits, the latest last
+
+	sequences atomic.Uint64 // made so far
 
 	ending sync.WaitGroup // graphs that a cancelled computation still uses
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/pgcli/paligemma/gguf"
-	"github.com/pgcli/paligemma/grammar"
 	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/nn"
 )
@@ -95,14 +94,9 @@ func (d *Decoder) newHead(f headForm) (*head, error) {
 	return h, nil
 }
 
-// compute runs the graph on the hidden states of the requests' sequences and
-// reads the result.
-func (h *head) compute(ctx context.Context, requests []*Request) error {
-	var hidden []float32
-	for _, r := range requests {
-		hidden = append(hidden, r.Sequence.hidden...)
-	}
-	if err := nn.Set(h.g, h.x, hidden); err != nil {
+// compute runs the graph on hidden states, each [d], and reads the result.
+func (h *head) compute(ctx context.Context, hidden [][]float32) error {
+	if err := nn.Set(h.g, h.x, slices.Concat(hidden...)); err != nil {
 		return err
 	}
 	if err := h.g.Compute(ctx); err != nil {
@@ -128,48 +122,54 @@ func (d *Decoder) canSummarize() bool {
 	return d.Trace == nil && d.backend.ReadsRows(d.gemma.Embedding)
 }
 
-// logits computes the logits of the tokens in rows as the next of requests.
-func (d *Decoder) logits(ctx context.Context, rows []gemma.Rows, requests []*Request) (*head, error) {
-	h, err := d.head(headForm{rows: rows, columns: len(requests)})
+// logits computes the logits of the tokens in rows after hidden states.
+func (d *Decoder) logits(ctx context.Context, rows []gemma.Rows, hidden [][]float32) (*head, error) {
+	h, err := d.head(headForm{rows: rows, columns: len(hidden)})
 	if err != nil {
 		return nil, err
 	}
-	return h, h.compute(ctx, requests)
+	return h, h.compute(ctx, hidden)
 }
 
-// runStats computes the softmax statistics of the logits of the requests' next
-// tokens, for each run of 64 tokens.
-func (d *Decoder) runStats(ctx context.Context, requests []*Request) (*head, error) {
-	h, err := d.head(headForm{columns: len(requests)})
+// runStats computes the softmax statistics of the logits of all tokens after
+// hidden states, for each run of 64 tokens.
+func (d *Decoder) runStats(ctx context.Context, hidden [][]float32) (*head, error) {
+	h, err := d.head(headForm{columns: len(hidden)})
 	if err != nil {
 		return nil, err
 	}
-	return h, h.compute(ctx, requests)
+	return h, h.compute(ctx, hidden)
+}
+
+// runLogits computes the logits of the tokens of some runs after hidden states,
+// as many runs for each.
+func (d *Decoder) runLogits(ctx context.Context, runs [][]int32, hidden [][]float32) (*head, error) {
+	h, err := d.head(headForm{picks: len(runs[0]), columns: len(hidden)})
+	if err != nil {
+		return nil, err
+	}
+	if err := nn.Set(h.g, h.runs, slices.Concat(runs...)); err != nil {
+		return nil, err
+	}
+	return h, h.compute(ctx, hidden)
+}
+
+// column returns the values of a column.
+func (h *head) column(i int) []float32 {
+	n := len(h.values) / h.form.columns
+	return h.values[i*n : (i+1)*n]
+}
+
+// hiddenOf returns the hidden states of the sequences' last tokens.
+func hiddenOf(requests []*Request) (hidden [][]float32) {
+	for _, r := range requests {
+		hidden = append(hidden, r.Sequence.hidden)
+	}
+	return hidden
 }
 
 // of returns the statistics of a column.
 func (h *head) of(column int) []nn.Run {
 	n := len(h.stats) / h.form.columns
 	return h.stats[column*n : (column+1)*n]
-}
-
-// runLogits returns the logits of runs of tokens as the next of a request, and
-// the ids of these tokens. They are valid until the next call.
-func (d *Decoder) runLogits(ctx context.Context, r *Request, runs []int32) ([]float32, []grammar.Range, error) {
-	h, err := d.head(headForm{picks: len(runs), columns: 1})
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := nn.Set(h.g, h.runs, runs); err != nil {
-		return nil, nil, err
-	}
-	if err := h.compute(ctx, []*Request{r}); err != nil {
-		return nil, nil, err
-	}
-	n, ids := 0, make([]grammar.Range, 0, len(runs))
-	for _, run := range runs {
-		r := grammar.Range{First: run * nn.RunRows, Last: min((run+1)*nn.RunRows, int32(d.gemma.Vocab))}
-		ids, n = append(ids, r), n+int(r.Last-r.First)
-	}
-	return h.values[:n], ids, nil // only the last run of all may be shorter
 }

@@ -30,8 +30,7 @@ func headRows(allowed []grammar.Range, vocabulary int, aligned bool) []gemma.Row
 
 // pick appends the logits of ranges in a column to list.
 func (h *head) pick(list []float32, column int, allowed []grammar.Range) []float32 {
-	n := len(h.values) / h.form.columns
-	logits, rows := h.values[column*n:(column+1)*n], h.form.rows
+	logits, rows := h.column(column), h.form.rows
 	run, before := 0, 0 // run of rows, and how many rows are before it
 	for _, r := range allowed {
 		for int(r.First) >= rows[run].First+rows[run].Len {

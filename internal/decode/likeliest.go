@@ -13,7 +13,7 @@ import (
 // likeliest chooses among all tokens as samplers do, but keeps no logits except
 // those of the likeliest runs. It returns the requests that need all logits.
 func (d *Decoder) likeliest(ctx context.Context, requests []*Request) (rest []*Request) {
-	stats, err := d.runStats(ctx, requests)
+	stats, err := d.runStats(ctx, hiddenOf(requests))
 	if err != nil {
 		fail(requests, err)
 		return nil
@@ -57,11 +57,16 @@ func (d *Decoder) likeliest(ctx context.Context, requests []*Request) (rest []*R
 // amongRuns chooses a request's token among those of runs. It returns false if
 // these do not decide.
 func (d *Decoder) amongRuns(ctx context.Context, r *Request, runs []int32, sum summary) bool {
-	logits, ids, err := d.runLogits(ctx, r, runs)
+	h, err := d.runLogits(ctx, [][]int32{runs}, [][]float32{r.Sequence.hidden})
 	if err != nil {
 		r.Err = err
 		return true
 	}
+	ids := make([]grammar.Range, 0, len(runs))
+	for _, run := range runs { // of which only the last of all may be shorter
+		ids = append(ids, grammar.Range{First: run * nn.RunRows, Last: min((run+1)*nn.RunRows, int32(d.gemma.Vocab))})
+	}
+	logits := h.values
 	i, id, err := r.Sampler.Choose(logits, ids, r.Number)
 	if err != nil { // the same error follows from all logits
 		return false
@@ -73,7 +78,7 @@ func (d *Decoder) amongRuns(ctx context.Context, r *Request, runs []int32, sum s
 // spreads measures the spread of chosen coordinates.
 func (d *Decoder) spreads(ctx context.Context, requests []*Request) {
 	locs := []grammar.Range{d.Locs}
-	h, err := d.logits(ctx, headRows(locs, d.gemma.Vocab, !d.backend.OnCPU()), requests)
+	h, err := d.logits(ctx, headRows(locs, d.gemma.Vocab, !d.backend.OnCPU()), hiddenOf(requests))
 	if err != nil {
 		fail(requests, err)
 		return

@@ -1,8 +1,10 @@
 package decode
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/pgcli/paligemma/grammar"
 	"github.com/pgcli/paligemma/internal/sample"
@@ -20,9 +22,14 @@ type Request struct {
 	Allowed []grammar.Range
 	Number  int // of the token in its answer
 
-	Computed bool      // the sequence has IDs
-	Choice   Choice    // the token that was chosen
-	Logits   []float32 // in the order of Allowed, valid until the sequence's next request
+	// Branches are texts to score, each as what may follow the last token, side by
+	// side. They leave nothing in the sequence.
+	Branches [][]int32
+
+	Computed bool        // the sequence has IDs
+	LogProbs [][]float32 // of the branches' tokens, natural logarithms, by the softmax over all tokens
+	Choice   Choice      // the token that was chosen
+	Logits   []float32   // in the order of Allowed, valid until the sequence's next request
 	Err      error
 }
 
@@ -37,6 +44,8 @@ type Choice struct {
 // computed in one step, their logits by as few heads as possible. It leaves
 // results and errors in the requests.
 func (d *Decoder) Next(ctx context.Context, requests []*Request) {
+	requests = slices.Clone(requests)
+	slices.SortFunc(requests, func(a, b *Request) int { return cmp.Compare(a.Sequence.number, b.Sequence.number) })
 	var rows []Row
 	var waiting []*Request // those with rows
 	for _, r := range requests {
@@ -63,6 +72,11 @@ func (d *Decoder) Next(ctx context.Context, requests []*Request) {
 		}
 	}
 	d.choose(ctx, requests)
+	for _, r := range requests {
+		if r.Err == nil && len(r.Branches) > 0 {
+			r.LogProbs, r.Err = d.score(ctx, r.Sequence, r.Branches)
+		}
+	}
 }
 
 // fail gives requests an error.

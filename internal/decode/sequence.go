@@ -6,6 +6,7 @@ import "github.com/pgcli/paligemma/internal/gemma"
 // and values. It belongs to the Decoder that made it.
 type Sequence struct {
 	decoder *Decoder
+	number  uint64 // of all sequences of the decoder, in the order of their making
 	cache   *gemma.Cache
 	length  int       // tokens in the cache
 	hidden  []float32 // [d] of the last token, which the output head reads; nil before a prefix
@@ -19,7 +20,7 @@ func (d *Decoder) NewSequence(size int) (*Sequence, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sequence{decoder: d, cache: cache}, nil
+	return &Sequence{decoder: d, number: d.sequences.Add(1), cache: cache}, nil
 }
 
 // Len returns the number of tokens computed, those of the prefix included.

@@ -1,0 +1,117 @@
+package paligemma
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"slices"
+
+	"github.com/pgcli/paligemma/internal/decode"
+)
+
+// scoreRows is how many tokens of continuations are computed at a time.
+const scoreRows = 48
+
+// Score returns the log-probability of each of several texts as the continuation
+// of the answer so far: the sum over its tokens of the natural logarithms of their
+// probabilities, by the model's own softmax over all tokens. An empty text has 0.
+// The answer stays as it is.
+func (s *Session) Score(ctx context.Context, texts ...string) ([]float64, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	branches := make([][]int32, len(texts))
+	for i, text := range texts {
+		branches[i] = s.model.tok.Encode(text)
+	}
+	scores, err := s.score(ctx, branches)
+	if err != nil {
+		return nil, fmt.Errorf("paligemma: score: %w", err)
+	}
+	return scores, nil
+}
+
+// score returns the log-probabilities of branches, computed in groups.
+func (s *Session) score(ctx context.Context, branches [][]int32) (scores []float64, err error) {
+	for first := 0; first < len(branches); {
+		last, rows := first, 0
+		for last < len(branches) && (last == first || rows+len(branches[last]) <= s.scoreRoom()) {
+			rows += len(branches[last])
+			last++
+		}
+		r := &decode.Request{Branches: branches[first:last]}
+		if err := s.step(ctx, r); err != nil {
+			return nil, err
+		}
+		for _, list := range r.LogProbs {
+			sum := 0.0
+			for _, v := range list {
+				sum += float64(v)
+			}
+			scores = append(scores, sum)
+		}
+		first = last
+	}
+	return scores, nil
+}
+
+// scoreRoom is how many tokens of continuations are computed in one step.
+func (s *Session) scoreRoom() int {
+	return min(scoreRows, s.sequence.Cap()-s.sequence.Len()-len(s.pending))
+}
+
+// A Chosen is one of several given answers.
+type Chosen struct {
+	Text        string  `json:"text"`
+	Probability float64 `json:"probability"` // among the given answers, which make up 1
+	LogProb     float64 `json:"logprob"`     // of this answer and its end, among all that the model might say
+}
+
+// Choose compares given answers to the prompt of a Prefill: nothing is generated.
+// The result is in the order of the answers.
+func (s *Session) Choose(ctx context.Context, answers ...string) ([]Chosen, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	if len(answers) == 0 {
+		return nil, errors.New("paligemma: choose: no answers to choose from")
+	}
+	branches, list := make([][]int32, len(answers)), make([]Chosen, len(answers))
+	for i, text := range answers {
+		if text == "" || slices.Contains(answers[:i], text) {
+			return nil, fmt.Errorf("paligemma: choose: answer %d is %q, want texts that differ and are not empty", i+1, text)
+		}
+		branches[i] = append(s.model.tok.Encode(text), s.model.tok.EOS())
+	}
+	scores, err := s.score(ctx, branches)
+	if err != nil {
+		return nil, fmt.Errorf("paligemma: choose: %w", err)
+	}
+	most, sum := slices.Max(scores), 0.0
+	for i, v := range scores {
+		list[i] = Chosen{Text: answers[i], Probability: math.Exp(v - most), LogProb: v}
+		sum += list[i].Probability
+	}
+	for i := range list {
+		list[i].Probability /= sum
+	}
+	return list, nil
+}
+
+// Choose compares given answers to a prompt about a picture; a nil image asks
+// without one. See [Session.Choose].
+func (m *Model) Choose(ctx context.Context, img image.Image, p Prompt, answers ...string) ([]Chosen, error) {
+	c, err := m.converse(ctx, img, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer c.session.Close()
+	if err := c.session.Prefill(ctx, c.images, p); err != nil {
+		return nil, err
+	}
+	return c.session.Choose(ctx, answers...)
+}
