@@ -105,8 +105,15 @@ func (g *Graph) Compute(ctx context.Context) error {
 	if g.sched != nil {
 		start = func() bindings.Status { return g.sched.Compute(g.graph) }
 	}
+	start, release, err := g.holdCaches(start)
+	if err != nil {
+		return err
+	}
 	g.computed = false
 	abandoned, err := g.backend.run(ctx, start)
+	if !abandoned {
+		release()
+	}
 	g.abandoned = abandoned || g.abandoned && err != nil
 	if err != nil {
 		return err
