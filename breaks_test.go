@@ -81,9 +81,11 @@ var breaks = []struct {
 	{"TestTrapSlidingWindow", []edit{{"internal/gemma/cache.go", `[]int{0, 0, 0}, e, hk, m) // [e, hk, m]`, `[]int{0, 0, max(0, m-4096)}, e, hk, min(m, 4096))`},
 		{"internal/gemma/cache.go", `[]int{0, 0, 0}, m, e, hk)`, `[]int{max(0, m-4096), 0, 0}, min(m, 4096), e, hk)`}}},
 	{"TestTrapPositionOffByOne", []edit{{"internal/decode/step.go", `return p.shared + p.at - p.from }`, `return p.shared + p.at - p.from + 1 }`}}},
-	{"TestTrapMaskOffByOne", []edit{{"internal/decode/step.go", `p.from <= key && key <= p.at }`, `p.from <= key && key < p.at }`}}},
+	{"TestTrapMaskOffByOne", []edit{{"internal/decode/step.go", `p.from <= key && key <= p.at }`, `p.from <= key && key < p.at }`},
+		{"internal/decode/step.go", `To: p.at + 1}`, `To: max(p.at, p.from)}`}}},
 	{"TestTrapScaleByHeadDim", []edit{{"internal/gemma/block.go", `import "github.com/pgcli/paligemma/internal/nn"`, `import ("math"; "github.com/pgcli/paligemma/internal/nn")`},
-		{"internal/gemma/block.go", `s.Mask, a.c.QueryScale,`, `s.Mask, float32(1/math.Sqrt(float64(a.c.HeadDim))),`}}},
+		{"internal/gemma/block.go", `s.Mask, a.c.QueryScale,`, `s.Mask, float32(1/math.Sqrt(float64(a.c.HeadDim))),`},
+		{"internal/gemma/block.go", `l.k, l.v, a.c.QueryScale,`, `l.k, l.v, float32(1/math.Sqrt(float64(a.c.HeadDim))),`}}},
 	{"TestTrapOutputSquare", []edit{{"internal/gemma/block.go", `	return Attention{
 `, `	if !c.PostNorms { q = c.Width }
 	return Attention{
@@ -92,7 +94,8 @@ var breaks = []struct {
 		`q = g.Reshape(q, a.c.HeadDim, a.c.KVHeads, a.c.Heads/a.c.KVHeads, x.Dim(1))
 	q = g.Reshape(g.Cont(g.Permute(q, 0, 2, 1, 3)), a.c.HeadDim, a.c.Heads, x.Dim(1))
 	return g.Permute(q, 0, 2, 1, 3)`}}},
-	{"TestTrapNoAttentionSoftcap", []edit{{"internal/gemma/block.go", `a.c.QueryScale, a.c.AttnSoftcap)`, `a.c.QueryScale, 0)`}}},
+	{"TestTrapNoAttentionSoftcap", []edit{{"internal/gemma/block.go", `s.Mask, a.c.QueryScale, a.c.AttnSoftcap)`, `s.Mask, a.c.QueryScale, 0)`},
+		{"internal/gemma/block.go", `l.v, a.c.QueryScale, a.c.AttnSoftcap)`, `l.v, a.c.QueryScale, 0)`}}},
 	{"TestTrapScoresInHalves", []edit{{"internal/nn/attention.go", `s := g.MulMat(k, q) // [m, n, h]`, `s := g.Cast(g.Cast(g.MulMat(k, q), gguf.F16), gguf.F32)`}}},
 	{"TestTrapRoPEInterleaved", []edit{{"bindings/ops.go", `const ropeNeoX = 2`, `const ropeNeoX = 0`}}},
 

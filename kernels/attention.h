@@ -30,6 +30,10 @@ typedef struct {
 	int half;
 	int64_t k_head, k_token;
 
+	// Keys and values from number turn on lie gap tokens further. Only attend_part reads
+	// these: calls of more than PG_FEW_ROWS rows have no gap.
+	int64_t turn, gap;
+
 	// Values may lie in rows of e channels per token (v_channel 1), which is
 	// faster, or in rows of keys per channel (v_token 1).
 	int64_t v_head, v_token, v_channel;

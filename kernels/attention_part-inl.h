@@ -73,22 +73,30 @@ PG_INLINE void dots(int half, int64_t as, int64_t xs, int64_t n, const void *a, 
 		dots_rows(1, half, xs, n, at(a, half, j * a_step), a_step, NULL, x, x_step, y + j, y_step);
 }
 
-// mix_block computes y_r, the sum over m rows j of a, weighted by w[r·w_step + j],
-// for vs vectors of channels. The last vector has n lanes.
-PG_INLINE void mix_block(const int xs, const int vs, int half, int64_t n, int64_t m, const void *a, int64_t i, int64_t a_step,
+// A list is rows of values, step apart. Rows from turn on lie gap elements further.
+typedef struct {
+	const void *rows;
+	int64_t m, step, turn, gap;
+} list;
+
+// mix_block computes y_r, the sum over the rows j of a, weighted by w[r·w_step + j],
+// for vs vectors of channels from channel i on. The last vector has n lanes.
+PG_INLINE void mix_block(const int xs, const int vs, int half, int64_t n, const list *a, int64_t i,
 	const float *w, int64_t w_step, float *y, int64_t y_step) {
 	vf sum[4][4];
 	PG_UNROLL for (int r = 0; r < 4; r++) {
 		PG_UNROLL for (int v = 0; v < vs; v++)
 			sum[r][v] = vset(0);
 	}
-	for (int64_t j = 0; j < m; j++, i += a_step) {
-		vf row[4];
-		PG_UNROLL for (int v = 0; v < vs; v++)
-			row[v] = pick(a, half, i + v * LANES, v == vs - 1 ? n : LANES);
-		PG_UNROLL for (int r = 0; r < xs; r++) {
+	for (int64_t j = 0, end = a->turn; j < a->m; end = a->m, i += a->gap) {
+		for (; j < end; j++, i += a->step) {
+			vf row[4];
 			PG_UNROLL for (int v = 0; v < vs; v++)
-				sum[r][v] = vfma(vset(w[r * w_step + j]), row[v], sum[r][v]);
+				row[v] = pick(a->rows, half, i + v * LANES, v == vs - 1 ? n : LANES);
+			PG_UNROLL for (int r = 0; r < xs; r++) {
+				PG_UNROLL for (int v = 0; v < vs; v++)
+					sum[r][v] = vfma(vset(w[r * w_step + j]), row[v], sum[r][v]);
+			}
 		}
 	}
 	PG_UNROLL for (int r = 0; r < xs; r++) {
@@ -102,26 +110,24 @@ PG_INLINE void mix_block(const int xs, const int vs, int half, int64_t n, int64_
 }
 
 // mix_rows is mix_block for any number n of channels.
-PG_INLINE void mix_rows(const int xs, int half, int64_t n, int64_t m, const void *a, int64_t a_step,
-	const float *w, int64_t w_step, float *y, int64_t y_step) {
+PG_INLINE void mix_rows(const int xs, int half, int64_t n, const list *a, const float *w, int64_t w_step, float *y, int64_t y_step) {
 	int64_t c = 0;
 	for (; c + PANEL * LANES <= n; c += PANEL * LANES)
-		mix_block(xs, PANEL, half, LANES, m, a, c, a_step, w, w_step, y + c, y_step);
+		mix_block(xs, PANEL, half, LANES, a, c, w, w_step, y + c, y_step);
 	for (; c + LANES <= n; c += LANES)
-		mix_block(xs, 1, half, LANES, m, a, c, a_step, w, w_step, y + c, y_step);
+		mix_block(xs, 1, half, LANES, a, c, w, w_step, y + c, y_step);
 	if (c < n)
-		mix_block(xs, 1, half, n - c, m, a, c, a_step, w, w_step, y + c, y_step);
+		mix_block(xs, 1, half, n - c, a, c, w, w_step, y + c, y_step);
 }
 
 // mix is mix_rows for any number of rows of weights.
-PG_INLINE void mix(int half, int64_t xs, int64_t n, int64_t m, const void *a, int64_t a_step,
-	const float *w, int64_t w_step, float *y, int64_t y_step) {
+PG_INLINE void mix(int half, int64_t xs, int64_t n, const list *a, const float *w, int64_t w_step, float *y, int64_t y_step) {
 	for (; xs >= 4; xs -= 4, w += 4 * w_step, y += 4 * y_step)
-		mix_rows(4, half, n, m, a, a_step, w, w_step, y, y_step);
+		mix_rows(4, half, n, a, w, w_step, y, y_step);
 	for (; xs >= 2; xs -= 2, w += 2 * w_step, y += 2 * y_step)
-		mix_rows(2, half, n, m, a, a_step, w, w_step, y, y_step);
+		mix_rows(2, half, n, a, w, w_step, y, y_step);
 	if (xs)
-		mix_rows(1, half, n, m, a, a_step, w, w_step, y, y_step);
+		mix_rows(1, half, n, a, w, w_step, y, y_step);
 }
 
 // weigh_row turns the scores of m keys of a row into weights e^(score - top). It
@@ -175,15 +181,25 @@ PG_INLINE void attend_part_of(int half, const pg_attention *op, int64_t key_head
 			for (int64_t d = c; d < c + 8; d++)
 				q[i * e + d] = from[d] * scale;
 	}
-	const void *k = at(op->k, half, key_head * op->k_head + key * op->k_token);
-	const void *v = at(op->v, half, key_head * op->v_head + key * op->v_token);
-	dots(half, m, rows, e, k, op->k_token, op->v_token == op->k_token ? v : NULL, q, e, score, PG_PART_KEYS);
+	int64_t before = op->turn - key; // keys of the part before the turn
+	before = before < 0 ? 0 : (before > m ? m : before);
+	int64_t start = before > 0 ? key : key + op->gap;
+	const void *k = at(op->k, half, key_head * op->k_head + start * op->k_token);
+	const void *v = at(op->v, half, key_head * op->v_head + start * op->v_token);
+	list values = {v, m, op->v_token, m, 0};
+	int64_t first = before > 0 ? before : m; // keys that lie together
+	dots(half, first, rows, e, k, op->k_token, op->v_token == op->k_token ? v : NULL, q, e, score, PG_PART_KEYS);
+	if (first < m) {
+		dots(half, m - first, rows, e, at(k, half, (first + op->gap) * op->k_token), op->k_token, NULL, q, e, score + first, PG_PART_KEYS);
+		values.turn = first;
+		values.gap = op->gap * op->v_token;
+	}
 	for (int64_t i = 0; i < rows; i++) {
 		const float *mask = op->mask ? op->mask + i / group * op->mask_query + key : NULL;
 		top[i] = weigh_row(score + i * PG_PART_KEYS, m, op->softcap, mask, total + i);
 	}
 	if (op->v_channel == 1)
-		mix(half, rows, e, m, v, op->v_token, score, PG_PART_KEYS, part, e);
+		mix(half, rows, e, &values, score, PG_PART_KEYS, part, e);
 	else
 		dots(half, e, rows, m, v, op->v_channel, NULL, score, PG_PART_KEYS, part, e);
 }

@@ -14,4 +14,20 @@ PG_TARGET static void sum(const pg_sum *op, int64_t first, int64_t last) {
 	}
 }
 
+// put stores n numbers, as float16 if half.
+PG_TARGET static void put(const float *x, int64_t n, int half, void *to) {
+	for (int64_t i = 0; i < n; i += LANES) {
+		int64_t take = n - i < LANES ? n - i : LANES;
+		vf a = take == LANES ? vload(x + i) : vload_n(x + i, take);
+		if (half && take == LANES)
+			vstore_half((uint16_t *)to + i, a);
+		else if (half)
+			vstore_half_n((uint16_t *)to + i, a, take);
+		else if (take == LANES)
+			vstore((float *)to + i, a);
+		else
+			vstore_n((float *)to + i, a, take);
+	}
+}
+
 #endif

@@ -46,6 +46,7 @@ func RowsSupported(gguf.Type, int) bool   { return false }
 func supported(Level) bool                { return false }
 
 func (*Attention) Scratch() int { return 0 }
+func (*Steps) Scratch() int     { return 0 }
 
 func (*Pool) Limits(Level) (Limits, error) { return Limits{}, ErrNone }
 

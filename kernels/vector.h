@@ -21,6 +21,9 @@ typedef struct pg_vectors {
 	void (*attend_part)(const pg_attention *op, int64_t key_head, int64_t number, float *part, float *scratch);
 	void (*join)(const pg_attention *op, int64_t key_head, int64_t row, const float *parts, int64_t step);
 
+	// put stores n numbers at to, as float16 if half.
+	void (*put)(const float *x, int64_t n, int half, void *to);
+
 	void (*norm)(const pg_norm *op, int64_t column);
 	void (*rope)(const pg_rope *op, int64_t token);
 	void (*sum)(const pg_sum *op, int64_t first, int64_t last);

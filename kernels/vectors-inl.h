@@ -18,6 +18,7 @@ const pg_vectors PG_VECTORS = {
 	.attend = attend,
 	.attend_part = attend_part,
 	.join = join,
+	.put = put,
 	.norm = norm,
 	.rope = rope,
 	.sum = sum,

@@ -3,11 +3,8 @@ package decode
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
-	"github.com/pgcli/paligemma/gguf"
-	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/nn"
 )
 
@@ -76,6 +73,11 @@ type place struct {
 // position returns the row's position in its sequence.
 func (p place) position() int { return p.shared + p.at - p.from }
 
+// keys returns the place for our kernels.
+func (p place) keys() nn.Place {
+	return nn.Place{At: p.at, Shared: p.shared, From: p.from, To: p.at + 1}
+}
+
 // sees reports whether the row attends to a key.
 func (p place) sees(key int) bool { return key < p.shared || p.from <= key && key <= p.at }
 
@@ -115,136 +117,4 @@ func (d *Decoder) spansOf(rows []Row) (spans []span, err error) {
 		s.keys = min(((s.length+s.n-1)/stepKeys+1)*stepKeys, s.Cap())
 	}
 	return spans, nil
-}
-
-// A step is the graph that computes rows, used again for the same sequences
-// until one has more keys than the graph was built for.
-type step struct {
-	g        *nn.Graph
-	spans    []span
-	ids, pos nn.Tensor // i32 [n]
-	inputs   []gemma.Span
-	out      nn.Tensor // [d, n]
-}
-
-// fits reports whether a step computes rows of spans.
-func (t *step) fits(spans []span) bool {
-	return t.same(spans) && !slices.ContainsFunc(t.spans, func(s span) bool { return s.keys < s.length+s.n })
-}
-
-// same reports whether a step has the sequences and rows of spans.
-func (t *step) same(spans []span) bool {
-	return slices.EqualFunc(t.spans, spans, func(a, b span) bool { return a.Sequence == b.Sequence && a.n == b.n })
-}
-
-// uses reports whether a step computes rows of a sequence.
-func (t *step) uses(s *Sequence) bool {
-	return slices.ContainsFunc(t.spans, func(x span) bool { return x.Sequence == s })
-}
-
-// mostSteps is how many graphs of steps a decoder keeps.
-const mostSteps = 8
-
-// step returns the graph for spans, which may exist already. One that spans
-// have outgrown is replaced.
-func (d *Decoder) step(spans []span) (*step, error) {
-	if i := slices.IndexFunc(d.steps, func(t *step) bool { return t.fits(spans) }); i >= 0 {
-		return d.steps[i], nil
-	}
-	d.closeSteps(func(t *step) bool { return t.same(spans) })
-	if len(d.steps) == mostSteps {
-		oldest := d.steps[0]
-		d.closeSteps(func(t *step) bool { return t == oldest })
-	}
-	t, err := d.newStep(spans)
-	if err != nil {
-		return nil, err
-	}
-	d.steps = append(d.steps, t)
-	return t, nil
-}
-
-// closeSteps frees the steps that which picks.
-func (d *Decoder) closeSteps(which func(*step) bool) {
-	d.steps = slices.DeleteFunc(d.steps, func(t *step) bool {
-		if !which(t) {
-			return false
-		}
-		t.g.Close()
-		return true
-	})
-}
-
-// newStep builds the graph for spans.
-func (d *Decoder) newStep(spans []span) (*step, error) {
-	n, keys := 0, 0
-	for _, s := range spans {
-		n, keys = n+s.n, max(keys, s.keys)
-	}
-	g, err := nn.NewGraph(d.backend, d.gemma.Nodes(1, len(spans), n, keys), d.Trace)
-	if err != nil {
-		return nil, err
-	}
-	g.Uniform()
-	t := &step{g: g, spans: spans, ids: g.Input("id", gguf.I32, n), pos: g.Input("position", gguf.I32, n)}
-	for _, s := range spans {
-		in := gemma.Span{Len: s.n, Cache: s.cache, Keys: s.keys, Rows: g.Input("row", gguf.I64, s.n)}
-		if cells := s.cache.Cells(make([]int64, s.n)); cells != nil {
-			in.Cells = g.Input("cells", gguf.I64, len(cells))
-		}
-		in.Mask = g.Input("mask", gguf.F32, s.keys, s.n)
-		t.inputs = append(t.inputs, in)
-	}
-	x := d.gemma.Embed(g, t.ids)                                           // [d, n]
-	x = d.gemma.Forward(g, gemma.Batch{X: x, Pos: t.pos, Spans: t.inputs}) // [d, n]
-	t.out = d.gemma.Final(g, x)
-	if err := g.Compile(t.out); err != nil {
-		g.Close()
-		return nil, err
-	}
-	return t, nil
-}
-
-// set gives the graph its rows and their places.
-func (t *step) set(rows []Row, spans []span) error {
-	var ids, positions []int32
-	for _, r := range rows {
-		ids = append(ids, r.ID)
-	}
-	for i, s := range spans {
-		for _, p := range s.places {
-			positions = append(positions, int32(p.position()))
-		}
-		if err := t.setSpan(t.inputs[i], s.places); err != nil {
-			return err
-		}
-	}
-	if err := nn.Set(t.g, t.ids, ids); err != nil {
-		return err
-	}
-	return nn.Set(t.g, t.pos, positions)
-}
-
-// setSpan gives the graph the places of a span's rows.
-func (t *step) setSpan(in gemma.Span, places []place) error {
-	rows, mask := make([]int64, in.Len), make([]float32, in.Len*in.Keys)
-	for i, p := range places {
-		rows[i] = int64(p.at)
-		for key := range in.Keys {
-			if !p.sees(key) {
-				mask[i*in.Keys+key] = gemma.Masked
-			}
-		}
-	}
-	err := nn.Set(t.g, in.Rows, rows)
-	if err == nil {
-		err = nn.Set(t.g, in.Mask, mask)
-	}
-	if err == nil && in.Cells.Valid() {
-		err = nn.Set(t.g, in.Cells, in.Cache.Cells(rows))
-	}
-	if err != nil {
-		return fmt.Errorf("rows from place %d: %w", places[0].at, err)
-	}
-	return nil
 }

@@ -33,6 +33,15 @@ type Span struct {
 	Mask nn.Tensor
 }
 
+// A Step says where the rows of a step belong: tokens of any sequences, computed
+// together on our kernels. It names no sequence, so that a graph serves all.
+type Step struct {
+	Pos    nn.Tensor // i32 [n], positions in their sequences from 0, image tokens included
+	Caches nn.Tensor // [n], see [nn.Graph.Caches]
+	Places nn.Tensor // [4, n], see [nn.Graph.Places]
+	Like   *Cache    // any cache of the layout that all of them have
+}
+
 // Masked is added to the score of a key that a token must not see.
 var Masked = float32(math.Inf(-1))
 

@@ -40,8 +40,18 @@ func (b Block) Remember(g *nn.Graph, i int, x nn.Tensor, batch Batch) nn.Tensor 
 // Forward maps the stream x [d, n] and its queries q [e, n, h] to the stream
 // after block i [d, n].
 func (b Block) Forward(g *nn.Graph, i int, x, q nn.Tensor, batch Batch) nn.Tensor {
-	y := g.Tap("attn_out", b.Attn.Forward(g, i, q, batch.Spans)) // [d, n]
-	x = g.Add(x, post(g, b.PostAttnNorm, y))
+	return b.rest(g, x, b.Attn.Forward(g, i, q, batch.Spans))
+}
+
+// Step maps the stream x [d, n] of a step to the stream after block i [d, n].
+func (b Block) Step(g *nn.Graph, i int, x nn.Tensor, s Step) nn.Tensor {
+	return b.rest(g, x, b.Attn.Step(g, i, b.AttnNorm.Forward(g, x), s))
+}
+
+// rest adds the attention's result y [d, n] to the stream x [d, n], and then the
+// MLP's.
+func (b Block) rest(g *nn.Graph, x, y nn.Tensor) nn.Tensor {
+	x = g.Add(x, post(g, b.PostAttnNorm, g.Tap("attn_out", y)))
 	y = g.Tap("ffn_out", b.MLP.Forward(g, b.MLPNorm.Forward(g, x))) // [d, n]
 	return g.Tap("out", g.Add(x, post(g, b.PostMLPNorm, y)))
 }
@@ -102,6 +112,16 @@ func (a Attention) Forward(g *nn.Graph, i int, q nn.Tensor, spans []Span) nn.Ten
 		at += s.Len
 	}
 	return a.Out.Forward(g, y) // [d, n]
+}
+
+// Step maps the rows x [d, n] of a step to [d, n]: each row's key and value go to
+// layer i of its sequence's cache, to which the row attends.
+func (a Attention) Step(g *nn.Graph, i int, x nn.Tensor, s Step) nn.Tensor {
+	heads := nn.Heads(g, a.c.HeadDim, x, a.Q, a.K, a.V) // [e, h, n], [e, hk, n], [e, hk, n]
+	q, k := g.RoPE(heads[0], s.Pos, a.c.RopeBase), g.RoPE(heads[1], s.Pos, a.c.RopeBase)
+	l := s.Like.layers[i]
+	y := g.StepAttention(q, k, heads[2], s.Caches, s.Places, l.k, l.v, a.c.QueryScale, a.c.AttnSoftcap) // [h*e, n]
+	return a.Out.Forward(g, y)                                                                          // [d, n]
 }
 
 // columns returns the n columns of x along an axis that begin at column from; x

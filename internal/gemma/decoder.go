@@ -58,6 +58,14 @@ func (d *Decoder) Forward(g *nn.Graph, b Batch) nn.Tensor {
 	return d.forward(g, []Batch{b}, false)
 }
 
+// Step runs the blocks over the rows x [d, n] of a step and maps them to [d, n].
+func (d *Decoder) Step(g *nn.Graph, x nn.Tensor, s Step) nn.Tensor {
+	for i, b := range d.Blocks {
+		x = b.Step(g.Scope("blk", i), i, x, s) // [d, n]
+	}
+	return x
+}
+
 // Prefix runs the blocks over the batches of a prefix and returns the result of
 // its last token [d, 1], the only one that the last block computes. In each
 // block the keys and values of every batch enter the cache before any batch

@@ -127,7 +127,14 @@ func (g *Graph) computeWhole(ctx context.Context) error {
 
 // run calls start, which computes nodes of the graph.
 func (g *Graph) run(ctx context.Context, start func() bindings.Status) error {
+	start, release, err := g.holdCaches(start)
+	if err != nil {
+		return err
+	}
 	abandoned, err := g.backend.run(ctx, start)
+	if !abandoned {
+		release()
+	}
 	g.abandoned = abandoned || g.abandoned && err != nil
 	return err
 }

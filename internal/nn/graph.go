@@ -29,6 +29,9 @@ type builder struct {
 	inputs  map[bindings.Tensor]input
 	outputs map[bindings.Tensor]bool
 
+	stepInputs map[bindings.Tensor]*stepInput // see Caches and Places
+	steps      map[stepPair]bool
+
 	graph     *bindings.Graph
 	uniform   bool // see Uniform
 	kernels   []kernelNode

@@ -16,6 +16,8 @@ type Store struct {
 	tensors map[string]Tensor
 	buffers []*bindings.Buffer
 	packed  kernels.Memory // the weights in the layout of package kernels
+	origin  uintptr        // of the layout
+	layout  layout         // of a store that NewStore made
 }
 
 // A Spec describes a tensor of a store.
@@ -54,6 +56,7 @@ func NewStore(dev bindings.Device, name string, specs []Spec) (*Store, error) {
 	}
 	b.Clear(0)
 	s.buffers = append(s.buffers, b)
+	s.layOut(specs)
 	return s, nil
 }
 
