@@ -66,7 +66,7 @@ func (a *asking) answer(c *cli.Context, p paligemma.Prompt) error {
 	if c.Bool("timings") {
 		printTimings(c.App.ErrWriter, a.session.Timings())
 	}
-	if f.Result == nil { // failed or interrupted
+	if f.Result == nil || err != nil && len(f.Tokens) == 0 { // failed or interrupted
 		return err
 	}
 	a.objects = append(a.objects, f.Objects...)

@@ -26,6 +26,10 @@ func benchCommand() *cli.Command {
   pp512       a prompt of 512 tokens without a picture
   tg128       128 tokens of an answer, one after the other
 
+--parallel measures answers that are generated at the same time, for each of its
+numbers. Its tests are tgN, N tokens of each answer, and reqN, whole requests of a
+picture, a prompt and N tokens: tg64,req12 unless --test says otherwise.
+
 --compare-ggml measures our kernels and ggml's in turn. It prints how many times
 faster ours are: the median over the pairs of neighbouring measurements.
 
@@ -37,6 +41,7 @@ Examples:
 			&cli.IntFlag{Name: "repetitions", Aliases: []string{"r"}, Value: 5, Usage: "how many `times` to measure each test"},
 			&cli.StringFlag{Name: "test", Value: "load,vit,img+prompt,pp512,tg128", Usage: "`tests` to run, separated by commas; pp and tg take any number of tokens"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "md", Usage: "`format` of the result: md, csv or json"},
+			&cli.StringFlag{Name: "parallel", Usage: "measure several answers at a time: `numbers` of them, such as 1,2,4,8"},
 			&cli.BoolFlag{Name: "compare-ggml", Usage: "measure ggml's kernels too, and print how many times faster ours are"},
 		}),
 		OnUsageError: wrongFlag,
@@ -56,6 +61,16 @@ func benchAction(c *cli.Context) error {
 	}
 	if r := c.Int("repetitions"); r < 1 || r > 1000 {
 		return usagef("-r is %d, want 1 to 1000", r)
+	}
+	if list := c.String("parallel"); list != "" {
+		if c.Bool("compare-ggml") {
+			return usagef("--parallel goes without --compare-ggml")
+		}
+		counts, err := parallelCounts(list)
+		if err != nil {
+			return err
+		}
+		return benchParallel(c, counts)
 	}
 	tests, err := benchTests(c.String("test"))
 	if err != nil {

@@ -100,10 +100,12 @@ func benchTable(rows []benchRow) [][]string {
 	return table
 }
 
-// benchMarkdown writes a table whose columns also line up as plain text: the first
+// benchMarkdown writes the table in Markdown.
+func benchMarkdown(w io.Writer, rows []benchRow) error { return writeMarkdown(w, benchTable(rows)) }
+
+// writeMarkdown writes a table whose columns also line up as plain text: the first
 // is aligned left, the others right.
-func benchMarkdown(w io.Writer, rows []benchRow) error {
-	table := benchTable(rows)
+func writeMarkdown(w io.Writer, table [][]string) error {
 	widths := make([]int, len(table[0]))
 	for _, row := range table {
 		for i, cell := range row {
@@ -142,9 +144,9 @@ func benchMarkdown(w io.Writer, rows []benchRow) error {
 }
 
 // benchCSV writes the table's cells.
-func benchCSV(w io.Writer, rows []benchRow) error {
-	return csv.NewWriter(w).WriteAll(benchTable(rows))
-}
+func benchCSV(w io.Writer, rows []benchRow) error { return writeCSV(w, benchTable(rows)) }
+
+func writeCSV(w io.Writer, table [][]string) error { return csv.NewWriter(w).WriteAll(table) }
 
 // benchJSON writes an array of results.
 func benchJSON(w io.Writer, rows []benchRow) error {
@@ -152,5 +154,7 @@ func benchJSON(w io.Writer, rows []benchRow) error {
 	for i, r := range rows {
 		results[i] = r.result()
 	}
-	return json.NewEncoder(w).Encode(results)
+	return writeJSON(w, results)
 }
+
+func writeJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
