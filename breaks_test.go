@@ -34,9 +34,9 @@ var breaks = []struct {
 	{"TestTrapSpaceBefore", []edit{{"internal/spm/encode.go", `text: normalize(text)}`, `text: normalize(" " + text)}`}}},
 
 	// What the decoder is given.
-	{"TestTrapTextFirst", []edit{{"internal/decode/prefix.go", `x = g.Concat(image, x, 1)`, `x = g.Concat(x, image, 1)`}}},
+	{"TestTrapTextFirst", []edit{{"internal/decode/prefix.go", `x = g.Concat(p.image, x, 1)`, `x = g.Concat(x, p.image, 1)`}}},
 	{"TestTrapFirstPictureOnly", []edit{{"session.go", `soft = append(soft, img.tokens...)`, `soft = append(soft, images[0].tokens...)`}}},
-	{"TestTrapPictureScaled", []edit{{"internal/decode/prefix.go", `x = g.Concat(image, x, 1)`, `x = g.Concat(g.Scale(image, d.gemma.EmbedScale), x, 1)`}}},
+	{"TestTrapPictureScaled", []edit{{"internal/decode/prefix.go", `x = g.Concat(p.image, x, 1)`, `x = g.Concat(g.Scale(p.image, d.gemma.EmbedScale), x, 1)`}}},
 	{"TestTrapTextScaleFixed", []edit{{"internal/gemma/config.go", `EmbedScale:   t.EmbedScale,`, `EmbedScale:   45.25,`}}},
 
 	// The picture.
@@ -61,21 +61,23 @@ var breaks = []struct {
 
 	// The decoder's attention.
 	{"TestTrapPrefixCausal", []edit{
-		{"internal/decode/prefix.go", `cut := d.cut(g, x, s.cache)`, `cut := d.cut(g, x, s.cache)
-	mask := g.Input("mask", gguf.F32, n, n)
-	if len(cut) == 1 {
-		cut[0].Spans[0].Mask = mask
+		{"internal/decode/prefix.go", `p.batches = d.cut(g, g.Tap("prefix", x), cache)`, `p.batches = d.cut(g, g.Tap("prefix", x), cache)
+	mask := g.Input("mask", gguf.F32, all, all)
+	if len(p.batches) == 1 {
+		p.batches[0].Spans[0].Mask = mask
 	}`},
-		{"internal/decode/prefix.go", `if err := nn.Set(g, text, ids); err != nil {`, `if len(cut) == 1 {
+		{"internal/decode/prefix.go", `if err := nn.Set(p.g, p.ids, ids); err != nil {`, `if len(p.batches) == 1 {
+		mask := p.batches[0].Spans[0].Mask
+		n := mask.Dim(0)
 		causal := make([]float32, n*n)
 		for i := range causal {
 			if i%n > i/n {
 				causal[i] = gemma.Masked
 			}
 		}
-		nn.Set(g, mask, causal)
+		nn.Set(p.g, mask, causal)
 	}
-	if err := nn.Set(g, text, ids); err != nil {`}}},
+	if err := nn.Set(p.g, p.ids, ids); err != nil {`}}},
 	{"TestTrapBatchesCausal", []edit{{"internal/decode/prefix.go", `Start: start, Keys: all}`,
 		`Start: start, Keys: map[bool]int{true: start + n, false: all}[all < 4096]}`}}},
 	{"TestTrapSlidingWindow", []edit{{"internal/gemma/cache.go", `[]int{0, 0, 0}, e, hk, m) // [e, hk, m]`, `[]int{0, 0, max(0, m-4096)}, e, hk, min(m, 4096))`},

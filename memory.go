@@ -1,17 +1,79 @@
 package paligemma
 
 import (
+	"context"
 	"fmt"
 	"math"
+
+	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/nn"
 )
+
+// Memory is what a model holds, in bytes, as ggml and the kernels count it.
+type Memory struct {
+	Weights  int `json:"weights"`  // in the layout of the kernels, or mapped from the file
+	Session  int `json:"session"`  // the key-value cache of a session
+	Sessions int `json:"sessions"` // open sessions
+	Steps    int `json:"steps"`    // intermediate results of answers: graphs that are kept, for all sessions
+	Picture  int `json:"picture"`  // intermediate results while a picture is encoded; one is at a time
+	Prompt   int `json:"prompt"`   // intermediate results while a prompt about a picture is read; one is at a time
+}
+
+// promptTokens is the length of the text that Memory measures a prompt with.
+const promptTokens = 32
+
+// Memory measures what the model holds now and what a picture and a prompt will
+// add. It computes nothing, but takes the memory of a picture for a moment.
+func (m *Model) Memory() (Memory, error) {
+	if err := m.hold(); err != nil {
+		return Memory{}, err
+	}
+	defer m.release()
+	size := Memory{Session: m.cacheBytes()}
+	for _, s := range m.stores {
+		size.Weights += s.Bytes()
+	}
+	m.mu.Lock()
+	size.Sessions = m.caches / size.Session
+	m.mu.Unlock()
+	err := m.turns.Task(context.Background(), func(context.Context, func() error) (err error) {
+		size.Steps = m.decoder.Bytes()
+		if size.Picture, err = m.towerBytes(); err != nil {
+			return err
+		}
+		size.Prompt, err = m.decoder.PrefixBytes(m.cfg.ImageTokens, promptTokens)
+		return err
+	})
+	if err != nil {
+		return Memory{}, fmt.Errorf("paligemma: memory: %w", err)
+	}
+	return size, nil
+}
+
+// towerBytes returns the memory of the vision tower's graph.
+func (m *Model) towerBytes() (int, error) {
+	g, err := nn.NewGraph(m.backend, m.cfg.vision.Nodes(), nil)
+	if err != nil {
+		return 0, err
+	}
+	defer g.Close()
+	side := m.cfg.ImageSize
+	if err := g.Compile(m.encoder.Forward(g, g.Input("pixels", gguf.F32, side, side, 3))); err != nil {
+		return 0, err
+	}
+	return g.Bytes(), nil
+}
+
+// cacheBytes returns the bytes of a session's cache.
+func (m *Model) cacheBytes() int { return m.cfg.text.CacheBytes(m.opts.Context, m.opts.CacheF32) }
 
 // reserveCache counts the cache of a session in, or refuses it.
 func (m *Model) reserveCache() error {
-	n, most := m.cfg.text.CacheBytes(m.opts.Context, m.opts.CacheF32), m.cacheLimit()
+	n, most := m.cacheBytes(), m.cacheLimit()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if n > most-m.caches {
-		return fmt.Errorf("%w: a cache of %d tokens takes %s; those of other sessions take %s, of at most %s: close sessions, or set Options.Context or CacheMemory",
+		return fmt.Errorf("%w: a cache of %d tokens takes %s, those of open sessions %s, of at most %s: close sessions, or set Options.Context or CacheMemory",
 			ErrNoMemory, m.opts.Context, megabytes(n), megabytes(m.caches), megabytes(most))
 	}
 	m.caches += n
@@ -22,7 +84,7 @@ func (m *Model) reserveCache() error {
 func (m *Model) releaseCache() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.caches -= m.cfg.text.CacheBytes(m.opts.Context, m.opts.CacheF32)
+	m.caches -= m.cacheBytes()
 }
 
 // cacheLimit returns the most bytes of all caches.
@@ -31,7 +93,7 @@ func (m *Model) cacheLimit() int {
 		return m.opts.CacheMemory
 	}
 	if _, total := m.device.Memory(); total > 0 {
-		return int(total / 2)
+		return int(min(total/2, math.MaxInt))
 	}
 	return math.MaxInt
 }

@@ -56,10 +56,11 @@ Examples:
   pgcli run -m model.gguf --image photo.jpg -p "caption en"
   pgcli run -m model.gguf --image page.png -p ocr -p "answer en what is the total?"
   cat photo.jpg | pgcli run -m model.gguf --image - -p "detect cat ; dog" --json
-  pgcli run -m model.gguf --image photo.jpg -p "segment cat" -o found.png`,
+  pgcli run -m model.gguf --image photo.jpg -p "segment cat" -o found.png
+  pgcli run -m model.gguf --image photo.jpg -p "answer en is it raining?" --choices yes,no,unclear`,
 		Flags: slices.Concat(modelFlags(), []cli.Flag{
 			&cli.StringSliceFlag{Name: "image", Usage: "picture `file`, or - for standard input (repeatable)"},
-		}, promptFlags(), drawingFlags(""), objectFlags(), []cli.Flag{grammarFlag("off"), timingsFlag()}, samplingFlags()),
+		}, promptFlags(), drawingFlags(""), objectFlags(), []cli.Flag{choicesFlag(), grammarFlag("off"), timingsFlag()}, samplingFlags()),
 		OnUsageError: wrongFlag,
 		Action:       runAction,
 	}
@@ -79,6 +80,10 @@ func runAction(c *cli.Context) error {
 		return usagef("no prompt: give one with -p TEXT, for example -p \"caption en\"")
 	}
 	asked, err := newAsking(c)
+	if err != nil {
+		return err
+	}
+	answers, err := choices(c)
 	if err != nil {
 		return err
 	}
@@ -114,7 +119,11 @@ func runAction(c *cli.Context) error {
 	defer session.Close()
 	asked.model, asked.session = model, session
 	for _, p := range prompts {
-		if err := asked.answer(c, p); err != nil {
+		ask := func() error { return asked.answer(c, p) }
+		if answers != nil {
+			ask = func() error { return asked.choose(c, p, answers) }
+		}
+		if err := ask(); err != nil {
 			return err
 		}
 	}

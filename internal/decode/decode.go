@@ -52,6 +52,17 @@ func New(b *nn.Backend, g *gemma.Decoder, o Options) *Decoder {
 	return &Decoder{Options: o, backend: b, gemma: g}
 }
 
+// Bytes returns the memory of the graphs that are kept.
+func (d *Decoder) Bytes() (n int) {
+	for _, t := range d.steps {
+		n += t.g.Bytes()
+	}
+	for _, h := range d.heads {
+		n += h.g.Bytes()
+	}
+	return n
+}
+
 // Close frees the graphs. It waits for computations that were cancelled. It is
 // safe on nil and when closed.
 func (d *Decoder) Close() {

@@ -14,54 +14,93 @@ import (
 // sequence is empty.
 func (d *Decoder) Prefix(ctx context.Context, s *Sequence, soft []float32, ids []int32, pause func() error) error {
 	s.length, s.hidden = 0, nil
-	width := d.gemma.Width
-	nSoft := len(soft) / width
+	nSoft := len(soft) / d.gemma.Width
 	n := nSoft + len(ids)
 	if n > s.Cap() {
 		return ErrFull
 	}
-	batches := (n + d.Batch - 1) / d.Batch
-	g, err := nn.NewGraph(d.backend, d.gemma.Nodes(batches, batches, min(n, d.Batch), n), d.Trace)
+	p, err := d.newPrefix(s.cache, nSoft, len(ids))
 	if err != nil {
 		return err
 	}
-	defer d.closeAfter(ctx, g)
-
-	text := g.Input("ids", gguf.I32, len(ids))
-	x := d.gemma.Embed(g, text) // [d, len(ids)]
-	var image nn.Tensor
-	if nSoft > 0 {
-		image = g.Input("image", gguf.F32, width, nSoft)
-		x = g.Concat(image, x, 1) // [d, n]
-	}
-	x = g.Tap("prefix", x)
-	cut := d.cut(g, x, s.cache)
-	out := d.gemma.Final(g, d.gemma.Prefix(g, cut)) // [d, 1]
-	if err := g.Compile(out); err != nil {
+	defer d.closeAfter(ctx, p.g)
+	if err := p.set(soft, ids); err != nil {
 		return err
 	}
-	if err := nn.Set(g, text, ids); err != nil {
+	if err := p.g.ComputeInParts(ctx, pause); err != nil {
 		return err
 	}
-	if nSoft > 0 {
-		if err := nn.Set(g, image, soft); err != nil {
-			return err
-		}
-	}
-	for _, b := range cut {
-		if err := nn.Set(g, b.Pos, places(b.Spans[0].Start, b.Spans[0].Len)); err != nil {
-			return err
-		}
-	}
-	if err := g.ComputeInParts(ctx, pause); err != nil {
-		return err
-	}
-	hidden := make([]float32, width)
-	if err := nn.Get(g, out, hidden); err != nil {
+	hidden := make([]float32, p.out.Len())
+	if err := nn.Get(p.g, p.out, hidden); err != nil {
 		return err
 	}
 	s.length, s.hidden = n, hidden
 	return nil
+}
+
+// A prefix is the graph that computes one.
+type prefix struct {
+	g       *nn.Graph
+	image   nn.Tensor // [d, nSoft]; none without pictures
+	ids     nn.Tensor // i32 [n]
+	batches []gemma.Batch
+	out     nn.Tensor // [d, 1]
+}
+
+// newPrefix builds the graph of nSoft soft tokens and n ids.
+func (d *Decoder) newPrefix(cache *gemma.Cache, nSoft, n int) (*prefix, error) {
+	all := nSoft + n
+	batches := (all + d.Batch - 1) / d.Batch
+	g, err := nn.NewGraph(d.backend, d.gemma.Nodes(batches, batches, min(all, d.Batch), all), d.Trace)
+	if err != nil {
+		return nil, err
+	}
+	p := &prefix{g: g, ids: g.Input("ids", gguf.I32, n)}
+	x := d.gemma.Embed(g, p.ids) // [d, n]
+	if nSoft > 0 {
+		p.image = g.Input("image", gguf.F32, d.gemma.Width, nSoft)
+		x = g.Concat(p.image, x, 1) // [d, nSoft+n]
+	}
+	p.batches = d.cut(g, g.Tap("prefix", x), cache)
+	p.out = d.gemma.Final(g, d.gemma.Prefix(g, p.batches)) // [d, 1]
+	if err := g.Compile(p.out); err != nil {
+		g.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// set gives the graph its tokens and their positions.
+func (p *prefix) set(soft []float32, ids []int32) error {
+	if err := nn.Set(p.g, p.ids, ids); err != nil {
+		return err
+	}
+	if p.image.Valid() {
+		if err := nn.Set(p.g, p.image, soft); err != nil {
+			return err
+		}
+	}
+	for _, b := range p.batches {
+		if err := nn.Set(p.g, b.Pos, places(b.Spans[0].Start, b.Spans[0].Len)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PrefixBytes returns the memory of the graph of a prefix.
+func (d *Decoder) PrefixBytes(nSoft, n int) (int, error) {
+	s, err := d.NewSequence(nSoft + n)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	p, err := d.newPrefix(s.cache, nSoft, n)
+	if err != nil {
+		return 0, err
+	}
+	defer p.g.Close()
+	return p.g.Bytes(), nil
 }
 
 // cut splits a prefix x [d, n] into batches, each of which attends to all of
