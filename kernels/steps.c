@@ -43,12 +43,27 @@ static pg_attention attention_of(const pg_steps *op, int64_t row) {
 	const pg_place *p = op->places + row;
 	int64_t width = op->e * op->key_heads;
 	return (pg_attention){
-		.queries = 1, .keys = keys_of(p), .heads = op->heads, .key_heads = op->key_heads, .e = op->e,
-		.scale = op->scale, .softcap = op->softcap, .q = op->q + row * op->q_token, .q_head = op->q_head,
-		.k = cache_of(op, row, op->keys), .v = cache_of(op, row, op->values), .half = op->half,
-		.k_head = op->e, .k_token = width, .turn = p->shared, .gap = p->from - p->shared,
-		.v_head = op->e, .v_token = width, .v_channel = 1,
-		.out = op->out + row * op->out_token, .level = op->level,
+		.queries = 1,
+		.keys = keys_of(p),
+		.heads = op->heads,
+		.key_heads = op->key_heads,
+		.e = op->e,
+		.scale = op->scale,
+		.softcap = op->softcap,
+		.q = op->q + row * op->q_token,
+		.q_head = op->q_head,
+		.k = cache_of(op, row, op->keys),
+		.v = cache_of(op, row, op->values),
+		.half = op->half,
+		.k_head = op->e,
+		.k_token = width,
+		.turn = p->shared,
+		.gap = p->from - p->shared,
+		.v_head = op->e,
+		.v_token = width,
+		.v_channel = 1,
+		.out = op->out + row * op->out_token,
+		.level = op->level,
 	};
 }
 

@@ -172,3 +172,39 @@ func TestStepAttentionReadsNothingElse(t *testing.T) {
 		}
 	})
 }
+
+// TestStepAttentionChecksOperands holds the error of each wrong operand.
+func TestStepAttentionChecksOperands(t *testing.T) {
+	eachLevel(t, func(t *testing.T, dev bindings.Device, level kernels.Level) {
+		like := newStore(t, dev, stepSpecs(gguf.F16, stepTokens)...)
+		w := NewWeights(like)
+		keys, values := w.Get("0.k", stepE*stepHK, stepTokens), w.Get("0.v", stepE*stepHK, stepTokens)
+		other := NewWeights(newStore(t, dev, stepSpecs(gguf.F16, stepTokens)...)).Get("0.k", stepE*stepHK, stepTokens)
+		must(t, w.Err())
+		for want, edit := range map[string]func(s *stepGraph, keys, values *Tensor){
+			"caches i64 [3] and places i32 [4 2], want inputs made by Caches and Places for 2 rows": func(s *stepGraph, _, _ *Tensor) { s.caches = s.Caches("c", like, 3) },
+			"caches i64 [2] and places i32 [4 2], want inputs":                                      func(s *stepGraph, _, _ *Tensor) { s.caches = s.Input("c", gguf.I64, 2) },
+			"caches i64 [2] and places i32 [4 3], want inputs":                                      func(s *stepGraph, _, _ *Tensor) { s.places = s.Places("p", 3) },
+			"want f32 in contiguous rows":                                                           func(s *stepGraph, _, _ *Tensor) { s.q = s.Input("f16", gguf.F16, stepE, stepH, 2) },
+			"want [e h n], [e hk n], [e hk n]":                                                      func(s *stepGraph, _, _ *Tensor) { s.v = s.Input("one", gguf.F32, stepE, 1, 2) },
+			"keys f16 [128 300], values f32 [64 2 2]: want f32 or f16 [128 tokens] of the store":    func(s *stepGraph, _, values *Tensor) { *values = s.v },
+			"of the store that the caches are like":                                                 func(s *stepGraph, keys, _ *Tensor) { *keys = other },
+		} {
+			s := stepGraph{Graph: newGraph(t, kernelBackend(t, dev, 1, level), 20, nil)}
+			s.q, s.k, s.v = s.Input("q", gguf.F32, stepE, stepH, 2), s.Input("k", gguf.F32, stepE, stepHK, 2), s.Input("v", gguf.F32, stepE, stepHK, 2)
+			s.caches, s.places = s.Caches("caches", like, 2), s.Places("places", 2)
+			k, v := keys, values
+			edit(&s, &k, &v)
+			s.StepAttention(s.q, s.k, s.v, s.caches, s.places, k, v, 1, 0)
+			if err := s.Err(); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v, want %q", err, want)
+			}
+		}
+		g := newGraph(t, newBackend(t, dev, 1), 20, nil)
+		q, k := g.Input("q", gguf.F32, stepE, stepH, 2), g.Input("k", gguf.F32, stepE, stepHK, 2)
+		g.StepAttention(q, k, k, g.Caches("caches", like, 2), g.Places("places", 2), keys, values, 1, 0)
+		if err := g.Err(); err == nil || !strings.Contains(err.Error(), "the backend has no kernels") {
+			t.Errorf("error %v, want one that the backend has no kernels", err)
+		}
+	})
+}
