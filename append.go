@@ -22,10 +22,8 @@ func (s *Session) Append(ctx context.Context, ids ...int32) error {
 		return err
 	}
 	defer s.leave()
-	for i, id := range ids {
-		if id < 0 || int(id) >= s.model.cfg.Vocabulary {
-			return fmt.Errorf("paligemma: append: token %d is %d, want 0 to %d", i, id, s.model.cfg.Vocabulary-1)
-		}
+	if err := s.checkIDs(ids); err != nil {
+		return fmt.Errorf("paligemma: append: %w", err)
 	}
 	s.changes++
 	for done := 0; done < len(ids); {
@@ -34,13 +32,58 @@ func (s *Session) Append(ctx context.Context, ids ...int32) error {
 		if err := s.step(ctx, &decode.Request{IDs: some}); err != nil {
 			return fmt.Errorf("paligemma: append: token %d: %w", done, err)
 		}
-		for _, id := range some {
-			s.answer = append(s.answer, id)
-			s.text.Push(id)
-		}
+		s.take(some)
 		done += len(some)
 	}
 	return nil
+}
+
+// Read is Append for those who want the model's predictions of a known text: it
+// calls each with the logits [vocabulary] of all tokens before each of ids, which
+// are valid during the call. As many as 16 ids are computed at a time.
+func (s *Session) Read(ctx context.Context, ids []int32, each func(i int, logits []float32)) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	if err := s.checkIDs(ids); err != nil {
+		return fmt.Errorf("paligemma: read: %w", err)
+	}
+	s.changes++
+	for done := 0; done < len(ids); {
+		some := ids[done:min(done+appendRows, len(ids))]
+		skip := len(s.pending) // whose predictions were made
+		err := s.step(ctx, &decode.Request{IDs: some[:len(some)-1], Each: func(i int, logits []float32) {
+			if i >= skip {
+				each(done+i-skip, logits)
+			}
+		}})
+		if err != nil {
+			return fmt.Errorf("paligemma: read: token %d: %w", done, err)
+		}
+		s.pending = []int32{some[len(some)-1]} // nothing is asked after it yet
+		s.take(some)
+		done += len(some)
+	}
+	return nil
+}
+
+// checkIDs reports the first id that is not one of the vocabulary.
+func (s *Session) checkIDs(ids []int32) error {
+	for i, id := range ids {
+		if id < 0 || int(id) >= s.model.cfg.Vocabulary {
+			return fmt.Errorf("token %d is %d, want 0 to %d", i, id, s.model.cfg.Vocabulary-1)
+		}
+	}
+	return nil
+}
+
+// take notes given tokens as a part of the answer.
+func (s *Session) take(ids []int32) {
+	for _, id := range ids {
+		s.answer = append(s.answer, id)
+		s.text.Push(id)
+	}
 }
 
 // Logits returns the logits [vocabulary] of all tokens as the next of the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pgcli/paligemma"
@@ -98,68 +99,45 @@ func (c *comparer) read(ctx context.Context, e *Example, images [2][]*paligemma.
 		}
 	}
 	eos := c.side[0].model.EOS()
-	var forced []int32
+	next := c.own
 	if c.expected {
-		forced = append(c.side[0].model.Tokenize(e.Expected[0]), eos)
+		next = c.given(append(c.side[0].model.Tokenize(e.Expected[0]), eos))
 	}
 	var all []place // counted only when the answer is whole
-	for same = true; ; {
-		p, err := c.predict(ctx) // p.id is A's likeliest token
-		if err != nil {
-			return nil, false, err
-		}
-		if c.expected {
-			p.id = forced[len(all)]
-		}
-		all, same = append(all, p), same && p.agreed
-		if p.id == eos {
-			break
-		}
-		err = c.append(ctx, p.id)
-		if errors.Is(err, paligemma.ErrContextFull) {
-			break
+	for end := false; !end; {
+		p, err := next(ctx, c.opts.MaxTokens-len(said))
+		if err == nil {
+			all, err = c.predict(ctx, p, all)
 		}
 		if err != nil {
 			return nil, false, err
 		}
-		if said = append(said, p.id); len(said) == c.opts.MaxTokens {
-			break
-		}
+		said, end = append(said, p.ids...), p.end
 	}
+	said = slices.DeleteFunc(said, func(id int32) bool { return id == eos }) // its end
+	same = true
 	for _, p := range all {
+		same = same && p.agreed
 		c.all.add(p.kl, p.agreed)
 		c.placesOf(p.id).add(p.kl, p.agreed)
 	}
 	return said, same, nil
 }
 
-// append has both models read a token.
-func (c *comparer) append(ctx context.Context, id int32) error {
-	for _, s := range c.side {
-		if err := s.session.Append(ctx, id); err != nil {
-			return err
+// predict has B predict the tokens of a passage, which it reads at once, and
+// appends the places to all.
+func (c *comparer) predict(ctx context.Context, p passage, all []place) ([]place, error) {
+	var failed error
+	err := c.side[1].session.Read(ctx, p.ids, func(i int, logits []float32) {
+		if failed == nil {
+			failed = finite('B', logits)
 		}
-	}
-	return nil
-}
-
-// predict has both models predict the next token. The place's id is A's likeliest.
-func (c *comparer) predict(ctx context.Context) (place, error) {
-	var logits [2][]float32
-	var tops [2]int32
-	for i, s := range c.side {
-		var err error
-		if logits[i], err = s.session.Logits(ctx); err != nil {
-			return place{}, err
+		if failed == nil {
+			agreed := metrics.Argmax(p.logits[i]) == metrics.Argmax(logits)
+			all = append(all, place{p.ids[i], metrics.KL(p.logits[i], logits), agreed})
 		}
-		for id, v := range logits[i] {
-			if v-v != 0 { // true only for NaN and infinities
-				return place{}, fmt.Errorf("model %c: logit of token %d is %v", 'A'+i, id, v)
-			}
-		}
-		tops[i] = int32(metrics.Argmax(logits[i]))
-	}
-	return place{tops[0], metrics.KL(logits[0], logits[1]), tops[0] == tops[1]}, nil
+	})
+	return all, errors.Join(err, failed)
 }
 
 // placesOf returns the places that count a token of its kind.

@@ -15,7 +15,7 @@ import (
 // samplingFlags say how tokens are chosen. They have the names of llama.cpp's flags.
 func samplingFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.IntFlag{Name: "predict", Aliases: []string{"n"}, Usage: "most `tokens` of an answer (0: until it ends or the context is full)"},
+		&cli.IntFlag{Name: "predict", Aliases: []string{"n"}, Usage: "most `tokens` of an answer (0: 512; -1: until it ends or the context is full)"},
 		&cli.Float64Flag{Name: "temp", Usage: "`temperature`; 0 always takes the likeliest token"},
 		&cli.IntFlag{Name: "top-k", Usage: "sample from the `k` likeliest tokens (0: all)"},
 		&cli.Float64Flag{Name: "top-p", Value: 1, Usage: "sample from the likeliest tokens that together have this `probability`"},

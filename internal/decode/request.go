@@ -22,6 +22,10 @@ type Request struct {
 	Allowed []grammar.Range
 	Number  int // of the token in its answer
 
+	// Each, if not nil, receives the logits of all tokens before each of IDs and
+	// after the last. They are valid during the call.
+	Each func(i int, logits []float32)
+
 	// Branches are texts to score, each as what may follow the last token, side by
 	// side. They leave nothing in the sequence.
 	Branches [][]int32
@@ -48,7 +52,9 @@ func (d *Decoder) Next(ctx context.Context, requests []*Request) {
 	slices.SortFunc(requests, func(a, b *Request) int { return cmp.Compare(a.Sequence.number, b.Sequence.number) })
 	var rows []Row
 	var waiting []*Request // those with rows
+	before := map[*Request][]float32{}
 	for _, r := range requests {
+		before[r] = r.Sequence.hidden
 		switch {
 		case r.Sequence.decoder != d:
 			r.Err = errors.New("the sequence belongs to another decoder")
@@ -73,6 +79,9 @@ func (d *Decoder) Next(ctx context.Context, requests []*Request) {
 	}
 	d.choose(ctx, requests)
 	for _, r := range requests {
+		if r.Err == nil && r.Each != nil {
+			r.Err = d.predict(ctx, append([][]float32{before[r]}, r.Sequence.rows[:len(r.IDs)]...), r.Each)
+		}
 		if r.Err == nil && len(r.Branches) > 0 {
 			r.LogProbs, r.Err = d.score(ctx, r.Sequence, r.Branches)
 		}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/pgcli/paligemma/grammar"
+	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/internal/sample"
 )
@@ -60,10 +60,28 @@ func (d *Decoder) score(ctx context.Context, s *Sequence, branches [][]int32) ([
 	return results, nil
 }
 
+// predict calls each with the logits of all tokens after hidden states.
+func (d *Decoder) predict(ctx context.Context, hidden [][]float32, each func(i int, logits []float32)) error {
+	for first := 0; first < len(hidden); first += mostColumns {
+		some := hidden[first:min(first+mostColumns, len(hidden))]
+		h, err := d.logits(ctx, d.allRows(), some)
+		if err != nil {
+			return err
+		}
+		for i := range some {
+			each(first+i, h.column(i))
+		}
+	}
+	return nil
+}
+
+// allRows returns the rows of all tokens.
+func (d *Decoder) allRows() []gemma.Rows { return []gemma.Rows{{First: 0, Len: d.gemma.Vocab}} }
+
 // guess computes the log-probabilities of guesses after hidden states.
 func (d *Decoder) guess(ctx context.Context, hidden [][]float32, guesses [][]guess) error {
 	if !d.canSummarize() {
-		h, err := d.logits(ctx, headRows(grammar.All(d.gemma.Vocab), d.gemma.Vocab, true), hidden)
+		h, err := d.logits(ctx, d.allRows(), hidden)
 		if err != nil {
 			return err
 		}

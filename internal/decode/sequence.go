@@ -8,9 +8,10 @@ type Sequence struct {
 	decoder *Decoder
 	number  uint64 // of all sequences of the decoder, in the order of their making
 	cache   *gemma.Cache
-	length  int       // tokens in the cache
-	hidden  []float32 // [d] of the last token, which the output head reads; nil before a prefix
-	logits  []float32 // memory of its requests, used again
+	length  int         // tokens in the cache
+	hidden  []float32   // [d] of the last token, which the output head reads; nil before a prefix
+	rows    [][]float32 // hidden states of the rows of its last step, each [d]
+	logits  []float32   // memory of its requests, used again
 }
 
 // NewSequence returns an empty sequence with room for size tokens. The caller

@@ -27,11 +27,12 @@ func (d *Decoder) Step(ctx context.Context, rows ...Row) error {
 	if err != nil {
 		return err
 	}
-	width, at := d.gemma.Width, 0
 	for _, s := range spans {
-		at += s.n
-		s.hidden = hidden[(at-1)*width : at*width : at*width]
+		n := s.n * d.gemma.Width
+		s.rows = slices.Collect(slices.Chunk(hidden[:n:n], d.gemma.Width))
+		s.hidden = s.rows[s.n-1]
 		s.length += s.n
+		hidden = hidden[n:]
 	}
 	return nil
 }
