@@ -69,10 +69,60 @@
 // Options.Kernels "off", ggml multiplies weights in place, or copies those for
 // which it has a faster layout. On other devices all weights are copied.
 //
-// A session adds its key-value cache (see pgcli info), a running prompt its
-// intermediate results. A model is safe for concurrent use; a session is not.
-// Every session and every running encoder has Options.Threads threads. Every
-// call that computes takes a context and returns soon after it ends.
+// A session adds its key-value cache, a running picture or prompt its intermediate
+// results: [Model.Memory] tells how much. A model has Options.Threads threads,
+// whoever computes. Every call that computes takes a context and returns soon
+// after it ends.
+//
+// # Many at once
+//
+// A model is safe for concurrent use: call Run, or have a session for each answer.
+// The tokens that answers wait for are computed together, which takes little longer
+// than one: the weights are read once for all. Pictures and prompts take turns with
+// them, one picture or prompt at a time, and pause after each layer. On the kernels
+// of this module an answer is the same to the bit, alone or in company; on ggml's,
+// and on other devices, it may differ in the last digits of a logit.
+//
+// A session that two goroutines use at once answers the second with [ErrBusy].
+//
+// # In a server
+//
+// A handler needs no more than this:
+//
+//	func answer(w http.ResponseWriter, r *http.Request) {
+//		img, err := m.ReadImage(http.MaxBytesReader(w, r.Body, 20<<20))
+//		if err != nil {
+//			http.Error(w, err.Error(), http.StatusBadRequest)
+//			return
+//		}
+//		ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
+//		defer cancel()
+//		res, err := m.Run(ctx, img, paligemma.Caption("en"), &paligemma.Sampling{MaxTokens: 100})
+//		switch {
+//		case errors.Is(err, paligemma.ErrNoMemory): // too many at once
+//			w.Header().Set("Retry-After", "1")
+//			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+//		case errors.Is(err, paligemma.ErrContextFull):
+//			http.Error(w, err.Error(), http.StatusBadRequest)
+//		case ctx.Err() != nil: // the client left, or the time is over
+//			http.Error(w, err.Error(), http.StatusGatewayTimeout)
+//		case err != nil:
+//			http.Error(w, err.Error(), http.StatusInternalServerError)
+//		default:
+//			json.NewEncoder(w).Encode(res)
+//		}
+//	}
+//
+// Limits: Options.MaxPixels bounds a picture before it is decoded, Sampling.MaxTokens
+// an answer ([DefaultMaxTokens] if 0), Options.Context a prompt and its answer,
+// Options.CacheMemory all sessions together, Options.Parallel those that are computed
+// in one step. Run's Result is never nil; when its context ends it holds the answer
+// so far, and Stop is [StopCancelled].
+//
+// After an error a session can be used again, from its next Prefill on, and a model
+// always. To shut down, stop taking requests, end their contexts or wait for them,
+// close the sessions, and close the model last: while any is in use, Close fails and
+// changes nothing.
 //
 // # What is promised
 //
