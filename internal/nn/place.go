@@ -100,7 +100,9 @@ func (s *Store) borrow(dev bindings.Device, file []byte, specs []Spec) error {
 		return err
 	}
 	s.buffers = append(s.buffers, b)
+	s.unread += b.Bytes()
 	for _, spec := range specs {
+		s.unread -= s.tensors[spec.Name].Bytes()
 		if err := b.Place(s.tensors[spec.Name].t, spec.Offset); err != nil {
 			return fmt.Errorf("tensor %s: %w", spec.Name, err)
 		}

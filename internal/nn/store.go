@@ -15,6 +15,7 @@ type Store struct {
 	arena
 	tensors map[string]Tensor
 	buffers []*bindings.Buffer
+	unread  int            // bytes of a mapped file that are none of the tensors'
 	packed  kernels.Memory // the weights in the layout of package kernels
 	origin  uintptr        // of the layout
 	layout  layout         // of a store that NewStore made
@@ -120,13 +121,14 @@ func describe(lib *bindings.Lib, name string, specs []Spec, readOnly bool) (*Sto
 	return s, nil
 }
 
-// Bytes returns the memory held, mapped memory of the file included.
+// Bytes returns the memory held. Of a mapped file the tensors count that are read
+// there.
 func (s *Store) Bytes() int {
 	n := 0
 	for _, b := range s.buffers {
 		n += b.Bytes()
 	}
-	return n + s.packed.Bytes()
+	return n - s.unread + s.packed.Bytes()
 }
 
 // Close frees the memory. It fails while graphs use the store. It is safe on
