@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -85,10 +86,7 @@ func benchParallel(c *cli.Context, counts []int) error {
 	for _, t := range tests {
 		for _, n := range counts {
 			fmt.Fprintf(c.App.ErrWriter, "pgcli: %s, %d at a time\n", t.name, n) // progress
-			if _, err := b.clients(c.Context, parallelTest{t.name, 2, false}, n, 1); err != nil {
-				return err // this one warms up
-			}
-			r, err := b.clients(c.Context, t, n, c.Int("repetitions"))
+			r, err := b.parallel(c.Context, t, n, c.Int("repetitions"))
 			if err != nil {
 				return fmt.Errorf("%s, %d at a time: %w", t.name, n, err)
 			}
@@ -96,6 +94,27 @@ func benchParallel(c *cli.Context, counts []int) error {
 		}
 	}
 	return writeParallel(c.App.Writer, c.String("output"), results)
+}
+
+// parallel measures a test with n clients: with some requests of each, or as many
+// times, of which it returns the median.
+func (b *bencher) parallel(ctx context.Context, t parallelTest, n, repetitions int) (parallelResult, error) {
+	if _, err := b.clients(ctx, parallelTest{t.name, 2, false}, n, 1); err != nil {
+		return parallelResult{}, err // this one warms up
+	}
+	if t.requests {
+		return b.clients(ctx, t, n, repetitions)
+	}
+	var all []parallelResult
+	for range repetitions {
+		r, err := b.clients(ctx, t, n, 1)
+		if err != nil {
+			return r, err
+		}
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b parallelResult) int { return cmp.Compare(a.Tokens, b.Tokens) })
+	return all[len(all)/2], nil
 }
 
 // A client's times.
@@ -153,17 +172,14 @@ func (b *bencher) client(ctx context.Context, t parallelTest, requests int, time
 	<-begin
 	for i := 0; i < requests && err == nil; i++ {
 		last := time.Now()
-		switch {
-		case t.requests:
-			var img *paligemma.Image
-			if img, err = b.model.Encode(ctx, b.picture); err == nil {
+		if t.requests {
+			img, err := b.model.Encode(ctx, b.picture)
+			if err == nil {
 				err = s.Prefill(ctx, []*paligemma.Image{img}, b.caption)
 			}
-		case i > 0:
-			err = s.Prefill(ctx, nil, b.caption)
-		}
-		if err != nil {
-			break
+			if err != nil {
+				return err
+			}
 		}
 		got := 0
 		for _, e := range s.Tokens(ctx, &paligemma.Sampling{MaxTokens: t.tokens, Forbidden: []int32{b.model.EOS()}}) {
