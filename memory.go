@@ -19,6 +19,39 @@ type Memory struct {
 	Prompt   int `json:"prompt"`   // intermediate results while a prompt about a picture is read; one is at a time
 }
 
+// Total is the memory while all sessions are in use.
+func (s Memory) Total() int {
+	return s.Weights + s.Sessions*s.Session + s.Steps + max(s.Picture, s.Prompt)
+}
+
+// Estimate tells what the model in the GGUF file at path will hold while a number
+// of answers are generated at a time: Sessions is that number, and Steps the most
+// that their graphs take. The weights are not read.
+func Estimate(path string, opts *Options, answers int) (Memory, error) {
+	if answers < 1 || answers > 1<<10 {
+		return Memory{}, fmt.Errorf("paligemma: estimate: %d answers, want 1 to %d", answers, 1<<10)
+	}
+	text, err := gguf.Open(path)
+	if err != nil {
+		return Memory{}, fmt.Errorf("paligemma: %w", err)
+	}
+	m, err := (&Model{files: []*gguf.File{text}, planned: true}).open(text, opts)
+	if err != nil {
+		return Memory{}, fmt.Errorf("paligemma: %s: %w", path, err)
+	}
+	defer m.Close()
+	size, err := m.Memory()
+	if err != nil {
+		return Memory{}, err
+	}
+	size.Sessions = answers
+	size.Steps, err = m.decoder.StepBytes(m.opts.Context, min(answers, m.opts.Parallel))
+	if err != nil {
+		return Memory{}, fmt.Errorf("paligemma: %s: estimate: %w", path, err)
+	}
+	return size, nil
+}
+
 // promptTokens is the length of the text that Memory measures a prompt with.
 const promptTokens = 32
 

@@ -2,9 +2,12 @@ package paligemma
 
 import (
 	"errors"
+	"math"
+	"slices"
 	"testing"
 
 	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/internal/decode"
 	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
@@ -53,4 +56,54 @@ func TestCacheMemory(t *testing.T) {
 	must(t, err)
 	must(t, c.Close())
 	must(t, b.Close())
+}
+
+// TestEstimate is what Memory measures once sessions that end one after the other
+// have answered together: their caches and graphs within 2 % on our kernels.
+func TestEstimate(t *testing.T) {
+	const n = 5
+	for _, kernels := range []string{"auto", "off"} {
+		for _, name := range []string{"pg1-a", "pg2-b"} {
+			file := testmodel.Convert(t, name, convert.Options{Type: "q8_0"})
+			opts := Options{Kernels: kernels, Engine: anyEngine(t), Threads: 1}
+			want, err := Estimate(file, &opts, n)
+			must(t, err)
+			m := open(t, file, opts)
+			var sessions []*Session
+			for range n {
+				s := newSession(t, m)
+				must(t, s.Prefill(t.Context(), nil, "caption en"))
+				sessions = append(sessions, s)
+			}
+			for _, s := range slices.Backward(sessions) { // a step for each number of sequences
+				must(t, m.together(t, sessions))
+				must(t, s.Close())
+				sessions = sessions[:len(sessions)-1]
+			}
+			got, err := m.Memory()
+			must(t, err)
+			got.Sessions = n
+			bound := map[string]float64{"auto": 0.02, "off": 0.1}[kernels] // the last of ggml's graphs is for one
+			if a, b := got.Total(), want.Total(); math.Abs(float64(a-b)) > bound*float64(n*got.Session+got.Steps) {
+				t.Errorf("%s, kernels %s: holds\n%+v, estimated\n%+v", name, kernels, got, want)
+			}
+		}
+	}
+}
+
+// together computes a token of all sessions in one step, whatever the scheduler
+// would do.
+func (m *Model) together(t *testing.T, sessions []*Session) error {
+	var requests []*decode.Request
+	for _, s := range sessions {
+		requests = append(requests, &decode.Request{Sequence: s.sequence, IDs: []int32{5}, Sampler: greedy})
+	}
+	return m.turns.Do(func() {
+		m.decoder.Next(t.Context(), requests)
+		for _, r := range requests {
+			if r.Err != nil {
+				t.Error(r.Err)
+			}
+		}
+	})
 }

@@ -28,6 +28,7 @@ type Model struct {
 	device  bindings.Device
 	files   []*gguf.File
 	stores  []*nn.Store
+	planned bool // it only estimates: see Estimate
 	kernels bool // package kernels computes, not ggml
 	level   kernels.Level
 	encoder *siglip.Encoder

@@ -38,8 +38,12 @@ func New(file []byte, opts *Options) (*Model, error) {
 }
 
 // newModel opens the model of a file, which it closes if it fails.
-func newModel(text *gguf.File, opts *Options) (_ *Model, err error) {
-	m := &Model{files: []*gguf.File{text}}
+func newModel(text *gguf.File, opts *Options) (*Model, error) {
+	return (&Model{files: []*gguf.File{text}}).open(text, opts)
+}
+
+// open opens the model of a file; if it fails it closes both.
+func (m *Model) open(text *gguf.File, opts *Options) (_ *Model, err error) {
 	m.ended.L = &m.mu
 	defer func() {
 		if err != nil {

@@ -48,7 +48,9 @@ func (m *Model) place() (err error) {
 			return err
 		}
 		var s *nn.Store
-		if m.kernels {
+		if m.planned {
+			s, err = nn.PlanStore(m.device, "model", data, lists[i], m.kernels)
+		} else if m.kernels {
 			s, err = nn.PackStore(m.device, "model", data, lists[i], m.opts.Threads)
 		} else {
 			s, err = nn.MapStore(m.device, "model", data, lists[i], true)

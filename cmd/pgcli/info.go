@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/gguf"
 )
@@ -19,8 +20,8 @@ func infoCommand() *cli.Command {
 		Usage:     "show the content of a GGUF file",
 		ArgsUsage: "FILE.gguf",
 		Description: `Prints the metadata, the number and size of the tensors of each type, and the
-memory that the model needs for contexts of several lengths. Works on any GGUF
-file, but prints the memory only for a PaliGemma model.
+memory that the model needs for contexts of several lengths and for several answers
+at a time. Works on any GGUF file, but prints the memory only for a PaliGemma model.
 
 Examples:
   pgcli info model.gguf
@@ -41,9 +42,12 @@ Examples:
 			}
 			defer f.Close()
 			if c.Bool("json") {
-				return infoJSON(c.App.Writer, f)
+				return infoJSON(c.App.Writer, f, estimates(c.Args().First()))
 			}
-			return infoText(c.App.Writer, f, c.Bool("tensors"))
+			if err := infoText(c.App.Writer, f, c.Bool("tensors")); err != nil {
+				return err
+			}
+			return printEstimates(c.App.Writer, estimates(c.Args().First()))
 		},
 	}
 }
@@ -135,7 +139,7 @@ func memory(f *gguf.File, c convert.Config) []need {
 
 // infoJSON prints everything about a file as one JSON object. Unlike printJSON it
 // does not escape the < and > of pieces.
-func infoJSON(w io.Writer, f *gguf.File) error {
+func infoJSON(w io.Writer, f *gguf.File, answers []paligemma.Memory) error {
 	metadata := map[string]any{}
 	for _, k := range f.Keys() {
 		v, err := f.Value(k.Name)
@@ -161,5 +165,8 @@ func infoJSON(w io.Writer, f *gguf.File) error {
 		Metadata map[string]any `json:"metadata"`
 		Tensors  []tensorJSON   `json:"tensors"`
 		Memory   []need         `json:"memory,omitempty"`
-	}{f.Version(), f.Size(), metadata, tensors, needs})
+
+		// Of as many answers at a time as sessions says, with the default options.
+		Answers []paligemma.Memory `json:"answers,omitempty"`
+	}{f.Version(), f.Size(), metadata, tensors, needs, answers})
 }

@@ -12,6 +12,7 @@ package decode
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -61,6 +62,41 @@ func (d *Decoder) Bytes() (n int) {
 		n += h.g.Bytes()
 	}
 	return n
+}
+
+// StepBytes returns the memory of the graphs that are kept once up to n sequences
+// with room for size tokens were computed together, in every number.
+func (d *Decoder) StepBytes(size, n int) (bytes int, err error) {
+	s, err := d.NewSequence(size)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	one := span{Sequence: s, n: 1, keys: min(stepKeys, size), places: []place{{}}}
+	form, last := headForm{}, 0
+	if !d.canSummarize() {
+		form.rows = d.allRows()
+	}
+	for n := range n {
+		t, err := d.newStep(slices.Repeat([]span{one}, n+1), n+1)
+		if err != nil {
+			return 0, err
+		}
+		if d.backend.Kernels() {
+			bytes += t.g.Bytes()
+		} else { // a graph of ggml's is closed when a sequence of it leaves
+			last = t.g.Bytes()
+		}
+		t.g.Close()
+		form.columns = min(n+1, mostColumns)
+		h, err := d.newHead(form)
+		if err != nil {
+			return 0, err
+		}
+		bytes += h.g.Bytes()
+		h.g.Close()
+	}
+	return bytes + last, nil
 }
 
 // Close frees the graphs. It waits for computations that were cancelled. It is

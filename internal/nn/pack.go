@@ -54,6 +54,22 @@ func (s *Store) pack(dev bindings.Device, file []byte, specs []Spec, threads int
 	return nil
 }
 
+// plan notes what pack would do.
+func (s *Store) plan(dev bindings.Device, file []byte, specs []Spec) error {
+	var rest []Spec
+	for _, spec := range specs {
+		if !spec.Product {
+			rest = append(rest, spec)
+			continue
+		}
+		x := s.tensors[spec.Name]
+		x.packed = &kernels.Matrix{Type: spec.Type, K: spec.Shape[0], M: spec.Shape[1]}
+		s.tensors[spec.Name] = x
+		s.planned += kernels.PackedBytes(spec.Type, spec.Shape[0], spec.Shape[1])
+	}
+	return s.fill(dev, file, rest, false)
+}
+
 // packJobs returns the jobs that pack spec, some panels each, into memory.
 func (s *Store) packJobs(spec Spec, file []byte, memory kernels.Memory) (jobs []func()) {
 	k, m := spec.Shape[0], spec.Shape[1]

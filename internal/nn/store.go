@@ -16,6 +16,7 @@ type Store struct {
 	tensors map[string]Tensor
 	buffers []*bindings.Buffer
 	unread  int            // bytes of a mapped file that are none of the tensors'
+	planned int            // bytes of weights that are only planned
 	packed  kernels.Memory // the weights in the layout of package kernels
 	origin  uintptr        // of the layout
 	layout  layout         // of a store that NewStore made
@@ -77,6 +78,18 @@ func PackStore(dev bindings.Device, name string, file []byte, specs []Spec, thre
 	return mapStore(dev, name, file, specs, func(s *Store) error { return s.pack(dev, file, specs, threads) })
 }
 
+// PlanStore is PackStore, or MapStore without repack if packed is not set, for those
+// who ask what graphs will take: product weights are neither read nor kept, so that
+// its graphs cannot be computed. Bytes counts the product weights.
+func PlanStore(dev bindings.Device, name string, file []byte, specs []Spec, packed bool) (*Store, error) {
+	return mapStore(dev, name, file, specs, func(s *Store) error {
+		if !packed {
+			return s.fill(dev, file, specs, false)
+		}
+		return s.plan(dev, file, specs)
+	})
+}
+
 // mapStore describes tensors in file and has fill give them their memory.
 func mapStore(dev bindings.Device, name string, file []byte, specs []Spec, fill func(*Store) error) (*Store, error) {
 	s, err := describe(dev.Lib(), name, specs, true)
@@ -128,7 +141,7 @@ func (s *Store) Bytes() int {
 	for _, b := range s.buffers {
 		n += b.Bytes()
 	}
-	return n - s.unread + s.packed.Bytes()
+	return n - s.unread + s.planned + s.packed.Bytes()
 }
 
 // Close frees the memory. It fails while graphs use the store. It is safe on
