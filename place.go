@@ -75,10 +75,16 @@ func specs(f *gguf.File) ([]nn.Spec, error) {
 		list = append(list, nn.Spec{
 			Copied: func() { f.Forget(t) },
 			Name:   t.Name, Type: t.Type, Shape: shape, Offset: int(t.Offset),
-			Product: len(shape) == 2 && t.Name != "token_embd.weight" && t.Name != "v.position_embd.weight",
+			Product: len(shape) == 2 && !readByRows(t.Name),
 		})
 	}
 	return list, nil
+}
+
+// readByRows reports whether a tensor is read row by row, and so stays as it lies:
+// the embeddings, and the output head, whose rows are the tokens that are asked for.
+func readByRows(name string) bool {
+	return name == "token_embd.weight" || name == "v.position_embd.weight" || name == gemma.HeadName
 }
 
 // build makes both towers from the placed tensors. The error names every tensor that is

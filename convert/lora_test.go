@@ -54,7 +54,7 @@ func TestNothingOfAnAdapterIsIgnored(t *testing.T) {
 		{"rank of a pattern", [2]string{`"layers.0.self_attn.q_proj": 4`, `"layers.0.self_attn.q_proj": 5`}, [2]string{}, 1, "for rank 5"},
 		{"DoRA", [2]string{`"use_dora": false`, `"use_dora": true`}, [2]string{}, 1, "use_dora is true"},
 		{"other method", [2]string{"LORA", "IA3"}, [2]string{}, 1, `peft_type is "IA3"`},
-		{"no alpha", [2]string{`"lora_alpha": 4`, `"lora_alpha": 0`}, [2]string{}, 1, "lora_alpha is missing or 0"},
+		{"no alpha", [2]string{`"lora_alpha": 4`, `"lora_alpha": 0`}, [2]string{}, 1, "lora_alpha is 0"},
 		{"bad pattern", [2]string{"layers.1.mlp.*", "layers.1.mlp.("}, [2]string{}, 1, "missing closing"},
 		{"no scale", [2]string{}, [2]string{}, 0, "scale is 0"},
 		{"infinite scale", [2]string{}, [2]string{}, math.Inf(1), "scale is +Inf"},

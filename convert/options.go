@@ -8,7 +8,7 @@ import (
 type Options struct {
 	Type          string   // of the text half: one of [Types]
 	VisionType    string   // of tower and projector: one of [Types]; "" for the mix that goes with Type
-	EmbeddingType string   // of token_embd.weight, a tensor type such as "q8_0"; "" for the mix's
+	EmbeddingType string   // of token_embd.weight, and of an output head of its own: a tensor type such as "q8_0"; "" for the mix's
 	TensorTypes   []string // "REGEX=TYPE" over GGUF names; the first that matches a tensor decides
 
 	Tokenizer string    // tokenizer.model or tokenizer.json; "" looks beside the weights

@@ -147,6 +147,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		if err != nil {
 			return withHint(err)
 		}
+		printNotes(c, plan)
 		return printPlan(c, plan)
 	}
 	report, done := progress(c.App.ErrWriter)
@@ -156,6 +157,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 	if err != nil {
 		return withHint(err)
 	}
+	printNotes(c, r.Plan)
 	if c.Bool("json") {
 		return printPlan(c, r.Plan)
 	}
@@ -166,6 +168,13 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		fmt.Fprintln(c.App.ErrWriter, "pgcli: verified against the source")
 	}
 	return nil
+}
+
+// printNotes says how the source was read where that may surprise.
+func printNotes(c *cli.Context, p *convert.Plan) {
+	for _, note := range p.Notes {
+		fmt.Fprintf(c.App.ErrWriter, "pgcli: note: %s\n", note)
+	}
 }
 
 // withHint adds to an error the flag that avoids it.

@@ -145,7 +145,7 @@ type statsHead struct {
 // canSummarize reports whether runStats works: kernels read the output head, and
 // no trace wants the logits.
 func (d *Decoder) canSummarize() bool {
-	return d.Trace == nil && d.backend.ReadsRows(d.gemma.Embedding)
+	return d.Trace == nil && d.backend.ReadsRows(d.gemma.Head)
 }
 
 // runStats returns the softmax statistics of the logits of a sequence's next
