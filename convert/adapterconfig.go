@@ -34,7 +34,7 @@ const (
 )
 
 // mergeFirst is the way out for an adapter that cannot be merged here.
-const mergeFirst = "merge it into its model with PEFT (merge_and_unload, then save_pretrained) and convert the result"
+const mergeFirst = "merge it with PEFT (merge_and_unload, then save_pretrained) if PEFT can, and convert the result"
 
 func readAdapterConfig(dir string) (adapterConfig, error) {
 	c := adapterConfig{path: filepath.Join(dir, "adapter_config.json")}

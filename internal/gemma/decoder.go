@@ -115,7 +115,7 @@ func (d *Decoder) Logits(g *nn.Graph, x nn.Tensor, rows []Rows) nn.Tensor {
 	var y nn.Tensor
 	for i, r := range rows {
 		w := g.View(d.Head, []int{0, r.First}, d.Width, r.Len) // [d, r.Len]
-		part := g.MulMat(w, x)                                      // [r.Len, n]
+		part := g.MulMat(w, x)                                 // [r.Len, n]
 		if i == 0 {
 			y = part
 		} else {

@@ -35,7 +35,7 @@ def main():
     args = parser.parse_args()
     golden, bad = {}, 0
     for version in args.only.split(",") if args.only else VERSIONS:
-        env = dict(os.environ, PYTHONPATH=f"{args.dir / version}", TRANSFORMERS_VERBOSITY="error", HF_HUB_OFFLINE="1")
+        env = dict(os.environ, PYTHONPATH=f"{args.dir / version}", TRANSFORMERS_VERBOSITY="error", HF_HUB_OFFLINE="1", PYTHONHASHSEED="0")
         worker = subprocess.run(
             [sys.executable, HERE / "matrix_worker.py", args.dir / f"work-{version}", "golden" if args.golden else "table", args.cases],
             env=env, stdout=subprocess.PIPE, stderr=open(args.dir / f"{version}.log", "w"), text=True,
@@ -50,7 +50,9 @@ def main():
             bad += "DIFFERS" in row
             print(f"{version:8} {name:28} {row}", flush=True)
     if args.golden:
-        text = json.dumps(golden, indent=0, sort_keys=True, separators=(",", ":"))
+        cases = {f"{version} {name}": case for version, found in golden.items() for name, case in found.items()}
+        lines = [json.dumps(name) + ":" + json.dumps(case, sort_keys=True, separators=(",", ":")) for name, case in cases.items()]
+        text = "{\n" + ",\n".join(lines) + "\n}"
         (ROOT / "convert/testdata/peft.json").write_text(text + "\n")
     sys.exit(bad > 0)
 

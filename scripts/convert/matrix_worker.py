@@ -32,7 +32,11 @@ PROBES = 3
 
 def tiny():
     """The repository's tiny model: it answers, so that answers can be compared."""
-    return PaliGemmaForConditionalGeneration.from_pretrained(MODEL, torch_dtype=torch.float32).eval()
+    return loaded(MODEL)
+
+
+def loaded(directory):
+    return PaliGemmaForConditionalGeneration.from_pretrained(directory, torch_dtype=torch.float32).eval()
 
 
 def synthetic():
@@ -96,13 +100,14 @@ def make(name, directory):
         config = getattr(peft, cls)(**options)
     else:
         config = peft.LoraConfig(**{"r": 2, "lora_alpha": 4, **CASES[name]})
+    torch.manual_seed(0)
+    shutil.rmtree(directory, ignore_errors=True)
     model = peft.get_peft_model(base(), config)
     torch.manual_seed(1)
     with torch.no_grad():
         for p in model.parameters():
             if p.requires_grad:
                 p.add_(torch.randn_like(p) * 0.05)
-    shutil.rmtree(directory, ignore_errors=True)
     model.save_pretrained(directory)
 
 
@@ -134,7 +139,7 @@ def convert(source, *flags):
     out = WORK / "out.gguf"
     command = [ROOT / "bin/pgcli", "convert", source, "-o", out, "--type", "f32", "--force", *flags]
     p = subprocess.run(command, capture_output=True, text=True)
-    lines = [line for line in p.stderr.splitlines() if line.startswith("pgcli: ") and "wrote" not in line]
+    lines = [line.strip() for line in re.split(r"[\r\n]+", p.stderr) if re.match(r"pgcli: (note|convert): ", line)]
     return (out if p.returncode == 0 else None), " ".join(lines).replace(f"{WORK}/", "")
 
 
@@ -181,10 +186,10 @@ def theirs(model):
             y[1792:] = -1e9
             y = y.log_softmax(-1)
             best = int(y.argmax())
+            if best == 1:  # <eos>, which pgcli does not list
+                break
             found.append((best, float(y[best])))
             x = torch.cat([x, torch.tensor([[best]])], 1)
-            if best == 1:
-                break
     return found
 
 
@@ -192,7 +197,8 @@ def judge(path, note, model):
     bad, largest = differences(path, tensors(model))
     if bad:
         return f"DIFFERS in {len(bad)} tensors, such as {bad[0]} {note}"
-    got, want = ours(path), theirs(model)
+    want = theirs(model)
+    got = ours(path)
     if [t for t, _ in got] != [t for t, _ in want] or max(abs(a - b) for (_, a), (_, b) in zip(got, want)) > 2e-2:
         return f"ANSWER DIFFERS: {got} for {want}"
     return f"equal within {largest:.0e}, same {len(got)} tokens {note}"
@@ -221,7 +227,7 @@ def checkpoints():
 
     yield "base", saved("base")
     directory = saved("save_model")
-    save_model(tiny(), str(directory / "model.safetensors"))
+    save_model(tiny(), str(directory / "model.safetensors"), {"format": "pt"})
     yield "base, save_model", directory
     directory = saved("shards")
     (directory / "model.safetensors").unlink()
@@ -234,12 +240,12 @@ def table():
     for name, directory in checkpoints():
         if PART in name:
             path, note = convert(directory)
-            model = PaliGemmaForConditionalGeneration.from_pretrained(directory, torch_dtype=torch.float32).eval()
-            rows[name] = judge(path, note, model) if path else f"refused: {note}"
+            rows[name] = judge(path, note, loaded(directory)) if path else f"refused: {note}"
     for name in [*CASES, *METHODS]:
         if PART not in name:
             continue
         directory = WORK / "adapter"
+        shutil.rmtree(directory, ignore_errors=True)
         try:
             make(name, directory)
             model = merge(directory)
@@ -247,7 +253,7 @@ def table():
             model = None
             first = (str(error).splitlines() or [""])[0]
             rows[name] = f"PEFT: {type(error).__name__}: {first[:90]}"
-            if not (directory / "adapter_model.safetensors").exists() or "from_pretrained" in first or "unexpected keyword" in first:
+            if not (directory / "adapter_model.safetensors").exists():
                 continue
         path, note = convert(MODEL, "--lora", directory)
         if path is None:
@@ -263,13 +269,18 @@ def goldens():
     """Per case: adapter_config.json, arrays, and scalar products of the tensors that the merge changes."""
     before, found = tensors(base()), {}
     for name in [*CASES, *METHODS]:
+        if name == "embedding, tied":  # the head's matrices are the embedding's, transposed: no values that Go makes by name
+            continue
         directory = WORK / "golden"
         try:
             make(name, directory)
             arrays = refill(directory)
-            merged = tensors(merge(directory))
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001  this version has no such option
             continue
+        try:
+            merged = tensors(merge(directory))
+        except Exception:  # noqa: BLE001  PEFT refuses too
+            merged = before
         config = json.loads((directory / "adapter_config.json").read_text())
         config.pop("base_model_name_or_path", None)
         products = {}
