@@ -38,10 +38,10 @@ type Options struct {
 	Progress func(Progress) // called after every few megabytes, from one goroutine at a time; may be nil
 }
 
-// An Adapter is a LoRA adapter of PEFT.
+// An Adapter is a LoRA adapter of PEFT, merged as its merge_and_unload does.
 type Adapter struct {
 	Dir   string  // with adapter_config.json and adapter_model.safetensors
-	Scale float64 // multiplies the adapter's own; 1 applies it as trained
+	Scale float64 // multiplies the adapter's own; 1 applies it as trained, the only choice for weights that were trained as a whole
 }
 
 // Progress tells how far a conversion is.

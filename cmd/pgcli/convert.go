@@ -66,7 +66,7 @@ Examples:
 		Flags: slices.Concat(outputFlags("`type` of the language model"), []cli.Flag{
 			&cli.PathFlag{Name: "tokenizer", Usage: "`file` of the tokenizer: tokenizer.model or tokenizer.json (default: the one beside the weights)"},
 			&cli.PathFlag{Name: "mask-decoder", Usage: "`file` of the mask decoder, vae-oid.npz, for pgcli segment"},
-			&cli.StringSliceFlag{Name: "lora", Usage: "merge a PEFT adapter: `DIR[:SCALE]` (repeatable)"},
+			&cli.StringSliceFlag{Name: "lora", Usage: "merge a LoRA adapter of PEFT, as its merge_and_unload does: `DIR[:SCALE]` (repeatable)"},
 			&cli.BoolFlag{Name: "split-mmproj", Usage: "write two files, for llama.cpp: the language model, and mmproj-NAME beside it"},
 		}),
 		OnUsageError: wrongFlag,
