@@ -10,6 +10,7 @@ import (
 	"github.com/pgcli/paligemma/grammar"
 	"github.com/pgcli/paligemma/internal/decode"
 	"github.com/pgcli/paligemma/internal/gemma"
+	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/locseg"
 	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/internal/schedule"
@@ -81,14 +82,20 @@ func specs(f *gguf.File) ([]nn.Spec, error) {
 		list = append(list, nn.Spec{
 			Copied: func() { f.Forget(t) },
 			Name:   t.Name, Type: t.Type, Shape: shape, Offset: int(t.Offset),
-			Product: len(shape) == 2 && t.Name != "token_embd.weight" && t.Name != "v.position_embd.weight",
+			Product: len(shape) == 2 && !readByRows(t.Name),
 		})
 	}
 	return list, nil
 }
 
-// build makes both towers from the placed tensors, and what computes them. The error names every tensor that is
-// missing or has another shape.
+// readByRows reports whether a tensor is read row by row, and so stays as it lies:
+// the embeddings, and the output head, whose rows are the tokens that are asked for.
+func readByRows(name string) bool {
+	return name == "token_embd.weight" || name == "v.position_embd.weight" || name == hparams.HeadName
+}
+
+// build makes both towers from the placed tensors, and what computes them. The
+// error names every tensor that is missing or has another shape.
 func (m *Model) build(projector *gguf.File) error {
 	text := nn.NewWeights(m.stores[0])
 	vision := text

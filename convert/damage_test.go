@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -109,36 +108,6 @@ func TestDamagedSourcesAreNamed(t *testing.T) {
 		}
 		if entries, _ := os.ReadDir(dir); len(entries) != 0 {
 			t.Errorf("a flipped bit leaves %d files", len(entries))
-		}
-	}
-}
-
-// TestOnlyTiedHeadsAreAccepted accepts an output head that equals the embedding, and no other.
-func TestOnlyTiedHeadsAreAccepted(t *testing.T) {
-	src := write(t, hf)
-	path := filepath.Join(src, "model.safetensors")
-	file, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const rows = 1664 * 256 * 2
-	n := int(binary.LittleEndian.Uint64(file))
-	data := file[8+n:]
-	entry := fmt.Sprintf(`,"language_model.lm_head.weight":{"dtype":"BF16","shape":[1664,256],"data_offsets":[%d,%d]}}`, len(data), len(data)+rows)
-	header := strings.TrimSuffix(strings.TrimRight(string(file[8:8+n]), " "), "}") + entry
-	head := slices.Clone(data[:rows]) // the embedding comes first
-	for _, c := range []struct {
-		flip byte
-		want string
-	}{{0, ""}, {1, "lm_head.weight has other values than"}} {
-		head[len(head)-1] ^= c.flip
-		whole := slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), []byte(header), data, head)
-		if err := os.WriteFile(path, whole, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		_, err := convert.Run(t.Context(), src, filepath.Join(t.TempDir(), "out.gguf"), convert.Options{Type: "f16"})
-		if (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
-			t.Errorf("error is %v, want %q", err, c.want)
 		}
 	}
 }

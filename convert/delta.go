@@ -3,9 +3,18 @@ package convert
 import (
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/pgcli/paligemma/gguf"
 )
+
+// An edit is an adapter's change of a tensor, still in its file.
+type edit interface{ load() (change, error) }
+
+// A change alters rows of n values, the first of which is row first of the tensor.
+type change interface {
+	apply(values []float32, first, n int)
+}
 
 // A delta is the product of two thin matrices that an adapter adds to a weight
 // of shape [out, in]: scale * b * a, with a [rank, in] and b [out, rank].
@@ -17,29 +26,36 @@ type delta struct {
 	// embedding is set for a vocabulary, where PEFT stores both matrices
 	// transposed: a [rank, out] and b [in, rank].
 	embedding bool
+	magnitude *array // [out]: DoRA's lengths of the rows of the sum; nil without
 }
 
 // A thinProduct is a delta in memory: rank columns of b for each row, and rank
 // rows of a.
 type thinProduct struct {
-	a, b  []float32
-	rank  int
-	scale float32
+	a, b      []float32
+	rank      int
+	scale     float32
+	magnitude []float32
 }
 
 // load reads both matrices. They are small: a rank of 64 makes 66 MB of the
 // largest, which is the vocabulary.
-func (d *delta) load() (thinProduct, error) {
+func (d *delta) load() (change, error) {
 	p := thinProduct{rank: d.rank, scale: float32(d.scale)}
 	var err error
 	if p.a, err = d.from.load(d.a); err != nil {
-		return p, err
+		return nil, err
 	}
 	if p.b, err = d.from.load(d.b); err != nil {
-		return p, err
+		return nil, err
 	}
 	if d.embedding {
 		p.a, p.b = transpose(p.b, d.rank), transpose(p.a, cols(d.a.shape))
+	}
+	if d.magnitude != nil {
+		if p.magnitude, err = d.from.load(*d.magnitude); err != nil {
+			return nil, err
+		}
 	}
 	return p, nil
 }
@@ -76,8 +92,8 @@ func transpose(values []float32, n int) []float32 {
 	return turned
 }
 
-// add adds the product to rows of n values, the first of which is row first.
-func (p thinProduct) add(values []float32, first, n int) {
+// apply adds the product, then gives each row its magnitude.
+func (p thinProduct) apply(values []float32, first, n int) {
 	sum := make([]float32, n)
 	for r := range len(values) / n {
 		clear(sum)
@@ -90,6 +106,58 @@ func (p thinProduct) add(values []float32, first, n int) {
 		row := values[r*n : (r+1)*n]
 		for c, v := range sum {
 			row[c] += p.scale * v
+		}
+		if p.magnitude != nil {
+			stretch(row, p.magnitude[first+r])
+		}
+	}
+}
+
+// stretch gives a row another length: DoRA (arXiv:2402.09353), equation 5.
+func stretch(row []float32, length float32) {
+	var squares float64
+	for _, v := range row {
+		squares += float64(v) * float64(v)
+	}
+	factor := length / float32(math.Sqrt(squares))
+	for c := range row {
+		row[c] *= factor
+	}
+}
+
+// A biasDelta is the bias of an adapter's second matrix, which adds to the layer's.
+type biasDelta struct {
+	from  *lora
+	a     array
+	scale float64
+}
+
+func (d *biasDelta) load() (change, error) {
+	values, err := d.from.load(d.a)
+	return thinProduct{a: values, b: []float32{1}, rank: 1, scale: float32(d.scale)}, err
+}
+
+// tokenRows are rows of single tokens that replace the embedding's.
+type tokenRows struct {
+	from *lora
+	a    array
+	ids  []int // of the rows of a
+}
+
+func (t *tokenRows) load() (change, error) {
+	values, err := t.from.load(t.a)
+	return rowsByID{values, t.ids}, err
+}
+
+type rowsByID struct {
+	values []float32
+	ids    []int
+}
+
+func (t rowsByID) apply(values []float32, first, n int) {
+	for i, id := range t.ids {
+		if at := (id - first) * n; at >= 0 && at < len(values) {
+			copy(values[at:at+n], t.values[i*n:])
 		}
 	}
 }

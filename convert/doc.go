@@ -23,7 +23,14 @@
 // in each format, its shape, its role. Arrays that a checkpoint lacks, has in
 // another shape, or has beyond that list are an error that names them all. Only
 // the rows of the embedding beyond the tokenizer's pieces, and an output head that
-// equals the embedding, are dropped silently.
+// equals the embedding, are dropped silently. A head that differs becomes
+// output.weight, and [Plan].Notes says so.
+//
+// Adapters are those of PEFT's LoraConfig, version 0.12 to 0.21, and the result is
+// its merge_and_unload: LoRA with every pattern, rsLoRA, DoRA, trained biases, rows
+// of single tokens, whole modules. Options that cannot be merged, and ways to start
+// an adapter that change the base weights (PiSSA, OLoRA, CorDA, LoRA-GA, LoftQ),
+// are errors that name the key (adapterkeys.go).
 //
 // Sizes come from the shapes of the tensors and are compared with the config.
 // Numbers that no shape tells have the released models' defaults, in [Options] and

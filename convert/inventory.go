@@ -15,6 +15,7 @@ type inventory struct {
 	format   Format
 	arrays   map[string]array
 	prefixes map[Part]string // Hugging Face
+	shared   string          // the output head's name, if the embedding lies under it alone
 }
 
 // takeInventory finds out how the arrays are named. If a part of a PaliGemma is
@@ -23,6 +24,9 @@ func takeInventory(ck checkpoint) (inventory, error) {
 	inv := inventory{ck: ck, format: ck.format(), arrays: map[string]array{}, prefixes: map[Part]string{}}
 	for _, a := range ck.arrays() {
 		inv.arrays[a.name] = a
+	}
+	if err := inv.shareHead(); err != nil {
+		return inv, err
 	}
 	var missing []Part
 	for _, part := range []Part{Text, Vision, Projector} {

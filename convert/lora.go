@@ -7,21 +7,21 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/pgcli/paligemma/gguf"
 )
 
 // A lora is one adapter whose files are open.
 type lora struct {
 	ck     checkpoint
-	arrays map[string]array
 	config adapterConfig
 	scale  float64 // from the user
+
+	modules map[string]map[string]array // by module and kind, see kinds
+	used    map[string]bool             // names of the arrays that a tensor has taken
 }
 
 // openAdapters reads the adapters' headers and attaches their changes to the
-// tensors. Anything in an adapter that no tensor takes is an error.
-func openAdapters(adapters []Adapter, tensors []*tensor) (list []*lora, err error) {
+// model. Anything in an adapter that no tensor takes is an error.
+func openAdapters(adapters []Adapter, m *model) (list []*lora, err error) {
 	var errs []error
 	for _, adapter := range adapters {
 		l, err := openAdapter(adapter)
@@ -30,7 +30,7 @@ func openAdapters(adapters []Adapter, tensors []*tensor) (list []*lora, err erro
 			continue
 		}
 		list = append(list, l)
-		if err := l.attach(tensors); err != nil {
+		if err := l.attach(m); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", adapter.Dir, err))
 		}
 	}
@@ -59,9 +59,18 @@ func openAdapter(adapter Adapter) (*lora, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lora{ck: ck, arrays: map[string]array{}, config: c, scale: adapter.Scale}
+	l := &lora{ck: ck, config: c, scale: adapter.Scale, modules: map[string]map[string]array{}, used: map[string]bool{}}
 	for _, a := range ck.arrays() {
-		l.arrays[a.name] = a
+		module, kind := cutKind(a.name)
+		module = strings.TrimPrefix(module, modulePrefix)
+		if l.modules[module] == nil {
+			l.modules[module] = map[string]array{}
+		}
+		l.modules[module][kind] = a
+	}
+	if len(l.modules) == 0 {
+		ck.Close()
+		return nil, fmt.Errorf("%s: %s holds no tensors; was the adapter saved before DeepSpeed or FSDP gathered its parts?", adapter.Dir, name)
 	}
 	return l, nil
 }
@@ -69,120 +78,81 @@ func openAdapter(adapter Adapter) (*lora, error) {
 // modulePrefix stands before the names of the model's modules in PEFT's files.
 const modulePrefix = "base_model.model."
 
-// attach finds the tensors that the adapter changes.
-func (l *lora) attach(tensors []*tensor) error {
-	targets := map[string]*tensor{} // by module name, in every layout
-	for _, t := range tensors {
-		if module, isWeight := strings.CutSuffix(t.module, ".weight"); isWeight {
-			for _, prefix := range hfPrefixes[t.part] {
-				targets[prefix+module] = t
+// The kinds of arrays in an adapter: the ends of their names.
+const (
+	kindA          = "lora_A.weight"
+	kindB          = "lora_B.weight"
+	kindBBias      = "lora_B.bias"                          // lora_bias
+	kindEmbeddingA = "lora_embedding_A"                     // parameters of their own, not of a layer
+	kindEmbeddingB = "lora_embedding_B"                     //
+	kindMagnitude  = "lora_magnitude_vector"                // DoRA
+	kindTokens     = "token_adapter.trainable_tokens_delta" // trainable_token_indices
+	kindBase       = "base_layer.weight"                    // copy of the model's, beside an embedding's change
+	kindBaseBias   = "base_layer.bias"                      // bias of a changed layer, trained as a whole
+	kindTokensBase = "token_adapter.base_layer.weight"      // copy of the model's
+	kindOriginal   = "original_module.weight"               // copy of the model's
+	kindWeight     = "weight"                               // trained as a whole: modules_to_save
+	kindBias       = "bias"                                 // trained as a whole: modules_to_save, bias
+)
+
+// kinds lists those that end in another one before it.
+var kinds = []string{
+	kindA, kindB, kindBBias, kindEmbeddingA, kindEmbeddingB, kindMagnitude, kindTokens,
+	kindTokensBase, kindBase, kindBaseBias, kindOriginal, kindWeight, kindBias,
+}
+
+// cutKind splits the name of an adapter's array into module and kind; the kind is
+// "" if there is none of that name.
+func cutKind(name string) (module, kind string) {
+	for _, kind := range kinds {
+		for _, end := range []string{"." + kind, "." + kind + ".weight"} { // magnitudes have both forms
+			if module, found := strings.CutSuffix(name, end); found {
+				return module, kind
 			}
 		}
 	}
+	return name, ""
+}
+
+// attach finds the tensors that the adapter changes, in the order in which PEFT
+// loads and merges: the base layers, the modules that were trained as a whole,
+// the products.
+func (l *lora) attach(m *model) error {
 	var errs []error
-	used := map[string]bool{}
-	for _, name := range slices.Sorted(maps.Keys(l.arrays)) {
-		module, kind, found := cutLoRA(name)
-		t := targets[strings.TrimPrefix(module, modulePrefix)]
-		if !found || t == nil || used[name] {
-			continue
-		}
-		var err error
-		switch kind {
-		case "lora_A", "lora_embedding_A":
-			err = l.attachDelta(t, module, kind, used)
-		case "weight":
-			used[name] = true
-			err = l.replace(t, l.arrays[name])
-		}
-		if err != nil {
-			errs = append(errs, err)
+	for _, step := range []func(m *model, module string, arrays map[string]array) error{
+		l.takeCopies, l.takeWholes, l.takeDelta, l.takeTokens,
+	} {
+		for _, module := range slices.Sorted(maps.Keys(l.modules)) {
+			if err := step(m, module, l.modules[module]); err != nil {
+				errs = append(errs, err)
+			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(l.arrays)) {
-		if !used[name] {
-			errs = append(errs, fmt.Errorf("%s matches no weight of the model", l.arrays[name]))
+	for _, a := range l.ck.arrays() {
+		if !l.used[a.name] && !strings.HasSuffix(a.name, ".position_ids") { // a buffer of the tower
+			errs = append(errs, fmt.Errorf("%s matches no weight of the model", a))
 		}
+	}
+	if b := l.config.Bias; b != "" && b != "none" && !l.holdsBias() {
+		m.note("%s: bias is %q, but the adapter holds no bias: PEFT before 0.13 does not save those of changed layers", l.config.path, b)
 	}
 	return errors.Join(errs...)
 }
 
-// cutLoRA splits the name of an adapter's array into module and kind.
-func cutLoRA(name string) (module, kind string, found bool) {
-	stem := strings.TrimSuffix(name, ".weight")
-	for _, kind := range []string{"lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B"} {
-		if module, found := strings.CutSuffix(stem, "."+kind); found {
-			return module, kind, true
+func (l *lora) holdsBias() bool {
+	for _, arrays := range l.modules {
+		if arrays[kindBias].name != "" || arrays[kindBaseBias].name != "" {
+			return true
 		}
 	}
-	return stem, "weight", stem != name
+	return false
 }
 
-// attachDelta adds the pair of matrices of one module.
-func (l *lora) attachDelta(t *tensor, module, kind string, used map[string]bool) error {
-	suffix := ".weight"
-	if kind == "lora_embedding_A" { // parameters of their own, not of a layer
-		suffix = ""
+// take returns the array of a kind, and remembers that it is taken.
+func (l *lora) take(arrays map[string]array, kind string) (a array, there bool) {
+	a, there = arrays[kind]
+	if there {
+		l.used[a.name] = true
 	}
-	nameA := module + "." + kind + suffix
-	nameB := strings.TrimSuffix(module+"."+kind, "A") + "B" + suffix
-	a, b := l.arrays[nameA], l.arrays[nameB]
-	used[nameA], used[nameB] = true, true
-	if b.name == "" {
-		return fmt.Errorf("%s is there without %s", nameA, nameB)
-	}
-	key := strings.TrimPrefix(module, modulePrefix)
-	d := &delta{
-		from: l, a: a, b: b, rank: l.config.rank(key), scale: l.config.scale(key) * l.scale,
-		embedding: kind == "lora_embedding_A",
-	}
-	out, in := rows(t.inner), cols(t.inner)
-	wantA, wantB := []int{d.rank, in}, []int{out, d.rank}
-	haveA, haveB := matrixShape(a.shape), matrixShape(b.shape)
-	if d.embedding {
-		wantA, wantB = []int{d.rank, out}, []int{in, d.rank}
-		if len(haveA) == 2 && haveA[1] > out && haveA[1] <= out+maxSpareRows {
-			haveA[1] = out // rows beyond the tokenizer's pieces, as in the weights
-		}
-	}
-	if !slices.Equal(haveA, wantA) || !slices.Equal(haveB, wantB) {
-		return fmt.Errorf("%s and %s, want %v and %v for rank %d", a, b, wantA, wantB, d.rank)
-	}
-	for _, m := range []array{a, b} {
-		if !isFloat(m.typ) {
-			return fmt.Errorf("%s, want f32, f16 or bf16", m)
-		}
-	}
-	t.deltas = append(t.deltas, d)
-	return nil
+	return a, there
 }
-
-// replace takes a weight that was trained as a whole (modules_to_save).
-func (l *lora) replace(t *tensor, a array) error {
-	have := slices.Clone(a.shape)
-	if t.name == "token_embd.weight" && len(have) == 2 && have[0] > t.inner[0] && have[0] <= t.inner[0]+maxSpareRows {
-		have[0] = t.inner[0]
-	}
-	switch {
-	case l.scale != 1:
-		return fmt.Errorf("%s is a whole weight, which the scale %v cannot apply to", a.name, l.scale)
-	case !slices.Equal(have, t.inner):
-		return fmt.Errorf("%s, want shape %v", a, t.inner)
-	case !isFloat(a.typ):
-		return fmt.Errorf("%s, want f32, f16 or bf16", a)
-	case len(t.deltas) > 0:
-		return fmt.Errorf("%s replaces a weight that an adapter before it changes", a.name)
-	}
-	t.ck, t.from, t.slice, t.place = l.ck, a, 0, grid{}
-	return nil
-}
-
-// matrixShape flattens the shape of a convolution's kernel to [out, in].
-func matrixShape(shape []int) []int {
-	if len(shape) < 2 {
-		return shape
-	}
-	return []int{rows(shape), cols(shape)}
-}
-
-func isFloat(t gguf.Type) bool { return t == gguf.F32 || t == gguf.F16 || t == gguf.BF16 }

@@ -61,7 +61,7 @@ func (m mix) textType(stem string, layer int, d Dims) gguf.Type {
 	}
 	groups := d.Heads / d.KVHeads // query heads that share a key
 	switch stem {
-	case "token_embd": // is the output head as well
+	case "token_embd", "output": // the first is the output head as well, or was trained as such
 		if m.base == gguf.Q8_0 || d.Width%m.base.BlockSize() != 0 {
 			return gguf.Q8_0
 		}

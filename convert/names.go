@@ -137,9 +137,9 @@ var hfAnchors = map[Part]string{
 	Projector: "linear.weight",
 }
 
-// hfHeads are the names of the output head, which is tied to the embedding. Most
-// writers leave it out.
-var hfHeads = []string{"language_model.lm_head.weight", "lm_head.weight", "model.lm_head.weight"}
+// hfHeads are the names of the output head. It is the embedding in all released
+// models, and most writers leave it out; see head.go.
+var hfHeads = []string{"language_model.lm_head.weight", "lm_head.weight", "model.lm_head.weight", "model.language_model.lm_head.weight"}
 
 // hfIgnored are the buffers of old saves that hold no weights.
 var hfIgnored = []string{"embeddings.position_ids"}

@@ -8,7 +8,7 @@ import (
 type Options struct {
 	Type          string   // of the text half: one of [Types]
 	VisionType    string   // of tower and projector: one of [Types]; "" for the mix that goes with Type
-	EmbeddingType string   // of token_embd.weight, a tensor type such as "q8_0"; "" for the mix's
+	EmbeddingType string   // of token_embd.weight, and of an output head of its own: a tensor type such as "q8_0"; "" for the mix's
 	TensorTypes   []string // "REGEX=TYPE" over GGUF names; the first that matches a tensor decides
 
 	Tokenizer string    // tokenizer.model or tokenizer.json; "" looks beside the weights
@@ -38,10 +38,10 @@ type Options struct {
 	Progress func(Progress) // called after every few megabytes, from one goroutine at a time; may be nil
 }
 
-// An Adapter is a LoRA adapter of PEFT.
+// An Adapter is a LoRA adapter of PEFT, merged as its merge_and_unload does.
 type Adapter struct {
 	Dir   string  // with adapter_config.json and adapter_model.safetensors
-	Scale float64 // multiplies the adapter's own; 1 applies it as trained
+	Scale float64 // multiplies the adapter's own; 1 applies it as trained, the only choice for weights that were trained as a whole
 }
 
 // Progress tells how far a conversion is.

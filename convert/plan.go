@@ -19,6 +19,7 @@ type Plan struct {
 	Format  Format
 	Config  Config
 	Outputs []Output
+	Notes   []string // for people: readings of the source that may surprise
 }
 
 // An Output is one file of a plan.
@@ -74,7 +75,6 @@ type job struct {
 	options Options
 	ck      checkpoint
 	masks   checkpoint // of the mask decoder, or nil
-	head    *array     // an output head that should equal the embedding, or nil
 	tensors []*tensor
 	loras   []*lora
 	plan    *Plan
@@ -147,18 +147,24 @@ func (j *job) planCheckpoint(src, dst string, types typing) error {
 	if err := j.addMasks(&c); err != nil {
 		return err
 	}
+	m := newModel(j.tensors)
+	if err := m.takeHead(inv, c.Dims); err != nil {
+		return fmt.Errorf("%s: %w", src, err)
+	}
+	if j.loras, err = openAdapters(j.options.Adapters, m); err != nil {
+		return err
+	}
+	if err := m.settleHead(); err != nil {
+		return err
+	}
+	if m.head != nil && j.options.Split {
+		return fmt.Errorf("%s: the output head is not the embedding, which llama.cpp's two-file form cannot hold; convert to one file", src)
+	}
+	j.tensors = m.tensors
 	if err := types.assign(j.tensors, c.Dims); err != nil {
 		return err
 	}
-	for _, name := range hfHeads {
-		if a, there := inv.arrays[name]; there && inv.format == HuggingFace {
-			j.head = &a
-		}
-	}
-	if j.loras, err = openAdapters(j.options.Adapters, j.tensors); err != nil {
-		return err
-	}
-	j.plan = &Plan{Source: src, Format: inv.format, Config: c}
+	j.plan = &Plan{Source: src, Format: inv.format, Config: c, Notes: m.notes}
 	return j.lay(dst, types, vocabulary)
 }
 
@@ -171,6 +177,9 @@ func readConfig(inv inventory, dir string, pieces int) (Config, error) {
 		if h, err = readHFConfig(dir); err != nil {
 			return Config{}, err
 		}
+	}
+	if err := inv.checkTied(h); err != nil {
+		return Config{}, err
 	}
 	d, err := inv.dims(h)
 	if err != nil {

@@ -68,10 +68,10 @@ func (p *pipeline) readArray(ctx context.Context, group []*tensor) error {
 
 // readTensor reads the next slice of an array and sends it off in chunks.
 func (p *pipeline) readTensor(ctx context.Context, t *tensor, r io.Reader) error {
-	deltas := make([]thinProduct, len(t.deltas))
-	for i, d := range t.deltas {
+	changes := make([]change, len(t.edits))
+	for i, e := range t.edits {
 		var err error
-		if deltas[i], err = d.load(); err != nil {
+		if changes[i], err = e.load(); err != nil {
 			return err
 		}
 	}
@@ -96,7 +96,7 @@ func (p *pipeline) readTensor(ctx context.Context, t *tensor, r io.Reader) error
 			n = min(step, stored-first)
 		}
 		*c = chunk{
-			t: t, first: first, n: n, elems: n * cols(t.shape), deltas: deltas,
+			t: t, first: first, n: n, elems: n * cols(t.shape), changes: changes,
 			ready: c.ready, rawBuffer: c.rawBuffer, outBuffer: c.outBuffer,
 		}
 		switch {

@@ -134,6 +134,9 @@ func resolveGGUF(ck checkpoint, c Config) ([]*tensor, error) {
 			for layer := range p.count(d) {
 				find(p.name(p.gguf, layer), p.part, p.role, d.stored(p.shape))
 			}
+			if _, there := arrays[headName]; there && p.gguf == "output_norm.weight" {
+				find(headName, Text, matrix, d.stored("V D"))
+			}
 		}
 	}
 	if c.MaskWidth > 0 {

@@ -24,8 +24,8 @@ type tensor struct {
 	inner []int // row-major shape of the values in the slice: shape without padding
 	place grid  // of those values in the slice
 
-	module string   // Hugging Face's name without its prefix, for adapters
-	deltas []*delta // added to the values
+	module string // Hugging Face's name without its prefix, for adapters
+	edits  []edit // of the values, in this order
 }
 
 // rows and cols see a shape as a matrix. The kernel of the patch convolution

@@ -11,11 +11,11 @@ import (
 // A chunk is some rows of one tensor on their way from source to output.
 type chunk struct {
 	t        *tensor
-	first, n int           // rows of the output
-	elems    int           // of the output: rows of the padded width
-	raw      []byte        // stored values: these rows, or the slice they are gathered from; nil for rows of padding
-	slab     *slab         // holds raw, when several chunks share it
-	deltas   []thinProduct // products to add
+	first, n int      // rows of the output
+	elems    int      // of the output: rows of the padded width
+	raw      []byte   // stored values: these rows, or the slice they are gathered from; nil for rows of padding
+	slab     *slab    // holds raw, when several chunks share it
+	changes  []change // of the values
 
 	out   []byte        // in the output's type; may be raw itself
 	ready chan struct{} // receives once out or err is set
@@ -36,7 +36,7 @@ func (w *rowConverter) convert(c *chunk) error {
 	t := c.t
 	raw := c.arrange()
 	width, inner := cols(t.shape), cols(t.inner)
-	if t.from.typ == t.typ && t.role != rmsNorm && width == inner && len(c.deltas) == 0 && raw != nil {
+	if t.from.typ == t.typ && t.role != rmsNorm && width == inner && len(c.changes) == 0 && raw != nil {
 		c.out = raw
 		if t.typ.Quantized() {
 			return w.ggml.check(t, c.out)
@@ -117,8 +117,8 @@ func (w *rowConverter) decode(c *chunk, raw []byte, width, inner int) error {
 			stored[i]++
 		}
 	}
-	for _, d := range c.deltas {
-		d.add(stored, c.first, inner)
+	for _, d := range c.changes {
+		d.apply(stored, c.first, inner)
 	}
 	if width != inner {
 		for r := range c.n {

@@ -1,11 +1,9 @@
 package convert
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -40,9 +38,6 @@ func run(ctx context.Context, src, dst string, o Options) (*Report, error) {
 	}
 	defer j.close()
 	if err := j.checkOutputs(); err != nil {
-		return nil, err
-	}
-	if err := j.checkHead(ctx); err != nil {
 		return nil, err
 	}
 	ggml, err := openEngine(o.Engine, j.tensors)
@@ -103,47 +98,6 @@ func (j *job) inputs() []string {
 		}
 	}
 	return paths
-}
-
-// checkHead compares an output head with the embedding. Only tied heads, which
-// most writers leave out, are part of the architecture.
-func (j *job) checkHead(ctx context.Context) error {
-	if j.head == nil {
-		return nil
-	}
-	embedding := j.tensors[0].from
-	if j.head.typ != embedding.typ || product(j.head.shape) != product(embedding.shape) {
-		return fmt.Errorf("%s differs from %s; a head of its own is not supported", j.head, embedding)
-	}
-	a, err := j.ck.open(j.head.name)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	b, err := j.ck.open(embedding.name)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	left, right := make([]byte, 1<<20), make([]byte, 1<<20)
-	for ctx.Err() == nil {
-		n, errA := io.ReadFull(a, left)
-		m, errB := io.ReadFull(b, right)
-		if !bytes.Equal(left[:n], right[:m]) {
-			return fmt.Errorf("%s has other values than %s; a head of its own is not supported", j.head.name, embedding.name)
-		}
-		if errA != nil || errB != nil {
-			return unlessEOF(errors.Join(errA, errB))
-		}
-	}
-	return context.Cause(ctx)
-}
-
-func unlessEOF(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil
-	}
-	return err
 }
 
 // write makes the outputs.

@@ -100,7 +100,7 @@ func (t typing) assign(list []*tensor, d Dims) error {
 			continue
 		}
 		asked := false
-		if t.embedding != nil && x.name == "token_embd.weight" {
+		if t.embedding != nil && x.perToken() {
 			x.typ, asked = *t.embedding, true
 		}
 		for i, rule := range t.rules { // the first that matches

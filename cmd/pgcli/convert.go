@@ -66,7 +66,7 @@ Examples:
 		Flags: slices.Concat(outputFlags("`type` of the language model"), []cli.Flag{
 			&cli.PathFlag{Name: "tokenizer", Usage: "`file` of the tokenizer: tokenizer.model or tokenizer.json (default: the one beside the weights)"},
 			&cli.PathFlag{Name: "mask-decoder", Usage: "`file` of the mask decoder, vae-oid.npz, for pgcli segment"},
-			&cli.StringSliceFlag{Name: "lora", Usage: "merge a PEFT adapter: `DIR[:SCALE]` (repeatable)"},
+			&cli.StringSliceFlag{Name: "lora", Usage: "merge a LoRA adapter of PEFT, as its merge_and_unload does: `DIR[:SCALE]` (repeatable)"},
 			&cli.BoolFlag{Name: "split-mmproj", Usage: "write two files, for llama.cpp: the language model, and mmproj-NAME beside it"},
 		}),
 		OnUsageError: wrongFlag,
@@ -147,6 +147,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		if err != nil {
 			return withHint(err)
 		}
+		printNotes(c, plan)
 		return printPlan(c, plan)
 	}
 	report, done := progress(c.App.ErrWriter)
@@ -156,6 +157,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 	if err != nil {
 		return withHint(err)
 	}
+	printNotes(c, r.Plan)
 	if c.Bool("json") {
 		return printPlan(c, r.Plan)
 	}
@@ -166,6 +168,13 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		fmt.Fprintln(c.App.ErrWriter, "pgcli: verified against the source")
 	}
 	return nil
+}
+
+// printNotes says how the source was read where that may surprise.
+func printNotes(c *cli.Context, p *convert.Plan) {
+	for _, note := range p.Notes {
+		fmt.Fprintf(c.App.ErrWriter, "pgcli: note: %s\n", note)
+	}
 }
 
 // withHint adds to an error the flag that avoids it.

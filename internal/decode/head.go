@@ -119,7 +119,7 @@ func (d *Decoder) closeHeads() {
 // canSummarize reports whether runStats works: kernels read the output head, and
 // no trace wants the logits.
 func (d *Decoder) canSummarize() bool {
-	return d.Trace == nil && d.backend.ReadsRows(d.gemma.Embedding)
+	return d.Trace == nil && d.backend.ReadsRows(d.gemma.Head)
 }
 
 // logits computes the logits of the tokens in rows after hidden states.

@@ -9,6 +9,7 @@
 package gemma
 
 import (
+	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/nn"
 )
 
@@ -29,7 +30,8 @@ type Config struct {
 // A Decoder is a Gemma.
 type Decoder struct {
 	Config
-	Embedding nn.Tensor // [d, V], also the output head
+	Embedding nn.Tensor // [d, V]
+	Head      nn.Tensor // [d, V], the output head: the embedding, or a matrix of its own
 	Blocks    []Block
 	Norm      nn.RMSNorm
 }
@@ -41,6 +43,10 @@ func New(w nn.Weights, c Config) *Decoder {
 		Config:    c,
 		Embedding: w.Get("token_embd.weight", c.Width, c.Vocab),
 		Norm:      w.RMSNorm("output_norm", c.Width, c.Eps),
+	}
+	d.Head = d.Embedding
+	if w.Has(hparams.HeadName) {
+		d.Head = w.Get(hparams.HeadName, c.Width, c.Vocab)
 	}
 	for i := range c.Layers {
 		d.Blocks = append(d.Blocks, newBlock(w.Sub("blk", i), c))
@@ -106,7 +112,7 @@ func (d *Decoder) Final(g *nn.Graph, x nn.Tensor) nn.Tensor {
 	return g.Tap("output_norm", d.Norm.Forward(g, x))
 }
 
-// Rows are consecutive rows of the embedding: ids of tokens.
+// Rows are consecutive rows of the output head: ids of tokens.
 type Rows struct{ First, Len int }
 
 // Logits maps hidden states x [d, n] to the logits of the tokens in rows, one
@@ -115,8 +121,8 @@ type Rows struct{ First, Len int }
 func (d *Decoder) Logits(g *nn.Graph, x nn.Tensor, rows []Rows) nn.Tensor {
 	var y nn.Tensor
 	for i, r := range rows {
-		w := g.View(d.Embedding, []int{0, r.First}, d.Width, r.Len) // [d, r.Len]
-		part := g.MulMat(w, x)                                      // [r.Len, n]
+		w := g.View(d.Head, []int{0, r.First}, d.Width, r.Len) // [d, r.Len]
+		part := g.MulMat(w, x)                                 // [r.Len, n]
 		if i == 0 {
 			y = part
 		} else {
@@ -129,13 +135,13 @@ func (d *Decoder) Logits(g *nn.Graph, x nn.Tensor, rows []Rows) nn.Tensor {
 // Runs maps a hidden state x [d] to the softmax statistics of the logits of all
 // tokens: see [nn.Graph.Runs].
 func (d *Decoder) Runs(g *nn.Graph, x nn.Tensor) nn.Tensor {
-	return g.Runs(d.Embedding, x, d.FinalSoftcap)
+	return g.Runs(d.Head, x, d.FinalSoftcap)
 }
 
 // RunLogits maps a hidden state x [d] to the logits [64, n] of the tokens in
 // runs [n]: see [nn.Graph.RunProducts].
 func (d *Decoder) RunLogits(g *nn.Graph, x, runs nn.Tensor) nn.Tensor {
-	return g.Softcap(g.RunProducts(d.Embedding, x, runs), d.FinalSoftcap)
+	return g.Softcap(g.RunProducts(d.Head, x, runs), d.FinalSoftcap)
 }
 
 // LogitsNodes is an upper bound of the nodes that Logits adds for a number of

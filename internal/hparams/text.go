@@ -76,3 +76,8 @@ func (t *Text) LlamaQueryScalar(family string) float64 {
 	}
 	return float64(t.HeadDim)
 }
+
+// HeadName is the tensor of an output head of its own. Google's models have none:
+// their head is the embedding. Adapters of PEFT that train one of the two alone
+// make it.
+const HeadName = "output.weight"

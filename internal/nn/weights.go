@@ -23,6 +23,13 @@ func (w Weights) Sub(name string, i int) Weights {
 	return w
 }
 
+// Has reports whether the store has a tensor of that name, for the few that a
+// model may do without.
+func (w Weights) Has(name string) bool {
+	_, ok := w.store.tensors[w.prefix+name]
+	return ok
+}
+
 // Get returns the tensor of that name if it has the given shape. Otherwise it
 // keeps a TensorError and returns the zero Tensor.
 func (w Weights) Get(name string, shape ...int) Tensor {

@@ -19,6 +19,14 @@ func newStream(seed uint64, tensor string) stream {
 	return stream(h.Sum64() + seed*step)
 }
 
+// Weights returns the first n weights of a tensor, as F32: for other files of
+// which a test knows only the names.
+func Weights(seed uint64, tensor string, n int) []byte {
+	data := make([]byte, 4*n)
+	newStream(seed, tensor).fill(data, 0, gguf.F32)
+	return data
+}
+
 // at returns weight i: the sum of four 16-bit numbers, which is nearly normal,
 // centred and scaled to a standard deviation of 0.018. It is exact in float32.
 func (s stream) at(i uint64) float32 {

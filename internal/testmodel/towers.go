@@ -93,7 +93,7 @@ func (p *Parts) specs(t testing.TB, file []byte) (list []nn.Spec) {
 			shape = []int{shape[0] * shape[1] * shape[2], shape[3]}
 		}
 		list = append(list, nn.Spec{Name: x.Name, Type: x.Type, Shape: shape, Offset: int(x.Offset),
-			Product: len(shape) == 2 && x.Name != "token_embd.weight" && x.Name != "v.position_embd.weight"})
+			Product: len(shape) == 2 && x.Name != "token_embd.weight" && x.Name != "output.weight" && x.Name != "v.position_embd.weight"})
 	}
 	return list
 }

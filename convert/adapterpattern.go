@@ -1,0 +1,55 @@
+package convert
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+)
+
+// patterns are the entries of a JSON object whose keys are regular expressions
+// over the ends of module names. The first that matches decides, so that the
+// order of the file matters.
+type patterns[T any] []pattern[T]
+
+type pattern[T any] struct {
+	expr  *regexp.Regexp
+	value T
+}
+
+func (p *patterns[T]) UnmarshalJSON(data []byte) error {
+	*p = nil
+	if string(data) == "null" {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return fmt.Errorf("pattern list is %.40q, want an object", data)
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		// PEFT's own expression, see get_pattern_key.
+		expr, err := regexp.Compile(`^(.*\.)?(` + key.(string) + `)$`)
+		if err != nil {
+			return fmt.Errorf("pattern %q: %w", key, err)
+		}
+		var value T
+		if err := dec.Decode(&value); err != nil {
+			return fmt.Errorf("pattern %q: %w", key, err)
+		}
+		*p = append(*p, pattern[T]{expr, value})
+	}
+	return nil
+}
+
+func (p patterns[T]) find(module string, fallback T) T {
+	for _, entry := range p {
+		if entry.expr.MatchString(module) {
+			return entry.value
+		}
+	}
+	return fallback
+}
