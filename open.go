@@ -75,6 +75,7 @@ func newModel(text *gguf.File, opts *Options) (_ *Model, err error) {
 	if err := m.place(); err != nil {
 		return nil, err
 	}
+	m.logAdvice()
 	return m, m.build(projector)
 }
 

@@ -38,6 +38,12 @@ func (m *Model) place() (err error) {
 	if m.kernels, err = m.useKernels(slices.Concat(lists...)); err != nil {
 		return err
 	}
+	if m.kernels {
+		if m.cfg.Kernels = m.level.String(); m.level == kernels.Auto {
+			levels := kernels.Levels()
+			m.cfg.Kernels = levels[len(levels)-1].String()
+		}
+	}
 	for i, f := range m.files {
 		data, err := f.Contents()
 		if err != nil {

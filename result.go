@@ -30,6 +30,7 @@ const (
 	StopEOS     Stop = "eos"     // the model ended it
 	StopLength  Stop = "length"  // MaxTokens were generated
 	StopContext Stop = "context" // the session has no room for more
+	StopRepeat  Stop = "repeat"  // it only repeated itself, see Sampling.AllowRepeats
 )
 
 // A Result is an answer.
@@ -51,37 +52,40 @@ type Timings struct {
 	Generated    int           `json:"generated_tokens"`
 }
 
-// Run answers a prompt about a picture; a nil image asks without one, and a nil
-// s means the defaults. When ctx ends it returns the answer so far together with
-// the error.
+// Run answers a prompt about a picture; a nil s means the defaults. Answers to
+// detect and segment prompts can only be objects, unless s has a grammar or
+// AnyText. When ctx ends it returns the answer so far together with the error.
+// Session.Run with no pictures asks without one.
 func (m *Model) Run(ctx context.Context, img image.Image, p Prompt, s *Sampling) (*Result, error) {
+	s = s.about(p)
 	if _, err := s.check(m, nil); err != nil {
 		return nil, err
 	}
-	var images []*Image
-	if img != nil {
-		encoded, err := m.Encode(ctx, img)
-		if err != nil {
-			return nil, err
-		}
-		images = append(images, encoded)
+	if _, err := p.Read(); err != nil {
+		return nil, err
 	}
+	encoded, err := m.Encode(ctx, img)
+	if err != nil {
+		return nil, err
+	}
+	images := []*Image{encoded}
 	session, err := m.NewSession()
 	if err != nil {
 		return nil, err
 	}
 	defer session.Close()
 	r, err := session.Run(ctx, images, p, s)
-	if r != nil && len(images) > 0 {
-		r.Timings.Encode = images[0].took
+	if r != nil {
+		r.Timings.Encode = encoded.took
 	}
 	return r, err
 }
 
 // Run is Prefill and Tokens in one: it answers a prompt about pictures that
-// are encoded already. When ctx ends it returns the answer so far together with
-// the error.
+// are encoded already, with the grammar that Model.Run would use. When ctx ends
+// it returns the answer so far together with the error.
 func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampling) (*Result, error) {
+	sm = sm.about(p)
 	if _, err := sm.check(s.model, nil); err != nil {
 		return nil, err
 	}

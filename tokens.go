@@ -13,7 +13,8 @@ import (
 )
 
 // Tokens generates the answer to a Prefill, token by token, and ends at <eos>,
-// which is not among them. A nil sm means the defaults. An error comes as the
+// which is not among them. A nil sm means the defaults; the grammar is sm's, also
+// for detect and segment prompts, unlike in Run. An error comes as the
 // last pair, with a zero Token. Leaving the loop early is fine: the next call
 // goes on from there. A Prefill or Append inside the loop ends it with an error.
 func (s *Session) Tokens(ctx context.Context, sm *Sampling) iter.Seq2[Token, error] {
@@ -48,6 +49,10 @@ func (s *Session) generate(ctx context.Context, sm *Sampling, yield func(Token) 
 		}
 		if sm.MaxTokens > 0 && n == sm.MaxTokens {
 			s.stop = StopLength
+			break
+		}
+		if state == nil && !sm.AllowRepeats && sample.Repeats(s.answer) {
+			s.stop = StopRepeat
 			break
 		}
 		t, err := s.choose(ctx, sampler, state)
