@@ -19,6 +19,7 @@ type Config struct {
 	Layers      int    // of the decoder
 	Masks       bool   // whether it has a mask decoder
 	Kernels     string // level of our own kernels that computes; "" if ggml does
+	Threads     int    // CPU threads of a computation
 
 	vision    siglip.Config
 	text      gemma.Config

@@ -38,6 +38,7 @@ func (m *Model) place() (err error) {
 	if m.kernels, err = m.useKernels(slices.Concat(lists...)); err != nil {
 		return err
 	}
+	m.cfg.Threads = m.opts.Threads
 	if m.kernels {
 		if m.cfg.Kernels = m.level.String(); m.level == kernels.Auto {
 			levels := kernels.Levels()

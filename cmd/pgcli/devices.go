@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
@@ -13,10 +12,10 @@ import (
 
 // engineFlags choose the engine, for every command that computes.
 func engineFlags() []cli.Flag {
-	return []cli.Flag{
+	return grouped(groupModel, []cli.Flag{
 		&cli.PathFlag{Name: "engine", Usage: "use this ggml shared `library`, or the one in this folder, instead of the built-in ggml"},
-		&cli.StringSliceFlag{Name: "plugins", Usage: "`path` of a plug-in with ggml backends, or of a folder of plug-ins, to load (repeatable)"},
-	}
+		&cli.StringSliceFlag{Name: "plugins", KeepSpace: true, Usage: "`path` of a plug-in with ggml backends, or of a folder of plug-ins, to load (repeatable)"},
+	})
 }
 
 // engineOptions reads engineFlags, which may stand before the command's name or
@@ -74,12 +73,11 @@ func printEngine(w io.Writer, e *paligemma.Engine) error {
 		fmt.Fprintf(w, "advice    %s\n", e.Advice)
 	}
 	fmt.Fprintln(w)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "DEVICE\tKIND\tBACKEND\tFREE\tTOTAL\tDESCRIPTION")
+	table := [][]string{{"DEVICE", "KIND", "BACKEND", "FREE", "TOTAL", "DESCRIPTION"}}
 	for _, d := range e.Devices {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", d.Name, d.Kind, d.Backend, gibibytes(d.Free), gibibytes(d.Total), d.Description)
+		table = append(table, []string{d.Name, d.Kind, d.Backend, gibibytes(d.Free), gibibytes(d.Total), d.Description})
 	}
-	return table.Flush()
+	return printTable(w, table)
 }
 
 // whereFrom names the door of an engine, and the file of a shared library.
