@@ -19,8 +19,8 @@ import (
 	"github.com/pgcli/paligemma/internal/textfile"
 )
 
-const chatHelp = `A line is a prompt, asked about the picture by itself: the model does not see the
-lines before it. For example: caption en, ocr, answer en what is this?, detect cat
+const chatHelp = `A line is a prompt, asked by itself: the model does not see the lines before it.
+For example: caption en, ocr, answer en what is this?, detect cat
   /image FILE...  look at other pictures
   /help           show this
   /bye            end, as Ctrl-D does; Ctrl-C stops an answer`
@@ -70,8 +70,9 @@ func chatAction(c *cli.Context) error {
 		return err
 	}
 	lines := newLineReader(c)
+	c.Context = context.WithoutCancel(c.Context) // from here on Ctrl-C stops an answer only
 	if lines.terminal != nil {
-		fmt.Fprintln(c.App.ErrWriter, chatHelp)
+		t.help()
 	}
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
@@ -108,7 +109,7 @@ func (t *talk) line(line string, interrupts <-chan os.Signal) (again bool, err e
 	case command == "/bye" || command == "/exit" || command == "/quit":
 		return false, nil
 	case command == "/help" || command == "/?":
-		fmt.Fprintln(t.c.App.ErrWriter, chatHelp)
+		t.help()
 	case command == "/image":
 		err = t.look(rest)
 	case strings.HasPrefix(command, "/"):
@@ -123,6 +124,11 @@ func (t *talk) line(line string, interrupts <-chan os.Signal) (again bool, err e
 		fmt.Fprintf(t.c.App.ErrWriter, "pgcli: %s\n", message(err))
 	}
 	return true, nil
+}
+
+func (t *talk) help() {
+	w := t.c.App.ErrWriter
+	fmt.Fprintln(w, paragraphs(chatHelp, helpWidth(w)))
 }
 
 // look replaces the pictures by the files that a text names: one whose name is the
@@ -144,8 +150,12 @@ func (t *talk) look(files string) error {
 
 // ask answers a prompt. Ctrl-C stops the answer.
 func (t *talk) ask(p paligemma.Prompt, interrupts <-chan os.Signal) error {
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.c.Context))
+	ctx, stop := context.WithCancel(t.c.Context)
 	defer stop()
+	select {
+	case <-interrupts: // came too late to stop the last answer
+	default:
+	}
 	ended := make(chan struct{})
 	watched := make(chan struct{})
 	go func() {
@@ -169,6 +179,7 @@ func (t *talk) ask(p paligemma.Prompt, interrupts <-chan os.Signal) error {
 // edit them.
 type lineReader struct {
 	terminal *os.File // nil for anything else
+	screen   io.Writer
 	editor   *term.Terminal
 	text     chan string // from other input, which a goroutine reads
 	err      error       // after text is closed
@@ -178,7 +189,7 @@ func newLineReader(c *cli.Context) *lineReader {
 	in, ok := c.App.Reader.(*os.File)
 	out := c.App.ErrWriter
 	if ok && term.IsTerminal(int(in.Fd())) && isTerminal(out) {
-		return &lineReader{terminal: in, editor: term.NewTerminal(struct {
+		return &lineReader{terminal: in, screen: out, editor: term.NewTerminal(struct {
 			io.Reader
 			io.Writer
 		}{in, out}, "> ")}
@@ -216,13 +227,13 @@ func (l *lineReader) next(interrupts <-chan os.Signal) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("terminal: %w", err)
 	}
-	defer term.Restore(fd, before)
 	if width, height, err := term.GetSize(fd); err == nil && width > 0 {
 		l.editor.SetSize(width, height)
 	}
 	line, err := l.editor.ReadLine()
+	err = errors.Join(err, term.Restore(fd, before))
 	if errors.Is(err, io.EOF) {
-		fmt.Fprint(l.editor, "\n")
+		fmt.Fprintln(l.screen)
 	}
 	return line, err
 }

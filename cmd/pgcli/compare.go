@@ -23,6 +23,10 @@ is A's: over all places, and apart for words (and ends), <loc> and <seg> tokens.
 For detect and segment each model also answers by itself, and the boxes of B are
 compared with A's.
 
+The fields of --json: for all places, words, loc and seg the number of places, the
+divergence's mean, median, p99 and max, and agreement (the same likeliest token); same
+(share of equal answers); boxes_a, boxes_b, box_iou and f1 of the boxes.
+
 DATA.jsonl has the form that pgcli eval --help describes. Its expected answers
 only matter with --expected.
 

@@ -141,7 +141,13 @@ func write(c *cli.Context, what string, o convert.Options) error {
 	case o.Type == "":
 		return usagef("no type: give one with --type, for example --type q4_k_m")
 	}
+	if n := c.Int("threads"); n < 0 || n > 1024 {
+		return usagef("--threads is %d, want 0 to 1024", n)
+	}
 	src, dst := c.Args().First(), c.Path("output")
+	if err := checkpointHint(src); err != nil {
+		return err
+	}
 	if c.Bool("dry-run") {
 		plan, err := convert.MakePlan(src, dst, o)
 		if err != nil {
@@ -171,6 +177,8 @@ func write(c *cli.Context, what string, o convert.Options) error {
 // withHint adds to an error the flag that avoids it.
 func withHint(err error) error {
 	switch {
+	case errors.Is(err, convert.ErrOptions):
+		return usageError{err}
 	case errors.Is(err, convert.ErrExists):
 		return fmt.Errorf("%w; --force replaces it", err)
 	case errors.Is(err, convert.ErrHalf):

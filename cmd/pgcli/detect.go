@@ -16,7 +16,9 @@ func detectCommand() *cli.Command {
 	return findCommand("detect", "find things in a picture: a box around each", paligemma.Detect, `
 Prints label, score and box in pixels (left, top, right, bottom) of each thing
 found: a table on a terminal, elsewhere lines with tabs between the fields. The
-score estimates how well the box fits the thing, from 0 to 1.
+score estimates how well the box fits the thing, from 0 to 1. pgcli help run lists the
+fields of --json. --coco has image_id: the number that is the file's name, else the
+name, or the path if two pictures have one name.
 
 Examples:
   pgcli detect photo.jpg cat dog

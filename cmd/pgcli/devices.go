@@ -38,7 +38,8 @@ func devicesCommand() *cli.Command {
 		Name:  "devices",
 		Usage: "list the devices that models can run on",
 		Description: `Shows the ggml in use, its devices with their memory, and the instruction
-sets it was compiled with.
+sets it was compiled with. Unused ones slow ggml down; advice says whether that
+matters. In JSON, memory is in bytes.
 
 Examples:
   pgcli devices

@@ -55,6 +55,12 @@ Prints for each task:
   CUT    answers without an end, such as those that reached -n
   TIME   mean time of an answer, without its picture
 
+--json has the same figures by these names in lower case, times in nanoseconds
+(encode_ns and picture_ns: mean of a picture alone, and with all questions), partial
+if the run was stopped, and for objects also truth (things in the pictures), found,
+and how well scores rank: upper_precision and lower_precision of the two halves,
+average_precision. Without --keep-going the first failure ends the run.
+
 Examples:
   pgcli eval data.jsonl -m model.gguf
   pgcli eval data.jsonl -m model.gguf --out answers.jsonl --json >report.json`,

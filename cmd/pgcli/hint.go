@@ -16,7 +16,7 @@ import (
 )
 
 // hubName matches a model's name on the Hugging Face hub.
-var hubName = regexp.MustCompile(`^(hf\.co/|https://huggingface\.co/)?[A-Za-z0-9][\w.-]*/[\w.-]+$`)
+var hubName = regexp.MustCompile(`^(hf\.co/|https://huggingface\.co/)?([A-Za-z0-9][\w.-]*/[\w.-]+)$`)
 
 // hint refuses a path that is no GGUF file, and says which command makes one of it.
 // It returns nil for anything that may be one.
@@ -24,7 +24,7 @@ func hint(path string) error {
 	info, err := os.Stat(path)
 	switch ext := strings.ToLower(filepath.Ext(path)); {
 	case errors.Is(err, fs.ErrNotExist) && hubName.MatchString(path) && ext != ".gguf":
-		name := strings.TrimPrefix(strings.TrimPrefix(path, "hf.co/"), "https://huggingface.co/")
+		name := hubName.FindStringSubmatch(path)[2]
 		dir := filepath.Base(name)
 		return fmt.Errorf("%s: no such file; if it is a name on the Hugging Face hub, download and convert it:\n  hf download %s --local-dir %s\n  %s", path, name, dir, convertLine(dir))
 	case err != nil:
@@ -42,13 +42,35 @@ func hint(path string) error {
 	return nil
 }
 
+// checkpointHint refuses the source of a conversion if it is the name of a model on
+// the Hugging Face hub, or a file of a folder that is converted as a whole.
+func checkpointHint(path string) error {
+	info, err := os.Stat(path)
+	switch base := filepath.Base(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return hint(path)
+	case err != nil || info.IsDir():
+	case base == "config.json" || strings.HasSuffix(base, ".index.json") || strings.HasPrefix(base, "tokenizer") || strings.HasSuffix(base, ".bin"):
+		return fmt.Errorf("%s is part of a checkpoint, which is converted by its folder:\n  %s", path, convertLine(filepath.Dir(path)))
+	}
+	return nil
+}
+
 // convertLine returns the command that converts a checkpoint.
 func convertLine(path string) string {
 	name := strings.TrimSuffix(filepath.Base(filepath.Clean(path)), ".npz")
 	if name == "." {
 		name = "model"
 	}
-	return fmt.Sprintf("pgcli convert %s -o %s.gguf --type q4_k_m", path, name)
+	return fmt.Sprintf("pgcli convert %s -o %s.gguf --type q4_k_m", quoted(path), quoted(name))
+}
+
+// quoted spells a path for a shell.
+func quoted(path string) string {
+	if strings.ContainsAny(path, " '\"$&;()*?") {
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return path
 }
 
 // findProjector returns the file of the vision tower beside one that has the language
