@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -153,5 +152,5 @@ func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) er
 		}
 		return output(d.save(c, i, img, r.Objects))
 	})
-	return errors.Join(err, out.close())
+	return out.close(err)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,19 +117,23 @@ func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemm
 	if err := hint(path); err != nil {
 		return nil, err
 	}
-	if opts.Projector == "" {
-		var err error
-		if opts.Projector, err = findProjector(path); err != nil {
-			return nil, err
-		}
-		if opts.Projector != "" {
-			fmt.Fprintf(c.App.ErrWriter, "pgcli: the vision tower is %s, beside the language model\n", opts.Projector)
-		}
-	}
 	loading := newStatus(c.App.ErrWriter)
-	loading.show("loading " + filepath.Base(path))
-	defer loading.clear()
-	return openOrLeave(c.Context, func() (*paligemma.Model, error) { return paligemma.Open(path, opts) })
+	open := func() (*paligemma.Model, error) {
+		loading.show("loading " + filepath.Base(path))
+		defer loading.clear()
+		return openOrLeave(c.Context, func() (*paligemma.Model, error) { return paligemma.Open(path, opts) })
+	}
+	model, err := open()
+	if err == nil || opts.Projector != "" || c.Context.Err() != nil {
+		return model, err
+	}
+	projector, missing := findProjector(path)
+	if projector == "" { // not half a model, or its other half is missing
+		return nil, cmp.Or(missing, err)
+	}
+	fmt.Fprintf(c.App.ErrWriter, "pgcli: the vision tower is %s, beside the language model\n", projector)
+	opts.Projector = projector
+	return open()
 }
 
 // openOrLeave calls open, but returns early when ctx ends. Opening a large file that

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"io"
@@ -84,14 +85,15 @@ func (p *printer) print(f finding) error {
 	return nil
 }
 
-// close prints the array of the coco form.
-func (p *printer) close() error {
-	if p.form != "coco" {
-		return nil
+// close prints the array of the coco form, also after an error if there are results.
+// It returns the errors of both.
+func (p *printer) close(err error) error {
+	if p.form != "coco" || err != nil && len(p.results) == 0 {
+		return err
 	}
 	out := json.NewEncoder(p.w)
 	out.SetEscapeHTML(false)
-	return out.Encode(p.results)
+	return errors.Join(err, out.Encode(p.results))
 }
 
 // table prints the objects of a finding as a table.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -60,7 +59,7 @@ func runCommand() *cli.Command {
 		Usage:     "answer prompts about pictures",
 		ArgsUsage: "[IMAGE...] [PROMPT]",
 		Description: `Prints the answer to each prompt. Arguments that name files are pictures, the other
-words are a prompt. The model sees all pictures at once, in the order given, then
+words are a prompt (one with the name of a file is given with -p). The model sees all pictures at once, in the order given, then
 the prompt; with --each it is asked about each picture alone. On a terminal a
 table follows an answer that holds objects; -o draws the objects of all answers on
 the picture.
@@ -100,6 +99,9 @@ func runAction(c *cli.Context) error {
 	if each {
 		together = 1
 	}
+	if c.Path("file") == "-" && slices.Contains(pictures, "-") {
+		return usagef("standard input (-) is a picture or prompts (-f), not both")
+	}
 	prompts, err := readPrompts(c, words, together)
 	if err != nil {
 		return err
@@ -123,7 +125,7 @@ func runAction(c *cli.Context) error {
 	} else {
 		err = forEach(c, pictures, func(i int, path string) error { return asked.about(c, i, []string{path}, prompts) })
 	}
-	return errors.Join(err, asked.out.close())
+	return asked.out.close(err)
 }
 
 // printTimings prints the times of a prompt and its answer.

@@ -82,10 +82,18 @@ func dashed(name string) string {
 	return "--" + name
 }
 
+// otherNames are names of flags in other programs, which are not like ours.
+var otherNames = map[string]string{
+	"temperature": "temp", "max-tokens": "predict", "max-new-tokens": "predict", "num-predict": "predict", "context": "ctx-size",
+}
+
 // didYouMean asks about the name that is most like a wrong one. If none is alike it
 // says where to look.
 func didYouMean(wrong string, spell func(string) string, names []string, where string) string {
 	best, least := "", 1+len(wrong)/3
+	if own, ok := otherNames[wrong]; ok && slices.Contains(names, own) {
+		return fmt.Sprintf("did you mean %s?", spell(own))
+	}
 	for _, n := range names {
 		d := smetrics.WagnerFischer(wrong, n, 1, 1, 1)
 		if len(n) > 1 && (strings.HasPrefix(n, wrong) && len(wrong) > 2) {
