@@ -136,6 +136,11 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		return usagef("no %s to read; see pgcli help %s", what, c.Command.Name)
 	case c.NArg() > 1:
 		return usagef("%s takes one %s, got %q; the value of a flag comes right after the flag", c.Command.Name, what, c.Args().Slice())
+	}
+	if err := checkpointHint(c.Args().First()); err != nil {
+		return err
+	}
+	switch {
 	case c.Path("output") == "":
 		return usagef("no output: give one with -o FILE.gguf")
 	case o.Type == "":
@@ -145,9 +150,6 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		return usagef("--threads is %d, want 0 to 1024", n)
 	}
 	src, dst := c.Args().First(), c.Path("output")
-	if err := checkpointHint(src); err != nil {
-		return err
-	}
 	if c.Bool("dry-run") {
 		plan, err := convert.MakePlan(src, dst, o)
 		if err != nil {

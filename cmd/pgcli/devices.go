@@ -65,13 +65,15 @@ Examples:
 
 // printEngine prints the engine as text.
 func printEngine(w io.Writer, e *paligemma.Engine) error {
-	fmt.Fprintf(w, "engine    ggml %s\n", e.Version)
-	fmt.Fprintf(w, "door      %s\n", whereFrom(e))
-	fmt.Fprintf(w, "kernels   %s\n", orNone(e.Kernels))
-	fmt.Fprintf(w, "compiled  %s\n", orNone(e.Compiled))
-	fmt.Fprintf(w, "unused    %s\n", orNone(e.Unused))
-	if e.Advice != "" {
-		fmt.Fprintf(w, "advice    %s\n", e.Advice)
+	for _, line := range [][2]string{
+		{"engine", "ggml " + e.Version}, {"door", whereFrom(e)}, {"kernels", orNone(e.Kernels)},
+		{"compiled", orNone(e.Compiled)}, {"unused", orNone(e.Unused)}, {"advice", e.Advice},
+	} {
+		if text := fmt.Sprintf("%-9s %s", line[0], line[1]); line[1] != "" && isTerminal(w) {
+			fmt.Fprintln(w, wrap(text, terminalWidth(w), 10))
+		} else if line[1] != "" {
+			fmt.Fprintln(w, text)
+		}
 	}
 	fmt.Fprintln(w)
 	table := [][]string{{"DEVICE", "KIND", "BACKEND", "FREE", "TOTAL", "DESCRIPTION"}}

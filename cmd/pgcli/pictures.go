@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,14 +29,32 @@ func keepGoingFlag() cli.Flag {
 // pictureEndings are the usual names of picture files.
 var pictureEndings = []string{".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".jxl", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
-// isPicture reports whether an argument names a picture: a file that exists, "-", or
-// a name with a picture's ending, whose file is missing.
+// isPicture reports whether an argument names a picture: "-", a name with a picture's
+// ending, whose file may be missing, or a file that begins like a picture or has any
+// ending, which reading refuses if it is none. A file named cat is none by its name.
 func isPicture(arg string) bool {
-	if arg == "-" || slices.Contains(pictureEndings, strings.ToLower(filepath.Ext(arg))) {
+	ext := strings.ToLower(filepath.Ext(arg))
+	if arg == "-" || slices.Contains(pictureEndings, ext) {
 		return true
 	}
+	f, err := os.Open(arg)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	head := make([]byte, 512)
+	n, _ := io.ReadFull(f, head)
+	return ext != "" || strings.HasPrefix(http.DetectContentType(head[:n]), "image/")
+}
+
+// isFolder reports whether an argument names a folder, and cannot be meant as a word.
+func isFolder(arg string) bool {
 	info, err := os.Stat(arg)
-	return err == nil && info.Mode().IsRegular()
+	return err == nil && info.IsDir() && (arg == "." || strings.ContainsRune(arg, filepath.Separator) || strings.Contains(arg, "/"))
 }
 
 // picturesAndTexts splits the arguments into pictures and other texts. With --image
@@ -46,6 +66,8 @@ func picturesAndTexts(c *cli.Context) (pictures, texts []string, err error) {
 		switch {
 		case strings.EqualFold(filepath.Ext(arg), ".gguf"):
 			return nil, nil, usagef("%s is a model: give it with -m %s", arg, arg)
+		case isFolder(arg):
+			return nil, nil, usagef("%s is a folder, want picture files, such as %s", arg, filepath.Join(arg, "*.jpg"))
 		case !given && isPicture(arg):
 			pictures = append(pictures, arg)
 		default:

@@ -130,7 +130,7 @@ func TestChatOnATerminal(t *testing.T) {
 func TestTablesFitTheTerminal(t *testing.T) {
 	picture := filepath.Join("demo", "scene-21.jpg")
 	for _, args := range [][]string{
-		{"detect", picture, "star"}, {"bench", "-r", "1", "-t", "1,2", "--test", "vit,tg4"}, {"help", "run"}, {"help", "chat"}, {"help"},
+		{"detect", picture, "star"}, {"bench", "-r", "1", "-t", "1,2", "--test", "vit,tg4"}, {"help", "run"}, {"help", "chat"}, {"help"}, {"devices"},
 	} {
 		s := openScreen(t, 40, "dumb", args...)
 		if code := s.end(); code != 0 {
@@ -174,5 +174,40 @@ func TestStatusWhileLoading(t *testing.T) {
 	quiet.clear()
 	if piped.Len() > 0 {
 		t.Errorf("a pipe got %q", &piped)
+	}
+}
+
+// TestBarAfterResizeAndInterrupt: a bar fits the terminal, also a narrower one, and
+// Ctrl-C leaves the report on lines of its own and the terminal as it was.
+func TestBarAfterResizeAndInterrupt(t *testing.T) {
+	tiny := makeTiny(t)
+	data := filepath.Join(tiny, "many.jsonl")
+	must(t, os.WriteFile(data, bytes.Repeat([]byte(`{"image": "picture.png", "prompt": "ocr", "expected": "x"}`+"\n"), 3000), 0o600))
+	s := openScreen(t, 40, "xterm", "eval", data, "-m", filepath.Join(tiny, "model.gguf"), "-t", "1", "-n", "8")
+	before := s.modes()
+	s.until("asking", 2)
+	must(t, pty.Setsize(s.tty, &pty.Winsize{Rows: 24, Cols: 30}))
+	wide := len(s.shown())
+	s.until("asking", 6)
+	s.keys("\x03")
+	if code := s.end(); code != 130 {
+		t.Errorf("exit code %d, want 130", code)
+	}
+	if after := s.modes(); after != before {
+		t.Errorf("the terminal's settings are %+v, were %+v", after, before)
+	}
+	at := 0
+	for line := range strings.Lines(s.shown()) {
+		limit := 40
+		if at > wide+200 { // a bar may be drawn once more before the command hears of the new size
+			limit = 30
+		}
+		at += len(line)
+		if i := strings.LastIndex(line, "asking"); i >= 0 && len(strings.TrimRight(line[i:], "\r\n")) > limit {
+			t.Errorf("a bar is wider than %d columns: %q", limit, line[i:])
+		}
+	}
+	if !strings.Contains(s.shown(), "\nPARTIAL: stopped after ") || !strings.HasSuffix(s.shown(), "\npgcli: interrupted\r\n") {
+		t.Errorf("the end of the screen is %q", s.shown()[max(0, len(s.shown())-300):])
 	}
 }
