@@ -42,7 +42,7 @@ type Engine struct {
 	Slow bool `json:"slow"`
 
 	// Advice says what is slow and how to get a faster engine; "" if this one is as
-	// fast as it gets. Open logs it, as a warning if the model is slow for it.
+	// fast as it gets. Open logs it, as a warning if that slows the model down.
 	Advice string `json:"advice,omitempty"`
 }
 
@@ -85,9 +85,8 @@ func describe(lib *bindings.Lib) *Engine {
 	if lib.Door() == bindings.BuiltIn { // no build of it uses AMX: its module leaves that code out
 		e.Unused = slices.DeleteFunc(e.Unused, func(set string) bool { return set == "AMX_INT8" })
 	}
-	crippled := slices.ContainsFunc(e.Unused, func(set string) bool { return set == "AVX" || set == "AVX2" || set == "FMA" })
-	e.Slow = crippled && len(e.Kernels) == 0
-	e.Advice = advice(lib.Door(), e, crippled)
+	e.Slow = crippled(e.Unused) && len(e.Kernels) == 0
+	e.Advice = advice(lib.Door(), e)
 	return e
 }
 
@@ -133,14 +132,18 @@ func instructionSets(features map[string]string) (compiled, unused []string) {
 	return compiled, unused
 }
 
+// crippled reports whether the vector instructions that matter most are unused.
+func crippled(unused []string) bool {
+	return slices.ContainsFunc(unused, func(set string) bool { return set == "AVX" || set == "AVX2" || set == "FMA" })
+}
+
 // advice is one line on how to use the unused instruction sets; "" without any.
-// crippled means that ggml lacks the vector instructions that matter most.
-func advice(door bindings.Door, e *Engine, crippled bool) string {
+func advice(door bindings.Door, e *Engine) string {
 	if len(e.Unused) == 0 {
 		return ""
 	}
 	cost := "its matrix products may be slower than they could be"
-	if crippled {
+	if crippled(e.Unused) {
 		cost = "its matrix products run 10 to 20 times slower"
 	}
 	if len(e.Kernels) > 0 {
@@ -164,7 +167,7 @@ func (m *Model) logAdvice() {
 	e := describe(m.lib)
 	switch {
 	case e.Advice == "":
-	case e.Slow || !m.kernels:
+	case !m.kernels && crippled(e.Unused):
 		m.opts.Logger.Warn(e.Advice)
 	default:
 		m.opts.Logger.Info(e.Advice)
