@@ -19,6 +19,10 @@ var (
 	ErrPicture  = errors.New("wrong picture")  // its cause is among the chain: image.ErrFormat, or one that says what is not supported
 	ErrSampling = errors.New("wrong sampling") // the error names the value
 
+	// ErrOptions is about Options with a value that is wrong, or that this machine
+	// does not have, such as a device.
+	ErrOptions = errors.New("wrong options")
+
 	// ErrClosed is about a model or session used after its Close.
 	ErrClosed = nn.ErrClosed
 
@@ -37,6 +41,12 @@ func (e *requestError) Unwrap() []error { return []error{ErrRequest, e.kind, e.c
 func requestf(kind error, format string, args ...any) error {
 	return &requestError{kind, fmt.Errorf(format, args...)}
 }
+
+// An optionsError is an ErrOptions. Its message is the cause alone.
+type optionsError struct{ cause error }
+
+func (e *optionsError) Error() string   { return e.cause.Error() }
+func (e *optionsError) Unwrap() []error { return []error{ErrOptions, e.cause} }
 
 // A TensorError is a tensor that a file lacks or holds in another shape. Use
 // errors.As to get at it.

@@ -50,7 +50,7 @@ func newModel(text *gguf.File, opts *Options) (_ *Model, err error) {
 		m.opts = *opts
 	}
 	if err := m.opts.check(); err != nil {
-		return nil, err
+		return nil, &optionsError{err}
 	}
 	projector := text
 	if path := m.opts.Projector; path != "" {

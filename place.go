@@ -23,8 +23,8 @@ func (m *Model) place() (err error) {
 	}
 	if m.opts.Device == "" {
 		m.device, err = m.lib.CPU()
-	} else {
-		m.device, err = m.lib.Device(m.opts.Device)
+	} else if m.device, err = m.lib.Device(m.opts.Device); err != nil {
+		err = &optionsError{err}
 	}
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func (m *Model) place() (err error) {
 		}
 	}
 	if m.kernels, err = m.useKernels(slices.Concat(lists...)); err != nil {
-		return err
+		return &optionsError{err}
 	}
 	m.cfg.Threads = m.opts.Threads
 	if m.kernels {
