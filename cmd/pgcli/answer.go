@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/urfave/cli/v2"
 
@@ -188,7 +189,7 @@ func (a *asking) stream(c *cli.Context, ctx context.Context, v *view, p paligemm
 	for t, err := range a.session.Tokens(ctx, sm) {
 		a.status.clear()
 		if err == nil {
-			_, err = io.WriteString(c.App.Writer, t.Text)
+			_, err = io.WriteString(c.App.Writer, shown(c.App.Writer, t.Text))
 			err = output(err)
 		}
 		if err != nil {
@@ -209,4 +210,18 @@ func (a *asking) stream(c *cli.Context, ctx context.Context, v *view, p paligemm
 	a.status.clear()
 	_, err := fmt.Fprintln(c.App.Writer)
 	return &r, output(err)
+}
+
+// shown returns a text for w. A terminal gets no control characters but tabs and line
+// ends: a model may answer with some that a terminal obeys.
+func shown(w io.Writer, text string) string {
+	if !isTerminal(w) {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }

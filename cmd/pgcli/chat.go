@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -13,17 +12,15 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"github.com/pgcli/paligemma"
-	"github.com/pgcli/paligemma/internal/textfile"
 )
 
 const chatHelp = `A line is a prompt, asked by itself: the model does not see the lines before it.
 For example: caption en, ocr, answer en what is this?, detect cat
   /image FILE...  look at other pictures
   /help           show this
-  /bye            end, as Ctrl-D does; Ctrl-C stops an answer`
+  /bye            end, as Ctrl-D does; Ctrl-C stops an answer, or empties the line`
 
 func chatCommand() *cli.Command {
 	return &cli.Command{
@@ -173,67 +170,4 @@ func (t *talk) ask(p paligemma.Prompt, interrupts <-chan os.Signal) error {
 		return errors.New("stopped")
 	}
 	return err
-}
-
-// A lineReader reads the lines of standard input: on a terminal with a prompt and keys to
-// edit them.
-type lineReader struct {
-	terminal *os.File // nil for anything else
-	screen   io.Writer
-	editor   *term.Terminal
-	text     chan string // from other input, which a goroutine reads
-	err      error       // after text is closed
-}
-
-func newLineReader(c *cli.Context) *lineReader {
-	in, ok := c.App.Reader.(*os.File)
-	out := c.App.ErrWriter
-	if ok && term.IsTerminal(int(in.Fd())) && isTerminal(out) {
-		return &lineReader{terminal: in, screen: out, editor: term.NewTerminal(struct {
-			io.Reader
-			io.Writer
-		}{in, out}, "> ")}
-	}
-	l := &lineReader{text: make(chan string)}
-	go func() {
-		defer close(l.text)
-		s := bufio.NewScanner(textfile.NewReader(c.App.Reader))
-		for s.Scan() {
-			l.text <- strings.TrimRight(s.Text(), "\r")
-		}
-		if l.err = s.Err(); l.err != nil {
-			l.err = fmt.Errorf("standard input: %w", l.err)
-		}
-	}()
-	return l
-}
-
-// next returns a line, or io.EOF. The terminal is raw only meanwhile, so that Ctrl-C
-// is a signal again while an answer comes.
-func (l *lineReader) next(interrupts <-chan os.Signal) (string, error) {
-	if l.terminal == nil {
-		select {
-		case line, ok := <-l.text:
-			if !ok && l.err == nil {
-				return "", io.EOF
-			}
-			return line, l.err
-		case <-interrupts:
-			return "", context.Canceled
-		}
-	}
-	fd := int(l.terminal.Fd())
-	before, err := term.MakeRaw(fd)
-	if err != nil {
-		return "", fmt.Errorf("terminal: %w", err)
-	}
-	if width, height, err := term.GetSize(fd); err == nil && width > 0 {
-		l.editor.SetSize(width, height)
-	}
-	line, err := l.editor.ReadLine()
-	err = errors.Join(err, term.Restore(fd, before))
-	if errors.Is(err, io.EOF) {
-		fmt.Fprintln(l.screen)
-	}
-	return line, err
 }

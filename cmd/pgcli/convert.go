@@ -179,8 +179,6 @@ func write(c *cli.Context, what string, o convert.Options) error {
 // withHint adds to an error the flag that avoids it.
 func withHint(err error) error {
 	switch {
-	case errors.Is(err, convert.ErrOptions):
-		return usageError{err}
 	case errors.Is(err, convert.ErrExists):
 		return fmt.Errorf("%w; --force replaces it", err)
 	case errors.Is(err, convert.ErrHalf):

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/gguf"
 )
 
@@ -110,27 +108,4 @@ func findProjector(path string) (string, error) {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
-}
-
-// checkEngine refuses values of --kernels and --device that the engine does not know.
-func checkEngine(opts *paligemma.Options) error {
-	if slices.Contains([]string{"auto", "on", "off", ""}, opts.Kernels) && opts.Device == "" {
-		return nil
-	}
-	engine, err := paligemma.LoadEngine(&opts.Engine)
-	if err != nil {
-		return err
-	}
-	known := slices.Concat([]string{"auto", "on", "off"}, engine.Kernels)
-	if !slices.Contains(known, cmp.Or(opts.Kernels, "auto")) {
-		return usagef("--kernels is %q, want one of %q", opts.Kernels, known)
-	}
-	var devices []string
-	for _, d := range engine.Devices {
-		devices = append(devices, d.Name)
-	}
-	if opts.Device != "" && !slices.Contains(devices, opts.Device) {
-		return usagef("--device is %q, want one of %q", opts.Device, devices)
-	}
-	return nil
 }

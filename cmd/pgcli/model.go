@@ -108,9 +108,6 @@ func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemm
 		}
 		opts.Device = gpu
 	}
-	if err := checkEngine(opts); err != nil {
-		return nil, err
-	}
 	if path == "" {
 		return openEmbedded(c, opts)
 	}

@@ -116,12 +116,30 @@ func TestChatOnATerminal(t *testing.T) {
 	if strings.Contains(s.shown(), "picture.png: context canceled") {
 		t.Errorf("Ctrl-C reaches what comes after the answer:\n%s", s.shown())
 	}
+	s.keys("half a line\x03/other\r") // Ctrl-C empties the line
+	s.until("no command /other", 1)
 	s.keys("\x04")
 	if code := s.end(); code != 0 {
 		t.Errorf("exit code %d, want 0:\n%s", code, s.shown())
 	}
 	if after := s.modes(); after != before {
 		t.Errorf("the terminal's settings are %+v, were %+v", after, before)
+	}
+}
+
+// TestControlsStayOffTheTerminal: an answer cannot move the cursor or do worse; a file
+// gets it as it is.
+func TestControlsStayOffTheTerminal(t *testing.T) {
+	master, tty, err := pty.Open()
+	must(t, err)
+	defer master.Close()
+	defer tty.Close()
+	const text = "a\x1b[2J\x07\tb\nc\u009b"
+	if got, want := shown(tty, text), "a\ufffd[2J\ufffd\tb\nc\ufffd"; got != want {
+		t.Errorf("a terminal gets %q, want %q", got, want)
+	}
+	if got := shown(io.Discard, text); got != text {
+		t.Errorf("a file gets %q, want %q", got, text)
 	}
 }
 

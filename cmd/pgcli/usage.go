@@ -8,6 +8,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 	"github.com/xrash/smetrics"
+
+	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/convert"
 )
 
 // A usageError is a mistake in the command line.
@@ -138,4 +141,6 @@ func message(err error) string {
 }
 
 // isUsage reports whether an error is a mistake in the command line.
-func isUsage(err error) bool { return errors.As(err, new(usageError)) }
+func isUsage(err error) bool {
+	return errors.As(err, new(usageError)) || errors.Is(err, paligemma.ErrOptions) || errors.Is(err, convert.ErrOptions)
+}
