@@ -18,6 +18,8 @@ type Config struct {
 	Width       int    // of the decoder
 	Layers      int    // of the decoder
 	Masks       bool   // whether it has a mask decoder
+	Kernels     string // level of our own kernels that computes; "" if ggml does
+	Threads     int    // CPU threads of a computation
 
 	vision    siglip.Config
 	text      gemma.Config

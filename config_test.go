@@ -19,7 +19,7 @@ func TestConfig(t *testing.T) {
 	} {
 		want.ImageSize, want.ImageTokens, want.Context, want.Vocabulary = 56, 16, 8192, 1713
 		got := openOracle(t, name, Options{}).Config()
-		got.vision, got.text, got.resample = want.vision, want.text, want.resample
+		got.vision, got.text, got.resample, got.Kernels, got.Threads = want.vision, want.text, want.resample, "", 0
 		if got != want {
 			t.Errorf("%s: %+v, want %+v", name, got, want)
 		}

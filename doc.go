@@ -38,15 +38,27 @@
 // [OCR], [Detect] and [Segment] spell them. Pretrained ("pt") checkpoints are
 // made to be fine-tuned; "mix" checkpoints answer as they are.
 //
+// A prompt is read by one rule, [Prompt.Read], in the library as in the command: as
+// it is written, white space included, but without line breaks at its end, since
+// the model adds the one that it was trained with. An <image> at the start, as
+// transformers asks for, stands for the picture. <bos> and other tokens of the model
+// are refused, as is text that is not UTF-8. Options.Logger hears of a prompt that
+// is asked otherwise than it is written.
+//
+// An answer ends by itself, at Sampling.MaxTokens, when the session is full, or with
+// [StopRepeat] when it only repeats itself: when its last 96 tokens repeat one run of
+// at most 24.
+//
 // # Boxes and masks
 //
 // [Result].Objects holds the things that an answer points at: labels, boxes in
 // fractions and pixels, masks as alpha if the file has a mask decoder, and
 // scores to rank them by. [Result].Problems holds parts of an answer that look
-// like an object and are not one; with a grammar there are none:
+// like an object and are not one. Run holds answers to detect and segment prompts to
+// objects with the labels of the prompt, so that there are none, unless
+// Sampling.AnyText is set:
 //
-//	p := paligemma.Segment("cat")
-//	r, err := m.Run(ctx, img, p, &paligemma.Sampling{Grammar: p.Grammar()})
+//	r, err := m.Run(ctx, img, paligemma.Segment("cat"), nil)
 //	for _, o := range r.Objects {
 //		draw.DrawMask(dst, o.Pixels, red, image.Point{}, o.Mask, o.Pixels.Min, draw.Over)
 //	}
@@ -60,6 +72,8 @@
 //	import _ "github.com/pgcli/paligemma/ggml"
 //
 // Without that import the engine is a shared library: see [EngineOptions].
+// [LoadEngine] tells whether it is slow, and how to get a faster one; Open logs
+// that, too.
 //
 // # Memory, threads, devices
 //
@@ -123,6 +137,14 @@
 // always. To shut down, stop taking requests, end their contexts or wait for them,
 // close the sessions, and close the model last: while any is in use, Close fails and
 // changes nothing.
+//
+// # Errors
+//
+// errors.Is(err, [ErrRequest]) tells a request that is wrong, which a server answers
+// with HTTP's status 400, from a model that is ill. [ErrPrompt], [ErrPicture] and
+// [ErrSampling] tell which part of it is wrong, [ErrContextFull] that the prompt is
+// too long, and [image.ErrFormat] that a file is no picture. A nil picture is an
+// ErrPicture; Session.Run with no pictures asks without one.
 //
 // # What is promised
 //

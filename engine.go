@@ -36,7 +36,13 @@ type Engine struct {
 	Compiled []string `json:"compiled"`
 	Unused   []string `json:"unused,omitempty"`
 
-	// Advice says how to get a faster engine; "" if this one is as fast as it gets.
+	// Slow reports that models on the CPU run 10 to 20 times slower than this
+	// processor could run them: it runs none of our kernels, and ggml was compiled
+	// without its vector instructions.
+	Slow bool `json:"slow"`
+
+	// Advice says what is slow and how to get a faster engine; "" if this one is as
+	// fast as it gets. Open logs it, as a warning if that slows the model down.
 	Advice string `json:"advice,omitempty"`
 }
 
@@ -57,6 +63,11 @@ func LoadEngine(opts *EngineOptions) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	return describe(lib), nil
+}
+
+// describe describes a loaded ggml.
+func describe(lib *bindings.Lib) *Engine {
 	e := &Engine{Door: string(lib.Door()), Path: lib.Path(), Version: lib.Version()}
 	for _, l := range kernels.Levels() {
 		e.Kernels = append(e.Kernels, l.String())
@@ -74,8 +85,9 @@ func LoadEngine(opts *EngineOptions) (*Engine, error) {
 	if lib.Door() == bindings.BuiltIn { // no build of it uses AMX: its module leaves that code out
 		e.Unused = slices.DeleteFunc(e.Unused, func(set string) bool { return set == "AMX_INT8" })
 	}
-	e.Advice = advice(lib.Door(), e.Unused)
-	return e, nil
+	e.Slow = crippled(e.Unused) && len(e.Kernels) == 0
+	e.Advice = advice(lib.Door(), e)
+	return e
 }
 
 // openEngine loads a ggml and its plug-ins for the rest of the package.
@@ -120,19 +132,44 @@ func instructionSets(features map[string]string) (compiled, unused []string) {
 	return compiled, unused
 }
 
+// crippled reports whether the vector instructions that matter most are unused.
+func crippled(unused []string) bool {
+	return slices.ContainsFunc(unused, func(set string) bool { return set == "AVX" || set == "AVX2" || set == "FMA" })
+}
+
 // advice is one line on how to use the unused instruction sets; "" without any.
-func advice(door bindings.Door, unused []string) string {
-	if len(unused) == 0 {
+func advice(door bindings.Door, e *Engine) string {
+	if len(e.Unused) == 0 {
 		return ""
 	}
-	cost := "matrix products may be slower than they could be"
-	if slices.Contains(unused, "AVX") || slices.Contains(unused, "AVX2") || slices.Contains(unused, "FMA") {
-		cost = "matrix products run 10 to 20 times slower"
+	cost := "its matrix products may be slower than they could be"
+	if crippled(e.Unused) {
+		cost = "its matrix products run 10 to 20 times slower"
 	}
-	remedy := "build with make, which compiles for this machine"
+	if len(e.Kernels) > 0 {
+		cost += ", which matters only with Options.Kernels off (--kernels off), as models run at full speed with our own kernels"
+	}
+	remedy := "compile the program with CGO_CFLAGS and CGO_CXXFLAGS for this machine, as in the Makefile of " + modulePath
 	if door == bindings.SharedLibrary {
 		remedy = "use a ggml built for this processor, or a folder of libggml-cpu plug-ins"
 	}
-	return fmt.Sprintf("ggml was compiled without %s, which this processor has: %s; %s",
-		strings.Join(unused, ", "), cost, remedy)
+	return fmt.Sprintf("ggml was compiled without %s, which this processor has: %s; to change that, %s",
+		strings.Join(e.Unused, ", "), cost, remedy)
+}
+
+const modulePath = "github.com/pgcli/paligemma"
+
+// logAdvice logs how the model could run faster.
+func (m *Model) logAdvice() {
+	if m.opts.Logger == nil || m.device.Type() != bindings.CPU {
+		return
+	}
+	e := describe(m.lib)
+	switch {
+	case e.Advice == "":
+	case !m.kernels && crippled(e.Unused):
+		m.opts.Logger.Warn(e.Advice)
+	default:
+		m.opts.Logger.Info(e.Advice)
+	}
 }

@@ -2,13 +2,27 @@ package paligemma
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/pgcli/paligemma/internal/decode"
 	"github.com/pgcli/paligemma/internal/nn"
 )
 
-// Errors to test for with errors.Is.
+// Errors to test for with errors.Is. A server answers an ErrRequest with a status
+// for requests that are wrong (HTTP 400), and everything else as its own failure.
 var (
+	// ErrRequest is about a prompt, a picture or sampling that is wrong. Every error
+	// that is one of the next three is also an ErrRequest.
+	ErrRequest = errors.New("wrong request")
+
+	ErrPrompt   = errors.New("wrong prompt")   // also ErrContextFull, if it is too long
+	ErrPicture  = errors.New("wrong picture")  // its cause is among the chain: image.ErrFormat, or one that says what is not supported
+	ErrSampling = errors.New("wrong sampling") // the error names the value
+
+	// ErrOptions is about Options with a value that is wrong, or that this machine
+	// does not have, such as a device.
+	ErrOptions = errors.New("wrong options")
+
 	// ErrClosed is about a model or session used after its Close.
 	ErrClosed = nn.ErrClosed
 
@@ -22,6 +36,24 @@ var (
 	// ErrContextFull is about a prompt that leaves no room to answer.
 	ErrContextFull = decode.ErrFull
 )
+
+// A requestError is an ErrRequest of a kind: ErrPrompt, ErrPicture or ErrSampling.
+// Its message is the cause alone.
+type requestError struct{ kind, cause error }
+
+func (e *requestError) Error() string   { return "paligemma: " + e.cause.Error() }
+func (e *requestError) Unwrap() []error { return []error{ErrRequest, e.kind, e.cause} }
+
+// requestf returns a requestError.
+func requestf(kind error, format string, args ...any) error {
+	return &requestError{kind, fmt.Errorf(format, args...)}
+}
+
+// An optionsError is an ErrOptions. Its message is the cause alone.
+type optionsError struct{ cause error }
+
+func (e *optionsError) Error() string   { return e.cause.Error() }
+func (e *optionsError) Unwrap() []error { return []error{ErrOptions, e.cause} }
 
 // A TensorError is a tensor that a file lacks or holds in another shape. Use
 // errors.As to get at it.

@@ -6,6 +6,7 @@ package paligemma_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"log"
@@ -68,9 +69,7 @@ func Example() {
 func Example_boxes() {
 	model := tiny()
 	defer model.Close()
-	prompt := paligemma.Segment("heart")
-	result, err := model.Run(context.Background(), drawing(model, "scene-08.jpg"), prompt,
-		&paligemma.Sampling{Grammar: prompt.Grammar()})
+	result, err := model.Run(context.Background(), drawing(model, "scene-08.jpg"), paligemma.Segment("heart"), nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -80,6 +79,21 @@ func Example_boxes() {
 	// Output:
 	// heart, score 0.9, about 90 pixels wide, mask: true
 	// heart, score 0.9, about 100 pixels wide, mask: true
+}
+
+func ExamplePrompt_Read() {
+	for _, p := range []paligemma.Prompt{"<image>detect star\n", "<bos>ocr", paligemma.Detect("cat;dog")} {
+		r, err := p.Read()
+		if errors.Is(err, paligemma.ErrPrompt) {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Printf("%q, pictures: %d, changed: %t\n", r.Text, r.Pictures, r.Changed)
+	}
+	// Output:
+	// "detect star", pictures: 1, changed: true
+	// paligemma: prompt "<bos>ocr" has <bos>, which is a token of the model and no text: leave it out
+	// paligemma: detect prompt names "cat;dog", want a thing without ; < > and line breaks
 }
 
 func ExampleOpen() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"reflect"
 	"time"
 
 	"github.com/pgcli/paligemma/gguf"
@@ -18,7 +19,7 @@ import (
 func (m *Model) ReadImage(r io.Reader) (image.Image, error) {
 	img, err := imageproc.Read(r, m.opts.MaxPixels)
 	if err != nil {
-		return nil, fmt.Errorf("paligemma: %w", err)
+		return nil, requestf(ErrPicture, "%w", err)
 	}
 	return img, nil
 }
@@ -32,6 +33,9 @@ type Image struct {
 	took   time.Duration
 }
 
+// Took returns the time that Encode took.
+func (i *Image) Took() time.Duration { return i.took }
+
 // Bounds returns the bounds of the picture that was encoded, in pixels.
 func (i *Image) Bounds() image.Rectangle { return i.bounds }
 
@@ -39,16 +43,25 @@ func (i *Image) Bounds() image.Rectangle { return i.bounds }
 // it. The result serves every prompt about the picture.
 func (m *Model) Encode(ctx context.Context, img image.Image) (*Image, error) {
 	start := time.Now()
+	if isNil(img) {
+		return nil, requestf(ErrPicture, "picture is nil (%T), want one to look at", img)
+	}
 	px, err := imageproc.Prepare(img, imageproc.Options{
 		Size: m.cfg.ImageSize, Filter: m.cfg.resample, MaxPixels: m.opts.MaxPixels})
 	if err != nil {
-		return nil, fmt.Errorf("paligemma: %w", err)
+		return nil, requestf(ErrPicture, "%w", err)
 	}
 	tokens, err := m.encode(ctx, px)
 	if err != nil {
 		return nil, fmt.Errorf("paligemma: encode picture: %w", err)
 	}
 	return &Image{model: m, tokens: tokens, bounds: img.Bounds(), took: time.Since(start)}, nil
+}
+
+// isNil reports whether a picture is nil, or a nil pointer to one.
+func isNil(img image.Image) bool {
+	v := reflect.ValueOf(img)
+	return img == nil || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // encode maps pixels [w, h, 3] to soft tokens [d, n].

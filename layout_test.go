@@ -19,8 +19,8 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile", "ggml"},
-	"eval":      {"", "internal/metrics", "internal/locseg"},
+	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile", "internal/textfile", "ggml"},
+	"eval":      {"", "internal/metrics", "internal/locseg", "internal/textfile"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
 		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "gguf", "bindings", "kernels"},
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
@@ -50,6 +50,7 @@ var layers = map[string][]string{
 	"internal/metrics":         nil,
 	"internal/newfile":         nil,
 	"internal/spm":             nil,
+	"internal/textfile":        nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests
 	"internal/testengine":      nil, // for tests
@@ -69,7 +70,7 @@ var guarded = map[string][]string{
 	// answers signals, a test of convert mounts a full disk, kernels asks for the
 	// number of cores. None of them needs unsafe for it.
 	"syscall":          {"gguf", "bindings", "cmd/pgcli", "convert", "kernels"},
-	"golang.org/x/sys": {"gguf", "bindings"},
+	"golang.org/x/sys": {"gguf", "bindings", "cmd/pgcli"}, // pgcli's tests open a terminal
 }
 
 // TestImportsPointDown checks every package of the module, as built with and

@@ -216,9 +216,9 @@ func TestSpread(t *testing.T) {
 	ids, err := m.locseg()
 	must(t, err)
 	prompt := Detect("cat")
-	r, err := m.Run(t.Context(), nil, prompt, &Sampling{Grammar: grammar.Boxes("cat"), MaxTokens: 24, Temperature: 1, Seed: 3})
-	must(t, err)
 	s := newSession(t, m)
+	r, err := s.Run(t.Context(), nil, prompt, &Sampling{Grammar: grammar.Boxes("cat"), MaxTokens: 24, Temperature: 1, Seed: 3})
+	must(t, err)
 	must(t, s.Prefill(t.Context(), nil, prompt))
 	locs, low := 0, [2]int{} // of the object at hand
 	for _, x := range r.Tokens {

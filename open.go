@@ -54,7 +54,7 @@ func (m *Model) open(text *gguf.File, opts *Options) (_ *Model, err error) {
 		m.opts = *opts
 	}
 	if err := m.opts.check(); err != nil {
-		return nil, err
+		return nil, &optionsError{err}
 	}
 	projector := text
 	if path := m.opts.Projector; path != "" {
@@ -79,6 +79,7 @@ func (m *Model) open(text *gguf.File, opts *Options) (_ *Model, err error) {
 	if err := m.place(); err != nil {
 		return nil, err
 	}
+	m.logAdvice()
 	return m, m.build(projector)
 }
 

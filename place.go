@@ -28,8 +28,8 @@ func (m *Model) place() (err error) {
 	}
 	if m.opts.Device == "" {
 		m.device, err = m.lib.CPU()
-	} else {
-		m.device, err = m.lib.Device(m.opts.Device)
+	} else if m.device, err = m.lib.Device(m.opts.Device); err != nil {
+		err = &optionsError{err}
 	}
 	if err != nil {
 		return err
@@ -41,7 +41,14 @@ func (m *Model) place() (err error) {
 		}
 	}
 	if m.kernels, err = m.useKernels(slices.Concat(lists...)); err != nil {
-		return err
+		return &optionsError{err}
+	}
+	m.cfg.Threads = m.opts.Threads
+	if m.kernels {
+		if m.cfg.Kernels = m.level.String(); m.level == kernels.Auto {
+			levels := kernels.Levels()
+			m.cfg.Kernels = levels[len(levels)-1].String()
+		}
 	}
 	for i, f := range m.files {
 		data, err := f.Contents()

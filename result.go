@@ -27,6 +27,7 @@ const (
 	StopEOS     Stop = "eos"     // the model ended it
 	StopLength  Stop = "length"  // MaxTokens were generated
 	StopContext Stop = "context" // the session has no room for more
+	StopRepeat  Stop = "repeat"  // it only repeated itself, see Sampling.AllowRepeats
 
 	// The context of the call ended, or the call failed. The answer is what there was.
 	StopCancelled Stop = "cancelled"

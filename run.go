@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// Run answers a prompt about a picture; a nil image asks without one, and a nil
-// s means the defaults. The Result is never nil: when ctx ends or the model fails,
-// it holds the answer so far, and Stop says so, together with the error.
+// Run answers a prompt about a picture; a nil s means the defaults. Answers to
+// detect and segment prompts can only be objects, unless s has a grammar or
+// AnyText. The Result is never nil: when ctx ends or the model fails, it holds the
+// answer so far, and Stop says so, together with the error. Session.Run with no
+// pictures asks without one.
 func (m *Model) Run(ctx context.Context, img image.Image, p Prompt, s *Sampling) (*Result, error) {
-	c, err := m.converse(ctx, img, s)
+	c, err := m.converse(ctx, img, p, s)
 	if err != nil {
 		return failed(ctx, err)
 	}
 	defer c.session.Close()
 	r, err := c.session.Run(ctx, c.images, p, s)
-	if len(c.images) > 0 {
-		r.Timings.Encode = c.images[0].took
-	}
+	r.Timings.Encode = c.images[0].took
 	return r, err
 }
 
@@ -27,7 +27,7 @@ func (m *Model) Run(ctx context.Context, img image.Image, p Prompt, s *Sampling)
 // error comes as the last pair, with a zero Token.
 func (m *Model) Stream(ctx context.Context, img image.Image, p Prompt, s *Sampling) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
-		c, err := m.converse(ctx, img, s)
+		c, err := m.converse(ctx, img, p, s)
 		if err == nil {
 			defer c.session.Close()
 			err = c.session.Prefill(ctx, c.images, p)
@@ -36,24 +36,26 @@ func (m *Model) Stream(ctx context.Context, img image.Image, p Prompt, s *Sampli
 			yield(Token{}, err)
 			return
 		}
-		c.session.Tokens(ctx, s)(yield)
+		c.session.Tokens(ctx, s.about(p))(yield)
 	}
 }
 
-// A conversation is what Run and Stream need: a session, and the picture if there
-// is one.
+// A conversation is what Run, Stream and Choose need: a session and a picture.
 type conversation struct {
 	session *Session
 	images  []*Image
 }
 
-// converse checks the sampling, opens a session, and encodes a picture if img is
-// not nil. The caller closes the session.
-func (m *Model) converse(ctx context.Context, img image.Image, s *Sampling) (c conversation, err error) {
-	if _, err := s.check(m, nil); err != nil {
+// converse checks prompt and sampling, opens a session and encodes the picture. The
+// caller closes the session.
+func (m *Model) converse(ctx context.Context, img image.Image, p Prompt, s *Sampling) (c conversation, err error) {
+	if _, err := s.about(p).check(m, nil); err != nil {
 		return c, err
 	}
-	if c.session, err = m.NewSession(); err != nil || img == nil {
+	if _, err := p.Read(); err != nil {
+		return c, err
+	}
+	if c.session, err = m.NewSession(); err != nil {
 		return c, err
 	}
 	encoded, err := m.Encode(ctx, img)
@@ -74,9 +76,10 @@ func failed(ctx context.Context, err error) (*Result, error) {
 }
 
 // Run is Prefill and Tokens in one: it answers a prompt about pictures that
-// are encoded already. The Result is never nil: when ctx ends or the model fails,
+// are encoded already, with the grammar that Model.Run would use. The Result is never nil: when ctx ends or the model fails,
 // it holds the answer so far, and Stop says so, together with the error.
 func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampling) (*Result, error) {
+	sm = sm.about(p)
 	if _, err := sm.check(s.model, nil); err != nil {
 		return failed(ctx, err)
 	}

@@ -1,6 +1,7 @@
 package paligemma
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/pgcli/paligemma/grammar"
@@ -8,7 +9,7 @@ import (
 )
 
 // Sampling says how tokens are chosen. The zero value, and nil, is greedy
-// until <eos>, a full context or DefaultMaxTokens.
+// until <eos>, a full context, DefaultMaxTokens or an answer that only repeats itself.
 type Sampling struct {
 	Temperature float32         // 0 takes the likeliest token; higher flattens the odds
 	TopK        int             // draw from the k likeliest; 0 from all
@@ -18,6 +19,27 @@ type Sampling struct {
 	MaxTokens   int             // 0 means DefaultMaxTokens, -1 no limit but the context
 	Forbidden   []int32         // ids that are never chosen
 	Grammar     grammar.Grammar // the answers that are possible, such as Prompt.Grammar; nil for all
+
+	// AnyText lets Run answer detect and segment prompts with any text. Without it,
+	// and without a Grammar, their answers are held to Prompt.Grammar.
+	AnyText bool
+
+	// AllowRepeats lets an answer go on that only repeats itself. Without it, and
+	// without a grammar, an answer ends with StopRepeat when its last 96 tokens
+	// repeat one run of at most 24.
+	AllowRepeats bool
+}
+
+// about returns s, which may be nil, with the grammar of a prompt if s asks for it.
+func (s *Sampling) about(p Prompt) *Sampling {
+	var c Sampling
+	if s != nil {
+		c = *s
+	}
+	if c.Grammar == nil && !c.AnyText {
+		c.Grammar = p.Grammar()
+	}
+	return &c
 }
 
 // Values of Sampling.MaxTokens.
@@ -55,7 +77,7 @@ func (s *Sampling) check(m *Model, answer []int32) (grammar.State, error) {
 	}
 	for _, id := range s.Forbidden {
 		if id < 0 || int(id) >= m.cfg.Vocabulary {
-			return nil, fmt.Errorf("paligemma: forbidden id %d, want 0 to %d", id, m.cfg.Vocabulary-1)
+			return nil, requestf(ErrSampling, "forbidden id %d, want 0 to %d", id, m.cfg.Vocabulary-1)
 		}
 	}
 	err := s.Check()
@@ -63,8 +85,11 @@ func (s *Sampling) check(m *Model, answer []int32) (grammar.State, error) {
 	if err == nil {
 		state, err = grammar.Resume(s.Grammar, m, answer)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("paligemma: %w", err)
+	switch {
+	case errors.Is(err, ErrRequest): // of the prompt that the grammar is for
+		return nil, err
+	case err != nil:
+		return nil, requestf(ErrSampling, "%w", err)
 	}
 	return state, nil
 }

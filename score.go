@@ -102,10 +102,9 @@ func (s *Session) Choose(ctx context.Context, answers ...string) ([]Chosen, erro
 	return list, nil
 }
 
-// Choose compares given answers to a prompt about a picture; a nil image asks
-// without one. See [Session.Choose].
+// Choose compares given answers to a prompt about a picture. See [Session.Choose].
 func (m *Model) Choose(ctx context.Context, img image.Image, p Prompt, answers ...string) ([]Chosen, error) {
-	c, err := m.converse(ctx, img, nil)
+	c, err := m.converse(ctx, img, p, &Sampling{AnyText: true})
 	if err != nil {
 		return nil, err
 	}

@@ -95,15 +95,18 @@ func (s *Session) Prefill(ctx context.Context, images []*Image, p Prompt) error 
 	}
 	defer s.leave()
 	start := time.Now()
+	if err := s.model.check(p, len(images)); err != nil {
+		return err
+	}
 	ids := s.model.PromptIDs(p)
 	n := len(images)*s.model.cfg.ImageTokens + len(ids)
 	if n >= s.sequence.Cap() {
-		return fmt.Errorf("paligemma: prompt of %d tokens in a context of %d: %w", n, s.sequence.Cap(), ErrContextFull)
+		return requestf(ErrPrompt, "prompt of %d tokens in a context of %d: %w", n, s.sequence.Cap(), ErrContextFull)
 	}
 	var soft []float32 // [d, image tokens]
 	for i, img := range images {
 		if img == nil || img.model != s.model {
-			return fmt.Errorf("paligemma: picture %d was not encoded by this model", i+1)
+			return requestf(ErrPicture, "picture %d was not encoded by this model", i+1)
 		}
 		soft = append(soft, img.tokens...)
 	}
@@ -122,10 +125,14 @@ func (s *Session) Prefill(ctx context.Context, images []*Image, p Prompt) error 
 	return nil
 }
 
-// PromptIDs returns a prompt's ids as they follow the pictures: <bos>, the
-// text, a newline. The newline is a token of its own whatever the text ends in.
+// PromptIDs returns a prompt's ids as they follow the pictures: <bos>, the text
+// of [Prompt.Read], a newline. It returns nil for a prompt that Read refuses.
 func (m *Model) PromptIDs(p Prompt) []int32 {
-	ids := append([]int32{m.tok.BOS()}, m.tok.Encode(string(p))...)
+	r, err := p.Read()
+	if err != nil {
+		return nil
+	}
+	ids := append([]int32{m.tok.BOS()}, m.tok.Encode(r.Text)...)
 	return append(ids, m.tok.Encode("\n")...)
 }
 

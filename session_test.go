@@ -77,7 +77,7 @@ func TestSeeds(t *testing.T) {
 // loop gives, drawn or greedy.
 func TestParts(t *testing.T) {
 	s, q, images := asked(t, "pg2-b", Options{})
-	for _, sm := range []Sampling{{MaxTokens: 20}, {MaxTokens: 20, Temperature: 1.5, Seed: 3}} {
+	for _, sm := range []Sampling{{MaxTokens: 20, AnyText: true}, {MaxTokens: 20, Temperature: 1.5, Seed: 3, AnyText: true}} {
 		whole := answer(t, s, images, q.prompt, &sm)
 		must(t, s.Prefill(t.Context(), images, q.prompt))
 		var parts []int32
@@ -215,12 +215,12 @@ func TestLogProbs(t *testing.T) {
 	}
 }
 
-// TestTextOnly answers without a picture: through Run as through a session.
+// TestTextOnly answers without a picture: Run is Prefill and Tokens.
 func TestTextOnly(t *testing.T) {
 	m := openOracle(t, "pg1-a", Options{})
-	r, err := m.Run(t.Context(), nil, "answer en Where is the cow standing?", &Sampling{MaxTokens: 5})
-	must(t, err)
 	s := newSession(t, m)
+	r, err := s.Run(t.Context(), nil, "answer en Where is the cow standing?", &Sampling{MaxTokens: 5})
+	must(t, err)
 	must(t, s.Prefill(t.Context(), nil, "answer en Where is the cow standing?"))
 	if want := len(m.PromptIDs("answer en Where is the cow standing?")); s.sequence.Len() != want || r.Timings.PromptTokens != want {
 		t.Errorf("prefix of %d, %d by the timings, want %d", s.sequence.Len(), r.Timings.PromptTokens, want)

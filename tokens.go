@@ -13,7 +13,8 @@ import (
 )
 
 // Tokens generates the answer to a Prefill, token by token, and ends at <eos>,
-// which is not among them. A nil sm means the defaults. An error comes as the
+// which is not among them. A nil sm means the defaults; the grammar is sm's, also
+// for detect and segment prompts, unlike in Run. An error comes as the
 // last pair, with a zero Token. Leaving the loop early is fine: the next call
 // goes on from there. A Prefill or Append inside the loop ends it with an error.
 func (s *Session) Tokens(ctx context.Context, sm *Sampling) iter.Seq2[Token, error] {
@@ -101,6 +102,10 @@ func (s *Session) next(ctx context.Context, a *answering) (t Token, more bool, e
 	}
 	if a.n == a.limit() {
 		s.stop = StopLength
+		return Token{}, false, nil
+	}
+	if a.state == nil && !a.AllowRepeats && sample.Repeats(s.answer) {
+		s.stop = StopRepeat
 		return Token{}, false, nil
 	}
 	if t, err = s.choose(ctx, a); err != nil {

@@ -21,7 +21,7 @@ func TestShortcutAnswersAlike(t *testing.T) {
 	}
 	var forbidden []int32
 	for i, p := range []Prompt{Caption("en"), OCR(), Detect("heart"), Segment("heart"), Caption("en"), Detect("heart"), OCR(), Caption("en"), Segment("star")} {
-		sm := &Sampling{MaxTokens: 40, Forbidden: forbidden}
+		sm := &Sampling{MaxTokens: 40, Forbidden: forbidden, AnyText: true}
 		if i > 3 {
 			sm.Temperature, sm.TopK, sm.TopP, sm.Seed = 2, 2+i%3, 0.95, uint64(i)
 			sm.Forbidden = forbidden[:i%3]

@@ -16,3 +16,13 @@ var (
 	// Options.Requantize accepts it.
 	ErrQuantized = errors.New("is quantized already, which loses more than starting from the original")
 )
+
+// ErrOptions reports a value of Options that no conversion can have, such as a type
+// that does not exist.
+var ErrOptions = errors.New("wrong option")
+
+// An optionsError is an ErrOptions with the message of its cause.
+type optionsError struct{ cause error }
+
+func (e optionsError) Error() string   { return e.cause.Error() }
+func (e optionsError) Unwrap() []error { return []error{ErrOptions, e.cause} }

@@ -95,10 +95,10 @@ func (j *job) close() error {
 func newJob(src, dst string, o Options) (_ *job, err error) {
 	types, err := newTyping(o)
 	if err != nil {
-		return nil, err
+		return nil, optionsError{err}
 	}
 	if o.Resample != "" && o.Resample != hparams.Bicubic && o.Resample != hparams.Bilinear {
-		return nil, fmt.Errorf("resample is %q, want %q or %q", o.Resample, hparams.Bicubic, hparams.Bilinear)
+		return nil, optionsError{fmt.Errorf("resample is %q, want %q or %q", o.Resample, hparams.Bicubic, hparams.Bilinear)}
 	}
 	j := &job{options: o}
 	if o.Projector == "" {

@@ -104,7 +104,7 @@ func greedy(t *testing.T, m *paligemma.Model, set *DataSet, e *Example, most int
 	t.Helper()
 	s, images := session(t, m, set, e)
 	defer s.Close()
-	r, err := s.Run(t.Context(), images, e.Prompt, &paligemma.Sampling{MaxTokens: most})
+	r, err := s.Run(t.Context(), images, e.Prompt, &paligemma.Sampling{MaxTokens: most, AnyText: true})
 	must(t, err)
 	for _, x := range r.Tokens {
 		ids = append(ids, x.ID)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/pgcli/paligemma/internal/metrics"
+	"github.com/pgcli/paligemma/internal/textfile"
 )
 
 // maxLine is the longest line of a data set, in bytes.
@@ -59,7 +60,7 @@ func (d *DataSet) Examples() iter.Seq2[*Example, error] {
 			return
 		}
 		defer f.Close()
-		lines := bufio.NewScanner(f)
+		lines := bufio.NewScanner(textfile.NewReader(f))
 		lines.Buffer(nil, maxLine)
 		line, n := 0, 0
 		for (d.limit == 0 || n < d.limit) && lines.Scan() {
@@ -69,6 +70,9 @@ func (d *DataSet) Examples() iter.Seq2[*Example, error] {
 			}
 			n++
 			e, err := parseExample(lines.Bytes())
+			if err != nil && errors.Is(lines.Err(), textfile.ErrEncoding) {
+				break // the line was cut short
+			}
 			if err != nil {
 				yield(nil, fmt.Errorf("eval: %s:%d: %w", d.path, line, err))
 				return
@@ -79,10 +83,12 @@ func (d *DataSet) Examples() iter.Seq2[*Example, error] {
 			}
 		}
 		err = lines.Err()
-		if errors.Is(err, bufio.ErrTooLong) {
-			err = fmt.Errorf("longer than %d bytes", maxLine)
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, textfile.ErrEncoding): // it names the line
+			yield(nil, fmt.Errorf("eval: %s: %w", d.path, err))
+		case errors.Is(err, bufio.ErrTooLong):
+			yield(nil, fmt.Errorf("eval: %s:%d: longer than %d bytes", d.path, line+1, maxLine))
+		case err != nil:
 			yield(nil, fmt.Errorf("eval: %s:%d: %w", d.path, line+1, err))
 		}
 	}

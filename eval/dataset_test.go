@@ -7,8 +7,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/pgcli/paligemma"
 )
 
 const loc = "<loc0010><loc0020><loc0030><loc0040>"
@@ -40,6 +38,8 @@ func TestBadLineIsNamed(t *testing.T) {
 		{detect(`, "boxes": [[0, 0, 1, 1.5]], "labels": ["cat"]`), "box 1 is [0 0 1 1.5]"},
 		{detect(`, "boxes": [["x", 0, 1, 1]], "labels": ["cat"]`), "boxes is of type string, want float64"},
 		{detect(`, "masks": ["a", "b"]`), "2 masks for 1 objects"},
+		{`{"image": "a", "prompt": "<bos>ocr", "expected": "x"}`, `paligemma: prompt "<bos>ocr" has <bos>`},
+		{`{"image": "a", "prompt": "<image><image>ocr", "expected": "x"}`, "prompt has <image> 2 times, want it once"},
 		{`{"image": "` + strings.Repeat("x", maxLine) + `"}`, "longer than 1048576 bytes"},
 	} {
 		path := folder(t, good, "", c.line, good)
@@ -118,8 +118,34 @@ func TestPromptWithoutTaskIsAnswered(t *testing.T) {
 		"caption en": Caption, "cap de": Caption, "describe en": Caption, "ocr": OCR, "answer en ocr?": Answer,
 		"what is this?": Answer, "": Answer, "detect cat ; dog": Detect, "segment cat": Segment, "segments": Answer,
 	} {
-		if got := guess(paligemma.Prompt(prompt)); got != want {
+		if got := guess(prompt); got != want {
 			t.Errorf("%q is %s, want %s", prompt, got, want)
 		}
+	}
+}
+
+// TestDataSetEncodings: a byte order mark is no part of a line, UTF-16 is decoded, and
+// other encodings are refused by name.
+func TestDataSetEncodings(t *testing.T) {
+	line := `{"image": "a.png", "prompt": "<image>detect star", "expected": "<loc0001><loc0002><loc0003><loc0004> star"}`
+	path := filepath.Join(t.TempDir(), "data.jsonl")
+	var wide []byte
+	for _, b := range []byte("\n" + line) {
+		wide = append(wide, b, 0)
+	}
+	for _, file := range []string{"\xef\xbb\xbf" + line, "\xff\xfe" + string(wide)} {
+		must(t, os.WriteFile(path, []byte(file), 0o600))
+		set, err := Open(path, 0)
+		must(t, err)
+		for e, err := range set.Examples() {
+			must(t, err)
+			if e.Task != Detect || e.Image != "a.png" {
+				t.Errorf("%.20q: example %+v", file, e)
+			}
+		}
+	}
+	must(t, os.WriteFile(path, []byte(line+"\n"+`{"image": "caf`+"\xe9"+`.png"}`), 0o600))
+	if _, err := Open(path, 0); err == nil || !strings.Contains(err.Error(), "data.jsonl: line 2: not UTF-8") {
+		t.Errorf("Latin-1: error %v, want one with the line", err)
 	}
 }

@@ -96,16 +96,22 @@ func parseExample(line []byte) (*Example, error) {
 		return nil, errors.New("expected is missing, want an answer or a list of them")
 	}
 	e.Example.Prompt = *e.Prompt
-	if e.Task == "" {
-		e.Task = guess(e.Example.Prompt)
+	r, err := e.Prompt.Read()
+	switch {
+	case err != nil:
+		return nil, err
+	case r.Pictures > 1:
+		return nil, fmt.Errorf("prompt has <image> %d times, want it once or not at all", r.Pictures)
+	case e.Task == "":
+		e.Task = guess(r.Text)
 	}
 	return &e.Example, e.check()
 }
 
 // guess returns the task that the first word of a prompt names, or Answer: the
 // prompts of some data sets, such as DocVQA, are plain questions.
-func guess(p paligemma.Prompt) Task {
-	word, _, _ := strings.Cut(string(p), " ")
+func guess(prompt string) Task {
+	word, _, _ := strings.Cut(prompt, " ")
 	switch word {
 	case "caption", "cap", "describe":
 		return Caption

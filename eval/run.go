@@ -87,11 +87,7 @@ func (o *Options) complete() (Options, error) {
 
 // sampling returns how to choose the tokens of an example's answer.
 func (o *Options) sampling(e *Example) *paligemma.Sampling {
-	s := &paligemma.Sampling{MaxTokens: o.MaxTokens}
-	if o.Grammar {
-		s.Grammar = e.Prompt.Grammar()
-	}
-	return s
+	return &paligemma.Sampling{MaxTokens: o.MaxTokens, AnyText: !o.Grammar}
 }
 
 // A fatalError ends a run even if Options.Failed is set.

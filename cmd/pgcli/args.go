@@ -9,18 +9,41 @@ import (
 
 // flagsFirst moves a command's flags before its arguments, because package cli
 // stops looking for flags at the first argument and would not understand
-// "convert DIR -o FILE". Arguments after "--" stay in place.
-func flagsFirst(app *cli.App, args []string) []string {
+// "convert DIR -o FILE". Arguments after "--" stay in place. The error is about a flag
+// that is given twice.
+func flagsFirst(app *cli.App, args []string) ([]string, error) {
 	for i, name := range args {
 		if i == 0 {
 			continue
 		}
 		if command := app.Command(name); command != nil {
 			flags, rest := split(command.Flags, args[i+1:])
-			return slices.Concat(args[:i+1], flags, rest)
+			return slices.Concat(args[:i+1], flags, rest), twice(command.Flags, flags)
 		}
 	}
-	return args
+	return args, nil
+}
+
+// twice refuses a flag that names one file and is given two: package cli would take
+// the last one without a word.
+func twice(known []cli.Flag, flags []string) error {
+	seen := map[string]bool{}
+	for i := 0; i < len(flags); i++ {
+		name, _, inline := strings.Cut(strings.TrimLeft(flags[i], "-"), "=")
+		if !inline && takesValue(known, name) {
+			i++
+		}
+		for _, f := range known {
+			if _, ok := f.(*cli.PathFlag); !ok || !slices.Contains(f.Names(), name) {
+				continue
+			}
+			if seen[f.Names()[0]] {
+				return usagef("--%s is given twice, want one file", f.Names()[0])
+			}
+			seen[f.Names()[0]] = true
+		}
+	}
+	return nil
 }
 
 // split separates flags, with their values, from arguments.

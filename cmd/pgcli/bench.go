@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -17,7 +17,7 @@ import (
 func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "bench",
-		Usage: "measure how fast a model runs",
+		Usage: "measure how fast models run",
 		Description: `Runs each test once to warm up, then measures it several times:
 
   load        open the file, which the system has in its cache by then
@@ -30,27 +30,38 @@ func benchCommand() *cli.Command {
 numbers. Its tests are tgN, N tokens of each answer, and reqN, whole requests of a
 picture, a prompt and N tokens: tg64,req12 unless --test says otherwise.
 
---compare-ggml measures our kernels and ggml's in turn. It prints how many times
-faster ours are: the median over the pairs of neighbouring measurements.
+Several -m, and several -t, are measured one after another. --compare-ggml measures
+our kernels and ggml's in turn. It prints how many times faster ours are: the median
+over the pairs of neighbouring measurements.
+
+The fields of -o json and csv: mean_ms, median_ms and deviation_ms (standard
+deviation) of a test in milliseconds; tokens_per_second, the mean; ratio, ggml's time
+over ours.
 
 Examples:
   pgcli bench -m model.gguf
+  pgcli bench -m q4_0.gguf -m q8_0.gguf -t 1,2,4 -p 256 -n 32
   pgcli bench -m model.gguf -t 4 -r 10 --test vit,img+prompt -o csv
   pgcli bench -m model.gguf --compare-ggml`,
-		Flags: slices.Concat(modelFlags(), []cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringSliceFlag{Name: "model", Aliases: []string{"m"}, EnvVars: []string{modelVariable}, KeepSpace: true, Usage: "GGUF `file` of a model (repeatable; default: the embedded tiny model)"},
+			&cli.StringFlag{Name: "threads", Aliases: []string{"t"}, Value: "0", Usage: "CPU `threads`, or several numbers with commas (0: one per fast physical core)"},
+			&cli.StringFlag{Name: "n-prompt", Aliases: []string{"p"}, Usage: "`tokens` of the prompts to measure, with commas: 256,512 for pp256 and pp512; 0 for none"},
+			&cli.StringFlag{Name: "n-gen", Aliases: []string{"n"}, Usage: "`tokens` of the answers to measure, with commas; 0 for none"},
+			&cli.StringFlag{Name: "test", Value: "load,vit,img+prompt,pp512,tg128", Usage: "`tests` to run, with commas; pp and tg take any number of tokens"},
 			&cli.IntFlag{Name: "repetitions", Aliases: []string{"r"}, Value: 5, Usage: "how many `times` to measure each test"},
-			&cli.StringFlag{Name: "test", Value: "load,vit,img+prompt,pp512,tg128", Usage: "`tests` to run, separated by commas; pp and tg take any number of tokens"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "md", Usage: "`format` of the result: md, csv or json"},
 			&cli.StringFlag{Name: "parallel", Usage: "measure several answers at a time: `numbers` of them, such as 1,2,4,8"},
 			&cli.BoolFlag{Name: "compare-ggml", Usage: "measure ggml's kernels too, and print how many times faster ours are"},
-		}),
+		}, except(modelFlags(), "threads")),
 		OnUsageError: wrongFlag,
 		Action:       benchAction,
 	}
 }
 
-// benchAction measures the tests one after another. With --compare-ggml two models
-// are open: one side computes with our kernels, the other with ggml's.
+// benchAction measures models and numbers of threads one after another. With
+// --compare-ggml two models are open: one side computes with our kernels, the other
+// with ggml's.
 func benchAction(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
@@ -62,19 +73,25 @@ func benchAction(c *cli.Context) error {
 	if r := c.Int("repetitions"); r < 1 || r > 1000 {
 		return usagef("-r is %d, want 1 to 1000", r)
 	}
-	if list := c.String("parallel"); list != "" {
-		if c.Bool("compare-ggml") {
-			return usagef("--parallel goes without --compare-ggml")
-		}
-		counts, err := parallelCounts(list)
-		if err != nil {
-			return err
-		}
-		return benchParallel(c, counts)
+	if c.String("parallel") != "" {
+		return parallelAction(c)
 	}
-	tests, err := benchTests(c.String("test"))
+	tests, err := benchTests(c)
 	if err != nil {
 		return err
+	}
+	threads, err := numbers("threads", c.String("threads"), 1024)
+	if err != nil {
+		return err
+	}
+	models := c.StringSlice("model")
+	if len(models) == 0 {
+		models = []string{""}
+	}
+	for _, path := range models { // before hours of measuring
+		if _, err := os.Stat(path); path != "" && err != nil {
+			return cmp.Or(hint(path), fmt.Errorf("model %w", err))
+		}
 	}
 	kernels := []string{c.String("kernels")}
 	if c.Bool("compare-ggml") {
@@ -83,33 +100,60 @@ func benchAction(c *cli.Context) error {
 		}
 		kernels = append(kernels, "off")
 	}
+	var rows []benchRow
+	for _, path := range models {
+		for _, n := range threads {
+			more, err := measureModel(c, tests, path, n, kernels)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, more...)
+		}
+	}
+	if err := write(c.App.Writer, rows); err != nil || !c.Bool("compare-ggml") {
+		return err
+	}
+	limits, err := paligemma.MeasureLimits(threads[0], c.String("kernels"))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.App.ErrWriter, "pgcli: limits here: %.0f Gop/s of int8, %.0f Gflop/s of float32, reading %.1f GB/s\n",
+		limits.Int8/1e9, limits.Float/1e9, limits.Read/1e9)
+	return nil
+}
+
+// measureModel runs the tests of a model with a number of threads.
+func measureModel(c *cli.Context, tests []benchTest, path string, threads int, kernels []string) ([]benchRow, error) {
 	var sides []*bencher
 	for _, k := range kernels {
-		b, err := newBencher(c, k)
+		b, err := newBencher(c, path, k, threads)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer b.Close()
 		sides = append(sides, b)
 	}
+	setup, err := sides[0].setup(c, path)
+	if err != nil {
+		return nil, err
+	}
+	busy := newStatus(c.App.ErrWriter)
+	defer busy.clear()
 	var rows []benchRow
 	for _, t := range tests {
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: %s\n", t.name) // progress
+		if busy != nil {
+			busy.show("measuring " + t.name)
+		} else {
+			fmt.Fprintf(c.App.ErrWriter, "pgcli: %s\n", t.name)
+		}
 		row, err := measure(c.Context, t, sides, c.Int("repetitions"))
 		if err != nil {
-			return fmt.Errorf("%s: %w", t.name, err)
+			return nil, fmt.Errorf("%s: %w", t.name, err)
 		}
+		row.setup = setup
 		rows = append(rows, row)
 	}
-	if c.Bool("compare-ggml") {
-		limits, err := paligemma.MeasureLimits(c.Int("threads"), c.String("kernels"))
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: limits here: %.0f Gop/s of int8, %.0f Gflop/s of float32, reading %.1f GB/s\n",
-			limits.Int8/1e9, limits.Float/1e9, limits.Read/1e9)
-	}
-	return write(c.App.Writer, rows)
+	return rows, nil
 }
 
 // A benchTest is one thing to measure.
@@ -119,38 +163,9 @@ type benchTest struct {
 	run    func(ctx context.Context, b *bencher) (time.Duration, error)
 }
 
-// benchTests returns the tests of a list with commas.
-func benchTests(list string) ([]benchTest, error) {
-	var tests []benchTest
-	for name := range strings.SplitSeq(list, ",") {
-		t := benchTest{name: name, tokens: func(*bencher) int { return 0 }}
-		n, err := strconv.Atoi(strings.TrimLeft(name, "ptg"))
-		counted := err == nil && n > 0 && n <= 1<<17
-		switch {
-		case name == "load":
-			t.run = load
-		case name == "vit":
-			t.run, t.tokens = encode, func(b *bencher) int { return b.model.Config().ImageTokens }
-		case name == "img+prompt":
-			t.run, t.tokens = firstToken, func(b *bencher) int {
-				return b.model.Config().ImageTokens + len(b.model.PromptIDs(b.caption))
-			}
-		case counted && strings.HasPrefix(name, "pp"):
-			t.tokens = func(*bencher) int { return n }
-			t.run = func(ctx context.Context, b *bencher) (time.Duration, error) { return b.prompt(ctx, n) }
-		case counted && strings.HasPrefix(name, "tg"):
-			t.tokens = func(*bencher) int { return n }
-			t.run = func(ctx context.Context, b *bencher) (time.Duration, error) { return b.answer(ctx, n) }
-		default:
-			return nil, usagef("--test has %q, want load, vit, img+prompt, ppN or tgN", name)
-		}
-		tests = append(tests, t)
-	}
-	return tests, nil
-}
-
 // A benchRow holds the times of a test.
 type benchRow struct {
+	setup  benchSetup
 	name   string
 	tokens int
 	times  [][]time.Duration // by side, in the order taken

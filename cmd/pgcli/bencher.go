@@ -1,17 +1,21 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"image"
 	"image/color"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/models"
 )
 
 // A bencher is a model under measurement. The caller must Close it.
@@ -23,10 +27,10 @@ type bencher struct {
 	caption paligemma.Prompt
 }
 
-// newBencher opens the model that the flags name, with kernels.
-func newBencher(c *cli.Context, kernels string) (b *bencher, err error) {
+// newBencher opens the model at path, "" for the embedded one, with kernels.
+func newBencher(c *cli.Context, path, kernels string, threads int) (b *bencher, err error) {
 	b = &bencher{caption: paligemma.Caption("en"), open: func() (*paligemma.Model, error) {
-		return openModelFile(c, c.Path("model"), kernels)
+		return openModelFile(c, path, kernels, threads)
 	}}
 	if b.model, err = b.open(); err != nil {
 		return nil, err
@@ -111,7 +115,7 @@ func (b *bencher) answer(ctx context.Context, n int) (time.Duration, error) {
 	}
 	var start time.Time
 	got := -1
-	for _, err := range b.session.Tokens(ctx, &paligemma.Sampling{MaxTokens: n + 1, Forbidden: []int32{b.model.EOS()}}) {
+	for _, err := range b.session.Tokens(ctx, &paligemma.Sampling{MaxTokens: n + 1, Forbidden: []int32{b.model.EOS()}, AllowRepeats: true}) {
 		if err != nil {
 			return 0, err
 		}
@@ -123,4 +127,49 @@ func (b *bencher) answer(ctx context.Context, n int) (time.Duration, error) {
 		return 0, fmt.Errorf("the context of %d tokens has no room for %d more; see --ctx-size", b.model.Config().Context, n)
 	}
 	return time.Since(start), nil
+}
+
+// A benchSetup says what was measured.
+type benchSetup struct {
+	Model   string `json:"model"`
+	Bytes   int64  `json:"model_bytes"`
+	Type    string `json:"type"` // of most weights
+	Threads int    `json:"threads"`
+	Kernels string `json:"kernels"` // a level of ours, or ggml
+	Version string `json:"version"`
+	Engine  string `json:"engine"`
+}
+
+// setup describes the side.
+func (b *bencher) setup(c *cli.Context, path string) (benchSetup, error) {
+	engine, err := paligemma.LoadEngine(engineOptions(c))
+	if err != nil {
+		return benchSetup{}, err
+	}
+	s := benchSetup{Model: "embedded", Threads: b.model.Config().Threads, Kernels: b.model.Config().Kernels, Version: version(), Engine: engine.Version}
+	if s.Kernels == "" {
+		s.Kernels = "ggml"
+	}
+	var f *gguf.File
+	if path == "" {
+		file := models.Tiny()
+		f, err = gguf.New(bytes.NewReader(file), int64(len(file)))
+	} else {
+		s.Model = filepath.Base(path)
+		f, err = gguf.Open(path)
+	}
+	if err != nil {
+		return s, err
+	}
+	defer f.Close()
+	size := map[string]int64{}
+	for _, t := range f.Tensors() {
+		name := t.Type.String()
+		size[name] += t.Size
+		if size[name] > size[s.Type] {
+			s.Type = name
+		}
+	}
+	s.Bytes = f.Size()
+	return s, nil
 }

@@ -29,18 +29,6 @@ type parallelResult struct {
 	Next95    float64 `json:"next_token_p95_ms"`
 }
 
-// parallelCounts reads the list of --parallel.
-func parallelCounts(list string) (counts []int, err error) {
-	for text := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(text))
-		if err != nil || n < 1 || n > 256 {
-			return nil, usagef("--parallel has %q, want numbers from 1 to 256, such as 1,2,4,8", text)
-		}
-		counts = append(counts, n)
-	}
-	return counts, nil
-}
-
 // A parallelTest has each of n clients ask for answers of some tokens: about a
 // picture of its own each time, or, without requests, after a short prompt that is
 // read before the time begins.
@@ -67,8 +55,28 @@ func parallelTests(list string) (tests []parallelTest, err error) {
 	return tests, nil
 }
 
-// benchParallel measures each test with each number of clients.
-func benchParallel(c *cli.Context, counts []int) error {
+// parallelAction measures each test with each number of clients.
+func parallelAction(c *cli.Context) error {
+	for _, flag := range []string{"compare-ggml", "n-prompt", "n-gen"} {
+		if c.IsSet(flag) {
+			return usagef("--parallel goes without --%s", flag)
+		}
+	}
+	counts, err := numbers("parallel", c.String("parallel"), 256)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(counts, 0) {
+		return usagef("--parallel has 0, want numbers from 1 to 256, such as 1,2,4,8")
+	}
+	threads, err := strconv.Atoi(c.String("threads"))
+	if models := c.StringSlice("model"); err != nil || len(models) > 1 {
+		return usagef("--parallel goes with one -m and one number of -t, got -m %q, -t %s", models, c.String("threads"))
+	}
+	path := ""
+	if models := c.StringSlice("model"); len(models) == 1 {
+		path = models[0]
+	}
 	list := c.String("test")
 	if !c.IsSet("test") {
 		list = "tg64,req12"
@@ -77,7 +85,7 @@ func benchParallel(c *cli.Context, counts []int) error {
 	if err != nil {
 		return err
 	}
-	b, err := newBencher(c, c.String("kernels"))
+	b, err := newBencher(c, path, c.String("kernels"), threads)
 	if err != nil {
 		return err
 	}

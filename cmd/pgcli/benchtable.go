@@ -7,11 +7,13 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
 // A benchResult is a row of the output.
 type benchResult struct {
+	benchSetup
 	Test      string  `json:"test"`
 	Tokens    int     `json:"tokens,omitempty"`
 	Runs      int     `json:"runs"`
@@ -28,7 +30,7 @@ type benchResult struct {
 // result computes the figures of a row.
 func (r benchRow) result() benchResult {
 	own := r.times[0]
-	out := benchResult{Test: r.name, Tokens: r.tokens, Runs: len(own), Median: median(own)}
+	out := benchResult{benchSetup: r.setup, Test: r.name, Tokens: r.tokens, Runs: len(own), Median: median(own)}
 	var rates float64
 	for _, t := range own {
 		out.Mean += ms(t) / float64(len(own))
@@ -65,9 +67,6 @@ func middle(v []float64) float64 {
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
-// benchColumns is the header of the columns that every table has.
-var benchColumns = []string{"test", "tokens", "ms", "± ms", "median ms", "tokens/s"}
-
 // cells returns the columns of a result; the columns of a comparison come last.
 func (r benchResult) cells() []string {
 	number := func(v float64) string {
@@ -80,32 +79,76 @@ func (r benchResult) cells() []string {
 	if r.Tokens > 0 {
 		tokens = fmt.Sprint(r.Tokens)
 	}
-	row := []string{r.Test, tokens, number(r.Mean), number(r.Deviation), number(r.Median), number(r.Rate)}
+	row := []string{r.Test, r.Model, fmt.Sprint(r.Threads), tokens, number(r.Mean), number(r.Deviation), number(r.Median), number(r.Rate)}
 	if r.Ratio > 0 {
 		row = append(row, number(r.GGML), number(r.Ratio))
 	}
 	return row
 }
 
-// benchTable returns the header and the rows of the output.
-func benchTable(rows []benchRow) [][]string {
-	header := benchColumns
+// benchTable returns the header and the rows of the output. The columns model and
+// threads are there if they differ, or all is set.
+func benchTable(rows []benchRow, all bool) [][]string {
+	header := []string{"test", "model", "threads", "tokens", "ms", "± ms", "median ms", "tokens/s"}
 	if len(rows) > 0 && len(rows[0].times) > 1 {
-		header = append(slices.Clone(header), "ggml median ms", "times faster")
+		header = append(header, "ggml median ms", "times faster")
 	}
 	table := [][]string{header}
 	for _, r := range rows {
 		table = append(table, r.result().cells())
 	}
+	for _, column := range []int{2, 1} { // the right one first
+		differ := slices.ContainsFunc(table[1:], func(row []string) bool { return row[column] != table[1][column] })
+		if differ || all {
+			continue
+		}
+		for i := range table {
+			table[i] = slices.Delete(table[i], column, column+1)
+		}
+	}
 	return table
 }
 
-// benchMarkdown writes the table in Markdown.
-func benchMarkdown(w io.Writer, rows []benchRow) error { return writeMarkdown(w, benchTable(rows)) }
+// benchHeader says what was measured: each model, then threads, kernels and versions.
+func benchHeader(rows []benchRow) string {
+	var b strings.Builder
+	var models, threads, kernels []string
+	add := func(list *[]string, s string) {
+		if !slices.Contains(*list, s) {
+			*list = append(*list, s)
+		}
+	}
+	for _, r := range rows {
+		add(&models, fmt.Sprintf("%s, %s, %s", r.setup.Model, size(r.setup.Bytes), r.setup.Type))
+		add(&threads, fmt.Sprint(r.setup.Threads))
+		add(&kernels, r.setup.Kernels)
+	}
+	for _, m := range models {
+		fmt.Fprintf(&b, "model    %s\n", m)
+	}
+	fmt.Fprintf(&b, "threads  %s\nkernels  %s\n", strings.Join(threads, ", "), strings.Join(kernels, ", "))
+	fmt.Fprintf(&b, "version  pgcli %s, ggml %s\n\n", rows[0].setup.Version, rows[0].setup.Engine)
+	return b.String()
+}
+
+// benchMarkdown writes what was measured, and the table.
+func benchMarkdown(w io.Writer, rows []benchRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if _, err := io.WriteString(w, benchHeader(rows)); err != nil {
+		return err
+	}
+	return writeMarkdown(w, benchTable(rows, false))
+}
 
 // writeMarkdown writes a table whose columns also line up as plain text: the first
-// is aligned left, the others right.
+// is aligned left, the others right. A terminal that is too narrow gets a block for
+// each row.
 func writeMarkdown(w io.Writer, table [][]string) error {
+	if isTerminal(w) && tableWidth(table)+len(table[0])+2 > terminalWidth(w) {
+		return printBlocks(w, table)
+	}
 	widths := make([]int, len(table[0]))
 	for _, row := range table {
 		for i, cell := range row {
@@ -144,7 +187,9 @@ func writeMarkdown(w io.Writer, table [][]string) error {
 }
 
 // benchCSV writes the table's cells.
-func benchCSV(w io.Writer, rows []benchRow) error { return writeCSV(w, benchTable(rows)) }
+func benchCSV(w io.Writer, rows []benchRow) error {
+	return writeCSV(w, benchTable(rows, true))
+}
 
 func writeCSV(w io.Writer, table [][]string) error { return csv.NewWriter(w).WriteAll(table) }
 

@@ -19,7 +19,7 @@ func choices(c *cli.Context) ([]string, error) {
 	if !c.IsSet("choices") {
 		return nil, nil
 	}
-	for _, flag := range []string{"output", "svg", "coco", "grammar", "predict", "temp", "top-k", "top-p", "min-p", "seed"} {
+	for _, flag := range []string{"output", "svg", "coco", "grammar", "predict", "temp", "top-k", "top-p", "min-p", "seed", "repeats"} {
 		if c.IsSet(flag) {
 			return nil, usagef("--choices generates nothing: it goes without --%s", flag)
 		}
@@ -37,11 +37,11 @@ func choices(c *cli.Context) ([]string, error) {
 }
 
 // choose prints the probabilities of the answers to a prompt, the likeliest marked.
-func (a *asking) choose(c *cli.Context, p paligemma.Prompt, answers []string) error {
-	if err := a.session.Prefill(c.Context, a.images, p); err != nil {
+func (a *asking) choose(c *cli.Context, v *view, p paligemma.Prompt) error {
+	if err := a.session.Prefill(c.Context, v.images, p); err != nil {
 		return err
 	}
-	list, err := a.session.Choose(c.Context, answers...)
+	list, err := a.session.Choose(c.Context, a.choices...)
 	if err != nil {
 		return err
 	}

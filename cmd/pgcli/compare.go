@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,16 +23,18 @@ is A's: over all places, and apart for words (and ends), <loc> and <seg> tokens.
 For detect and segment each model also answers by itself, and the boxes of B are
 compared with A's.
 
+The fields of --json: for all places, words, loc and seg the number of places, the
+divergence's mean, median, p99 and max, and agreement (the same likeliest token); same
+(share of equal answers); boxes_a, boxes_b, box_iou and f1 of the boxes.
+
 DATA.jsonl has the form that pgcli eval --help describes. Its expected answers
 only matter with --expected.
 
 Examples:
   pgcli compare model-f32.gguf model-q4_k_m.gguf data.jsonl --limit 500`,
-		Flags: slices.Concat(slices.DeleteFunc(modelFlags(), func(f cli.Flag) bool {
-			return slices.ContainsFunc(f.Names(), func(n string) bool { return n == "model" || n == "mmproj" })
-		}), dataFlags(), []cli.Flag{
+		Flags: slices.Concat(dataFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "expected", Usage: "read the first expected answer of each line instead of A's own"},
-		}),
+		}, except(modelFlags(), "mmproj")),
 		OnUsageError: wrongFlag,
 		Action:       compareAction,
 	}
@@ -47,12 +48,12 @@ func compareAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := openModelFile(c, args[0], c.String("kernels"))
+	a, err := openModelFile(c, args[0], c.String("kernels"), c.Int("threads"))
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	b, err := openModelFile(c, args[1], c.String("kernels"))
+	b, err := openModelFile(c, args[1], c.String("kernels"), c.Int("threads"))
 	if err != nil {
 		return err
 	}
@@ -63,6 +64,9 @@ func compareAction(c *cli.Context) error {
 	done()
 	if report == nil {
 		return err
+	}
+	if err == nil && report.Compared == 0 {
+		err = fmt.Errorf("nothing is left: %d of %d lines failed", report.Failed, report.Examples)
 	}
 	if c.Bool("json") {
 		return errors.Join(err, printJSON(c.App.Writer, report))
@@ -76,20 +80,22 @@ func printComparison(w io.Writer, r *eval.Comparison) error {
 	if r.Partial {
 		fmt.Fprintf(w, "PARTIAL: stopped after %d of %d\n", r.Compared+r.Failed, r.Examples)
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "PLACES\tCOUNT\tKL MEAN\tMEDIAN\t99 %\tMAX\tSAME TOKEN")
+	table := [][]string{{"PLACES", "COUNT", "KL MEAN", "MEDIAN", "99 %", "MAX", "SAME TOKEN"}}
 	for _, row := range []struct {
 		name string
 		d    eval.Divergence
 	}{{"all", r.All}, {"words", r.Words}, {"loc", r.Loc}, {"seg", r.Seg}} {
 		if d := row.d; d.Places > 0 {
-			fmt.Fprintf(table, "%s\t%d\t%.3g\t%.3g\t%.3g\t%.3g\t%.4f\n", row.name, d.Places, d.Mean, d.Median, d.P99, d.Max, d.Agreement)
+			table = append(table, []string{row.name, fmt.Sprint(d.Places), short(d.Mean), short(d.Median), short(d.P99), short(d.Max), fmt.Sprintf("%.4f", d.Agreement)})
 		}
 	}
-	if err := table.Flush(); err != nil {
+	if err := printTable(w, table); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "%d answers, %d left out; %.3f the same throughout; boxes: %d and %d, mean IoU %.3f, F1 %.3f\n",
 		r.Compared, r.Failed, r.Same, r.BoxesA, r.BoxesB, r.BoxIoU, r.F1)
 	return err
 }
+
+// short spells a divergence.
+func short(v float64) string { return fmt.Sprintf("%.3g", v) }

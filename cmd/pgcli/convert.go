@@ -20,7 +20,7 @@ func outputFlags(types string) []cli.Flag {
 		&cli.StringFlag{Name: "type", Usage: types + " (required): " + strings.Join(convert.Types(), " ")},
 		&cli.StringFlag{Name: "vision-type", Usage: "`type` of vision tower and projector (default: the one that suits --type)"},
 		&cli.StringFlag{Name: "embedding-type", Usage: "tensor `type` of the token embedding (default: the one that suits --type)"},
-		&cli.StringSliceFlag{Name: "tensor-type", Usage: "`REGEX=TYPE` for tensors by name; the first match decides (repeatable)"},
+		&cli.StringSliceFlag{Name: "tensor-type", KeepSpace: true, Usage: "`REGEX=TYPE` for tensors by name; the first match decides (repeatable)"},
 		&cli.StringFlag{Name: "name", Usage: "general.name (default: the name of the source)"},
 		&cli.StringFlag{Name: "resample", Usage: "`filter` that stretches pictures: bicubic or bilinear (default: as in training)"},
 		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU `threads` (0: one per processor)"},
@@ -59,14 +59,14 @@ The file appears under its name only when it is complete.
 
 Examples:
   pgcli convert paligemma-3b-mix-224 -o mix-224.gguf --type q4_k_m
-  pgcli convert pt_224.npz --tokenizer tokenizer.model -o pt-224.gguf --type q8_0
+  pgcli convert pt.npz --tokenizer tokenizer.model -o pt.gguf --type q8_0
   pgcli convert mix -o mix.gguf --type q8_0 --mask-decoder vae-oid.npz
   pgcli convert base --lora my-adapter:0.8 -o mine.gguf --type q4_k_m --verify
-  pgcli convert base -o text.gguf --type q4_0 --split-mmproj   # two files, for llama.cpp`,
+  pgcli convert base -o text.gguf --type q4_0 --split-mmproj  # for llama.cpp`,
 		Flags: slices.Concat(outputFlags("`type` of the language model"), []cli.Flag{
 			&cli.PathFlag{Name: "tokenizer", Usage: "`file` of the tokenizer: tokenizer.model or tokenizer.json (default: the one beside the weights)"},
 			&cli.PathFlag{Name: "mask-decoder", Usage: "`file` of the mask decoder, vae-oid.npz, for pgcli segment"},
-			&cli.StringSliceFlag{Name: "lora", Usage: "merge a LoRA adapter of PEFT, as its merge_and_unload does: `DIR[:SCALE]` (repeatable)"},
+			&cli.StringSliceFlag{Name: "lora", KeepSpace: true, Usage: "merge a LoRA adapter of PEFT, as its merge_and_unload does: `DIR[:SCALE]` (repeatable)"},
 			&cli.BoolFlag{Name: "split-mmproj", Usage: "write two files, for llama.cpp: the language model, and mmproj-NAME beside it"},
 		}),
 		OnUsageError: wrongFlag,
@@ -97,7 +97,7 @@ another one with other types.
 Examples:
   pgcli quantize model-bf16.gguf -o model-q4_k_m.gguf --type q4_k_m
   pgcli quantize model-bf16.gguf -o small.gguf --type q4_0 --embedding-type q6_k
-  pgcli quantize text-bf16.gguf --mmproj mmproj-text-bf16.gguf -o model.gguf --type q8_0   # joins two files`,
+  pgcli quantize text.gguf --mmproj mmproj.gguf -o model.gguf --type q8_0`,
 		Flags: slices.Concat(outputFlags("`type` of the language model"), []cli.Flag{
 			&cli.PathFlag{Name: "mmproj", Usage: "`file` of the vision tower, if FILE.gguf has the language model alone (see convert --split-mmproj)"},
 			&cli.BoolFlag{Name: "allow-requantize", Usage: "accept a file that is quantized already; rounding twice loses quality"},
@@ -133,13 +133,21 @@ func adapter(s string) (convert.Adapter, error) {
 func write(c *cli.Context, what string, o convert.Options) error {
 	switch {
 	case c.NArg() == 0:
-		return usagef("no %s to read; see pgcli %s --help", what, c.Command.Name)
+		return usagef("no %s to read; see pgcli help %s", what, c.Command.Name)
 	case c.NArg() > 1:
 		return usagef("%s takes one %s, got %q; the value of a flag comes right after the flag", c.Command.Name, what, c.Args().Slice())
+	}
+	if err := checkpointHint(c.Args().First()); err != nil {
+		return err
+	}
+	switch {
 	case c.Path("output") == "":
 		return usagef("no output: give one with -o FILE.gguf")
 	case o.Type == "":
 		return usagef("no type: give one with --type, for example --type q4_k_m")
+	}
+	if n := c.Int("threads"); n < 0 || n > 1024 {
+		return usagef("--threads is %d, want 0 to 1024", n)
 	}
 	src, dst := c.Args().First(), c.Path("output")
 	if c.Bool("dry-run") {

@@ -32,11 +32,11 @@ program; the embedded model was not trained on them.
 
 Examples:
   pgcli demo -o gallery
-  pgcli demo -o gallery -m mix-224.gguf photo.jpg -p "caption en" -p "segment cat"`,
-		Flags: slices.Concat([]cli.Flag{
+  pgcli demo -o gallery photo.jpg -p "caption en" -p "segment cat" -m mix.gguf`,
+		Flags: slices.Concat([]cli.Flag{modelFlag(),
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "`folder` to write index.html to (required)"},
 			&cli.BoolFlag{Name: "force", Usage: "replace index.html if it exists"},
-		}, promptFlags(), []cli.Flag{grammarFlag("on")}, modelFlags(), samplingFlags()),
+		}, promptFlags(), samplingFlags("on"), modelFlags()),
 		OnUsageError: wrongFlag,
 		Action:       demoAction,
 	}
@@ -102,7 +102,7 @@ func demoAction(c *cli.Context) error {
 // exhibits returns the pictures that the arguments name, or those inside the
 // program.
 func exhibits(c *cli.Context) ([]exhibit, error) {
-	prompts, err := readPrompts(c)
+	prompts, err := readPrompts(c, nil, 1)
 	if err != nil {
 		return nil, err
 	}

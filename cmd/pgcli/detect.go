@@ -4,23 +4,25 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
-	"github.com/pgcli/paligemma/grammar"
 )
 
 func detectCommand() *cli.Command {
 	return findCommand("detect", "find things in a picture: a box around each", paligemma.Detect, `
 Prints label, score and box in pixels (left, top, right, bottom) of each thing
 found: a table on a terminal, elsewhere lines with tabs between the fields. The
-score estimates how well the box fits the thing, from 0 to 1.
+score estimates how well the box fits the thing, from 0 to 1. pgcli help run lists the
+fields of --json. --coco has image_id: the number that is the file's name, else the
+name, or the path if two pictures have one name.
 
 Examples:
   pgcli detect photo.jpg cat dog
   pgcli detect photo.jpg "red car" -o found.png -m model.gguf
-  pgcli detect --image a.jpg --image b.jpg cat --coco >results.json`)
+  pgcli detect photos/*.jpg cat --keep-going --coco >results.json`)
 }
 
 func segmentCommand() *cli.Command {
@@ -36,13 +38,17 @@ Examples:
 // findCommand returns detect or segment, which differ in their prompt.
 func findCommand(name, usage string, prompt func(...string) paligemma.Prompt, description string) *cli.Command {
 	return &cli.Command{
-		Name:        name,
-		Usage:       usage,
-		ArgsUsage:   "IMAGE THING...",
-		Description: description[1:],
-		Flags: slices.Concat([]cli.Flag{
-			&cli.StringSliceFlag{Name: "image", Usage: "picture `file`, or - for standard input, instead of IMAGE (repeatable)"},
-		}, drawingFlags("; a folder for several pictures"), objectFlags(), []cli.Flag{grammarFlag("on"), timingsFlag()}, modelFlags(), samplingFlags()),
+		Name:      name,
+		Usage:     usage,
+		ArgsUsage: "IMAGE... THING...",
+		Description: `Arguments that name files are pictures, which are asked about one by one, the other
+arguments are the things to find. If a thing has the name of a file, name the
+pictures with --image.
+
+` + description[1:],
+		Flags: slices.Concat([]cli.Flag{modelFlag(), imageFlag(), keepGoingFlag()},
+			grouped(groupOutput, slices.Concat(objectFlags(), drawingFlags("; a folder for several pictures"), []cli.Flag{timingsFlag()})),
+			samplingFlags("on"), modelFlags()),
 		OnUsageError: wrongFlag,
 		Action: func(c *cli.Context) error {
 			pictures, things, err := pictureAndThings(c)
@@ -54,13 +60,16 @@ func findCommand(name, usage string, prompt func(...string) paligemma.Prompt, de
 	}
 }
 
-// pictureAndThings splits the arguments. An argument may hold several things with
-// semicolons between them, as a prompt does.
+// pictureAndThings splits the arguments. The first one is a picture, if --image names
+// none; a thing may hold several with semicolons between them, as a prompt does.
 func pictureAndThings(c *cli.Context) (pictures, things []string, err error) {
-	pictures, args := c.StringSlice("image"), c.Args().Slice()
+	pictures, args, err := picturesAndTexts(c)
+	if err != nil {
+		return nil, nil, err
+	}
 	if len(pictures) == 0 {
 		if len(args) == 0 {
-			return nil, nil, usagef("no picture; see pgcli %s --help", c.Command.Name)
+			return nil, nil, usagef("no picture; see pgcli help %s", c.Command.Name)
 		}
 		pictures, args = args[:1], args[1:]
 	}
@@ -82,6 +91,9 @@ func pictureAndThings(c *cli.Context) (pictures, things []string, err error) {
 // find asks a prompt about each picture, and prints and draws the objects in the
 // answers.
 func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) error {
+	if _, err := prompt.Read(); err != nil {
+		return usageError{err}
+	}
 	sm, err := sampling(c)
 	if err != nil {
 		return err
@@ -89,7 +101,8 @@ func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) er
 	if sm.Grammar, err = promptGrammar(c, prompt); err != nil {
 		return err
 	}
-	out, err := newPrinter(c, len(pictures), slices.Clone(things)...)
+	sm.AnyText = sm.Grammar == nil
+	out, err := newPrinter(c, pictures, slices.Clone(things)...)
 	if err != nil {
 		return err
 	}
@@ -110,20 +123,24 @@ func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) er
 		return err
 	}
 	defer session.Close()
-	for i, path := range pictures {
-		img, err := readImage(c, model, path)
-		if err != nil {
-			return fmt.Errorf("picture %s: %w", path, err)
-		}
-		encoded, err := model.Encode(c.Context, img)
-		if err != nil {
-			return fmt.Errorf("picture %s: %w", path, err)
-		}
-		r, err := session.Run(c.Context, []*paligemma.Image{encoded}, prompt, sm)
+	status := newStatus(c.App.ErrWriter)
+	err = forEach(c, pictures, func(i int, path string) error {
+		status.show("looking at " + oneLine(path))
+		defer status.clear()
+		start := time.Now()
+		img, encoded, err := encodeFile(c, model, path)
 		if err != nil {
 			return err
 		}
+		took := time.Since(start)
+		r, err := session.Run(c.Context, []*paligemma.Image{encoded}, prompt, sm)
+		if err != nil {
+			return fmt.Errorf("picture %s: %w", path, err)
+		}
+		status.clear()
+		r.Timings.Encode = took
 		if c.Bool("timings") {
+			fmt.Fprintf(c.App.ErrWriter, "encode  %8.1f ms\n", ms(took))
 			printTimings(c.App.ErrWriter, r.Timings)
 		}
 		warnObjects(c.App.ErrWriter, path, r)
@@ -131,33 +148,9 @@ func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) er
 			fmt.Fprintf(c.App.ErrWriter, "pgcli: %s: nothing found\n", path)
 		}
 		if err := out.print(finding{prompt, path, r, img.Bounds().Size()}); err != nil {
-			return err
+			return output(err)
 		}
-		if err := d.save(c, i, img, r.Objects); err != nil {
-			return err
-		}
-	}
-	return out.close()
-}
-
-func timingsFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "timings", Usage: "print the time of each step to standard error"}
-}
-
-// grammarFlag has the default value on for commands that want objects, and off for
-// commands that take any text.
-func grammarFlag(value string) cli.Flag {
-	return &cli.StringFlag{Name: "grammar", Value: value, Usage: "`on|off`: whether answers to detect and segment can only be objects"}
-}
-
-// promptGrammar returns the grammar of a prompt if the flag is on, else nil.
-func promptGrammar(c *cli.Context, p paligemma.Prompt) (grammar.Grammar, error) {
-	switch v := c.String("grammar"); v {
-	case "on":
-		return p.Grammar(), nil
-	case "off":
-		return nil, nil
-	default:
-		return nil, usagef("--grammar is %q, want on or off", v)
-	}
+		return output(d.save(c, i, img, r.Objects))
+	})
+	return out.close(err)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
@@ -13,10 +12,10 @@ import (
 
 // engineFlags choose the engine, for every command that computes.
 func engineFlags() []cli.Flag {
-	return []cli.Flag{
+	return grouped(groupModel, []cli.Flag{
 		&cli.PathFlag{Name: "engine", Usage: "use this ggml shared `library`, or the one in this folder, instead of the built-in ggml"},
-		&cli.StringSliceFlag{Name: "plugins", Usage: "`path` of a plug-in with ggml backends, or of a folder of plug-ins, to load (repeatable)"},
-	}
+		&cli.StringSliceFlag{Name: "plugins", KeepSpace: true, Usage: "`path` of a plug-in with ggml backends, or of a folder of plug-ins, to load (repeatable)"},
+	})
 }
 
 // engineOptions reads engineFlags, which may stand before the command's name or
@@ -39,7 +38,8 @@ func devicesCommand() *cli.Command {
 		Name:  "devices",
 		Usage: "list the devices that models can run on",
 		Description: `Shows the ggml in use, its devices with their memory, and the instruction
-sets it was compiled with.
+sets it was compiled with. Unused ones slow ggml down; advice says whether that
+matters. In JSON, memory is in bytes.
 
 Examples:
   pgcli devices
@@ -65,21 +65,22 @@ Examples:
 
 // printEngine prints the engine as text.
 func printEngine(w io.Writer, e *paligemma.Engine) error {
-	fmt.Fprintf(w, "engine    ggml %s\n", e.Version)
-	fmt.Fprintf(w, "door      %s\n", whereFrom(e))
-	fmt.Fprintf(w, "kernels   %s\n", orNone(e.Kernels))
-	fmt.Fprintf(w, "compiled  %s\n", orNone(e.Compiled))
-	fmt.Fprintf(w, "unused    %s\n", orNone(e.Unused))
-	if e.Advice != "" {
-		fmt.Fprintf(w, "advice    %s\n", e.Advice)
+	for _, line := range [][2]string{
+		{"engine", "ggml " + e.Version}, {"door", whereFrom(e)}, {"kernels", orNone(e.Kernels)},
+		{"compiled", orNone(e.Compiled)}, {"unused", orNone(e.Unused)}, {"advice", e.Advice},
+	} {
+		if text := fmt.Sprintf("%-9s %s", line[0], line[1]); line[1] != "" && isTerminal(w) {
+			fmt.Fprintln(w, wrap(text, terminalWidth(w), 10))
+		} else if line[1] != "" {
+			fmt.Fprintln(w, text)
+		}
 	}
 	fmt.Fprintln(w)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "DEVICE\tKIND\tBACKEND\tFREE\tTOTAL\tDESCRIPTION")
+	table := [][]string{{"DEVICE", "KIND", "BACKEND", "FREE", "TOTAL", "DESCRIPTION"}}
 	for _, d := range e.Devices {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", d.Name, d.Kind, d.Backend, gibibytes(d.Free), gibibytes(d.Total), d.Description)
+		table = append(table, []string{d.Name, d.Kind, d.Backend, gibibytes(d.Free), gibibytes(d.Total), d.Description})
 	}
-	return table.Flush()
+	return printTable(w, table)
 }
 
 // whereFrom names the door of an engine, and the file of a shared library.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
@@ -56,14 +55,20 @@ Prints for each task:
   CUT    answers without an end, such as those that reached -n
   TIME   mean time of an answer, without its picture
 
+--json has the same figures by these names in lower case, times in nanoseconds
+(encode_ns and picture_ns: mean of a picture alone, and with all questions), partial
+if the run was stopped, and for objects also truth (things in the pictures), found,
+and how well scores rank: upper_precision and lower_precision of the two halves,
+average_precision. Without --keep-going the first failure ends the run.
+
 Examples:
   pgcli eval data.jsonl -m model.gguf
-  pgcli eval data.jsonl -m model.gguf --limit 200 --out answers.jsonl --json >report.json`,
-		Flags: slices.Concat(modelFlags(), dataFlags(), []cli.Flag{
+  pgcli eval data.jsonl -m model.gguf --out answers.jsonl --json >report.json`,
+		Flags: slices.Concat([]cli.Flag{modelFlag()}, dataFlags(), []cli.Flag{
 			&cli.PathFlag{Name: "out", Usage: "write each answer with its scores to this `file`, as JSON lines"},
 			&cli.BoolFlag{Name: "force", Usage: "replace the file of --out if it exists"},
 			grammarFlag("off"),
-		}),
+		}, modelFlags()),
 		OnUsageError: wrongFlag,
 		Action:       evalAction,
 	}
@@ -102,6 +107,9 @@ func evalAction(c *cli.Context) error {
 	if report == nil {
 		return err
 	}
+	if err == nil && report.Answered == 0 {
+		err = fmt.Errorf("nothing is left: %d of %d lines failed", report.Failed, report.Examples)
+	}
 	if c.Bool("json") {
 		return errors.Join(err, printJSON(c.App.Writer, report))
 	}
@@ -120,7 +128,7 @@ func dataSet(c *cli.Context, args []string, names ...string) (*eval.DataSet, dat
 	var o dataOptions
 	switch n := c.Int("predict"); {
 	case len(args) < len(names):
-		return nil, o, usagef("no %s to read; see pgcli %s --help", names[len(args)], c.Command.Name)
+		return nil, o, usagef("no %s to read; see pgcli help %s", names[len(args)], c.Command.Name)
 	case len(args) > len(names):
 		return nil, o, usagef("%s takes %s, got also %q", c.Command.Name, strings.Join(names, " "), args[len(names):])
 	case n < 1:
@@ -139,7 +147,7 @@ func (o *dataOptions) show(c *cli.Context, what string, total int) (done func())
 	report, log, done := counting(c.App.ErrWriter, what, total)
 	o.Progress = report
 	if o.keepGoing {
-		o.Failed = func(err error) { fmt.Fprintf(log, "pgcli: left out: %v\n", err) }
+		o.Failed = func(err error) { fmt.Fprintf(log, "pgcli: left out: %s\n", message(err)) }
 	}
 	return done
 }
@@ -157,17 +165,16 @@ func printReport(w io.Writer, r *eval.Report) error {
 	if r.Partial {
 		fmt.Fprintf(w, "PARTIAL: stopped after %d of %d\n", r.Answered+r.Failed, r.Examples)
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TASK\tCOUNT\tEXACT\tVQA\tANLS\tCIDEr\tBOX\tF1\tMASK\tBAD\tCUT\tTIME")
+	table := [][]string{{"TASK", "COUNT", "EXACT", "VQA", "ANLS", "CIDEr", "BOX", "F1", "MASK", "BAD", "CUT", "TIME"}}
 	for _, t := range r.Tasks {
 		var box, f1, mask, bad = "-", "-", "-", "-"
 		if o := t.Objects; o != nil {
 			box, f1, mask, bad = number(&o.BoxIoU), number(&o.F1), number(o.MaskIoU), fmt.Sprint(o.Malformed)
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%.1f ms\n", t.Task, t.Count, number(&t.Exact),
-			number(t.VQA), number(t.ANLS), number(t.CIDEr), box, f1, mask, bad, t.Cut, ms(t.Time))
+		table = append(table, []string{string(t.Task), fmt.Sprint(t.Count), number(&t.Exact), number(t.VQA), number(t.ANLS), number(t.CIDEr),
+			box, f1, mask, bad, fmt.Sprint(t.Cut), fmt.Sprintf("%.1f ms", ms(t.Time))})
 	}
-	if err := table.Flush(); err != nil {
+	if err := printTable(w, table); err != nil {
 		return err
 	}
 	for _, t := range r.Tasks {

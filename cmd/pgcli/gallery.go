@@ -106,6 +106,7 @@ func (g *gallery) add(c *cli.Context, m *paligemma.Model, s *paligemma.Session, 
 		if sm.Grammar, err = promptGrammar(c, q.Prompt); err != nil {
 			return err
 		}
+		sm.AnyText = sm.Grammar == nil
 		r, err := s.Run(c.Context, []*paligemma.Image{encoded}, q.Prompt, &sm)
 		if err != nil {
 			return err

@@ -22,6 +22,8 @@ func infoCommand() *cli.Command {
 		Description: `Prints the metadata, the number and size of the tensors of each type, and the
 memory that the model needs for contexts of several lengths and for several answers
 at a time. Works on any GGUF file, but prints the memory only for a PaliGemma model.
+In JSON, shapes have the fastest axis first, and memory is in bytes: caches for a
+context, and total with weights and an f16 cache.
 
 Examples:
   pgcli info model.gguf
@@ -35,6 +37,9 @@ Examples:
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return usagef("info takes one file, got %q", c.Args().Slice())
+			}
+			if err := hint(c.Args().First()); err != nil {
+				return err
 			}
 			f, err := gguf.Open(c.Args().First())
 			if err != nil {

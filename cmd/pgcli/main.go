@@ -38,8 +38,10 @@ const (
 // run runs the command and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app := newApp(stdin, stdout, stderr)
-	err := app.RunContext(ctx, flagsFirst(app, args))
-	var usage usageError
+	args, err := flagsFirst(app, args)
+	if err == nil {
+		err = app.RunContext(ctx, args)
+	}
 	switch {
 	case err == nil:
 		return exitOK
@@ -48,38 +50,35 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		fmt.Fprintln(stderr, "pgcli: interrupted")
 		return exitInterrupted
-	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "pgcli: %v\n", err)
+	}
+	fmt.Fprintf(stderr, "pgcli: %s\n", message(err))
+	if isUsage(err) {
 		return exitUsage
 	}
-	fmt.Fprintf(stderr, "pgcli: %v\n", err)
 	return exitFailed
 }
-
-// A usageError is a mistake in the command line.
-type usageError struct{ error }
-
-// usagef returns a usageError.
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // newApp returns the command line: global flags and the commands, in the order of
 // the help.
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
-	return &cli.App{
+	app := &cli.App{
 		Name:                      "pgcli",
 		Usage:                     "captions, answers, boxes and masks for pictures, with PaliGemma, offline",
-		HideHelpCommand:           true,
+		HideHelpCommand:           true, // helpCommand below
 		DisableSliceFlagSeparator: true, // prompts have commas
-		HideVersion:               true, // our own flag below also names the engine
+		HideVersion:               true, // versionCommand also names the engine
 		Reader:                    stdin,
 		Writer:                    stdout,
 		ErrWriter:                 stderr,
-		Flags:                     append([]cli.Flag{&cli.BoolFlag{Name: "version", Usage: "print the versions of pgcli and of its engine"}}, engineFlags()...),
-		Commands:                  []*cli.Command{benchCommand(), runCommand(), detectCommand(), segmentCommand(), demoCommand(), evalCommand(), compareCommand(), convertCommand(), quantizeCommand(), infoCommand(), tokenizeCommand(), devicesCommand()},
-		Action:                    root,
-		OnUsageError:              wrongFlag,
-		ExitErrHandler:            func(*cli.Context, error) {}, // run reports errors
+		Flags:                     append([]cli.Flag{cli.HelpFlag, &cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the versions of pgcli and of its engine"}}, engineFlags()...),
+		Commands: []*cli.Command{runCommand(), chatCommand(), detectCommand(), segmentCommand(), demoCommand(), convertCommand(), quantizeCommand(),
+			infoCommand(), tokenizeCommand(), evalCommand(), compareCommand(), benchCommand(), devicesCommand(), versionCommand(), helpCommand()},
+		Action:         root,
+		OnUsageError:   wrongFlag,
+		ExitErrHandler: func(*cli.Context, error) {}, // run reports errors
 	}
+	addHelp(app, stdout)
+	return app
 }
 
 // root runs if the command line names no command.
@@ -88,20 +87,57 @@ func root(c *cli.Context) error {
 		return printVersion(c)
 	}
 	if c.Args().Present() {
-		return usagef("unknown command %q; see pgcli --help", c.Args().First())
+		return unknownCommand(c, c.Args().First())
 	}
 	return cli.ShowAppHelp(c)
 }
 
-// wrongFlag makes an error about flags a usageError.
-func wrongFlag(_ *cli.Context, err error, _ bool) error { return usageError{err} }
-
-// noArguments refuses stray arguments: usually their flag was forgotten.
-func noArguments(c *cli.Context) error {
-	if c.Args().Present() {
-		return usagef("%s takes no arguments, got %q", c.Command.Name, c.Args().Slice())
+// unknownCommand says that no command has a name.
+func unknownCommand(c *cli.Context, name string) error {
+	var names []string
+	for _, known := range c.App.Commands {
+		names = append(names, known.Name)
 	}
-	return nil
+	return usagef("unknown command %q; %s", name, didYouMean(name, func(n string) string { return "pgcli " + n }, names, "pgcli --help"))
+}
+
+func helpCommand() *cli.Command {
+	return &cli.Command{
+		Name:         "help",
+		Usage:        "show the flags of a command, with examples",
+		ArgsUsage:    "[COMMAND]",
+		Description:  "Without a COMMAND it lists the commands.",
+		OnUsageError: wrongFlag,
+		Action: func(c *cli.Context) error {
+			name := c.Args().First()
+			text := appHelp(c.App, helpWidth(c.App.Writer))
+			if name != "" {
+				command := c.App.Command(name)
+				if command == nil {
+					return unknownCommand(c, name)
+				}
+				text = commandHelp(command, helpWidth(c.App.Writer))
+			}
+			_, err := io.WriteString(c.App.Writer, text)
+			return err
+		},
+	}
+}
+
+func versionCommand() *cli.Command {
+	return &cli.Command{
+		Name:         "version",
+		Usage:        "print the versions of pgcli and of its engine",
+		Description:  "The engine is the ggml that pgcli devices describes.",
+		Flags:        engineFlags(),
+		OnUsageError: wrongFlag,
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			return printVersion(c)
+		},
+	}
 }
 
 // printVersion names the program and its engine; without an engine it says why.

@@ -2,19 +2,17 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"unicode"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/internal/overlay"
@@ -39,18 +37,18 @@ type finding struct {
 // A printer prints the objects of findings in the form that the flags choose; by
 // default a table on a terminal, elsewhere lines of fields with tabs between them.
 type printer struct {
-	w       io.Writer
-	form    string // table, lines, json or coco
-	several bool   // there are several pictures: each line names its own
-	labels  []string
-	results []overlay.Detection
+	w        io.Writer
+	form     string   // table, lines, json or coco
+	pictures []string // asked about one by one; if there are several, each line names its own
+	labels   []string
+	results  []overlay.Detection
 }
 
-// newPrinter returns a printer for findings about a number of pictures. It numbers
-// COCO's categories from 1 in the order of labels, then in the order in which other
-// labels come.
-func newPrinter(c *cli.Context, pictures int, labels ...string) (*printer, error) {
-	p := &printer{w: c.App.Writer, form: "lines", several: pictures > 1, labels: labels, results: []overlay.Detection{}}
+// newPrinter returns a printer for findings about pictures, which are asked about one
+// by one. It numbers COCO's categories from 1 in the order of labels, then in the
+// order in which other labels come.
+func newPrinter(c *cli.Context, pictures []string, labels ...string) (*printer, error) {
+	p := &printer{w: c.App.Writer, form: "lines", pictures: pictures, labels: labels, results: []overlay.Detection{}}
 	switch {
 	case c.Bool("json") && c.Bool("coco"):
 		return nil, usagef("--json and --coco are two forms of the same; give one")
@@ -62,12 +60,6 @@ func newPrinter(c *cli.Context, pictures int, labels ...string) (*printer, error
 		p.form = "table"
 	}
 	return p, nil
-}
-
-// isTerminal reports whether a terminal shows the output of w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // print prints a finding. The coco form keeps it for close.
@@ -93,14 +85,15 @@ func (p *printer) print(f finding) error {
 	return nil
 }
 
-// close prints the array of the coco form.
-func (p *printer) close() error {
-	if p.form != "coco" {
-		return nil
+// close prints the array of the coco form, also after an error if there are results.
+// It returns the errors of both.
+func (p *printer) close(err error) error {
+	if p.form != "coco" || err != nil && len(p.results) == 0 {
+		return err
 	}
 	out := json.NewEncoder(p.w)
 	out.SetEscapeHTML(false)
-	return out.Encode(p.results)
+	return errors.Join(err, out.Encode(p.results))
 }
 
 // table prints the objects of a finding as a table.
@@ -108,17 +101,16 @@ func (p *printer) table(f finding) error {
 	if len(f.Objects) == 0 {
 		return nil
 	}
-	if p.several {
+	if len(p.pictures) > 1 {
 		if _, err := fmt.Fprintln(p.w, oneLine(f.Path)); err != nil {
 			return err
 		}
 	}
-	w := tabwriter.NewWriter(p.w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "LABEL\tSCORE\tLEFT\tTOP\tRIGHT\tBOTTOM")
+	rows := [][]string{{"LABEL", "SCORE", "LEFT", "TOP", "RIGHT", "BOTTOM"}}
 	for _, o := range f.Objects {
-		fmt.Fprintln(w, strings.Join((&printer{}).fields(f, o), "\t"))
+		rows = append(rows, (&printer{}).fields(f, o))
 	}
-	return w.Flush()
+	return printTable(p.w, rows)
 }
 
 // fields returns the picture's path if there are several pictures, the label, the
@@ -126,7 +118,7 @@ func (p *printer) table(f finding) error {
 // for an answer about several pictures, which does not say in which one it is.
 func (p *printer) fields(f finding, o paligemma.Object) []string {
 	var all []string
-	if p.several {
+	if len(p.pictures) > 1 {
 		all = append(all, oneLine(f.Path))
 	}
 	all = append(all, oneLine(o.Label), fmt.Sprintf("%.2f", o.Score))
@@ -157,7 +149,7 @@ func (p *printer) detection(f finding, o paligemma.Object) overlay.Detection {
 	round := func(v float64) float64 { return math.Round(v*100) / 100 }
 	w, h := float64(f.size.X), float64(f.size.Y)
 	return overlay.Detection{
-		ImageID: imageID(f.Path), CategoryID: p.category(o.Label), CategoryName: o.Label,
+		ImageID: p.imageID(f.Path), CategoryID: p.category(o.Label), CategoryName: o.Label,
 		BBox:  [4]float64{round(o.Box.X0 * w), round(o.Box.Y0 * h), round((o.Box.X1 - o.Box.X0) * w), round((o.Box.Y1 - o.Box.Y0) * h)},
 		Score: o.Score, Segmentation: overlay.EncodeMask(o.Mask, f.size),
 	}
@@ -174,9 +166,21 @@ func (p *printer) category(label string) int {
 	return len(p.labels)
 }
 
-// imageID returns the number that is a picture's name in COCO, such as
-// 000000397133.jpg; for another picture it returns the name.
-func imageID(path string) any {
+// imageID returns the name of a picture in COCO, or its path if another picture has
+// the same name.
+func (p *printer) imageID(path string) any {
+	id := cocoName(path)
+	for _, other := range p.pictures {
+		if other != path && cocoName(other) == id {
+			return path
+		}
+	}
+	return id
+}
+
+// cocoName returns the number that is a picture's name in COCO, such as
+// 000000397133.jpg; for another picture it returns the file's name.
+func cocoName(path string) any {
 	base := filepath.Base(path)
 	if n, err := strconv.ParseUint(strings.TrimSuffix(base, filepath.Ext(base)), 10, 53); err == nil {
 		return n

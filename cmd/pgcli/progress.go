@@ -14,7 +14,7 @@ import (
 // progress shows the progress of a conversion: on a terminal a bar with rate and
 // time left, elsewhere a line for every tenth. done ends it.
 func progress(w io.Writer) (report func(convert.Progress), done func()) {
-	if isTerminal(w) {
+	if movesCursor(w) {
 		return bars(w)
 	}
 	return lines(w), func() {}
@@ -74,7 +74,7 @@ func bars(w io.Writer) (func(convert.Progress), func()) {
 // counting shows how many of total are done, as progress does for bytes. log takes
 // messages, which appear above the bar; done ends it.
 func counting(w io.Writer, what string, total int) (report func(n int), log io.Writer, done func()) {
-	if !isTerminal(w) {
+	if !movesCursor(w) {
 		last := 0
 		return func(n int) {
 			if tenth := 10 * n / total; tenth > last {

@@ -13,26 +13,33 @@ import (
 )
 
 // samplingFlags say how tokens are chosen. They have the names of llama.cpp's flags.
-func samplingFlags() []cli.Flag {
-	return []cli.Flag{
+// grammar is the default of --grammar.
+func samplingFlags(grammar string) []cli.Flag {
+	return grouped(groupSampling, []cli.Flag{
 		&cli.IntFlag{Name: "predict", Aliases: []string{"n"}, Usage: "most `tokens` of an answer (0: 512; -1: until it ends or the context is full)"},
 		&cli.Float64Flag{Name: "temp", Usage: "`temperature`; 0 always takes the likeliest token"},
 		&cli.IntFlag{Name: "top-k", Usage: "sample from the `k` likeliest tokens (0: all)"},
 		&cli.Float64Flag{Name: "top-p", Value: 1, Usage: "sample from the likeliest tokens that together have this `probability`"},
 		&cli.Float64Flag{Name: "min-p", Usage: "sample from tokens with at least this `fraction` of the likeliest one's probability"},
 		&cli.Int64Flag{Name: "seed", Aliases: []string{"s"}, Value: -1, Usage: "`seed` of the samples (-1: a new one each time)"},
-	}
+		grammarFlag(grammar),
+		&cli.BoolFlag{Name: "repeats", Usage: "go on when an answer only repeats itself; else it ends after 96 tokens that repeat a run of at most 24"},
+	})
 }
 
 // sampling reads samplingFlags.
 func sampling(c *cli.Context) (*paligemma.Sampling, error) {
 	s := &paligemma.Sampling{
-		Temperature: float32(c.Float64("temp")),
-		TopK:        c.Int("top-k"),
-		TopP:        float32(c.Float64("top-p")),
-		MinP:        float32(c.Float64("min-p")),
-		MaxTokens:   c.Int("predict"),
-		Seed:        uint64(c.Int64("seed")),
+		Temperature:  float32(c.Float64("temp")),
+		TopK:         c.Int("top-k"),
+		TopP:         float32(c.Float64("top-p")),
+		MinP:         float32(c.Float64("min-p")),
+		MaxTokens:    c.Int("predict"),
+		AllowRepeats: c.Bool("repeats"),
+		Seed:         uint64(c.Int64("seed")),
+	}
+	if n := c.Int("predict"); n < paligemma.NoLimit {
+		return nil, usagef("--predict is %d, want 1 or more, 0 for %d, or %d for no limit", n, paligemma.DefaultMaxTokens, paligemma.NoLimit)
 	}
 	if c.Int64("seed") == -1 {
 		s.Seed = rand.Uint64()
@@ -45,92 +52,81 @@ func sampling(c *cli.Context) (*paligemma.Sampling, error) {
 
 func runCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "run",
-		Usage: "answer prompts about pictures",
-		Description: `Prints the answer to each prompt. The model sees all pictures in the order given,
-then the prompt; each of several prompts is asked about the same pictures. On a
-terminal a table follows an answer that holds objects; -o draws the objects of
-all answers on the picture.
+		Name:      "run",
+		Usage:     "answer prompts about pictures",
+		ArgsUsage: "[IMAGE...] [PROMPT]",
+		Description: `Prints the answer to each prompt. Arguments that name files are pictures, the other
+words are a prompt (one with the name of a file is given with -p). The model sees all pictures at once, in the order given, then
+the prompt; with --each it is asked about each picture alone. On a terminal a
+table follows an answer that holds objects; -o draws the objects of all answers on
+the picture.
+
+` + promptRule + `
+
+` + jsonFields + `
 
 Examples:
-  pgcli run -m model.gguf --image photo.jpg -p "caption en"
-  pgcli run -m model.gguf --image page.png -p ocr -p "answer en what is the total?"
-  cat photo.jpg | pgcli run -m model.gguf --image - -p "detect cat ; dog" --json
-  pgcli run -m model.gguf --image photo.jpg -p "segment cat" -o found.png
-  pgcli run -m model.gguf --image photo.jpg -p "answer en is it raining?" --choices yes,no,unclear`,
-		Flags: slices.Concat(modelFlags(), []cli.Flag{
-			&cli.StringSliceFlag{Name: "image", Usage: "picture `file`, or - for standard input (repeatable)"},
-		}, promptFlags(), drawingFlags(""), objectFlags(), []cli.Flag{choicesFlag(), grammarFlag("off"), timingsFlag()}, samplingFlags()),
+  pgcli run photo.jpg "caption en" -m model.gguf
+  pgcli run page.png -p ocr -p "answer en what is the total?" -m model.gguf
+  pgcli run --each photos/*.jpg "caption en" --keep-going -m model.gguf
+  cat photo.jpg | pgcli run - "detect cat ; dog" --json -m model.gguf
+  pgcli run photo.jpg "segment cat" -o found.png -m model.gguf
+  pgcli run photo.jpg "answer en is it raining?" --choices yes,no,unclear -m model.gguf`,
+		Flags: slices.Concat([]cli.Flag{modelFlag(), imageFlag()}, promptFlags(), []cli.Flag{
+			&cli.BoolFlag{Name: "each", Usage: "ask about each of several pictures alone (--each=false: about all at once, without a notice)"},
+			keepGoingFlag(), choicesFlag(),
+		}, grouped(groupOutput, slices.Concat(objectFlags(), drawingFlags("; a folder for several pictures"), []cli.Flag{timingsFlag()})),
+			samplingFlags("off"), modelFlags()),
 		OnUsageError: wrongFlag,
 		Action:       runAction,
 	}
 }
 
-// runAction checks prompts and flags before it opens the model. It encodes the
-// pictures once for all prompts.
+// runAction checks prompts and flags before it opens the model. It encodes each
+// picture once for all prompts.
 func runAction(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
+	pictures, words, err := picturesAndTexts(c)
+	if err != nil {
 		return err
 	}
-	prompts, err := readPrompts(c)
+	each := c.Bool("each") && len(pictures) > 1
+	if c.Bool("keep-going") && !each && len(pictures) > 1 {
+		return usagef("--keep-going goes with --each: without it all pictures are one question")
+	}
+	together := len(pictures) // in one question
+	if each {
+		together = 1
+	}
+	if c.Path("file") == "-" && slices.Contains(pictures, "-") {
+		return usagef("standard input (-) is a picture or prompts (-f), not both")
+	}
+	prompts, err := readPrompts(c, words, together)
 	if err != nil {
 		return err
 	}
 	if len(prompts) == 0 {
-		return usagef("no prompt: give one with -p TEXT, for example -p \"caption en\"")
+		return usagef("no prompt: for example pgcli run photo.jpg \"caption en\"; pgcli chat asks for prompts")
 	}
-	asked, err := newAsking(c)
+	asked, err := newAsking(c, pictures, each, len(prompts))
 	if err != nil {
 		return err
 	}
-	answers, err := choices(c)
-	if err != nil {
+	if asked.choices, err = choices(c); err != nil {
 		return err
 	}
-	start := time.Now()
-	model, err := openModel(c)
-	if err != nil {
+	if together > 1 && !c.IsSet("each") {
+		fmt.Fprintf(c.App.ErrWriter, "pgcli: each prompt is about all %d pictures at once; --each asks about each alone\n", together)
+	}
+	if err := asked.open(c); err != nil {
 		return err
 	}
-	defer model.Close()
-	load := time.Since(start)
-	pictures, err := readImages(c, model, c.StringSlice("image"))
-	if err != nil {
-		return err
+	defer asked.close()
+	if !each {
+		err = asked.about(c, 0, pictures, prompts)
+	} else {
+		err = forEach(c, pictures, func(i int, path string) error { return asked.about(c, i, []string{path}, prompts) })
 	}
-	if len(pictures) == 0 {
-		fmt.Fprintln(c.App.ErrWriter, "pgcli: no --image: PaliGemma was not trained to answer without one")
-	}
-	start = time.Now()
-	for i, p := range pictures {
-		img, err := model.Encode(c.Context, p)
-		if err != nil {
-			return fmt.Errorf("picture %s: %w", c.StringSlice("image")[i], err)
-		}
-		asked.images = append(asked.images, img)
-	}
-	if c.Bool("timings") {
-		fmt.Fprintf(c.App.ErrWriter, "load    %8.1f ms\nencode  %8.1f ms, %d pictures\n", ms(load), ms(time.Since(start)), len(pictures))
-	}
-	session, err := model.NewSession()
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	asked.model, asked.session = model, session
-	for _, p := range prompts {
-		ask := func() error { return asked.answer(c, p) }
-		if answers != nil {
-			ask = func() error { return asked.choose(c, p, answers) }
-		}
-		if err := ask(); err != nil {
-			return err
-		}
-	}
-	if err := asked.out.close(); err != nil || len(pictures) != 1 {
-		return err
-	}
-	return asked.drawing.save(c, 0, pictures[0], asked.objects)
+	return asked.out.close(err)
 }
 
 // printTimings prints the times of a prompt and its answer.

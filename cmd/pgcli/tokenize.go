@@ -12,29 +12,27 @@ import (
 
 func tokenizeCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "tokenize",
-		Usage: "show how a model cuts a prompt into tokens",
+		Name:      "tokenize",
+		Usage:     "show how a model cuts a prompt into tokens",
+		ArgsUsage: "[PROMPT]",
 		Description: `Prints the id and the piece of each token of a prompt, one a line, in the order in
 which they follow the pictures: <bos> first, the newline that ends a prompt last.
 
 Examples:
-  pgcli tokenize -m model.gguf -p "detect cat ; dog"
+  pgcli tokenize "detect cat ; dog" -m model.gguf
   pgcli tokenize -m model.gguf -p "<loc0512>" --raw --json`,
-		Flags: slices.Concat(modelFlags(), promptFlags(), []cli.Flag{
+		Flags: slices.Concat([]cli.Flag{modelFlag()}, promptFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "raw", Usage: "only the text, without <bos> and newline"},
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON array of ids for each text"},
-		}),
+		}, grouped(groupModel, append(engineFlags(), projectorFlag()))),
 		OnUsageError: wrongFlag,
 		Action: func(c *cli.Context) error {
-			if err := noArguments(c); err != nil {
-				return err
-			}
-			prompts, err := readPrompts(c)
+			prompts, err := texts(c)
 			if err != nil {
 				return err
 			}
 			if len(prompts) == 0 {
-				return usagef("no text: give one with -p TEXT")
+				return usagef("no text: for example pgcli tokenize \"caption en\"")
 			}
 			model, err := openModel(c)
 			if err != nil {
@@ -57,6 +55,9 @@ func printTokens(c *cli.Context, m *paligemma.Model, p paligemma.Prompt) error {
 	if c.Bool("raw") {
 		ids = m.Tokenize(string(p))
 	}
+	if ids == nil {
+		ids = []int32{} // JSON's [] and not null
+	}
 	if c.Bool("json") {
 		return json.NewEncoder(c.App.Writer).Encode(ids)
 	}
@@ -66,4 +67,12 @@ func printTokens(c *cli.Context, m *paligemma.Model, p paligemma.Prompt) error {
 		}
 	}
 	return nil
+}
+
+// texts returns the prompts to cut; with --raw any texts.
+func texts(c *cli.Context) ([]paligemma.Prompt, error) {
+	if c.Bool("raw") {
+		return readTexts(c, c.Args().Slice())
+	}
+	return readPrompts(c, c.Args().Slice(), anyNumber)
 }
