@@ -103,7 +103,7 @@ func (s *screen) modes() unix.Termios {
 // it was before.
 func TestChatOnATerminal(t *testing.T) {
 	tiny := makeTiny(t)
-	s := openScreen(t, 80, "xterm", "chat", filepath.Join(tiny, "picture.png"), "-m", filepath.Join(tiny, "model.gguf"), "-t", "1", "-c", "50000", "--repeats")
+	s := openScreen(t, 80, "xterm", "chat", filepath.Join(tiny, "picture.png"), "-m", filepath.Join(tiny, "model.gguf"), "-t", "1", "-c", "50000", "--repeats", "-n", "-1")
 	before := s.modes()
 	s.until("> ", 1)
 	s.keys("cption en\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[Da\r") // a word is mended
