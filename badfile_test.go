@@ -65,13 +65,13 @@ func TestNotAModel(t *testing.T) {
 			t.Errorf("Open(%q): %v", path, err)
 		}
 	}
-	for arch, word := range map[string]string{"llama": "llama", "": "general.architecture", "gemma": "gemma.", "gemma2": "gemma2."} {
+	for arch, word := range map[string]string{"llama": "llama", "": "general.architecture", "gemma": `"gemma": is half a model`, "gemma2": `"gemma2": is half a model`} {
 		p := testmodel.OracleParts(t, "pg1-a")
 		p.Values["general.architecture"] = arch
 		refuse(t, "architecture "+arch, p.File(t), word)
 	}
 	two := testmodel.Convert(t, "pg1-a", convert.Options{Type: "f32", Split: true})
-	refuse(t, "text half alone", testmodel.Read(t, two), "clip.")
+	refuse(t, "text half alone", testmodel.Read(t, two), "give it with --mmproj")
 	refuse(t, "projector alone", testmodel.Read(t, projectorOf(two)), "clip")
 }
 

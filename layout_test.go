@@ -26,14 +26,14 @@ var layers = map[string][]string{
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
 	"internal/sample":  {"grammar"},
 	"grammar":          {"internal/locseg"},
-	"convert":          {"gguf", "bindings", "internal/hparams", "internal/spm", "internal/locseg"},
+	"convert":          {"gguf", "bindings", "internal/lfs", "internal/hparams", "internal/spm", "internal/locseg"},
 	"internal/hparams": {"gguf"},
 	"internal/siglip":  {"internal/nn", "internal/hparams"},
 	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},
 	"internal/nn":      {"bindings", "kernels", "gguf"},
 	"bindings":         {"internal/door", "gguf"},
 	"ggml":             {"internal/door"}, // imported by programs and tests only
-	"gguf":             {"internal/newfile"},
+	"gguf":             {"internal/newfile", "internal/lfs"},
 	"internal/overlay": {"internal/imageproc"},
 
 	// Tools of this repository, which nothing above imports.
@@ -49,6 +49,7 @@ var layers = map[string][]string{
 	"internal/locseg":          nil,
 	"internal/metrics":         nil,
 	"internal/newfile":         nil,
+	"internal/lfs":             nil,
 	"internal/spm":             nil,
 	"internal/textfile":        nil,
 	"internal/golden":          nil, // for tests

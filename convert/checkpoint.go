@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -58,6 +57,9 @@ func openCheckpoint(path string) (checkpoint, error) {
 		return nil, err
 	}
 	if info.IsDir() {
+		if err := refuseQuantized(path); err != nil {
+			return nil, err
+		}
 		return openFolder(path)
 	}
 	magic, err := firstBytes(path)
@@ -70,15 +72,18 @@ func openCheckpoint(path string) (checkpoint, error) {
 	case strings.HasPrefix(magic, "PK\x03\x04") && filepath.Ext(path) == ".npz":
 		return openNPZ(path)
 	case strings.HasPrefix(magic, "PK\x03\x04"):
-		return nil, fmt.Errorf("%s: a zip archive that is not named .npz; PyTorch's pickled weights are not read, save them as safetensors", path)
+		return nil, fmt.Errorf("%s: a zip archive that is not named .npz; PyTorch's pickled weights are not read%s", path, unpickle)
 	case filepath.Ext(path) == ".safetensors":
+		if err := refuseQuantized(filepath.Dir(path)); err != nil {
+			return nil, err
+		}
 		return openShards(filepath.Dir(path), []string{filepath.Base(path)}, nil)
 	}
 	return nil, fmt.Errorf("%s: neither a safetensors, npz nor GGUF file: it starts with %q", path, magic)
 }
 
 func firstBytes(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := openInput(path)
 	if err != nil {
 		return "", err
 	}
@@ -89,50 +94,6 @@ func firstBytes(path string) (string, error) {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	return string(b[:n]), nil
-}
-
-// openFolder opens a folder with safetensors, or with the only npz or GGUF in it.
-func openFolder(dir string) (checkpoint, error) {
-	if index := filepath.Join(dir, indexName); exists(index) {
-		shards, owner, err := readIndex(index)
-		if err != nil {
-			return nil, err
-		}
-		return openShards(dir, shards, owner)
-	}
-	names, err := fs.Glob(os.DirFS(dir), "*.safetensors")
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		if name == "model.safetensors" { // beside it may lie an adapter, or original weights
-			return openShards(dir, []string{name}, nil)
-		}
-	}
-	switch others := candidates(dir); {
-	case len(names) == 1:
-		return openShards(dir, names, nil)
-	case len(names) > 1:
-		return nil, fmt.Errorf("%s: has %d safetensors files %q, but no %s that says how they belong together", dir, len(names), names, indexName)
-	case len(others) > 0:
-		return nil, fmt.Errorf("%s: has no safetensors files; did you mean one of %q?", dir, others)
-	}
-	return nil, fmt.Errorf("%s: no checkpoint found: want %s, model.safetensors, or the path of a .npz or .gguf file", dir, indexName)
-}
-
-// candidates lists the files of dir that the user may have meant.
-func candidates(dir string) []string {
-	var found []string
-	for _, pattern := range []string{"*.npz", "*.gguf", "*.bin"} {
-		names, _ := fs.Glob(os.DirFS(dir), pattern) // fails for a bad pattern only
-		found = append(found, names...)
-	}
-	return found
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // byteSize returns the bytes that an array takes. A wrapped-around product

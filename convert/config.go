@@ -1,9 +1,6 @@
 package convert
 
 import (
-	"fmt"
-	"path/filepath"
-
 	"github.com/pgcli/paligemma/internal/hparams"
 )
 
@@ -69,56 +66,3 @@ func capping(o option[float64], absent float64) float64 {
 	}
 	return o.value
 }
-
-// applyPreprocessor replaces defaults by the numbers of dir's
-// preprocessor_config.json, if there is one.
-func (c *Config) applyPreprocessor(dir string) error {
-	path := filepath.Join(dir, "preprocessor_config.json")
-	if !exists(path) {
-		return nil
-	}
-	var p struct {
-		Mean     option[[]float32] `json:"image_mean"`
-		Std      option[[]float32] `json:"image_std"`
-		Resample option[int]       `json:"resample"`
-		Size     struct {
-			Height option[int] `json:"height"`
-			Width  option[int] `json:"width"`
-		} `json:"size"`
-	}
-	if err := readJSON(path, &p); err != nil {
-		return err
-	}
-	for _, v := range []struct {
-		key string
-		in  option[[]float32]
-		out *[3]float32
-	}{{"image_mean", p.Mean, &c.ImageMean}, {"image_std", p.Std, &c.ImageStd}} {
-		values := v.in.or(v.out[:])
-		if len(values) != 3 {
-			return fmt.Errorf("%s: %s has %d numbers, want 3", path, v.key, len(values))
-		}
-		copy(v.out[:], values)
-	}
-	switch r := p.Resample.or(pilBicubic); r {
-	case pilBicubic:
-		c.Resample = hparams.Bicubic
-	case pilBilinear:
-		c.Resample = hparams.Bilinear
-	default:
-		return fmt.Errorf("%s: resample is %d, want %d (bicubic) or %d (bilinear)", path, r, pilBicubic, pilBilinear)
-	}
-	if h, w := p.Size.Height.or(c.ImageSize()), p.Size.Width.or(c.ImageSize()); h != c.ImageSize() || w != h {
-		return fmt.Errorf("%s: size is %d x %d, but the position embeddings are for %d x %d", path, w, h, c.ImageSize(), c.ImageSize())
-	}
-	if err := c.check(); err != nil { // the caller has checked all but the numbers read here
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
-}
-
-// Pillow's numbers of its filters.
-const (
-	pilBilinear = 2
-	pilBicubic  = 3
-)

@@ -1,6 +1,10 @@
 package convert
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/pgcli/paligemma/internal/hparams"
+)
 
 // Errors to test for with errors.Is. Each names the option that allows the
 // conversion.
@@ -10,7 +14,7 @@ var (
 
 	// ErrHalf reports a source that is one of llama.cpp's two files;
 	// Options.Projector names the other.
-	ErrHalf = errors.New("is half a model, in llama.cpp's two-file form")
+	ErrHalf = hparams.ErrHalf
 
 	// ErrQuantized reports a source that has lost precision before;
 	// Options.Requantize accepts it.

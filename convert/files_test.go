@@ -21,7 +21,8 @@ func TestNoCheckpointNamesCandidates(t *testing.T) {
 	}{
 		{"nothing", nil, "", "no checkpoint found"},
 		{"a missing folder", nil, "missing", "no such file"},
-		{"pickles", []string{"pytorch_model.bin"}, "", `did you mean one of ["pytorch_model.bin"]`},
+		{"pickles", []string{"pytorch_model.bin"}, "", "pickled weights are not read"},
+		{"other pickles", []string{"weights.bin"}, "", `did you mean one of ["weights.bin"]`},
 		{"an npz", []string{"a.npz", "b.gguf"}, "", `did you mean one of ["a.npz" "b.gguf"]`},
 		{"two files", []string{"a.safetensors", "b.safetensors"}, "", "but no model.safetensors.index.json"},
 		{"a pickle itself", []string{"PK\x03\x04.bin"}, "PK\x03\x04.bin", "pickled weights are not read"},

@@ -1,32 +1,11 @@
 package convert
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 )
-
-// An option is a value of a JSON file that may be absent, or null.
-type option[T any] struct {
-	set, null bool
-	value     T
-}
-
-func (o *option[T]) UnmarshalJSON(data []byte) error {
-	o.set, o.null = true, bytes.Equal(data, []byte("null"))
-	return json.Unmarshal(data, &o.value)
-}
-
-// or returns the value, or fallback if it is absent or null.
-func (o option[T]) or(fallback T) T {
-	if !o.set || o.null {
-		return fallback
-	}
-	return o.value
-}
 
 // An hfConfig holds the keys of a config.json that matter here. Published files
 // are partial, and the defaults of transformers' classes belong to other models.

@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,17 +10,13 @@ import (
 	"slices"
 )
 
-const indexName = "model.safetensors.index.json"
-
-// maxJSON bounds the JSON files beside the weights. tokenizer.json, the largest
-// of them, takes some 35 MB.
-const maxJSON = 256 << 20
-
 // shards is a checkpoint in one or more safetensors files.
 type shards struct {
 	files []*os.File
 	list  []array
 	index map[string]span // by array name
+
+	passed []string // notes about files of the folder that are not read
 }
 
 type span struct {
@@ -29,30 +24,9 @@ type span struct {
 	start, end int64
 }
 
-// readIndex reads the list of shards, and which shard has which tensor.
-func readIndex(path string) (files []string, owner map[string]string, err error) {
-	var index struct {
-		WeightMap map[string]string `json:"weight_map"`
-	}
-	if err := readJSON(path, &index); err != nil {
-		return nil, nil, err
-	}
-	if len(index.WeightMap) == 0 {
-		return nil, nil, fmt.Errorf("%s: weight_map is missing or empty", path)
-	}
-	for name, file := range index.WeightMap {
-		// A path would let an index read files the user did not hand over.
-		if !filepath.IsLocal(file) || filepath.Base(file) != file {
-			return nil, nil, fmt.Errorf("%s: weight_map: %q lies in %q, want the name of a file beside the index", path, name, file)
-		}
-	}
-	files = slices.Compact(slices.Sorted(maps.Values(index.WeightMap)))
-	return files, index.WeightMap, nil
-}
-
 // openShards opens the named files of dir. owner, unless nil, says in which of
 // them each tensor must be.
-func openShards(dir string, names []string, owner map[string]string) (_ checkpoint, err error) {
+func openShards(dir string, names []string, owner map[string]string) (_ *shards, err error) {
 	s := &shards{index: map[string]span{}}
 	defer func() {
 		if err != nil {
@@ -67,7 +41,7 @@ func openShards(dir string, names []string, owner map[string]string) (_ checkpoi
 	}
 	for _, name := range slices.Sorted(maps.Keys(owner)) {
 		if _, found := s.index[name]; !found && len(problems) == 0 {
-			problems = append(problems, fmt.Errorf("%s: tensor %q should be in %s, but is not", indexName, name, owner[name]))
+			problems = append(problems, fmt.Errorf("%s: tensor %q should be in %s by the index, but is not", dir, name, owner[name]))
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
@@ -78,7 +52,7 @@ func openShards(dir string, names []string, owner map[string]string) (_ checkpoi
 
 // add opens one file and takes in its tensors.
 func (s *shards) add(path, name string, owner map[string]string) error {
-	f, err := os.Open(path)
+	f, err := openInput(path)
 	if err != nil {
 		return err
 	}
@@ -96,7 +70,7 @@ func (s *shards) add(path, name string, owner map[string]string) error {
 			return fmt.Errorf("%s: tensor %q is also in another shard", path, a.name)
 		}
 		if owner != nil && owner[a.name] != name {
-			return fmt.Errorf("%s: tensor %q is here, but %s places it in %q", path, a.name, indexName, owner[a.name])
+			return fmt.Errorf("%s: tensor %q is here, but the index places it in %q", path, a.name, owner[a.name])
 		}
 		s.index[a.name] = span{file: f, start: a.start, end: a.end}
 		s.list = append(s.list, a.array)
@@ -130,16 +104,4 @@ func (s *shards) Close() error {
 	}
 	s.files = nil
 	return errors.Join(errs...)
-}
-
-// readJSON decodes the file at path into v.
-func readJSON(path string, v any) error {
-	data, err := readSmall(path)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
 }

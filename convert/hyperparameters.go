@@ -12,6 +12,9 @@ import (
 // if a key is missing or has another type or an impossible value, and for files
 // of another architecture.
 func ReadConfig(f *gguf.File) (Config, error) {
+	if err := hparams.CheckWhole(f); err != nil {
+		return Config{}, err
+	}
 	arch, err := gguf.Get[string](f, hparams.ArchitectureKey)
 	if err != nil {
 		return Config{}, err

@@ -24,7 +24,7 @@ type npz struct {
 }
 
 func openNPZ(path string) (checkpoint, error) {
-	f, err := os.Open(path)
+	f, err := openInput(path)
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,11 @@ func openPair(text, projector, name string) (_ *pair, err error) {
 	if p.projector, err = openGGUF(projector); err != nil {
 		return nil, fmt.Errorf("projector: %w", err)
 	}
+	for _, g := range []*ggufFile{p.text, p.projector} {
+		if err := hparams.CheckWhole(g.File); err != nil {
+			return nil, fmt.Errorf("%s: %w", g.path, err)
+		}
+	}
 	arch, err := gguf.Get[string](p.text.File, hparams.ArchitectureKey)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)

@@ -78,6 +78,7 @@ type job struct {
 	tensors []*tensor
 	loras   []*lora
 	plan    *Plan
+	notes   []string // of the source's files
 }
 
 func (j *job) close() error {
@@ -130,14 +131,15 @@ func (j *job) planCheckpoint(src, dst string, types typing) error {
 	if info, err := os.Stat(src); err == nil && !info.IsDir() {
 		dir = filepath.Dir(src)
 	}
-	vocabulary, err := readTokenizer(j.options.Tokenizer, dir)
+	vocabulary, passed, err := readTokenizer(j.options.Tokenizer, dir)
 	if err != nil {
 		return err
 	}
-	c, err := readConfig(inv, dir, len(vocabulary.Pieces))
+	c, notes, err := readConfig(inv, dir, len(vocabulary.Pieces))
 	if err != nil {
 		return fmt.Errorf("%s: %w", src, err)
 	}
+	j.notes = append(append(j.notes, passed...), notes...)
 	if j.options.Resample != "" {
 		c.Resample = j.options.Resample
 	}
@@ -164,43 +166,50 @@ func (j *job) planCheckpoint(src, dst string, types typing) error {
 	if err := types.assign(j.tensors, c.Dims); err != nil {
 		return err
 	}
-	j.plan = &Plan{Source: src, Format: inv.format, Config: c, Notes: m.notes}
+	if s, ok := j.ck.(*shards); ok {
+		j.notes = append(j.notes, s.passed...)
+	}
+	j.plan = &Plan{Source: src, Format: inv.format, Config: c, Notes: slices.Concat(j.notes, m.notes)}
 	return j.lay(dst, types, vocabulary)
 }
 
 // readConfig returns the config of a checkpoint whose tokenizer has the given
-// number of pieces.
-func readConfig(inv inventory, dir string, pieces int) (Config, error) {
+// number of pieces, and notes about files that are passed over.
+func readConfig(inv inventory, dir string, pieces int) (Config, []string, error) {
 	var h hfConfig
 	var err error
 	if inv.format == HuggingFace {
 		if h, err = readHFConfig(dir); err != nil {
-			return Config{}, err
+			return Config{}, nil, err
 		}
 	}
 	if err := inv.checkTied(h); err != nil {
-		return Config{}, err
+		return Config{}, nil, err
 	}
 	d, err := inv.dims(h)
 	if err != nil {
-		return Config{}, err
+		return Config{}, nil, err
 	}
-	if spare := d.Vocab - pieces; spare < 0 || spare > maxSpareRows {
-		return Config{}, fmt.Errorf("the embedding has %d rows, but the tokenizer %d pieces: they do not belong together", d.Vocab, pieces)
+	if d.Vocab < pieces {
+		return Config{}, nil, fmt.Errorf("the embedding has %d rows, but the tokenizer %d pieces: they do not belong together, or the embedding was not resized for the tokens that were added, with model.resize_token_embeddings(len(tokenizer))", d.Vocab, pieces)
+	}
+	if spare := d.Vocab - pieces; spare > maxSpareRows {
+		return Config{}, nil, fmt.Errorf("the embedding has %d rows, but the tokenizer %d pieces: they do not belong together", d.Vocab, pieces)
 	}
 	d.Vocab = pieces
 	c := defaults(d, inv.format)
 	if inv.format == BigVision {
-		return c, nil
+		return c, nil, nil
 	}
 	if err := h.checkDims(d); err != nil {
-		return Config{}, err
+		return Config{}, nil, err
 	}
 	c.apply(h)
 	if err := c.check(); err != nil {
-		return Config{}, fmt.Errorf("%s: %w", h.path, err)
+		return Config{}, nil, fmt.Errorf("%s: %w", h.path, err)
 	}
-	return c, c.applyPreprocessor(dir)
+	notes, err := c.applyProcessor(dir)
+	return c, notes, err
 }
 
 // lay distributes the tensors over one file or two.

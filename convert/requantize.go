@@ -67,6 +67,9 @@ func (j *job) planGGUF(g converted, src, dst string, types typing) error {
 
 // config is ReadConfig, which fails for half a model.
 func (g *ggufFile) config() (Config, error) {
+	if err := hparams.CheckWhole(g.File); err != nil {
+		return Config{}, err
+	}
 	switch arch, err := gguf.Get[string](g.File, hparams.ArchitectureKey); {
 	case err != nil:
 		return Config{}, err

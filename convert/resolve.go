@@ -164,8 +164,9 @@ func misfitStored(a array, r role, want []int) string {
 }
 
 // maxSpareRows is the most rows that an embedding may have beyond the pieces of
-// its tokenizer. More of them means that the two do not belong together.
-const maxSpareRows = 128
+// its tokenizer: those of a released model, or of a multiple of 512 to which a
+// fine-tuning padded it. More of them means that the two do not belong together.
+const maxSpareRows = 512
 
 // ignored reports whether an array is known to hold no weights of its own.
 func (inv inventory) ignored(name string) bool {

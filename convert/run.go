@@ -93,7 +93,7 @@ func (j *job) inputs() []string {
 		paths = append(paths, append(l.ck.paths(), l.config.path)...)
 	}
 	for _, dir := range dirs {
-		for _, name := range append([]string{"config.json", "preprocessor_config.json", indexName}, tokenizerNames...) {
+		for _, name := range append([]string{"config.json", "preprocessor_config.json", processorName, indexName}, tokenizerNames...) {
 			paths = append(paths, filepath.Join(dir, name)) // those that exist are compared
 		}
 	}

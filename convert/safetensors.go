@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/pgcli/paligemma/gguf"
 )
@@ -121,7 +122,7 @@ func decodeSafetensors(dec *json.Decoder, data int64) (safetensorsArray, error) 
 	a.shape = entry.Shape
 	t, known := safetensorsTypes[entry.Type]
 	if !known {
-		return a, fmt.Errorf("dtype is %q, want F32, F16 or BF16", entry.Type)
+		return a, fmt.Errorf("dtype is %q, want F32, F16 or BF16%s", entry.Type, quantizedAs(entry.Type))
 	}
 	a.typ = t
 	size, err := byteSize(t, entry.Shape)
@@ -132,6 +133,17 @@ func decodeSafetensors(dec *json.Decoder, data int64) (safetensorsArray, error) 
 		return a, fmt.Errorf("data_offsets %v span %d bytes, %s %v takes %d", entry.Offsets, end-begin, entry.Type, entry.Shape, size)
 	}
 	return a, nil
+}
+
+// quantizedAs explains a dtype of quantized weights, for an error message.
+func quantizedAs(dtype string) string {
+	switch {
+	case strings.HasPrefix(dtype, "F8_"):
+		return ": an FP8 checkpoint; convert the original 16-bit or 32-bit one, and choose the size with --type"
+	case dtype == "U8" || strings.HasPrefix(dtype, "F4"):
+		return ": packed 4-bit weights, as bitsandbytes has them; convert the original 16-bit or 32-bit checkpoint, and choose the size with --type"
+	}
+	return ""
 }
 
 // checkCoverage checks that the arrays fill the file from data to size.

@@ -1,22 +1,33 @@
 package convert
 
 import (
+	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/pgcli/paligemma/internal/spm"
 )
 
 // tokenizerNames are the files looked for beside the weights, in this order: a
 // SentencePiece model has the scores that tokenizer.json only implies.
-var tokenizerNames = []string{"tokenizer.model", "paligemma_tokenizer.model", "gemma_tokenizer.model", "tokenizer.json"}
+var tokenizerNames = []string{"tokenizer.model", "paligemma_tokenizer.model", "gemma_tokenizer.model", tokenizerJSON}
 
-// readTokenizer reads the tokenizer file at path, or in dir if path is "". The result has PaliGemma's location and segmentation pieces.
-func readTokenizer(path, dir string) (spm.Vocabulary, error) {
-	if path == "" {
+// Files of transformers beside the weights that have tokens of a fine-tuning.
+const (
+	tokenizerJSON   = "tokenizer.json"
+	tokenizerConfig = "tokenizer_config.json"
+	addedTokens     = "added_tokens.json"
+	specialTokens   = "special_tokens_map.json"
+)
+
+// readTokenizer reads the tokenizer file at path, or in dir if path is "", with the
+// tokens that the files beside it in dir add. The result has PaliGemma's location
+// and segmentation pieces. notes say which files are passed over.
+func readTokenizer(path, dir string) (v spm.Vocabulary, notes []string, err error) {
+	beside := path == ""
+	if beside {
 		for _, name := range tokenizerNames {
 			if candidate := filepath.Join(dir, name); exists(candidate) {
 				path = candidate
@@ -25,53 +36,171 @@ func readTokenizer(path, dir string) (spm.Vocabulary, error) {
 		}
 	}
 	if path == "" {
-		return spm.Vocabulary{}, fmt.Errorf("no tokenizer: none of %q in %s; name one", tokenizerNames, dir)
+		return v, nil, fmt.Errorf("no tokenizer: none of %q in %s; name one", tokenizerNames, dir)
 	}
+	if v, err = parseTokenizer(path); err != nil {
+		return v, nil, err
+	}
+	switch whole, passed, err := addTokens(v, path, dir); {
+	case beside && err != nil:
+		return v, nil, err
+	case beside:
+		v, notes = whole, passed
+	case err == nil && len(whole.Pieces) != len(v.Pieces):
+		notes = []string{fmt.Sprintf("the tokenizer is that of %s alone, with %d pieces; the files in %s, with %d, are passed over", path, len(v.Pieces), dir, len(whole.Pieces))}
+	}
+	if _, err := spm.New(v); err != nil { // the file would not open
+		return v, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return v, notes, nil
+}
+
+// parseTokenizer reads either format and completes the vocabulary.
+func parseTokenizer(path string) (spm.Vocabulary, error) {
 	data, err := readSmall(path)
 	if err != nil {
 		return spm.Vocabulary{}, err
 	}
-	v, err := parseTokenizer(data)
-	if err != nil {
-		return spm.Vocabulary{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return v, nil
-}
-
-// parseTokenizer reads either format and completes the vocabulary. The piece
-// <image>, which Hugging Face puts last, is left out: image tokens come from
-// the tower, never from the embedding.
-func parseTokenizer(data []byte) (spm.Vocabulary, error) {
 	parse := spm.ParseModel
 	if len(data) > 0 && data[0] == '{' { // no protobuf starts so: it would be field 15 of a group type
 		parse = spm.ParseTokenizerJSON
 	}
 	v, err := parse(data)
+	if err == nil {
+		v, err = v.Extend(false)
+	}
 	if err != nil {
-		return v, err
+		return v, fmt.Errorf("%s: %w", path, err)
 	}
-	if i := slices.Index(v.Pieces, "<image>"); i >= 0 {
-		if i != len(v.Pieces)-1 {
-			return v, fmt.Errorf("pieces such as %q follow <image> (id %d); added tokens are not supported", v.Pieces[i+1], i)
-		}
-		v.Pieces, v.Scores, v.Types = v.Pieces[:i], v.Scores[:i], v.Types[:i]
-	}
-	return v.Extend(false)
+	return withoutImage(v), nil
 }
 
-// readSmall reads a whole file, but no more than maxJSON bytes.
-func readSmall(path string) ([]byte, error) {
-	f, err := os.Open(path)
+// withoutImage leaves out the piece <image>, which Hugging Face puts last: image
+// tokens come from the tower, never from the embedding. Tokens of a fine-tuning
+// come after it, and keep it in place.
+func withoutImage(v spm.Vocabulary) spm.Vocabulary {
+	if last := len(v.Pieces) - 1; v.Pieces[last] == spm.ImagePiece {
+		v.Pieces, v.Scores, v.Types = v.Pieces[:last], v.Scores[:last], v.Types[:last]
+	}
+	return v
+}
+
+// addTokens adds the tokens that files of dir name to the vocabulary v of the file
+// at path. As in transformers, tokenizer.json has the last word, then
+// tokenizer_config.json; added_tokens.json counts where neither is.
+func addTokens(v spm.Vocabulary, path, dir string) (spm.Vocabulary, []string, error) {
+	var tokens []spm.AddedToken
+	if name := filepath.Join(dir, tokenizerJSON); exists(name) {
+		whole, err := parseTokenizer(name)
+		if err != nil {
+			return v, nil, err
+		}
+		common := min(len(v.Pieces), len(whole.Pieces))
+		if !slices.Equal(v.Pieces[:common], whole.Pieces[:common]) || common < len(v.Pieces) {
+			note := fmt.Sprintf("%s: the tokenizer is that of %s, as transformers reads it; %s, which has other pieces, is passed over", dir, tokenizerJSON, filepath.Base(path))
+			return whole, []string{note}, nil
+		}
+		var file struct {
+			Tokens []spm.AddedToken `json:"added_tokens"`
+		}
+		if err := readJSON(name, &file); err != nil {
+			return v, nil, err
+		}
+		tokens = file.Tokens
+	}
+	more, err := configTokens(dir)
+	if err != nil {
+		return v, nil, err
+	}
+	if len(more) == 0 && len(tokens) == 0 && filepath.Base(path) != tokenizerJSON {
+		if more, err = listedTokens(dir); err != nil {
+			return v, nil, err
+		}
+	}
+	for _, t := range more {
+		same := func(x spm.AddedToken) bool { return x.Content == t.Content }
+		if !slices.ContainsFunc(tokens, same) {
+			tokens = append(tokens, t)
+		}
+	}
+	if len(tokens) == 0 {
+		return v, nil, nil
+	}
+	if v, err = v.Add(tokens); err != nil {
+		return v, nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return withoutImage(v), nil, nil
+}
+
+// configTokens reads the list of tokenizer_config.json, which transformers 4 wrote.
+func configTokens(dir string) ([]spm.AddedToken, error) {
+	path := filepath.Join(dir, tokenizerConfig)
+	var config struct {
+		Tokens map[string]spm.AddedToken `json:"added_tokens_decoder"`
+	}
+	if !exists(path) {
+		return nil, nil
+	}
+	if err := readJSON(path, &config); err != nil {
+		return nil, err
+	}
+	var list []spm.AddedToken
+	for key, t := range config.Tokens {
+		id, err := strconv.Atoi(key)
+		if err != nil {
+			return nil, fmt.Errorf("%s: added_tokens_decoder: %q is not an id", path, key)
+		}
+		t.ID = id
+		list = append(list, t)
+	}
+	return list, nil
+}
+
+// listedTokens reads added_tokens.json, which has no flags: transformers takes the
+// tokens as normalized, and as special if special_tokens_map.json names them.
+func listedTokens(dir string) ([]spm.AddedToken, error) {
+	path := filepath.Join(dir, addedTokens)
+	if !exists(path) {
+		return nil, nil
+	}
+	var ids map[string]int
+	if err := readJSON(path, &ids); err != nil {
+		return nil, err
+	}
+	special, err := specialNames(filepath.Join(dir, specialTokens))
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	var list []spm.AddedToken
+	for text, id := range ids {
+		s := slices.Contains(special, text)
+		list = append(list, spm.AddedToken{ID: id, Content: text, Special: s, Normalized: !s})
 	}
-	if len(data) > maxJSON {
-		return nil, fmt.Errorf("%s: more than %d bytes", path, maxJSON)
+	return list, nil
+}
+
+// specialNames lists the tokens of special_tokens_map.json: strings or objects,
+// one for a role or a list of them.
+func specialNames(path string) ([]string, error) {
+	if !exists(path) {
+		return nil, nil
 	}
-	return data, nil
+	var roles map[string]json.RawMessage
+	if err := readJSON(path, &roles); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, raw := range roles {
+		var list []json.RawMessage
+		if json.Unmarshal(raw, &list) != nil {
+			list = []json.RawMessage{raw}
+		}
+		for _, item := range list {
+			var token struct{ Content string }
+			if json.Unmarshal(item, &token.Content) == nil || json.Unmarshal(item, &token) == nil {
+				names = append(names, token.Content)
+			}
+		}
+	}
+	return names, nil
 }

@@ -7,6 +7,8 @@ import (
 	"math"
 	"math/bits"
 	"os"
+
+	"github.com/pgcli/paligemma/internal/lfs"
 )
 
 // A File is an open GGUF file. All methods but Close are safe for concurrent
@@ -102,6 +104,9 @@ func (f *File) readPreamble(d *decoder) (nTensors, nKeys int) {
 		case string(b) == "FUGG":
 			d.fail(0, "big-endian GGUF files are not supported")
 		case string(b) != magic:
+			if start, _ := d.r.Peek(len(lfs.Prefix)); lfs.Check(start) != nil {
+				d.err = fmt.Errorf("gguf: the file %w", lfs.ErrPointer)
+			}
 			d.fail(0, "not a GGUF file: it starts with %q, not %q", b, magic)
 		}
 		d.skip(int64(len(magic)))

@@ -64,7 +64,7 @@ Examples:
   pgcli convert base --lora my-adapter:0.8 -o mine.gguf --type q4_k_m --verify
   pgcli convert base -o text.gguf --type q4_0 --split-mmproj  # for llama.cpp`,
 		Flags: slices.Concat(outputFlags("`type` of the language model"), []cli.Flag{
-			&cli.PathFlag{Name: "tokenizer", Usage: "`file` of the tokenizer: tokenizer.model or tokenizer.json (default: the one beside the weights)"},
+			&cli.PathFlag{Name: "tokenizer", Usage: "`file` of the tokenizer: tokenizer.model or tokenizer.json, read alone (default: those beside the weights, with added tokens)"},
 			&cli.PathFlag{Name: "mask-decoder", Usage: "`file` of the mask decoder, vae-oid.npz, for pgcli segment"},
 			&cli.StringSliceFlag{Name: "lora", KeepSpace: true, Usage: "merge a LoRA adapter of PEFT, as its merge_and_unload does: `DIR[:SCALE]` (repeatable)"},
 			&cli.BoolFlag{Name: "split-mmproj", Usage: "write two files, for llama.cpp: the language model, and mmproj-NAME beside it"},

@@ -54,6 +54,7 @@ use_gelu bool
 	first, second := example(Gemma), example(Gemma2)
 	second.MaskWidth = 512
 	general, tokenizer := General{}, Tokenizer{}
+	added := Tokenizer{Added: []int32{7}, AddedFlags: []int32{1}}
 	for _, c := range []struct {
 		name, prefix string
 		fields       []Field
@@ -84,6 +85,7 @@ add_eos_token bool
 add_space_prefix bool
 padding_token_id uint32
 `},
+		{"added tokens", "tokenizer.paligemma.added.", added.Fields()[12:], "ids []int32\nflags []int32\n"},
 	} {
 		var got strings.Builder
 		for _, f := range c.fields {
@@ -140,7 +142,7 @@ func TestFixed(t *testing.T) {
 
 // TestReadTokenizer writes and reads a vocabulary, then damages it.
 func TestReadTokenizer(t *testing.T) {
-	want := Tokenizer{Pieces: []string{"a", "b"}, Scores: []float32{0, -1}, Types: []int32{3, 1}, BOS: 1, EOS: 2, UNK: 3, PAD: 4}
+	want := Tokenizer{Pieces: []string{"a", "b"}, Scores: []float32{0, -1}, Types: []int32{3, 1}, BOS: 1, EOS: 2, UNK: 3, PAD: 4, Added: []int32{1}, AddedFlags: []int32{6}}
 	same := func(a, b Tokenizer) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
 	values := entries(want.Fields())
 	if got, err := ReadTokenizer(file(t, values), 2); err != nil || !same(got, want) {
@@ -150,9 +152,9 @@ func TestReadTokenizer(t *testing.T) {
 		t.Errorf("too few pieces give %v", err)
 	}
 	without := want
-	without.PAD = -1
+	without.PAD, without.Added, without.AddedFlags = -1, nil, nil
 	if got, err := ReadTokenizer(file(t, entries(without.Fields())), 2); err != nil || !same(got, without) {
-		t.Errorf("without padding: read %v, %v, want %v", got, err, without)
+		t.Errorf("without padding and added tokens: read %v, %v, want %v", got, err, without)
 	}
 	for _, f := range want.Fields() {
 		if isFixed(f) {

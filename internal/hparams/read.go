@@ -1,6 +1,7 @@
 package hparams
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/pgcli/paligemma/gguf"
@@ -12,6 +13,11 @@ import (
 // is missing is a [gguf.ErrNotFound], one of another type a [gguf.TypeError].
 func Read(text, projector *gguf.File) (Model, error) {
 	var m Model
+	for _, f := range []*gguf.File{text, projector} {
+		if err := CheckWhole(f); err != nil {
+			return m, err
+		}
+	}
 	arch, err := gguf.Get[string](text, ArchitectureKey)
 	if err != nil {
 		return m, err
@@ -21,6 +27,10 @@ func Read(text, projector *gguf.File) (Model, error) {
 		err = fmt.Errorf("%s is %q, a whole model: it takes no projector file", ArchitectureKey, arch)
 	case arch == PaliGemma:
 		err = read(text, m.OneFile())
+	case projector == text && (arch == Gemma || arch == Gemma2):
+		err = fmt.Errorf("%s is %q: %w, or a model of texts alone; the vision tower is in the other file (mmproj-*.gguf): give it with --mmproj (Options.Projector), or join both with \"pgcli quantize TEXT.gguf --mmproj MMPROJ.gguf -o MODEL.gguf --type TYPE\"", ArchitectureKey, arch, ErrHalf)
+	case arch == Projector:
+		err = fmt.Errorf("%s is %q: %w, the vision tower; -m takes the text half, and --mmproj (Options.Projector) this file", ArchitectureKey, arch, ErrHalf)
 	case arch == Gemma || arch == Gemma2:
 		err = m.readTwo(arch, text, projector)
 	default:
@@ -30,6 +40,28 @@ func Read(text, projector *gguf.File) (Model, error) {
 		return m, err
 	}
 	return m, m.fit()
+}
+
+// ErrHalf reports one of llama.cpp's two files where a whole model is wanted.
+var ErrHalf = errors.New("is half a model, in llama.cpp's two-file form")
+
+// Keys of a file that llama.cpp's gguf-split wrote.
+const (
+	partKey  = "split.no" // from 0
+	partsKey = "split.count"
+)
+
+// CheckWhole refuses one of several files that hold one model together.
+func CheckWhole(f *gguf.File) error {
+	parts, err := gguf.Get[uint16](f, partsKey)
+	if err != nil || parts < 2 {
+		return nil // no key, or a split that gives a single file
+	}
+	part, err := gguf.Get[uint16](f, partKey)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s is %d: the file is part %d of %d of a model; join them with llama.cpp: llama-gguf-split --merge FIRST-PART.gguf WHOLE.gguf", partsKey, parts, int(part)+1, parts)
 }
 
 // readTwo reads llama.cpp's form.

@@ -201,13 +201,18 @@ func TestArchitecture(t *testing.T) {
 	text, projector := two.change(t, "", nil)
 	whole, _ := one.change(t, "", nil)
 	llama, _ := one.change(t, ArchitectureKey, "llama")
+	clip := file(t, map[string]any{ArchitectureKey: Projector})
+	part := file(t, map[string]any{"split.no": uint16(1), "split.count": uint16(3), "split.tensors.count": int32(30)})
 	for _, c := range []struct {
 		name            string
 		text, projector *gguf.File
 		want            string
 	}{
 		{"another architecture", llama, llama, `general.architecture is "llama", want paligemma (or gemma, gemma2 with a projector file)`},
-		{"a text half alone", text, text, `key "clip.vision.`},
+		{"a text half alone", text, text, "give it with --mmproj"},
+		{"a projector alone", clip, clip, "-m takes the text half"},
+		{"a part of a model", part, part, "split.count is 3: the file is part 2 of 3 of a model"},
+		{"a part of a projector", text, part, "the file is part 2 of 3 of a model"},
 		{"a whole model and a projector", whole, projector, `general.architecture is "paligemma", a whole model: it takes no projector file`},
 		{"a projector that is a whole model", text, whole, `key "clip.vision.`},
 	} {

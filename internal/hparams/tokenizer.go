@@ -16,6 +16,10 @@ type Tokenizer struct {
 	BOS, EOS int32
 	UNK      int32
 	PAD      int32 // -1 in a vocabulary without the piece
+
+	// Tokens that a fine-tuning added: their ids and flags. Both are empty in most
+	// files.
+	Added, AddedFlags []int32
 }
 
 // TokenizerPrefix starts the keys of a tokenizer.
@@ -26,7 +30,10 @@ const piecesKey = TokenizerPrefix + "ggml.tokens"
 // Fields lists the keys in the order of a file. No space is put before a text;
 // a caller asks for <bos>, which comes after the image.
 func (t *Tokenizer) Fields() []Field {
-	const ggml = TokenizerPrefix + "ggml."
+	const (
+		ggml  = TokenizerPrefix + "ggml."
+		added = TokenizerPrefix + "paligemma.added." // llama.cpp goes by the type alone
+	)
 	return []Field{
 		{ggml + "model", fixed{"llama"}},
 		{ggml + "pre", fixed{"default"}},
@@ -40,6 +47,8 @@ func (t *Tokenizer) Fields() []Field {
 		{ggml + "add_eos_token", fixed{false}},
 		{ggml + "add_space_prefix", fixed{false}},
 		{ggml + "padding_token_id", optional{token{&t.PAD}, t.PAD >= 0}},
+		{added + "ids", optional{entry[[]int32]{&t.Added}, len(t.Added) > 0}},
+		{added + "flags", optional{entry[[]int32]{&t.AddedFlags}, len(t.Added) > 0}},
 	}
 }
 

@@ -11,6 +11,11 @@
 //  4. Look up: a symbol that is not a piece becomes its UTF-8 bytes, one byte
 //     piece each, so no text ever encodes to the unknown id.
 //
+// Tokens that a fine-tuning added ([Vocabulary.Add]) are cut out of the text
+// first, as Hugging Face's tokenizers do it, and the steps work on the text
+// between them. Tokens with the flag "normalized" are found after step 1, all
+// others before it.
+//
 // Control pieces are never found in text: "<bos>" typed by a user is five
 // characters like any others. A caller adds the ids of control pieces itself.
 //

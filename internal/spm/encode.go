@@ -15,7 +15,20 @@ func (t *Tokenizer) Encode(text string) []int32 {
 	if text == "" {
 		return nil
 	}
-	m := merger{t: t, text: normalize(text)}
+	if len(t.added) == 0 {
+		return t.merge(nil, normalize(text))
+	}
+	var ids []int32
+	token := func(id int32) { ids = append(ids, id) }
+	t.raw.split(validate(text), token, func(text string) {
+		t.spaced.split(normalize(text), token, func(text string) { ids = t.merge(ids, text) })
+	})
+	return ids
+}
+
+// merge appends the ids of a text without added tokens, normalized and not empty.
+func (t *Tokenizer) merge(ids []int32, text string) []int32 {
+	m := merger{t: t, text: text}
 	m.split()
 	for i := 1; i < len(m.symbols); i++ {
 		m.propose(i-1, i)
@@ -23,11 +36,18 @@ func (t *Tokenizer) Encode(text string) []int32 {
 	for len(m.queue) > 0 {
 		m.merge(m.queue.pop())
 	}
-	var ids []int32
 	for i := 0; i >= 0; i = m.symbols[i].next {
 		ids = m.appendIDs(ids, m.text[m.symbols[i].start:m.symbols[i].end])
 	}
 	return ids
+}
+
+// validate replaces each byte that is not part of a UTF-8 character by U+FFFD.
+func validate(text string) string {
+	if utf8.ValidString(text) {
+		return text
+	}
+	return string([]rune(text))
 }
 
 // normalize replaces each byte that is not part of a UTF-8 character by U+FFFD

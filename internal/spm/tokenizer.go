@@ -1,6 +1,9 @@
 package spm
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // A Tokenizer turns text into ids and back. It is immutable: any number of
 // goroutines may use it at the same time.
@@ -10,6 +13,11 @@ type Tokenizer struct {
 	byteIDs     [256]int32
 	userDefined trie
 	longest     int // length in bytes of the longest piece that merging can reach
+
+	// Of a vocabulary with added tokens: the tokens that are found in the text as
+	// it is, Gemma's own among them, and those that are found once spaces are "▁".
+	raw, spaced splitter
+	added       map[int32]int32 // flags by id
 }
 
 // New checks v and builds its tokenizer, which keeps v's slices: do not change
@@ -18,7 +26,10 @@ func New(v Vocabulary) (*Tokenizer, error) {
 	if err := v.check(); err != nil {
 		return nil, err
 	}
-	t := &Tokenizer{vocab: v, ids: make(map[string]int32, len(v.Pieces))}
+	t := &Tokenizer{vocab: v, ids: make(map[string]int32, len(v.Pieces)), added: map[int32]int32{}}
+	for i, id := range v.Added {
+		t.added[id] = v.AddedFlags[i]
+	}
 	for i, piece := range v.Pieces {
 		id := int32(i)
 		if first, found := t.ids[piece]; found {
@@ -28,9 +39,18 @@ func New(v Vocabulary) (*Tokenizer, error) {
 		if t.inText(id) {
 			t.longest = max(t.longest, len(piece))
 		}
+		flags, added := t.added[id]
+		switch {
+		case added && flags&normalized != 0:
+			t.spaced.insert(strings.ReplaceAll(piece, " ", string(space)), id, flags)
+		case added || len(t.added) > 0 && v.Types[id] == UserDefined:
+			t.raw.insert(piece, id, flags)
+		}
 		switch v.Types[id] {
 		case UserDefined:
-			t.userDefined.insert(piece)
+			if !added {
+				t.userDefined.insert(piece)
+			}
 		case Byte:
 			b, _ := byteValue(piece) // checked above
 			t.byteIDs[b] = id
@@ -72,9 +92,13 @@ func (t *Tokenizer) Piece(id int32) (string, bool) {
 // valid reports whether id is in the vocabulary.
 func (t *Tokenizer) valid(id int32) bool { return id >= 0 && int(id) < len(t.vocab.Pieces) }
 
-// inText reports whether a text can hold id as a whole. It cannot reach control,
-// unknown and byte pieces: their spelling in a text is plain text.
+// inText reports whether merging can reach id. It cannot reach control, unknown
+// and byte pieces: their spelling in a text is plain text. Nor can it reach added
+// tokens that the vocabulary did not have before.
 func (t *Tokenizer) inText(id int32) bool {
+	if flags, added := t.added[id]; added {
+		return flags&merged != 0
+	}
 	switch t.vocab.Types[id] {
 	case Normal, UserDefined, Unused:
 		return true

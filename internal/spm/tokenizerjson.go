@@ -9,11 +9,7 @@ import (
 
 // A tokenizerJSON holds the fields of a tokenizer.json that ParseTokenizerJSON reads.
 type tokenizerJSON struct {
-	AddedTokens []struct {
-		ID      int
-		Content string
-		Special bool
-	} `json:"added_tokens"`
+	AddedTokens  []AddedToken `json:"added_tokens"`
 	Normalizer   json.RawMessage
 	PreTokenizer json.RawMessage `json:"pre_tokenizer"`
 	Model        struct {
@@ -67,6 +63,12 @@ func ParseTokenizerJSON(data []byte) (Vocabulary, error) {
 	var v Vocabulary
 	if err == nil {
 		v, err = j.vocabulary()
+	}
+	if err == nil {
+		v, err = v.Add(j.AddedTokens)
+	}
+	if err == nil && len(v.Pieces) != len(j.ids()) {
+		err = fmt.Errorf("%d pieces follow %s without being added tokens", len(j.ids())-len(v.Pieces), ImagePiece)
 	}
 	if err != nil {
 		return Vocabulary{}, fmt.Errorf("spm: tokenizer.json: %w", err)

@@ -4,16 +4,24 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// vocabulary joins model.vocab, merges and added tokens.
+// vocabulary joins model.vocab, merges and added tokens, up to the last of
+// PaliGemma's pieces. Behind these are tokens that a fine-tuning added.
 func (j *tokenizerJSON) vocabulary() (Vocabulary, error) {
 	v := Vocabulary{BOS: -1, EOS: -1, PAD: -1, UNK: -1}
 	var err error
 	if v.Pieces, err = j.pieces(); err != nil {
 		return v, err
+	}
+	for _, last := range []string{ImagePiece, fmt.Sprintf("<seg%03d>", segs-1)} {
+		if i := slices.Index(v.Pieces, last); i >= 0 {
+			v.Pieces = v.Pieces[:i+1]
+			break
+		}
 	}
 	v.Types = j.types(v.Pieces)
 	for id, piece := range v.Pieces { // Vocabulary.check compares their types later
@@ -32,18 +40,26 @@ func (j *tokenizerJSON) vocabulary() (Vocabulary, error) {
 	return v, err
 }
 
+// ids returns the ids of all pieces.
+func (j *tokenizerJSON) ids() map[string]int {
+	ids := maps.Clone(j.Model.Vocab)
+	for _, t := range j.AddedTokens {
+		ids[t.Content] = t.ID
+	}
+	return ids
+}
+
 // pieces orders the vocabulary by id. Every id from 0 on must have one piece.
 func (j *tokenizerJSON) pieces() ([]string, error) {
-	ids := maps.Clone(j.Model.Vocab)
-	if ids == nil {
+	if j.Model.Vocab == nil {
 		return nil, errors.New("model.vocab is missing")
 	}
 	for _, t := range j.AddedTokens {
-		if id, found := ids[t.Content]; found && id != t.ID {
+		if id, found := j.Model.Vocab[t.Content]; found && id != t.ID {
 			return nil, fmt.Errorf("added token %.100q has id %d, but %d in model.vocab", t.Content, t.ID, id)
 		}
-		ids[t.Content] = t.ID
 	}
+	ids := j.ids()
 	pieces := make([]string, len(ids))
 	for piece, id := range ids {
 		if id < 0 || id >= len(ids) {
@@ -88,8 +104,14 @@ func (j *tokenizerJSON) types(pieces []string) []Type {
 		}
 	}
 	for _, t := range j.AddedTokens {
-		if types[t.ID] = UserDefined; t.Special {
+		_, known := j.Model.Vocab[t.Content]
+		switch {
+		case t.ID >= len(types): // of a fine-tuning
+		case known && types[t.ID] == Normal && (t.Special || t.flags() != 0): // a word that a fine-tuning added
+		case t.Special:
 			types[t.ID] = Control
+		default:
+			types[t.ID] = UserDefined
 		}
 	}
 	return types

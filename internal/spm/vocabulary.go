@@ -26,7 +26,8 @@ const (
 	locs = 1024 // <loc0000> to <loc1023>, coordinates
 	segs = 128  // <seg000> to <seg127>, codes of masks
 
-	imagePiece = "<image>"
+	// ImagePiece stands for a picture in Hugging Face's prompts.
+	ImagePiece = "<image>"
 
 	// maxPieces bounds a vocabulary. The largest known SentencePiece
 	// vocabularies have 262144 pieces.
@@ -47,6 +48,11 @@ type Vocabulary struct {
 	BOS, EOS int32 // ids of control pieces
 	UNK      int32 // id of the piece of type Unknown
 	PAD      int32 // id of a control piece, or -1
+
+	// Added are the ids, ascending, of tokens that a fine-tuning added, and
+	// AddedFlags says how each is found in a text; see Add. A control piece among
+	// them is found in text, unlike Gemma's own.
+	Added, AddedFlags []int32
 }
 
 // Extend returns a copy of v in which PaliGemma's pieces follow the others:
@@ -65,7 +71,7 @@ func (v Vocabulary) Extend(image bool) (Vocabulary, error) {
 	groups := [][]string{numbered("<loc%04d>", locs), numbered("<seg%03d>", segs)}
 	types := []Type{UserDefined, UserDefined}
 	if image {
-		groups, types = append(groups, []string{imagePiece}), append(types, Control)
+		groups, types = append(groups, []string{ImagePiece}), append(types, Control)
 	}
 	for i, group := range groups {
 		if err := v.extend(group, types[i]); err != nil {
@@ -151,6 +157,9 @@ func (v *Vocabulary) check() error {
 		if !found {
 			return fmt.Errorf("spm: no byte piece <0x%02X>; text without it cannot fall back to bytes", b)
 		}
+	}
+	if err := v.checkAdded(); err != nil {
+		return err
 	}
 	return v.checkSpecial()
 }

@@ -1,0 +1,195 @@
+package convert
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	singleName  = "model.safetensors"
+	indexName   = "model.safetensors.index.json"
+	adapterName = "adapter_config.json"
+)
+
+// unpickle ends messages about PyTorch's pickled weights.
+const unpickle = `: a pickle can run any program; make safetensors of it with transformers: PaliGemmaForConditionalGeneration.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER, safe_serialization=True)`
+
+// openFolder opens the weights of a folder that transformers would load, by
+// its order (modeling_utils.py of 4.44 to 5.24, without a variant): the file
+// that config.json names, model.safetensors, its index, pickles. A folder
+// without any of them may hold one other file or index of safetensors.
+func openFolder(dir string) (checkpoint, error) {
+	var config struct {
+		Weights option[string] `json:"transformers_weights"`
+	}
+	if path := filepath.Join(dir, "config.json"); isFile(path) {
+		if err := readJSON(path, &config); err != nil {
+			return nil, err
+		}
+	}
+	if name := config.Weights.or(""); name != "" {
+		if !filepath.IsLocal(name) || filepath.Base(name) != name {
+			return nil, fmt.Errorf("%s: transformers_weights is %q, want the name of a file in the folder", filepath.Join(dir, "config.json"), name)
+		}
+		return openNamed(dir, name)
+	}
+	for _, name := range []string{singleName, indexName} {
+		if isFile(filepath.Join(dir, name)) {
+			return openNamed(dir, name)
+		}
+	}
+	singles, indexes := match(dir, "*.safetensors"), match(dir, "*.safetensors.index*.json")
+	for _, name := range []string{"pytorch_model.bin", "pytorch_model.bin.index.json"} {
+		if isFile(filepath.Join(dir, name)) {
+			return nil, fmt.Errorf("%s: transformers reads %s here, and PyTorch's pickled weights are not read%s%s",
+				dir, name, unpickle, quoted("; or name the file to convert, one of", singles))
+		}
+	}
+	switch {
+	case len(indexes) == 1:
+		return openNamed(dir, indexes[0])
+	case len(indexes) > 1:
+		return nil, fmt.Errorf("%s: has %d indexes %q, but neither %s nor %s; leave one of them", dir, len(indexes), indexes, singleName, indexName)
+	case len(singles) == 1:
+		return openNamed(dir, singles[0])
+	case len(singles) > 1:
+		return nil, fmt.Errorf("%s: has %d safetensors files %q, but no %s that says how they belong together", dir, len(singles), singles, indexName)
+	}
+	if others := slices.Concat(match(dir, "*.npz"), match(dir, "*.gguf"), match(dir, "*.bin"), match(dir, "*.pt"), match(dir, "*.pth")); len(others) > 0 {
+		return nil, fmt.Errorf("%s: has no safetensors files; did you mean one of %q?", dir, others)
+	}
+	return nil, fmt.Errorf("%s: no checkpoint found: want %s, %s, or the path of a .npz or .gguf file%s",
+		dir, indexName, singleName, quoted("; its folders have some:", match(dir, "*/*.safetensors")))
+}
+
+// openNamed opens a safetensors file of dir, or the files of an index.
+func openNamed(dir, name string) (checkpoint, error) {
+	s := &shards{}
+	var err error
+	if strings.HasSuffix(name, ".json") {
+		files, owner, err := readIndex(filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		s, err = openShards(dir, files, owner)
+		if err != nil {
+			return nil, err
+		}
+		s.passed = passedOver(dir, append(files, name))
+		return s, nil
+	}
+	if s, err = openShards(dir, []string{name}, nil); err != nil {
+		return nil, err
+	}
+	s.passed = passedOver(dir, []string{name})
+	return s, nil
+}
+
+// passedOver notes which weights of dir are not those in use.
+func passedOver(dir string, used []string) []string {
+	var left []string
+	for _, pattern := range []string{"*.safetensors", "*.safetensors.index*.json", "pytorch_model*.bin", "pytorch_model*.bin.index.json", "consolidated*.pth"} {
+		for _, name := range match(dir, pattern) {
+			if !slices.Contains(used, name) && !strings.HasPrefix(name, "adapter_model") {
+				left = append(left, name)
+			}
+		}
+	}
+	var notes []string
+	if len(left) > 0 {
+		notes = append(notes, fmt.Sprintf("%s: the weights are those of %s, as transformers chooses; passed over: %s", dir, used[len(used)-1], strings.Join(left, ", ")))
+	} else if last := used[len(used)-1]; last != singleName && last != indexName {
+		notes = append(notes, fmt.Sprintf("%s: the weights are those of %s, the only ones; transformers would look for %s", dir, last, singleName))
+	}
+	if isFile(filepath.Join(dir, adapterName)) {
+		notes = append(notes, fmt.Sprintf("%s: the adapter of %s is not merged; with PEFT installed, transformers loads it over the base model, which before transformers 5 is the one that %s names: --lora %s merges it",
+			dir, adapterName, adapterName, dir))
+	}
+	return notes
+}
+
+// match lists the files of dir whose names match a pattern.
+func match(dir, pattern string) []string {
+	names, _ := fs.Glob(os.DirFS(dir), pattern) // fails for a bad pattern only
+	return slices.DeleteFunc(names, func(name string) bool { return !isFile(filepath.Join(dir, name)) })
+}
+
+// quoted returns names after text, or nothing without names.
+func quoted(text string, names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s %q", text, names[:min(len(names), 4)])
+}
+
+// readIndex reads the list of shards, and which shard has which tensor.
+func readIndex(path string) (files []string, owner map[string]string, err error) {
+	var index struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := readJSON(path, &index); err != nil {
+		return nil, nil, err
+	}
+	if len(index.WeightMap) == 0 {
+		return nil, nil, fmt.Errorf("%s: weight_map is missing or empty", path)
+	}
+	for name, file := range index.WeightMap {
+		// A path would let an index read files the user did not hand over.
+		if !filepath.IsLocal(file) || filepath.Base(file) != file {
+			return nil, nil, fmt.Errorf("%s: weight_map: %q lies in %q, want the name of a file beside the index", path, name, file)
+		}
+	}
+	files = slices.Compact(slices.Sorted(maps.Values(index.WeightMap)))
+	return files, index.WeightMap, nil
+}
+
+// refuseQuantized names the quantization of a checkpoint whose weights are not
+// plain numbers. Its config says which.
+func refuseQuantized(dir string) error {
+	var config struct {
+		Quantization json.RawMessage `json:"quantization_config"`
+		Compression  json.RawMessage `json:"compression_config"` // compressed-tensors' older name
+	}
+	path := filepath.Join(dir, "config.json")
+	if !isFile(path) {
+		return nil
+	}
+	if err := readJSON(path, &config); err != nil {
+		return err
+	}
+	for key, raw := range map[string]json.RawMessage{"quantization_config": config.Quantization, "compression_config": config.Compression} {
+		var q struct {
+			Method option[string] `json:"quant_method"`
+			Four   bool           `json:"load_in_4bit"`
+			Eight  bool           `json:"load_in_8bit"`
+		}
+		if len(raw) == 0 || string(raw) == "null" {
+			continue
+		}
+		if err := json.Unmarshal(raw, &q); err != nil {
+			return fmt.Errorf("%s: %s: %w", path, key, err)
+		}
+		method, known := quantizations[strings.ToLower(q.Method.or(""))]
+		switch {
+		case !known && (q.Four || q.Eight):
+			method = quantizations["bitsandbytes"]
+		case !known:
+			method = fmt.Sprintf("%q", q.Method.or("an unnamed method"))
+		}
+		return fmt.Errorf("%s: %s says that the weights are quantized by %s, which is not read: convert the original 16-bit or 32-bit checkpoint, and choose the size with --type; or dequantize it in transformers (model.dequantize(), where the method has that) and save it", path, key, method)
+	}
+	return nil
+}
+
+// quantizations are the methods of transformers by their quant_method.
+var quantizations = map[string]string{
+	"bitsandbytes": "bitsandbytes", "gptq": "GPTQ", "awq": "AWQ", "fp8": "FP8", "fbgemm_fp8": "FBGEMM FP8", "finegrained_fp8": "FP8",
+	"torchao": "torchao", "compressed-tensors": "compressed-tensors", "hqq": "HQQ", "aqlm": "AQLM", "quanto": "quanto",
+	"eetq": "EETQ", "higgs": "HIGGS", "vptq": "VPTQ", "spqr": "SpQR", "auto-round": "AutoRound", "mxfp4": "MXFP4", "bitnet": "BitNet",
+}

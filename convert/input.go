@@ -1,0 +1,141 @@
+package convert
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/pgcli/paligemma/internal/lfs"
+)
+
+// maxJSON bounds the JSON files beside the weights. tokenizer.json, the largest
+// of them, takes some 35 MB.
+const maxJSON = 256 << 20
+
+// openInput opens a file of a checkpoint, and refuses a git-lfs pointer.
+func openInput(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	head := make([]byte, len(lfs.Prefix))
+	n, _ := f.ReadAt(head, 0) // a file that cannot be read fails at its first use
+	if err := lfs.Check(head[:n]); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s %w", path, err)
+	}
+	return f, nil
+}
+
+// readSmall reads a whole file, but no more than maxJSON bytes.
+func readSmall(path string) ([]byte, error) {
+	f, err := openInput(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(data) > maxJSON {
+		return nil, fmt.Errorf("%s: more than %d bytes", path, maxJSON)
+	}
+	return data, nil
+}
+
+// readJSON decodes the file at path into v. As in Python's json, NaN, Infinity
+// and -Infinity are numbers; see [option] for their values.
+func readJSON(path string, v any) error {
+	data, err := readSmall(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(quoteConstants(data), v); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// constants are the numbers that Python's json writes and JSON lacks.
+var constants = [][]byte{[]byte("NaN"), []byte("-Infinity"), []byte("Infinity")}
+
+// quoteConstants makes strings of the constants outside strings.
+func quoteConstants(data []byte) []byte {
+	if !bytes.Contains(data, constants[0]) && !bytes.Contains(data, constants[2]) {
+		return data
+	}
+	var out []byte
+	for i := 0; i < len(data); {
+		n := 1
+		switch c := data[i]; c {
+		case '"':
+			for i+n < len(data) && data[i+n] != '"' {
+				if data[i+n] == '\\' {
+					n++
+				}
+				n++
+			}
+			n = min(n+1, len(data)-i)
+		case 'N', 'I', '-':
+			for _, name := range constants {
+				if bytes.HasPrefix(data[i:], name) {
+					out, n = fmt.Appendf(out, "%q", name), 0
+					i += len(name)
+					break
+				}
+			}
+		}
+		out = append(out, data[i:i+n]...)
+		i += n
+	}
+	return out
+}
+
+// An option is a value of a JSON file that may be absent, or null.
+type option[T any] struct {
+	set, null bool
+	value     T
+}
+
+// UnmarshalJSON reads a value. A float64 may be one of Python's constants.
+func (o *option[T]) UnmarshalJSON(data []byte) error {
+	o.set, o.null = true, bytes.Equal(data, []byte("null"))
+	if f, ok := any(&o.value).(*float64); ok && data[0] == '"' {
+		var name string
+		if err := json.Unmarshal(data, &name); err != nil {
+			return err
+		}
+		for _, known := range constants {
+			if name == string(known) {
+				_, err := fmt.Sscan(name, f)
+				return err
+			}
+		}
+	}
+	return json.Unmarshal(data, &o.value)
+}
+
+// or returns the value, or fallback if it is absent or null.
+func (o option[T]) or(fallback T) T {
+	if !o.set || o.null {
+		return fallback
+	}
+	return o.value
+}
+
+// exists reports whether path is a file, a folder or anything else.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// isFile reports whether path is a file, perhaps by a link.
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
