@@ -120,8 +120,10 @@ func ExampleModel_ReadImage() {
 	defer model.Close()
 	_, err := model.ReadImage(strings.NewReader("a thousand words"))
 	fmt.Println(err)
+	fmt.Println(errors.Is(err, image.ErrFormat))
 	// Output:
-	// paligemma: not a PNG, JPEG, GIF, BMP, TIFF or WebP picture: found text ("a thousand words")
+	// paligemma: not a PNG, JPEG, GIF, BMP, TIFF, WebP or PNM picture: found text ("a thousand words")
+	// true
 }
 
 func ExampleModel_Encode() {

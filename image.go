@@ -13,9 +13,23 @@ import (
 	"github.com/pgcli/paligemma/internal/nn"
 )
 
-// ReadImage decodes a picture: PNG, JPEG, GIF, BMP, TIFF or WebP, upright as
-// its EXIF orientation says. A picture that claims more than the model's
-// MaxPixels is refused before it is decoded.
+// Errors of pictures, to test for with errors.Is. Data that is not a picture in a
+// known format is image.ErrFormat.
+var (
+	// ErrPictureTooLarge is about more pixels than Options.MaxPixels.
+	ErrPictureTooLarge = imageproc.ErrTooLarge
+
+	// ErrPictureBroken is about a file that is truncated or damaged.
+	ErrPictureBroken = imageproc.ErrBroken
+
+	// ErrPictureUnsupported is about a format, such as HEIC, or a kind of a format
+	// that ReadImage does not decode. The error names it.
+	ErrPictureUnsupported = imageproc.ErrUnsupported
+)
+
+// ReadImage decodes the first picture of a file: PNG, JPEG, GIF, BMP, TIFF, WebP
+// or PNM, upright as its EXIF or XMP orientation says. A picture that claims more
+// than the model's MaxPixels is refused before it is decoded.
 func (m *Model) ReadImage(r io.Reader) (image.Image, error) {
 	img, err := imageproc.Read(r, m.opts.MaxPixels)
 	if err != nil {

@@ -172,11 +172,15 @@ func svg(size image.Point, objects []overlay.Object, style overlay.Style) (templ
 	return template.HTML(b.String()), err // package overlay escapes labels
 }
 
-// pictureURL returns a URL that holds a picture: the file itself if browsers can
-// show its format.
+// pictureURL returns a URL that holds a picture: the file itself if browsers show
+// it as the model sees it. They turn pictures by EXIF data alone, and play animations.
 func pictureURL(file []byte, img image.Image) (template.URL, error) {
-	switch t := http.DetectContentType(file); t {
-	case "image/png", "image/jpeg", "image/gif", "image/webp":
+	turned := false
+	for _, key := range []string{"Raw profile type exif", "XML:com.adobe.xmp", "http://ns.adobe.com/xap/1.0/"} {
+		turned = turned || bytes.Contains(file, []byte(key))
+	}
+	switch t := http.DetectContentType(file); {
+	case !turned && (t == "image/png" || t == "image/jpeg"):
 		return template.URL("data:" + t + ";base64," + base64.StdEncoding.EncodeToString(file)), nil
 	}
 	uri, err := overlay.DataURI(img)

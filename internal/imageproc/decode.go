@@ -1,19 +1,14 @@
 package imageproc
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"image"
-	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"io"
 
-	"github.com/bep/imagemeta"
-	"golang.org/x/image/bmp"
+	flexible "github.com/kovidgoyal/imaging/jpeg"
 	"golang.org/x/image/tiff"
-	"golang.org/x/image/webp"
 )
 
 const (
@@ -26,64 +21,6 @@ const (
 	// headSize is the number of bytes that identify a file's format.
 	headSize = 64
 )
-
-// A format is one kind of picture file.
-type format struct {
-	name   string
-	magic  string // first bytes; '?' stands for any byte
-	config func(io.Reader) (image.Config, error)
-	decode func([]byte) (image.Image, error)
-	exif   imagemeta.ImageFormat // where to look for EXIF data; 0 if the format has none
-
-	// density is the most pixels one byte of file can stand for, or 0 if there is no
-	// bound. A short file that claims a huge picture is refused by it before the
-	// decoder allocates the picture.
-	density int
-}
-
-// formats lists the known formats. The first one that matches a file decodes it.
-func formats() []format {
-	return []format{
-		// Deflate expands at most 1032 times, and a byte holds up to 8 pixels.
-		{"PNG", "\x89PNG\r\n\x1a\n", png.DecodeConfig, from(png.Decode), imagemeta.PNG, 8 * 1032},
-		// A block of 8x8 takes at least one bit.
-		{"JPEG", "\xff\xd8", jpeg.DecodeConfig, from(jpeg.Decode), imagemeta.JPEG, 8 * 64},
-		// A frame may cover any part of the claimed canvas.
-		{"GIF", "GIF8?a", gif.DecodeConfig, decodeGIF, 0, 0},
-		{"BMP", "BM", bmp.DecodeConfig, from(bmp.Decode), 0, 8},
-		{"TIFF", "II*\x00", tiff.DecodeConfig, decodeTIFF, imagemeta.TIFF, 0},
-		{"TIFF", "MM\x00*", tiff.DecodeConfig, decodeTIFF, imagemeta.TIFF, 0},
-		{"WebP", "RIFF????WEBPVP8", webp.DecodeConfig, decodeWebP, imagemeta.WebP, 0},
-	}
-}
-
-// from adapts a decoder of the standard library to a file held in memory.
-func from(decode func(io.Reader) (image.Image, error)) func([]byte) (image.Image, error) {
-	return func(file []byte) (image.Image, error) { return decode(bytes.NewReader(file)) }
-}
-
-// matches reports whether a file that starts with head has the format.
-func (f *format) matches(head []byte) bool {
-	if len(head) < len(f.magic) {
-		return false
-	}
-	for i := range len(f.magic) {
-		if f.magic[i] != '?' && f.magic[i] != head[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// identify finds the format of a file by its first bytes.
-func identify(head []byte) (*format, error) {
-	for _, f := range formats() {
-		if f.matches(head) {
-			return &f, nil
-		}
-	}
-	return nil, &FormatError{Found: describe(head)}
-}
 
 // Read decodes the picture in r; see [Decode] for the limit and the result. Data that is
 // not a picture is refused after its first bytes, and Read stops at the size that an
@@ -105,8 +42,8 @@ func Read(r io.Reader, maxPixels int) (*RGB, error) {
 		return nil, fmt.Errorf("reading picture: %w", err)
 	}
 	if int64(n+len(rest)) > limit {
-		return nil, fmt.Errorf("picture file is over %d bytes, the most for %d pixels",
-			limit, pixelLimit(maxPixels))
+		return nil, fmt.Errorf("%w: the file is over %d bytes, the most for %d pixels",
+			ErrTooLarge, limit, pixelLimit(maxPixels))
 	}
 	return Decode(append(head, rest...), maxPixels)
 }
@@ -127,40 +64,66 @@ func (f *format) read(file []byte, maxPixels int) (m *RGB, err error) {
 	// A decoder's bug must cost one picture, not the process.
 	defer func() {
 		if p := recover(); p != nil {
-			m, err = nil, f.broken(file, fmt.Errorf("decoder failed: %v", p))
+			m, err = nil, f.refused(file, fmt.Errorf("decoder failed: %v", p))
 		}
 	}()
-	config, err := f.config(bytes.NewReader(file))
+	config, err := f.config(file)
 	if err != nil {
-		return nil, f.broken(file, err)
+		return nil, f.refused(file, err)
 	}
-	if err := checkSize(config.Width, config.Height, maxPixels); err != nil {
+	err = checkSize(config.Width, config.Height, maxPixels)
+	switch {
+	case errors.Is(err, ErrTooLarge):
 		return nil, fmt.Errorf("%s: %w", f.name, err)
+	case err != nil:
+		return nil, f.refused(file, err)
 	}
 	pixels := int64(config.Width) * int64(config.Height)
 	if f.density > 0 && pixels > int64(f.density)*int64(len(file)) {
-		return nil, fmt.Errorf("truncated %s picture: %d bytes cannot hold %d x %d pixels",
-			f.name, len(file), config.Width, config.Height)
+		return nil, &brokenError{"truncated", f.name, len(file),
+			fmt.Errorf("it cannot hold %d x %d pixels", config.Width, config.Height)}
 	}
 	img, err := f.decode(file)
 	if err != nil {
-		return nil, f.broken(file, err)
+		return nil, f.refused(file, err)
 	}
 	m, err = FromImage(img, maxPixels)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.name, err)
 	}
-	return m.upright(orientation(file, f.exif)), nil
+	if f.metadata != nil {
+		m = m.upright(f.metadata(file).orientation())
+	}
+	return m, nil
 }
 
-// broken adds the format and length of a file to its decoder's error. Only some decoders
-// tell a truncated file from a broken one.
-func (f *format) broken(file []byte, err error) error {
+// refused turns a decoder's error into one of this package. Only some decoders tell a
+// truncated file from a broken one.
+func (f *format) refused(file []byte, err error) error {
+	var (
+		ours  *UnsupportedError
+		jpegs jpeg.UnsupportedError
+		flex  flexible.UnsupportedError
+		pngs  png.UnsupportedError
+		tiffs tiff.UnsupportedError
+	)
+	switch {
+	case errors.As(err, &ours):
+		return &UnsupportedError{f.name, ours.Feature}
+	case errors.As(err, &jpegs):
+		return &UnsupportedError{f.name, string(jpegs)}
+	case errors.As(err, &flex):
+		return &UnsupportedError{f.name, string(flex)}
+	case errors.As(err, &pngs):
+		return &UnsupportedError{f.name, string(pngs)}
+	case errors.As(err, &tiffs):
+		return &UnsupportedError{f.name, string(tiffs)}
+	}
 	state := "broken or truncated"
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		state = "truncated"
 	}
-	return fmt.Errorf("%s %s picture of %d bytes: %w", state, f.name, len(file), err)
+	return &brokenError{state, f.name, len(file), err}
 }
 
 // pixelLimit returns the limit that maxPixels stands for, in pixels.

@@ -1,11 +1,22 @@
 package imageproc
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
+	"image"
 	"strings"
-	"unicode/utf8"
 )
+
+// Kinds of pictures that are refused; test for them with errors.Is. Data that is not a
+// picture gives [image.ErrFormat].
+var (
+	ErrTooLarge    = errors.New("picture is too large")
+	ErrBroken      = errors.New("picture is broken or truncated")
+	ErrUnsupported = errors.New("picture is of a kind that is not supported")
+)
+
+// readable lists the formats for messages.
+const readable = "PNG, JPEG, GIF, BMP, TIFF, WebP or PNM"
 
 // A SizeError reports a picture with too many pixels, or a side too long, to be prepared.
 type SizeError struct {
@@ -21,65 +32,54 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("picture of %d x %d pixels has a side over %d", e.Width, e.Height, maxSide)
 }
 
+// Is reports whether target is [ErrTooLarge].
+func (e *SizeError) Is(target error) bool { return target == ErrTooLarge }
+
 // A FormatError reports data that is not a picture in a known format.
 type FormatError struct {
 	Found string // what the data looks like, such as "a PDF document"
 }
 
 func (e *FormatError) Error() string {
-	return "not a PNG, JPEG, GIF, BMP, TIFF or WebP picture: found " + e.Found
+	return "not a " + readable + " picture: found " + e.Found
 }
 
-// describe names data that no format matched, from its first bytes.
-func describe(head []byte) string {
-	if len(head) == 0 {
-		return "an empty file"
-	}
-	for _, k := range []struct {
-		offset      int
-		magic, name string
-	}{
-		{0, "GGUF", "a GGUF model"},
-		{0, "%PDF", "a PDF document"},
-		{0, "PK\x03\x04", "a ZIP archive"},
-		{0, "\x1f\x8b", "gzip data"},
-		{0, "8BPS", "a Photoshop document"},
-		{0, "\xff\x0a", "a JPEG XL picture"},
-		{4, "JXL ", "a JPEG XL picture"},
-		{4, "jP  ", "a JPEG 2000 picture"},
-		{4, "ftypavif", "an AVIF picture"},
-		{4, "ftyphei", "a HEIC picture"},
-		{4, "ftypmif1", "a HEIF picture"},
-		{4, "ftyp", "an MP4 or QuickTime file"},
-		{0, "II+\x00", "a BigTIFF picture"},
-		{0, "MM\x00+", "a BigTIFF picture"},
-		{0, "RIFF", "a RIFF file that is not WebP"},
-		{0, "\x00\x00\x01\x00", "a Windows icon"},
-		{0, "<svg", "an SVG drawing"},
-		{0, "\x7fELF", "an ELF program"},
-	} {
-		if len(head) >= k.offset && bytes.HasPrefix(head[k.offset:], []byte(k.magic)) {
-			return k.name
-		}
-	}
-	if isText(head) {
-		return fmt.Sprintf("text (%.40q)", strings.ToValidUTF8(string(head), ""))
-	}
-	return fmt.Sprintf("unknown data (first bytes % x)", head[:min(8, len(head))])
+// Is reports whether target is [image.ErrFormat].
+func (e *FormatError) Is(target error) bool { return target == image.ErrFormat }
+
+// An UnsupportedError reports a valid picture that this package does not decode.
+type UnsupportedError struct {
+	Format  string // such as "JPEG" or "HEIC"
+	Feature string // such as "arithmetic coding"; empty if it is the format itself
 }
 
-// isText reports whether head is UTF-8 without control characters. A character cut by
-// the end of head is allowed.
-func isText(head []byte) bool {
-	for len(head) > 0 {
-		r, size := utf8.DecodeRune(head)
-		if r == utf8.RuneError && size == 1 && utf8.FullRune(head) {
-			return false
-		}
-		if r < ' ' && r != '\n' && r != '\r' && r != '\t' {
-			return false
-		}
-		head = head[size:]
+func (e *UnsupportedError) Error() string {
+	if e.Feature == "" {
+		return fmt.Sprintf("%s pictures are not supported; convert it to one of %s, such as with ImageMagick's `magick FILE FILE.png`",
+			e.Format, strings.Replace(readable, " or ", " and ", 1))
 	}
-	return true
+	return fmt.Sprintf("unsupported %s picture: %s", e.Format, e.Feature)
 }
+
+// Is reports whether target is [ErrUnsupported].
+func (e *UnsupportedError) Is(target error) bool { return target == ErrUnsupported }
+
+// unsupported returns an [*UnsupportedError] whose format [format.read] fills in.
+func unsupported(feature string, args ...any) error {
+	return &UnsupportedError{Feature: fmt.Sprintf(feature, args...)}
+}
+
+// A brokenError adds a file's format and length to its decoder's error.
+type brokenError struct {
+	state, format string
+	bytes         int
+	cause         error
+}
+
+func (e *brokenError) Error() string {
+	return fmt.Sprintf("%s %s picture of %d bytes: %v", e.state, e.format, e.bytes, e.cause)
+}
+
+func (e *brokenError) Is(target error) bool { return target == ErrBroken }
+
+func (e *brokenError) Unwrap() error { return e.cause }

@@ -13,7 +13,10 @@ import (
 func decodeGIF(file []byte) (image.Image, error) {
 	head, rest, transparent := opaqueHead(file)
 	img, err := gif.Decode(io.MultiReader(bytes.NewReader(head), bytes.NewReader(rest)))
-	if err != nil {
+	switch {
+	case err != nil && err.Error() == "gif: no color table": // valid, but nobody says what its colours are
+		return nil, unsupported("no colour table")
+	case err != nil:
 		return nil, err
 	}
 	config, err := gif.DecodeConfig(bytes.NewReader(file))

@@ -2,49 +2,34 @@ package imageproc
 
 import (
 	"bytes"
-	"slices"
-
-	"github.com/bep/imagemeta"
+	"regexp"
 )
 
-// orientation reads the EXIF orientation of a file, 1 to 8. A file without one, or with
-// damaged EXIF data, counts as upright (1): metadata must not cost the picture.
-func orientation(file []byte, in imagemeta.ImageFormat) int {
-	switch in {
-	case 0:
-		return 1
-	case imagemeta.WebP:
-		file, in = webpEXIF(file), imagemeta.TIFF
-	}
-	if o := tags(file, in, "Orientation")["Orientation"]; o >= 1 && o <= 8 {
-		return int(o)
-	}
-	return 1
-}
+// xmpOrientation is Pillow's pattern for the orientation in an XMP text.
+var xmpOrientation = regexp.MustCompile(`tiff:Orientation(?:="|>)([0-9])`)
 
-// tags reads 16-bit tags of a file's main directory by name. Absent and damaged tags are
-// missing from the result.
-func tags(file []byte, in imagemeta.ImageFormat, names ...string) map[string]uint16 {
-	found := make(map[string]uint16)
-	// Tags read before an error are kept, and missing ones are no error here.
-	_, _ = imagemeta.Decode(imagemeta.Options{
-		R:           bytes.NewReader(file),
-		ImageFormat: in,
-		Sources:     imagemeta.EXIF,
-		ShouldHandleTag: func(t imagemeta.TagInfo) bool {
-			return t.Namespace == "IFD0" && slices.Contains(names, t.Tag)
-		},
-		HandleTag: func(t imagemeta.TagInfo) error {
-			if v, ok := t.Value.(uint16); ok {
-				found[t.Tag] = v
-			}
-			if len(found) == len(names) {
-				return imagemeta.ErrStopWalking
-			}
-			return nil
-		},
-	})
-	return found
+// orientation returns the orientation of a picture, 1 to 8, where ImageOps.exif_transpose
+// of Pillow finds it: in EXIF data or, if these have none, in XMP. A picture without one,
+// or with damaged metadata, counts as upright (1): metadata must not cost the picture.
+func (m metadata) orientation() int {
+	const tag = 274
+	block := m.exif
+	for bytes.HasPrefix(block, []byte("Exif\x00\x00")) {
+		block = block[6:]
+	}
+	o := uint64(1)
+	d, _ := readDirectory(block)
+	if e, ok := d.entries[tag]; ok {
+		if e.count == 1 {
+			o = d.int(tag, 1)
+		}
+	} else if found := xmpOrientation.FindSubmatch(m.xmp); found != nil {
+		o = uint64(found[1][0] - '0')
+	}
+	if o < 1 || o > 8 {
+		return 1
+	}
+	return int(o)
 }
 
 // upright undoes an EXIF orientation o. Orientations 5 to 8 exchange the sides.

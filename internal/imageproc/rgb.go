@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"reflect"
 )
 
 // An RGB is a picture of three 8-bit samples a pixel, without alpha. It is an
@@ -42,8 +43,8 @@ func (m *RGB) At(x, y int) color.Color {
 // [DefaultMaxPixels]) gives a [*SizeError]. The standard library's types are converted on
 // all processors; any other is read through At, by this goroutine only.
 func FromImage(img image.Image, maxPixels int) (*RGB, error) {
-	if img == nil {
-		return nil, fmt.Errorf("no picture: the image is nil")
+	if v := reflect.ValueOf(img); img == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, fmt.Errorf("no picture: the image is nil (%T)", img)
 	}
 	b := img.Bounds()
 	if err := checkSize(b.Dx(), b.Dy(), maxPixels); err != nil {

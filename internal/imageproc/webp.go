@@ -2,28 +2,105 @@ package imageproc
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
 	"image"
 	"io"
+	"math"
 
-	"golang.org/x/image/riff"
 	"golang.org/x/image/webp"
 )
 
-// decodeWebP decodes the picture. A lossy one is converted to RGB here, because its samples
-// are in BT.601's studio range, which Go's image.YCbCr cannot express.
+// A webpFrame is the first frame of a WebP: the only one, if it is not animated.
+type webpFrame struct {
+	canvas image.Point     // the picture's size
+	rect   image.Rectangle // of the frame on the canvas
+	still  []byte          // a WebP of the frame alone, without alpha
+}
+
+// readWebP finds the first frame. golang.org/x/image does not read animations.
+func readWebP(file []byte) (f webpFrame, err error) {
+	if len(file) < 20 || int64(len(file)) < 8+int64(binary.LittleEndian.Uint32(file[4:])) {
+		return f, io.ErrUnexpectedEOF
+	}
+	uint24 := func(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
+	chunks := file[12:]
+	for kind, body := range riffChunks(chunks) {
+		switch {
+		case kind == "VP8X" && len(body) >= 10:
+			f.canvas = image.Pt(uint24(body[4:])+1, uint24(body[7:])+1)
+		case kind == "ANMF" && len(body) >= 16:
+			at := image.Pt(2*uint24(body), 2*uint24(body[3:]))
+			f.rect = image.Rectangle{at, at.Add(image.Pt(uint24(body[6:])+1, uint24(body[9:])+1))}
+			chunks = body[16:]
+		}
+		if kind == "ANMF" || kind == "VP8 " || kind == "VP8L" {
+			break
+		}
+	}
+	for kind, body := range riffChunks(chunks) {
+		if kind == "VP8 " || kind == "VP8L" {
+			f.still = binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(12+len(body)+len(body)%2))
+			f.still = binary.LittleEndian.AppendUint32(append(f.still, "WEBP"+kind...), uint32(len(body)))
+			f.still = append(append(f.still, body...), make([]byte, len(body)%2)...)
+			break
+		}
+	}
+	if f.still == nil {
+		return f, errors.New("no frame")
+	}
+	c, err := webp.DecodeConfig(bytes.NewReader(f.still))
+	if err != nil {
+		return f, err
+	}
+	size := image.Pt(c.Width, c.Height)
+	if f.rect.Empty() {
+		f.rect = image.Rectangle{Max: size}
+	}
+	if f.canvas == (image.Point{}) {
+		f.canvas = size
+	}
+	if canvas := (image.Rectangle{Max: f.canvas}); f.rect.Size() != size || !f.rect.In(canvas) {
+		return f, fmt.Errorf("frame of %v pixels at %v does not fit the canvas of %v", size, f.rect, f.canvas)
+	}
+	return f, nil
+}
+
+// webpConfig returns the size of the canvas.
+func webpConfig(file []byte) (image.Config, error) {
+	f, err := readWebP(file)
+	return image.Config{Width: f.canvas.X, Height: f.canvas.Y}, err
+}
+
+// decodeWebP decodes the first frame. As in libwebp, the canvas around it is black. A lossy
+// frame is converted to RGB here, because its samples are in BT.601's studio range, which
+// Go's image.YCbCr cannot express.
 func decodeWebP(file []byte) (image.Image, error) {
-	img, err := webp.Decode(bytes.NewReader(file))
+	f, err := readWebP(file)
 	if err != nil {
 		return nil, err
 	}
-	var planes *image.YCbCr
-	switch s := img.(type) {
-	case *image.YCbCr:
-		planes = s
-	case *image.NYCbCrA:
-		planes = &s.YCbCr
-	default: // lossless
-		return img, nil
+	img, err := webp.Decode(bytes.NewReader(f.still))
+	if err != nil {
+		return nil, err
+	}
+	frame, err := webpRGB(img)
+	if err != nil || f.rect.Size() == f.canvas {
+		return frame, err
+	}
+	m := newRGB(f.canvas.X, f.canvas.Y)
+	for y := range frame.Height {
+		copy(m.row(f.rect.Min.Y + y)[3*f.rect.Min.X:], frame.row(y))
+	}
+	return m, nil
+}
+
+// webpRGB converts a frame to RGB.
+func webpRGB(img image.Image) (*RGB, error) {
+	planes, lossy := img.(*image.YCbCr)
+	if !lossy {
+		return FromImage(img, math.MaxInt)
 	}
 	m := newRGB(planes.Rect.Dx(), planes.Rect.Dy())
 	bands(m.Height, func(lo, hi int) {
@@ -56,20 +133,4 @@ func webpRow(m *RGB, s *image.YCbCr, y int) {
 		rgb[3*x+1] = clip8((l - u*6419>>8 - v*13320>>8 + 8708) >> 6)
 		rgb[3*x+2] = clip8((l + u*33050>>8 - 17685) >> 6)
 	}
-}
-
-// webpEXIF returns the EXIF block of a WebP, which is laid out as a TIFF, or nil.
-// imagemeta also looks for it, but does not skip the padding of chunks of odd length.
-func webpEXIF(file []byte) []byte {
-	_, chunks, err := riff.NewReader(bytes.NewReader(file))
-	for err == nil {
-		var id riff.FourCC
-		var body io.Reader
-		id, _, body, err = chunks.Next()
-		if err == nil && id == (riff.FourCC{'E', 'X', 'I', 'F'}) {
-			block, _ := io.ReadAll(body) // a truncated block is read as far as it goes
-			return bytes.TrimPrefix(block, []byte("Exif\x00\x00"))
-		}
-	}
-	return nil
 }

@@ -68,18 +68,18 @@ func (g *chromaGrid) rows(y int) (near, far int) {
 
 // interpolate spreads one row of cells over the pixels of line y. The two nearest cells
 // weigh 3 and 1 in each subsampled direction. Like libjpeg-turbo, it repeats cells instead
-// of interpolating if they are wider than two pixels or a row has at most two.
+// of interpolating if they are larger than two pixels or a row has at most two.
 func (g *chromaGrid) interpolate(dst, near, far []uint8, y int) {
 	near, far = near[:g.columns], far[:g.columns]
 	odd := y % 2
 	switch {
-	case g.stepX == 1 && g.stepY == 1:
+	case g.stepX == 1 && g.stepY != 2:
 		copy(dst, near)
 	case g.stepX == 1:
 		for x := range dst {
 			dst[x] = uint8((3*int(near[x]) + int(far[x]) + 1 + odd) >> 2)
 		}
-	case g.stepX > 2 || g.columns <= 2:
+	case g.stepX > 2 || g.stepY > 2 || g.columns <= 2:
 		for x := range dst {
 			dst[x] = near[x/g.stepX]
 		}

@@ -1,0 +1,44 @@
+package paligemma
+
+import (
+	"bytes"
+	"errors"
+	"image"
+	"image/png"
+	"testing"
+)
+
+// TestErrorsOfPictures: a caller of ReadImage and Encode can tell why a picture is refused.
+func TestErrorsOfPictures(t *testing.T) {
+	m := openTiny(t, Options{MaxPixels: 1000})
+	drawn := func(side int) []byte {
+		var b bytes.Buffer
+		must(t, png.Encode(&b, image.NewGray(image.Rect(0, 0, side, side))))
+		return b.Bytes()
+	}
+	if _, err := m.ReadImage(bytes.NewReader(drawn(31))); err != nil {
+		t.Errorf("a picture of 961 pixels: %v", err)
+	}
+	for _, c := range []struct {
+		name string
+		file []byte
+		want error
+	}{
+		{"text", []byte("caption en"), image.ErrFormat},
+		{"1024 pixels", drawn(32), ErrPictureTooLarge},
+		{"half a picture", drawn(31)[:60], ErrPictureBroken},
+		{"HEIC", []byte("\x00\x00\x00\x1cftypheic"), ErrPictureUnsupported},
+	} {
+		if _, err := m.ReadImage(bytes.NewReader(c.file)); !errors.Is(err, c.want) {
+			t.Errorf("%s: error %v, want %v", c.name, err, c.want)
+		}
+	}
+	for _, img := range []image.Image{nil, (*image.RGBA)(nil), image.NewGray(image.Rectangle{})} {
+		if _, err := m.Encode(t.Context(), img); err == nil {
+			t.Errorf("Encode of %#v: no error", img)
+		}
+	}
+	if _, err := m.Encode(t.Context(), image.NewGray(image.Rect(0, 0, 32, 32))); !errors.Is(err, ErrPictureTooLarge) {
+		t.Errorf("Encode of 1024 pixels: error %v, want %v", err, ErrPictureTooLarge)
+	}
+}
