@@ -44,7 +44,12 @@ func ExampleGrammar() {
 		log.Fatal(err)
 	}
 	defer model.Close()
-	result, err := model.Run(context.Background(), nil, "how many?", &paligemma.Sampling{Grammar: digit{}})
+	session, err := model.NewSession()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer session.Close()
+	result, err := session.Run(context.Background(), nil, "how many?", &paligemma.Sampling{Grammar: digit{}})
 	if err != nil {
 		log.Fatal(err)
 	}
