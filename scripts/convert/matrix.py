@@ -1,8 +1,8 @@
 """Adapters and base checkpoints of five years of transformers and PEFT, against pgcli.
 
-    pip install torch==2.9.0 gguf==0.19.0 sentencepiece==0.2.1
-    python scripts/convert/matrix.py DIR                  # the table, with bin/pgcli; 10 minutes
-    python scripts/convert/matrix.py DIR --golden         # rewrites convert/testdata/peft.json; 5 minutes
+    pip install -r scripts/convert/matrix/requirements.txt
+    python scripts/convert/matrix.py DIR                  # the table, with bin/pgcli; 20 minutes
+    python scripts/convert/matrix.py DIR --golden         # rewrites convert/testdata/peft.json; 3 minutes
 
 DIR is a folder of your choice, with a folder of packages for each version below:
 
@@ -35,7 +35,7 @@ def main():
     args = parser.parse_args()
     golden, bad = {}, 0
     for version in args.only.split(",") if args.only else VERSIONS:
-        env = dict(os.environ, PYTHONPATH=f"{args.dir / version}", TRANSFORMERS_VERBOSITY="error", HF_HUB_OFFLINE="1", PYTHONHASHSEED="0")
+        env = dict(os.environ, PYTHONPATH=f"{args.dir / version}", TRANSFORMERS_VERBOSITY="error", HF_HUB_OFFLINE="1", PYTHONHASHSEED="0", OMP_NUM_THREADS="1")
         worker = subprocess.run(
             [sys.executable, HERE / "matrix_worker.py", args.dir / f"work-{version}", "golden" if args.golden else "table", args.cases],
             env=env, stdout=subprocess.PIPE, stderr=open(args.dir / f"{version}.log", "w"), text=True,

@@ -33,7 +33,7 @@ CASES = {
     "save projector": dict(target_modules=["q_proj"], modules_to_save=["multi_modal_projector"]),
     "save linear": dict(target_modules=["q_proj"], modules_to_save=["linear"]),
     "save tower": dict(target_modules=["gate_proj"], modules_to_save=["vision_tower"]),
-    "save norms": dict(target_modules=["q_proj"], modules_to_save=["layer_norm1", "input_layernorm", "norm"]),
+    "save norms": dict(target_modules=["q_proj"], modules_to_save=["layer_norm1", "input_layernorm"]),
     "save positions": dict(target_modules=["q_proj"], modules_to_save=["position_embedding"]),
     "save text model": dict(target_modules=["fc1"], modules_to_save=["language_model"]),
     "save embedding": dict(target_modules=["q_proj"], modules_to_save=[EMBED]),
@@ -52,6 +52,10 @@ CASES = {
     "layer_replication": dict(target_modules=["q_proj"], layer_replication=[[0, 2], [1, 2]]),
     "alora": dict(target_modules=["q_proj"], alora_invocation_tokens=[5, 6], task_type="CAUSAL_LM"),
 }
+
+# Cases that older versions of PEFT merge otherwise than they compute, with the version that mends it: they forget the
+# scale of the bias.
+MENDED = {"lora_bias": "0.18"}
 
 # Other methods of PEFT: the class of the config, and its options.
 METHODS = {
