@@ -30,7 +30,8 @@
 // its merge_and_unload: LoRA with every pattern, rsLoRA, DoRA, trained biases, rows
 // of single tokens, whole modules. Options that cannot be merged, and ways to start
 // an adapter that change the base weights (PiSSA, OLoRA, CorDA, LoRA-GA, LoftQ),
-// are errors that name the key (adapterkeys.go).
+// are errors that name the key (adapterkeys.go). Where versions of PEFT differ,
+// the newest decides: the bias of lora_bias is scaled, as since 0.18.
 //
 // Sizes come from the shapes of the tensors and are compared with the config.
 // A folder is read as transformers reads it: its choice among several files of

@@ -134,7 +134,7 @@ func (l *lora) attach(m *model) error {
 		}
 	}
 	if b := l.config.Bias; b != "" && b != "none" && !l.holdsBias() {
-		m.note("%s: bias is %q, but the adapter holds no bias: PEFT before 0.13 does not save those of changed layers", l.config.path, b)
+		m.note("%s: bias is %q, but the adapter holds no bias: PEFT up to 0.18 does not save those of changed layers", l.config.path, b)
 	}
 	return errors.Join(errs...)
 }
