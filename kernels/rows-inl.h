@@ -111,7 +111,9 @@ enum { PG_QUANT_LIST(QUANT) };
 #define ROWS(name) ROW(name, 1) ROW(name, 2) ROW(name, 3) ROW(name, 4)
 #define FLOAT_ROWS(name, number, bytes) \
 	FLOAT_ROW(name, bytes, 1) \
-	FLOAT_ROW(name, bytes, 2) FLOAT_ROW(name, bytes, 3) FLOAT_ROW(name, bytes, 4)
+	FLOAT_ROW(name, bytes, 2) \
+	FLOAT_ROW(name, bytes, 3) \
+	FLOAT_ROW(name, bytes, 4)
 PG_ROW_LIST(ROWS)
 PG_FLOAT_LIST(FLOAT_ROWS)
 
