@@ -42,30 +42,40 @@ func (s *Session) Append(ctx context.Context, ids ...int32) error {
 // calls each with the logits [vocabulary] of all tokens before each of ids, which
 // are valid during the call. As many as 16 ids are computed at a time.
 func (s *Session) Read(ctx context.Context, ids []int32, each func(i int, logits []float32)) error {
+	for done := 0; done < len(ids); done += appendRows {
+		logits, err := s.predict(ctx, ids[done:min(done+appendRows, len(ids))])
+		if err != nil {
+			return fmt.Errorf("paligemma: read: after %d tokens: %w", done, err)
+		}
+		for i, l := range logits {
+			each(done+i, l)
+		}
+	}
+	return nil
+}
+
+// predict appends a few ids and returns the logits before each.
+func (s *Session) predict(ctx context.Context, ids []int32) (all [][]float32, err error) {
 	if err := s.enter(); err != nil {
-		return err
+		return nil, err
 	}
 	defer s.leave()
 	if err := s.checkIDs(ids); err != nil {
-		return fmt.Errorf("paligemma: read: %w", err)
+		return nil, err
+	}
+	skip, last := len(s.pending), len(ids)-1 // predictions that were made; nothing is asked after the last id yet
+	err = s.step(ctx, &decode.Request{IDs: ids[:last], Each: func(i int, logits []float32) {
+		if i >= skip {
+			all = append(all, slices.Clone(logits))
+		}
+	}})
+	if err != nil {
+		return nil, err
 	}
 	s.changes++
-	for done := 0; done < len(ids); {
-		some := ids[done:min(done+appendRows, len(ids))]
-		skip := len(s.pending) // whose predictions were made
-		err := s.step(ctx, &decode.Request{IDs: some[:len(some)-1], Each: func(i int, logits []float32) {
-			if i >= skip {
-				each(done+i-skip, logits)
-			}
-		}})
-		if err != nil {
-			return fmt.Errorf("paligemma: read: token %d: %w", done, err)
-		}
-		s.pending = []int32{some[len(some)-1]} // nothing is asked after it yet
-		s.take(some)
-		done += len(some)
-	}
-	return nil
+	s.pending = []int32{ids[last]}
+	s.take(ids)
+	return all, nil
 }
 
 // checkIDs reports the first id that is not one of the vocabulary.

@@ -95,3 +95,32 @@ func TestStream(t *testing.T) {
 		}
 	}
 }
+
+// TestReadCallsBackFreely: the function that Read calls may use the model and the
+// session, and close it.
+func TestReadCallsBackFreely(t *testing.T) {
+	s, q, images := asked(t, "pg1-a", Options{})
+	ids := []int32{int32(q.tokens[0]), int32(q.tokens[1]), 5}
+	calls := 0
+	must(t, s.Read(t.Context(), ids, func(int, []float32) {
+		calls++
+		other := newSession(t, s.model)
+		answer(t, other, images, q.prompt, &Sampling{MaxTokens: 1})
+		if _, err := s.Logits(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}))
+	if calls != len(ids) {
+		t.Errorf("%d calls, want %d", calls, len(ids))
+	}
+	must(t, s.Read(t.Context(), ids[:1], func(int, []float32) { must(t, s.Close()) }))
+	var none context.Context
+	s = newSession(t, s.model)
+	if err := s.Prefill(none, images, q.prompt); err == nil {
+		t.Error("a nil context is taken")
+	}
+	if r, err := s.Run(none, images, q.prompt, nil); err == nil || r.Stop != StopFailed {
+		t.Errorf("a nil context: %+v, %v", r, err)
+	}
+	answer(t, s, images, q.prompt, &Sampling{MaxTokens: 1})
+}

@@ -3,6 +3,7 @@ package paligemma
 import (
 	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/pgcli/paligemma/internal/imageproc"
@@ -16,7 +17,7 @@ type Options struct {
 	Engine    EngineOptions // which ggml
 	Projector string        // file of the tower, when it is apart from the decoder (llama.cpp's two-file form)
 	Device    string        // a name from LoadEngine; "" picks the CPU
-	Threads   int           // CPU threads of the model, whoever computes; 0 means one per fast physical core, more than there are processors slow each other down
+	Threads   int           // CPU threads of the model, whoever computes; 0 means one per fast physical core; at most one per processor is started
 	Kernels   string        // "auto" or "" for our own where they serve, "on" to insist, "off" for ggml's alone, or a level of Engine.Kernels
 	Precise   bool          // kernels round activations to 16 bits, not 8, where weights are quantized: nearly exact, slower
 	Context   int           // tokens of a session; 0 means those of a picture + 512
@@ -45,13 +46,17 @@ type Options struct {
 
 // A TraceFunc receives each named activation in graph order, such as
 // "v.blk.0.attn_out". shape is fastest axis first; values is valid only during
-// the call. Calls of one model come one after the other.
+// the call. Calls of one model come one after the other; they
+// must not call the model.
 type TraceFunc = nn.TraceFunc
 
 // check fills in defaults and refuses options out of range.
 func (o *Options) check() error {
 	if o.Threads == 0 {
 		o.Threads = kernels.DefaultThreads()
+	}
+	if n := runtime.NumCPU(); o.Threads > n && o.Threads <= 1<<10 {
+		o.Threads = n // more would wait for each other
 	}
 	if o.Batch == 0 {
 		o.Batch = 512

@@ -69,7 +69,7 @@ func (m *Model) converse(ctx context.Context, img image.Image, p Prompt, s *Samp
 
 // failed is the Result of a Run that failed before the first token.
 func failed(ctx context.Context, err error) (*Result, error) {
-	if ctx.Err() != nil {
+	if over(ctx) {
 		return &Result{Stop: StopCancelled}, err
 	}
 	return &Result{Stop: StopFailed}, err

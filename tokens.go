@@ -87,7 +87,7 @@ func (s *Session) next(ctx context.Context, a *answering) (t Token, more bool, e
 	}
 	defer func() {
 		switch {
-		case err != nil && ctx.Err() != nil:
+		case err != nil && over(ctx):
 			s.stop = StopCancelled
 		case err != nil:
 			s.stop = StopFailed
@@ -143,12 +143,12 @@ func (s *Session) choose(ctx context.Context, a *answering) (Token, error) {
 		if err := grammar.Check(r.Allowed, s.model.cfg.Vocabulary); err != nil {
 			return Token{}, fmt.Errorf("paligemma: %w", err)
 		}
-		if id, ok := onlyID(r.Allowed); ok && !a.sampler.Forbids(id) && ctx.Err() == nil {
+		if id, ok := onlyID(r.Allowed); ok && !a.sampler.Forbids(id) && !over(ctx) {
 			return Token{ID: id}, nil
 		}
 	}
 	err := s.step(ctx, r)
-	if err == nil && ctx.Err() != nil { // it ended while others were computed, too
+	if err == nil && over(ctx) { // it ended while others were computed, too
 		err = context.Cause(ctx)
 	}
 	if err != nil {
@@ -156,6 +156,10 @@ func (s *Session) choose(ctx context.Context, a *answering) (Token, error) {
 	}
 	return Token{ID: r.Choice.ID, LogProb: r.Choice.LogProb, Spread: r.Choice.Spread}, nil
 }
+
+// over reports whether a context has ended. A nil one has not: what computes
+// refuses it.
+func over(ctx context.Context) bool { return ctx != nil && ctx.Err() != nil }
 
 // onlyID returns the id that is allowed, if it is the only one.
 func onlyID(allowed []grammar.Range) (id int32, ok bool) {

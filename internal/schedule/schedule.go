@@ -11,6 +11,7 @@ package schedule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -94,9 +95,13 @@ func (s *Scheduler[R]) Do(f func()) error {
 // wait puts a call into a queue and waits for its end, or until its context
 // ends while it is still there.
 func (s *Scheduler[R]) wait(queue *[]*call[R], c *call[R]) error {
+	if c.ctx == nil {
+		return errors.New("the context is nil")
+	}
+	over := c.ctx.Err() != nil // asked without the lock: contexts may be anybody's
 	c.done, c.arrived = make(chan struct{}), time.Now()
 	s.mu.Lock()
-	if c.ctx.Err() != nil {
+	if over {
 		s.came(c.member)
 		s.mu.Unlock()
 		return ended(c.ctx)

@@ -2,6 +2,8 @@ package schedule
 
 import (
 	"context"
+	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -167,4 +169,42 @@ func TestUnderTheRaceDetector(t *testing.T) {
 	if steps.Load() == 0 {
 		t.Error("no steps")
 	}
+}
+
+// badContext panics when it is asked.
+type badContext struct{ context.Context }
+
+func (badContext) Err() error { panic("bad context") }
+
+// TestWorkMayMisbehave: what ends its goroutine, and contexts that are nil or
+// panic, harm nobody else.
+func TestWorkMayMisbehave(t *testing.T) {
+	s := New(Options{}, func(_ context.Context, steps []string) {
+		if steps[0] == "exit" {
+			runtime.Goexit()
+		}
+	})
+	good := func(when string) {
+		if err := s.Step(t.Context(), "a", "good"); err != nil {
+			t.Errorf("after %s: %v", when, err)
+		}
+	}
+	if err := s.Step(t.Context(), "a", "exit"); !errors.Is(err, errExit) {
+		t.Errorf("a step that exits: error %v", err)
+	}
+	good("a step that exits")
+	if err := s.Do(runtime.Goexit); !errors.Is(err, errExit) {
+		t.Errorf("a task that exits: error %v", err)
+	}
+	good("a task that exits")
+	var none context.Context
+	if err := s.Step(none, "a", "x"); err == nil {
+		t.Error("a nil context is taken")
+	}
+	good("a nil context")
+	func() {
+		defer func() { recover() }()
+		s.Step(badContext{t.Context()}, "a", "x")
+	}()
+	good("a context that panics")
 }

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
@@ -12,19 +13,29 @@ import (
 // back: a caller needs far less, unless it is busy or gone.
 const mostGrace = time.Millisecond
 
-// work runs what waits, until nothing is left.
+// errExit is about work that ended its goroutine.
+var errExit = errors.New("runtime.Goexit was called while it was computed")
+
+// work runs what waits, until nothing is left. If work ends the goroutine, another
+// goes on.
 func (s *Scheduler[R]) work() {
+	idle := false
+	defer func() {
+		if !idle {
+			go s.work()
+		}
+	}()
 	for {
 		switch urgent, task, steps := s.next(); {
 		case urgent != nil:
 			s.run(urgent)
 		case task != nil:
-			if s.pause(); !s.dropped(task) {
-				s.run(task)
-			}
+			s.pause()
+			s.run(task)
 		case steps != nil:
 			s.together(steps)
 		default:
+			idle = true
 			return
 		}
 	}
@@ -96,21 +107,14 @@ func (s *Scheduler[R]) pause() {
 	}
 }
 
-// dropped reports whether a task's context ended while other work ran, and
-// finishes it then.
-func (s *Scheduler[R]) dropped(c *call[R]) bool {
-	if c.ctx.Err() == nil {
-		return false
-	}
-	c.err = ended(c.ctx)
-	close(c.done)
-	return true
-}
-
 // run runs a task or urgent work.
 func (s *Scheduler[R]) run(c *call[R]) {
 	defer close(c.done)
+	c.err = errExit
 	c.err = guarded(func() error {
+		if c.ctx.Err() != nil { // it ended while other work ran
+			return ended(c.ctx)
+		}
 		return c.task(c.ctx, func() error {
 			s.pause()
 			if c.ctx.Err() != nil {
@@ -128,23 +132,25 @@ func (s *Scheduler[R]) together(calls []*call[R]) {
 		steps[i] = c.step
 	}
 	ctx, stop := common(calls)
-	start := time.Now()
-	err := guarded(func() error {
+	start, err := time.Now(), errExit
+	defer func() {
+		stop()
+		s.mu.Lock()
+		s.last = time.Since(start)
+		clear(s.expected)
+		for _, c := range calls {
+			s.expected[c.member] = true
+		}
+		s.mu.Unlock()
+		for _, c := range calls {
+			c.err = err
+			close(c.done)
+		}
+	}()
+	err = guarded(func() error {
 		s.compute(ctx, steps)
 		return nil
 	})
-	stop()
-	s.mu.Lock()
-	s.last = time.Since(start)
-	clear(s.expected)
-	for _, c := range calls {
-		s.expected[c.member] = true
-	}
-	s.mu.Unlock()
-	for _, c := range calls {
-		c.err = err
-		close(c.done)
-	}
 }
 
 // common returns a context that ends when those of all calls have ended.
