@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -41,13 +40,19 @@ func readTokenizer(path, dir string) (v spm.Vocabulary, notes []string, err erro
 	if v, err = parseTokenizer(path); err != nil {
 		return v, nil, err
 	}
+	if home := filepath.Dir(path); !beside { // the file was named: those beside it may only add to it
+		more, _, err := addTokens(v, path, home)
+		if n := len(v.Pieces); err == nil && len(more.Pieces) > n && slices.Equal(more.Pieces[:n], v.Pieces) {
+			v, notes = more, append(notes, fmt.Sprintf("the tokenizer is %s with the %d tokens that files beside it add", path, len(more.Pieces)-n))
+		}
+	}
 	switch whole, passed, err := addTokens(v, path, dir); {
 	case beside && err != nil:
 		return v, nil, err
 	case beside:
 		v, notes = whole, passed
 	case err == nil && len(whole.Pieces) != len(v.Pieces):
-		notes = []string{fmt.Sprintf("the tokenizer is that of %s alone, with %d pieces; the files in %s, with %d, are passed over", path, len(v.Pieces), dir, len(whole.Pieces))}
+		notes = append(notes, fmt.Sprintf("the tokenizer is that of %s, with %d pieces; the files in %s, with %d, are passed over", path, len(v.Pieces), dir, len(whole.Pieces)))
 	}
 	if _, err := spm.New(v); err != nil { // the file would not open
 		return v, nil, fmt.Errorf("%s: %w", path, err)
@@ -86,8 +91,9 @@ func withoutImage(v spm.Vocabulary) spm.Vocabulary {
 }
 
 // addTokens adds the tokens that files of dir name to the vocabulary v of the file
-// at path. As in transformers, tokenizer.json has the last word, then
-// tokenizer_config.json; added_tokens.json counts where neither is.
+// at path. As in transformers, the flags of tokenizer_config.json count before those
+// of tokenizer.json; added_tokens.json counts where neither is. Special tokens that
+// are only named come last.
 func addTokens(v spm.Vocabulary, path, dir string) (spm.Vocabulary, []string, error) {
 	var tokens []spm.AddedToken
 	if name := filepath.Join(dir, tokenizerJSON); exists(name) {
@@ -118,10 +124,14 @@ func addTokens(v spm.Vocabulary, path, dir string) (spm.Vocabulary, []string, er
 		}
 	}
 	for _, t := range more {
-		same := func(x spm.AddedToken) bool { return x.Content == t.Content }
-		if !slices.ContainsFunc(tokens, same) {
+		if i := indexOf(tokens, t.Content); i >= 0 {
+			tokens[i] = t
+		} else {
 			tokens = append(tokens, t)
 		}
+	}
+	if tokens, err = addNamed(tokens, v.Pieces, dir); err != nil {
+		return v, nil, err
 	}
 	if len(tokens) == 0 {
 		return v, nil, nil
@@ -130,6 +140,11 @@ func addTokens(v spm.Vocabulary, path, dir string) (spm.Vocabulary, []string, er
 		return v, nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return withoutImage(v), nil, nil
+}
+
+// indexOf returns the place of a token by its text; -1 if it is not in the list.
+func indexOf(tokens []spm.AddedToken, text string) int {
+	return slices.IndexFunc(tokens, func(t spm.AddedToken) bool { return t.Content == text })
 }
 
 // configTokens reads the list of tokenizer_config.json, which transformers 4 wrote.
@@ -167,40 +182,14 @@ func listedTokens(dir string) ([]spm.AddedToken, error) {
 	if err := readJSON(path, &ids); err != nil {
 		return nil, err
 	}
-	special, err := specialNames(filepath.Join(dir, specialTokens))
+	special, err := specialsOf(filepath.Join(dir, specialTokens))
 	if err != nil {
 		return nil, err
 	}
 	var list []spm.AddedToken
 	for text, id := range ids {
-		s := slices.Contains(special, text)
+		s := indexOf(special, text) >= 0
 		list = append(list, spm.AddedToken{ID: id, Content: text, Special: s, Normalized: !s})
 	}
 	return list, nil
-}
-
-// specialNames lists the tokens of special_tokens_map.json: strings or objects,
-// one for a role or a list of them.
-func specialNames(path string) ([]string, error) {
-	if !exists(path) {
-		return nil, nil
-	}
-	var roles map[string]json.RawMessage
-	if err := readJSON(path, &roles); err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, raw := range roles {
-		var list []json.RawMessage
-		if json.Unmarshal(raw, &list) != nil {
-			list = []json.RawMessage{raw}
-		}
-		for _, item := range list {
-			var token struct{ Content string }
-			if json.Unmarshal(item, &token.Content) == nil || json.Unmarshal(item, &token) == nil {
-				names = append(names, token.Content)
-			}
-		}
-	}
-	return names, nil
 }

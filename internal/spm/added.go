@@ -77,7 +77,8 @@ func (v Vocabulary) Add(tokens []AddedToken) (Vocabulary, error) {
 			}
 		case v.Pieces[id] != t.Content:
 			return v, fmt.Errorf("spm: added token %.100q has id %d, which is the id of %.100q", t.Content, t.ID, v.Pieces[id])
-		case before:
+		case before: // the later entry has the last word
+			v.Types[id], flags[id] = kind, f|flags[id]&merged
 		case v.Types[id] == Normal:
 			changed = true
 			v.Types[id], flags[id] = kind, f|merged

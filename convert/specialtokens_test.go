@@ -1,0 +1,55 @@
+package convert
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/pgcli/paligemma/internal/spm"
+)
+
+// TestSpecialTokens reads folders as transformers 4.57.1 and 5.24.0 do: the flags of
+// tokenizer_config.json count before those of tokenizer.json, and a special token
+// that is only named gets the next id. The ids are theirs.
+func TestSpecialTokens(t *testing.T) {
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	model, err := os.ReadFile(filepath.Join("..", "models", "tiny", "tokenizer.model"))
+	check(err)
+	image := map[string]any{"content": "<image>", "special": true}
+	for name, c := range map[string]struct {
+		config map[string]any
+		text   string
+		want   []int32
+	}{
+		"flags": {map[string]any{"added_tokens_decoder": map[string]any{"1792": image,
+			"1793": map[string]any{"content": "<s>", "lstrip": true, "rstrip": true}}}, "a <s> b", []int32{560, 1793, 577}},
+		"a list":         {map[string]any{"additional_special_tokens": []any{"<image>", "<new>"}}, "a<new>b<s>", []int32{560, 1794, 577, 1793}},
+		"a list, later":  {map[string]any{"extra_special_tokens": []any{"<new>"}}, "a<new>b<s>", []int32{560, 1794, 577, 1793}},
+		"named by roles": {map[string]any{"extra_special_tokens": map[string]any{"x": map[string]any{"content": "<new>"}}}, "a<new>b<s>", []int32{560, 1794, 577, 1793}},
+	} {
+		dir := t.TempDir()
+		check(os.WriteFile(filepath.Join(dir, "tokenizer.model"), model, 0o600))
+		for file, v := range map[string]any{tokenizerConfig: c.config, addedTokens: map[string]int{"<image>": 1792, "<s>": 1793}} {
+			if file == addedTokens && c.config["added_tokens_decoder"] != nil {
+				continue
+			}
+			data, err := json.Marshal(v)
+			check(err)
+			check(os.WriteFile(filepath.Join(dir, file), data, 0o600))
+		}
+		v, _, err := readTokenizer("", dir)
+		check(err)
+		tok, err := spm.New(v)
+		check(err)
+		if got := tok.Encode(c.text); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q is %v, want %v", name, c.text, got, c.want)
+		}
+	}
+}
