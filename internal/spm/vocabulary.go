@@ -101,7 +101,11 @@ func (v *Vocabulary) extend(group []string, t Type) error {
 			return fmt.Errorf("spm: %q has id %d, but id %d is not %q", group[0], first, id, piece)
 		}
 		if v.Types[id] != t {
-			return fmt.Errorf("spm: piece %q (id %d) has type %d, want %d", piece, id, v.Types[id], t)
+			hint := ""
+			if v.Types[id] == Control {
+				hint = ": the file marks it as special, so that transformers leaves it out of the text of answers; mark it as an ordinary added token"
+			}
+			return fmt.Errorf("spm: piece %q (id %d) has type %d, want %d%s", piece, id, v.Types[id], t, hint)
 		}
 	}
 	return nil
