@@ -55,10 +55,13 @@ func (l *lineReader) next(interrupts <-chan os.Signal) (string, error) {
 	if l.terminal == nil {
 		select {
 		case line, ok := <-l.text:
-			if !ok && l.err == nil {
-				return "", io.EOF
+			switch {
+			case ok:
+				return line, nil
+			case l.err != nil:
+				return "", l.err
 			}
-			return line, l.err
+			return "", io.EOF
 		case <-interrupts:
 			return "", context.Canceled
 		}
