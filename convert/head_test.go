@@ -67,6 +67,7 @@ func TestHeadBesideTheEmbedding(t *testing.T) {
 // TestHeadOfItsOwnGoesOn quantizes a file with such a head, and refuses to cut it
 // into llama.cpp's two files, whose reader knows no such head.
 func TestHeadOfItsOwnGoesOn(t *testing.T) {
+	engine(t)
 	src := write(t, hf)
 	addHead(t, src, "lm_head.weight", func(head []byte) { head[1] ^= 0x80 }) // a sign
 	if _, err := convert.MakePlan(src, "x.gguf", convert.Options{Type: "f32", Split: true}); err == nil || !strings.Contains(err.Error(), "two-file form cannot hold") {

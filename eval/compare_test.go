@@ -89,7 +89,13 @@ func TestCompareFollowsTheFormula(t *testing.T) {
 			{"median", c.All.Median, (all[(len(all)-1)/2] + all[len(all)/2]) / 2},
 			{"agreement", c.All.Agreement, float64(agreed) / float64(len(all))}, {"same", c.Same, float64(same) / 2},
 		} {
-			if !(math.Abs(f.got-f.want) <= 1e-9) {
+			// The models read some tokens at a time, and the formula others: with ggml's
+			// operations the last digits of logits depend on that.
+			bound := 1e-9
+			if k := a.Config().Kernels; k == "" {
+				bound = 1e-5
+			}
+			if !(math.Abs(f.got-f.want) <= bound) {
 				t.Errorf("expected %v: %s is %v, want %v", expected, f.name, f.got, f.want)
 			}
 		}

@@ -124,20 +124,34 @@ func (c *comparer) read(ctx context.Context, e *Example, images [2][]*paligemma.
 	return said, same, nil
 }
 
-// predict has B predict the tokens of a passage, which it reads at once, and
-// appends the places to all.
+// predict has B predict the tokens of a passage, and appends the places to all. B
+// reads as A did, at once or token by token: with ggml's operations the last digits
+// of logits depend on it.
 func (c *comparer) predict(ctx context.Context, p passage, all []place) ([]place, error) {
-	var failed error
-	err := c.side[1].session.Read(ctx, p.ids, func(i int, logits []float32) {
-		if failed == nil {
-			failed = finite('B', logits)
+	b := c.side[1].session
+	add := func(i int, logits []float32) error {
+		agreed := metrics.Argmax(p.logits[i]) == metrics.Argmax(logits)
+		all = append(all, place{p.ids[i], metrics.KL(p.logits[i], logits), agreed})
+		return finite('B', logits)
+	}
+	if c.expected {
+		var failed error
+		err := b.Read(ctx, p.ids, func(i int, logits []float32) { failed = errors.Join(failed, add(i, logits)) })
+		return all, errors.Join(err, failed)
+	}
+	for i, id := range p.ids {
+		logits, err := b.Logits(ctx)
+		if err == nil {
+			err = add(i, logits)
 		}
-		if failed == nil {
-			agreed := metrics.Argmax(p.logits[i]) == metrics.Argmax(logits)
-			all = append(all, place{p.ids[i], metrics.KL(p.logits[i], logits), agreed})
+		if last := i == len(p.ids)-1; err == nil && !(last && p.end) {
+			err = b.Append(ctx, id)
 		}
-	})
-	return all, errors.Join(err, failed)
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
 }
 
 // placesOf returns the places that count a token of its kind.
