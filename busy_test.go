@@ -3,6 +3,8 @@ package paligemma
 import (
 	"context"
 	"errors"
+	"image"
+	"image/color"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -123,4 +125,25 @@ func TestReadCallsBackFreely(t *testing.T) {
 		t.Errorf("a nil context: %+v, %v", r, err)
 	}
 	answer(t, s, images, q.prompt, &Sampling{MaxTokens: 1})
+}
+
+// badPicture panics when it is looked at.
+type badPicture struct{ image.Image }
+
+func (badPicture) Bounds() image.Rectangle { return image.Rect(0, 0, 8, 8) }
+func (badPicture) ColorModel() color.Model { return color.RGBAModel }
+func (badPicture) At(int, int) color.Color { panic("bad picture") }
+
+// TestPictureThatPanics leaves no session open: the model can be closed.
+func TestPictureThatPanics(t *testing.T) {
+	m := openTiny(t, Options{})
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the picture was not looked at")
+			}
+		}()
+		m.Run(t.Context(), badPicture{}, "caption en", nil)
+	}()
+	must(t, m.Close())
 }

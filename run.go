@@ -58,9 +58,13 @@ func (m *Model) converse(ctx context.Context, img image.Image, p Prompt, s *Samp
 	if c.session, err = m.NewSession(); err != nil {
 		return c, err
 	}
+	defer func() { // also when the picture panics, which is the caller's
+		if len(c.images) == 0 {
+			c.session.Close()
+		}
+	}()
 	encoded, err := m.Encode(ctx, img)
 	if err != nil {
-		c.session.Close()
 		return c, err
 	}
 	c.images = append(c.images, encoded)
