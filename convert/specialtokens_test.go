@@ -10,6 +10,29 @@ import (
 	"github.com/pgcli/paligemma/internal/spm"
 )
 
+// TestImageKeepsItsID: an added token cannot take the id of <image>, nor move it.
+func TestImageKeepsItsID(t *testing.T) {
+	model, err := os.ReadFile(filepath.Join("..", "models", "tiny", "tokenizer.model"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		added string
+		fine  bool
+	}{{`{"<json>":1792}`, false}, {`{"<json>":1792,"<image>":1793}`, false}, {`{"<json>":1793}`, true}, {`{"<image>":1792,"<json>":1793}`, true}} {
+		dir := t.TempDir()
+		for name, data := range map[string][]byte{"tokenizer.model": model, addedTokens: []byte(c.added)} {
+			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		v, _, err := readTokenizer("", dir)
+		if (err == nil) != c.fine || c.fine && slices.Index(v.Pieces, "<json>") != 1793 {
+			t.Errorf("%s: error %v, %d pieces", c.added, err, len(v.Pieces))
+		}
+	}
+}
+
 // TestSpecialTokens reads folders as transformers 4.57.1 and 5.24.0 do: the flags of
 // tokenizer_config.json count before those of tokenizer.json, and a special token
 // that is only named gets the next id. The ids are theirs.

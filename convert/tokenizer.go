@@ -60,8 +60,17 @@ func readTokenizer(path, dir string) (v spm.Vocabulary, notes []string, err erro
 	return v, notes, nil
 }
 
-// parseTokenizer reads either format and completes the vocabulary.
+// parseTokenizer reads either format and completes the vocabulary, without <image>.
 func parseTokenizer(path string) (spm.Vocabulary, error) {
+	v, err := parseWhole(path)
+	if err != nil {
+		return v, err
+	}
+	return withoutImage(v), nil
+}
+
+// parseWhole reads either format and completes the vocabulary.
+func parseWhole(path string) (spm.Vocabulary, error) {
 	data, err := readSmall(path)
 	if err != nil {
 		return spm.Vocabulary{}, err
@@ -77,7 +86,7 @@ func parseTokenizer(path string) (spm.Vocabulary, error) {
 	if err != nil {
 		return v, fmt.Errorf("%s: %w", path, err)
 	}
-	return withoutImage(v), nil
+	return v, nil
 }
 
 // withoutImage leaves out the piece <image>, which Hugging Face puts last: image
@@ -135,6 +144,15 @@ func addTokens(v spm.Vocabulary, path, dir string) (spm.Vocabulary, []string, er
 	}
 	if len(tokens) == 0 {
 		return v, nil, nil
+	}
+	if whole, err := parseWhole(path); err != nil {
+		return v, nil, err
+	} else if image := len(v.Pieces); len(whole.Pieces) > image { // <image> has this id already
+		if i := indexOf(tokens, spm.ImagePiece); i < 0 {
+			tokens = append([]spm.AddedToken{{ID: image, Content: spm.ImagePiece, Special: true}}, tokens...)
+		} else if tokens[i].ID != image {
+			return v, nil, fmt.Errorf("%s: %s has id %d, but %d in %s", dir, spm.ImagePiece, tokens[i].ID, image, path)
+		}
 	}
 	if v, err = v.Add(tokens); err != nil {
 		return v, nil, fmt.Errorf("%s: %w", dir, err)

@@ -95,7 +95,7 @@ func TestNamedTokenizerIsReadAlone(t *testing.T) {
 func TestTokensThatDoNotFit(t *testing.T) {
 	model := readText(t, tinyModel)
 	for name, c := range map[string]struct{ file, text, want string }{
-		"a gap":             {addedTokens, `{"<x>":1795}`, "has id 1795, but the vocabulary before it has 1792 pieces"},
+		"a gap":             {addedTokens, `{"<x>":1795}`, "has id 1795, but the vocabulary before it has 1793 pieces"},
 		"another's id":      {addedTokens, `{"<x>":300}`, "has id 300, which is the id of"},
 		"twice":             {addedTokens, `{"<image>":1792,"<loc0000>":1793}`, "has two ids"},
 		"no number":         {tokenizerConfig, `{"added_tokens_decoder":{"x":{"content":"<x>"}}}`, `"x" is not an id`},
