@@ -1,8 +1,8 @@
 package convert
 
 import (
+	"bytes"
 	"encoding/json"
-	"maps"
 	"path/filepath"
 	"slices"
 
@@ -47,16 +47,13 @@ func specialsOf(path string) (tokens []spm.AddedToken, err error) {
 	}
 	for _, role := range roles {
 		var list []json.RawMessage
-		var more map[string]json.RawMessage
 		raw := file[role]
 		switch {
 		case raw == nil:
 			continue
 		case json.Unmarshal(raw, &list) == nil:
-		case role == "extra_special_tokens" && json.Unmarshal(raw, &more) == nil:
-			for _, key := range slices.Sorted(maps.Keys(more)) {
-				list = append(list, more[key])
-			}
+		case role == "extra_special_tokens":
+			list = valuesOf(raw)
 		default:
 			list = []json.RawMessage{raw}
 		}
@@ -68,4 +65,19 @@ func specialsOf(path string) (tokens []spm.AddedToken, err error) {
 		}
 	}
 	return tokens, nil
+}
+
+// valuesOf returns the values of a JSON object in the order of the file, in which
+// their tokens get ids.
+func valuesOf(object json.RawMessage) (values []json.RawMessage) {
+	d := json.NewDecoder(bytes.NewReader(object))
+	d.Token() // {
+	for d.More() {
+		var value json.RawMessage
+		if _, err := d.Token(); err != nil || d.Decode(&value) != nil {
+			return values
+		}
+		values = append(values, value)
+	}
+	return values
 }
