@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image"
 	"io"
-	"reflect"
 	"time"
 
 	"github.com/pgcli/paligemma/gguf"
@@ -57,9 +56,6 @@ func (i *Image) Bounds() image.Rectangle { return i.bounds }
 // it. The result serves every prompt about the picture.
 func (m *Model) Encode(ctx context.Context, img image.Image) (*Image, error) {
 	start := time.Now()
-	if isNil(img) {
-		return nil, requestf(ErrPicture, "picture is nil (%T), want one to look at", img)
-	}
 	px, err := imageproc.Prepare(img, imageproc.Options{
 		Size: m.cfg.ImageSize, Filter: m.cfg.resample, MaxPixels: m.opts.MaxPixels})
 	if err != nil {
@@ -70,12 +66,6 @@ func (m *Model) Encode(ctx context.Context, img image.Image) (*Image, error) {
 		return nil, fmt.Errorf("paligemma: encode picture: %w", err)
 	}
 	return &Image{model: m, tokens: tokens, bounds: img.Bounds(), took: time.Since(start)}, nil
-}
-
-// isNil reports whether a picture is nil, or a nil pointer to one.
-func isNil(img image.Image) bool {
-	v := reflect.ValueOf(img)
-	return img == nil || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // encode maps pixels [w, h, 3] to soft tokens [d, n].
@@ -93,18 +83,11 @@ func (m *Model) encode(ctx context.Context, px []float32) (tokens []float32, err
 
 // runTower computes the vision tower on pixels [w, h, 3]: soft tokens [d, n].
 func (m *Model) runTower(ctx context.Context, px []float32, pause func() error) ([]float32, error) {
-	g, err := nn.NewGraph(m.backend, m.cfg.vision.Nodes(), m.opts.Trace)
+	g, pixels, out, err := m.newTower()
 	if err != nil {
 		return nil, err
 	}
 	defer m.afterAll(ctx, func() { g.Close() })
-
-	side := m.cfg.ImageSize
-	pixels := g.Input("pixels", gguf.F32, side, side, 3)
-	out := m.encoder.Forward(g, pixels)
-	if err := g.Compile(out); err != nil {
-		return nil, err
-	}
 	if err := nn.Set(g, pixels, px); err != nil {
 		return nil, err
 	}
@@ -113,4 +96,20 @@ func (m *Model) runTower(ctx context.Context, px []float32, pause func() error) 
 	}
 	tokens := make([]float32, out.Len())
 	return tokens, nn.Get(g, out, tokens)
+}
+
+// newTower builds the graph of the vision tower, from pixels [w, h, 3] to soft
+// tokens [d, n]. The caller must Close it.
+func (m *Model) newTower() (g *nn.Graph, pixels, tokens nn.Tensor, err error) {
+	if g, err = nn.NewGraph(m.backend, m.cfg.vision.Nodes(), m.opts.Trace); err != nil {
+		return nil, pixels, tokens, err
+	}
+	side := m.cfg.ImageSize
+	pixels = g.Input("pixels", gguf.F32, side, side, 3)
+	tokens = m.encoder.Forward(g, pixels)
+	if err := g.Compile(tokens); err != nil {
+		g.Close()
+		return nil, pixels, tokens, err
+	}
+	return g, pixels, tokens, nil
 }

@@ -45,7 +45,7 @@ var layers = map[string][]string{
 	"models":                   nil,
 	"internal/door":            nil,
 	"internal/schedule":        nil,
-	"internal/imageproc":       {"kernels"},
+	"internal/imageproc":       {"kernels", "internal/lfs"},
 	"internal/locseg":          nil,
 	"internal/metrics":         nil,
 	"internal/newfile":         nil,

@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"github.com/pgcli/paligemma/gguf"
-	"github.com/pgcli/paligemma/internal/nn"
 )
 
 // Memory is what a model holds, in bytes, as ggml and the kernels count it.
@@ -69,11 +68,14 @@ func (m *Model) Memory() (Memory, error) {
 	m.mu.Lock()
 	size.Sessions = m.caches / size.Session
 	m.mu.Unlock()
-	err := m.turns.Task(context.Background(), func(context.Context, func() error) (err error) {
+	err := m.turns.Task(context.Background(), func(context.Context, func() error) error {
 		size.Steps = m.decoder.Bytes()
-		if size.Picture, err = m.towerBytes(); err != nil {
+		g, _, _, err := m.newTower()
+		if err != nil {
 			return err
 		}
+		size.Picture = g.Bytes()
+		g.Close()
 		size.Prompt, err = m.decoder.PrefixBytes(m.cfg.ImageTokens, promptTokens)
 		return err
 	})
@@ -81,20 +83,6 @@ func (m *Model) Memory() (Memory, error) {
 		return Memory{}, fmt.Errorf("paligemma: memory: %w", err)
 	}
 	return size, nil
-}
-
-// towerBytes returns the memory of the vision tower's graph.
-func (m *Model) towerBytes() (int, error) {
-	g, err := nn.NewGraph(m.backend, m.cfg.vision.Nodes(), nil)
-	if err != nil {
-		return 0, err
-	}
-	defer g.Close()
-	side := m.cfg.ImageSize
-	if err := g.Compile(m.encoder.Forward(g, g.Input("pixels", gguf.F32, side, side, 3))); err != nil {
-		return 0, err
-	}
-	return g.Bytes(), nil
 }
 
 // cacheBytes returns the bytes of a session's cache.

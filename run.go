@@ -79,9 +79,10 @@ func failed(ctx context.Context, err error) (*Result, error) {
 	return &Result{Stop: StopFailed}, err
 }
 
-// Run is Prefill and Tokens in one: it answers a prompt about pictures that
-// are encoded already, with the grammar that Model.Run would use. The Result is never nil: when ctx ends or the model fails,
-// it holds the answer so far, and Stop says so, together with the error.
+// Run is Prefill and Tokens in one: it answers a prompt about pictures that are
+// encoded already, with the grammar that Model.Run would use. The Result is never
+// nil: when ctx ends or the model fails, it holds the answer so far, and Stop says
+// so, together with the error.
 func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampling) (*Result, error) {
 	sm = sm.about(p)
 	if _, err := sm.check(s.model, nil); err != nil {

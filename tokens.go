@@ -143,7 +143,7 @@ func (s *Session) choose(ctx context.Context, a *answering) (Token, error) {
 		if err := grammar.Check(r.Allowed, s.model.cfg.Vocabulary); err != nil {
 			return Token{}, fmt.Errorf("paligemma: %w", err)
 		}
-		if id, ok := onlyID(r.Allowed); ok && !a.sampler.Forbids(id) && !over(ctx) {
+		if id, ok := decode.Forced(r.Allowed); ok && !a.sampler.Forbids(id) && !over(ctx) {
 			return Token{ID: id}, nil
 		}
 	}
@@ -160,11 +160,3 @@ func (s *Session) choose(ctx context.Context, a *answering) (Token, error) {
 // over reports whether a context has ended. A nil one has not: what computes
 // refuses it.
 func over(ctx context.Context) bool { return ctx != nil && ctx.Err() != nil }
-
-// onlyID returns the id that is allowed, if it is the only one.
-func onlyID(allowed []grammar.Range) (id int32, ok bool) {
-	if len(allowed) == 1 && allowed[0].Last == allowed[0].First+1 {
-		return allowed[0].First, true
-	}
-	return 0, false
-}

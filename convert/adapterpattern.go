@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -22,23 +21,19 @@ func (p *patterns[T]) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+	all, err := members(data)
+	if err != nil {
 		return fmt.Errorf("pattern list is %.40q, want an object", data)
 	}
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return err
-		}
+	for _, m := range all {
 		// PEFT's own expression, see get_pattern_key.
-		expr, err := regexp.Compile(`^(.*\.)?(` + key.(string) + `)$`)
+		expr, err := regexp.Compile(`^(.*\.)?(` + m.name + `)$`)
 		if err != nil {
-			return fmt.Errorf("pattern %q: %w", key, err)
+			return fmt.Errorf("pattern %q: %w", m.name, err)
 		}
 		var value T
-		if err := dec.Decode(&value); err != nil {
-			return fmt.Errorf("pattern %q: %w", key, err)
+		if err := json.Unmarshal(m.value, &value); err != nil {
+			return fmt.Errorf("pattern %q: %w", m.name, err)
 		}
 		*p = append(*p, pattern[T]{expr, value})
 	}

@@ -70,24 +70,20 @@ func openFolder(dir string) (checkpoint, error) {
 
 // openNamed opens a safetensors file of dir, or the files of an index.
 func openNamed(dir, name string) (checkpoint, error) {
-	s := &shards{}
-	var err error
+	files, used := []string{name}, []string{name}
+	var owner map[string]string
 	if strings.HasSuffix(name, ".json") {
-		files, owner, err := readIndex(filepath.Join(dir, name))
-		if err != nil {
+		var err error
+		if files, owner, err = readIndex(filepath.Join(dir, name)); err != nil {
 			return nil, err
 		}
-		s, err = openShards(dir, files, owner)
-		if err != nil {
-			return nil, err
-		}
-		s.passed = passedOver(dir, append(files, name))
-		return s, nil
+		used = append(slices.Clone(files), name)
 	}
-	if s, err = openShards(dir, []string{name}, nil); err != nil {
+	s, err := openShards(dir, files, owner)
+	if err != nil {
 		return nil, err
 	}
-	s.passed = passedOver(dir, []string{name})
+	s.passed = passedOver(dir, used)
 	return s, nil
 }
 

@@ -170,8 +170,7 @@ func (c *Config) take(p processor) error {
 
 // check refuses steps that SigLIP's image processor does not take.
 func (p processor) check() error {
-	switch kind := p.Kind.or(p.OldKind.or(siglipKinds[0])); {
-	case !slices.Contains(siglipKinds, kind):
+	if kind := p.Kind.or(p.OldKind.or(siglipKinds[0])); !slices.Contains(siglipKinds, kind) {
 		return fmt.Errorf("image_processor_type is %q, want one of %q: others crop or pad pictures", kind, siglipKinds)
 	}
 	for _, s := range []struct {

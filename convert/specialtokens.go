@@ -1,8 +1,8 @@
 package convert
 
 import (
-	"bytes"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -52,8 +52,14 @@ func specialsOf(path string) (tokens []spm.AddedToken, err error) {
 		case raw == nil:
 			continue
 		case json.Unmarshal(raw, &list) == nil:
-		case role == "extra_special_tokens":
-			list = valuesOf(raw)
+		case role == "extra_special_tokens" && raw[0] == '{':
+			all, err := members(raw)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %s: %w", path, role, err)
+			}
+			for _, m := range all { // whose tokens get ids in this order
+				list = append(list, m.value)
+			}
 		default:
 			list = []json.RawMessage{raw}
 		}
@@ -65,19 +71,4 @@ func specialsOf(path string) (tokens []spm.AddedToken, err error) {
 		}
 	}
 	return tokens, nil
-}
-
-// valuesOf returns the values of a JSON object in the order of the file, in which
-// their tokens get ids.
-func valuesOf(object json.RawMessage) (values []json.RawMessage) {
-	d := json.NewDecoder(bytes.NewReader(object))
-	d.Token() // {
-	for d.More() {
-		var value json.RawMessage
-		if _, err := d.Token(); err != nil || d.Decode(&value) != nil {
-			return values
-		}
-		values = append(values, value)
-	}
-	return values
 }

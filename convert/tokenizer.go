@@ -37,22 +37,25 @@ func readTokenizer(path, dir string) (v spm.Vocabulary, notes []string, err erro
 	if path == "" {
 		return v, nil, fmt.Errorf("no tokenizer: none of %q in %s; name one", tokenizerNames, dir)
 	}
-	if v, err = parseTokenizer(path); err != nil {
+	v, image, err := parseTokenizer(path)
+	if err != nil {
 		return v, nil, err
 	}
-	if home := filepath.Dir(path); !beside { // the file was named: those beside it may only add to it
-		more, _, err := addTokens(v, path, home)
-		if n := len(v.Pieces); err == nil && len(more.Pieces) > n && slices.Equal(more.Pieces[:n], v.Pieces) {
-			v, notes = more, append(notes, fmt.Sprintf("the tokenizer is %s with the %d tokens that files beside it add", path, len(more.Pieces)-n))
-		}
-	}
-	switch whole, passed, err := addTokens(v, path, dir); {
+	whole, passed, err := addTokens(v, image, path, dir)
+	switch {
 	case beside && err != nil:
 		return v, nil, err
 	case beside:
 		v, notes = whole, passed
-	case err == nil && len(whole.Pieces) != len(v.Pieces):
-		notes = append(notes, fmt.Sprintf("the tokenizer is that of %s, with %d pieces; the files in %s, with %d, are passed over", path, len(v.Pieces), dir, len(whole.Pieces)))
+	default: // the file was named: those beside it may only add to it
+		n := len(v.Pieces)
+		more, _, failed := addTokens(v, image, path, filepath.Dir(path))
+		if failed == nil && len(more.Pieces) > n && slices.Equal(more.Pieces[:n], v.Pieces) {
+			v, notes = more, append(notes, fmt.Sprintf("the tokenizer is %s with the %d tokens that files beside it add", path, len(more.Pieces)-n))
+		}
+		if err == nil && len(whole.Pieces) != len(v.Pieces) {
+			notes = append(notes, fmt.Sprintf("the tokenizer is that of %s, with %d pieces; the files in %s, with %d, are passed over", path, len(v.Pieces), dir, len(whole.Pieces)))
+		}
 	}
 	if _, err := spm.New(v); err != nil { // the file would not open
 		return v, nil, fmt.Errorf("%s: %w", path, err)
@@ -60,33 +63,26 @@ func readTokenizer(path, dir string) (v spm.Vocabulary, notes []string, err erro
 	return v, notes, nil
 }
 
-// parseTokenizer reads either format and completes the vocabulary, without <image>.
-func parseTokenizer(path string) (spm.Vocabulary, error) {
-	v, err := parseWhole(path)
-	if err != nil {
-		return v, err
-	}
-	return withoutImage(v), nil
-}
-
-// parseWhole reads either format and completes the vocabulary.
-func parseWhole(path string) (spm.Vocabulary, error) {
+// parseTokenizer reads either format and completes the vocabulary. image says that
+// the file has <image> behind it, which is left out.
+func parseTokenizer(path string) (v spm.Vocabulary, image bool, err error) {
 	data, err := readSmall(path)
 	if err != nil {
-		return spm.Vocabulary{}, err
+		return v, false, err
 	}
 	parse := spm.ParseModel
 	if len(data) > 0 && data[0] == '{' { // no protobuf starts so: it would be field 15 of a group type
 		parse = spm.ParseTokenizerJSON
 	}
-	v, err := parse(data)
-	if err == nil {
+	if v, err = parse(data); err == nil {
 		v, err = v.Extend(false)
 	}
 	if err != nil {
-		return v, fmt.Errorf("%s: %w", path, err)
+		return v, false, fmt.Errorf("%s: %w", path, err)
 	}
-	return v, nil
+	whole := len(v.Pieces)
+	v = withoutImage(v)
+	return v, len(v.Pieces) < whole, nil
 }
 
 // withoutImage leaves out the piece <image>, which Hugging Face puts last: image
@@ -100,13 +96,13 @@ func withoutImage(v spm.Vocabulary) spm.Vocabulary {
 }
 
 // addTokens adds the tokens that files of dir name to the vocabulary v of the file
-// at path. As in transformers, the flags of tokenizer_config.json count before those
+// at path, which has <image> behind it if image is set. As in transformers, the flags of tokenizer_config.json count before those
 // of tokenizer.json; added_tokens.json counts where neither is. Special tokens that
 // are only named come last.
-func addTokens(v spm.Vocabulary, path, dir string) (spm.Vocabulary, []string, error) {
+func addTokens(v spm.Vocabulary, image bool, path, dir string) (spm.Vocabulary, []string, error) {
 	var tokens []spm.AddedToken
 	if name := filepath.Join(dir, tokenizerJSON); exists(name) {
-		whole, err := parseTokenizer(name)
+		whole, _, err := parseTokenizer(name)
 		if err != nil {
 			return v, nil, err
 		}
@@ -145,13 +141,11 @@ func addTokens(v spm.Vocabulary, path, dir string) (spm.Vocabulary, []string, er
 	if len(tokens) == 0 {
 		return v, nil, nil
 	}
-	if whole, err := parseWhole(path); err != nil {
-		return v, nil, err
-	} else if image := len(v.Pieces); len(whole.Pieces) > image { // <image> has this id already
+	if id := len(v.Pieces); image { // <image> has this id already
 		if i := indexOf(tokens, spm.ImagePiece); i < 0 {
-			tokens = append([]spm.AddedToken{{ID: image, Content: spm.ImagePiece, Special: true}}, tokens...)
-		} else if tokens[i].ID != image {
-			return v, nil, fmt.Errorf("%s: %s has id %d, but %d in %s", dir, spm.ImagePiece, tokens[i].ID, image, path)
+			tokens = append([]spm.AddedToken{{ID: id, Content: spm.ImagePiece, Special: true}}, tokens...)
+		} else if tokens[i].ID != id {
+			return v, nil, fmt.Errorf("%s: %s has id %d, but %d in %s", dir, spm.ImagePiece, tokens[i].ID, id, path)
 		}
 	}
 	if v, err = v.Add(tokens); err != nil {

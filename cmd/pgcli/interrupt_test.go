@@ -19,20 +19,23 @@ import (
 	"github.com/pgcli/paligemma/internal/testengine"
 )
 
+// environment returns that of a pgcli which finds a ggml.
+func environment(t *testing.T) []string {
+	t.Helper()
+	if builtIn {
+		return os.Environ()
+	}
+	return append(os.Environ(), "PALIGEMMA_GGML="+testengine.Shared(t))
+}
+
 // longRun starts a command whose answer takes minutes, and waits for the start of
 // the answer.
 func longRun(t *testing.T, stderr io.Writer) (cmd *exec.Cmd, stdout io.ReadCloser, start []byte) {
 	t.Helper()
-	engine := testengine.Find()
-	if !builtIn && engine == "" {
-		t.Skip("no ggml to run with: make engines")
-	}
 	tiny := makeTiny(t)
 	cmd = exec.Command("pgcli", "run", "-m", filepath.Join(tiny, "model.gguf"), "--image", filepath.Join(tiny, "picture.png"),
 		"-f", filepath.Join(tiny, "prompt.txt"), "-c", "50000", "-t", "1", "--cache-type", "f32")
-	if !builtIn {
-		cmd.Env = append(os.Environ(), "PALIGEMMA_GGML="+engine)
-	}
+	cmd.Env = environment(t)
 	cmd.Stderr = stderr
 	stdout, err := cmd.StdoutPipe()
 	must(t, err)

@@ -15,8 +15,6 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
-
-	"github.com/pgcli/paligemma/internal/testengine"
 )
 
 // A screen is a pseudo-terminal with a pgcli in it.
@@ -32,15 +30,8 @@ type screen struct {
 // openScreen starts pgcli in a terminal with a number of columns.
 func openScreen(t *testing.T, columns int, term string, args ...string) *screen {
 	t.Helper()
-	engine := testengine.Find()
-	if !builtIn && engine == "" {
-		t.Skip("no ggml to run with: make engines")
-	}
 	s := &screen{t: t, cmd: exec.Command("pgcli", args...), done: make(chan struct{})}
-	s.cmd.Env = append(os.Environ(), "TERM="+term)
-	if !builtIn {
-		s.cmd.Env = append(s.cmd.Env, "PALIGEMMA_GGML="+engine)
-	}
+	s.cmd.Env = append(environment(t), "TERM="+term)
 	var err error
 	s.tty, err = pty.StartWithSize(s.cmd, &pty.Winsize{Rows: 24, Cols: uint16(columns)})
 	must(t, err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pgcli/paligemma/grammar"
 	"github.com/pgcli/paligemma/internal/gemma"
+	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/internal/sample"
 )
 
@@ -46,12 +47,12 @@ func (d *Decoder) summaryDecides(r *Request) bool {
 		return false
 	}
 	enough, ok := r.Sampler.Enough()
-	return ok && (enough == 1 || enough <= d.gemma.Vocab/64/4)
+	return ok && (enough == 1 || enough <= d.gemma.Vocab/nn.RunRows/4)
 }
 
 // rowsOf returns the rows of the output head that a request needs.
 func (d *Decoder) rowsOf(r *Request) []gemma.Rows {
-	if forced(r.Allowed) {
+	if _, ok := Forced(r.Allowed); ok {
 		return nil
 	}
 	return headRows(d.allowed(r), d.gemma.Vocab, !d.backend.OnCPU())
@@ -65,9 +66,13 @@ func (d *Decoder) allowed(r *Request) []grammar.Range {
 	return r.Allowed
 }
 
-// forced reports whether one id is allowed, whose logit cannot matter.
-func forced(allowed []grammar.Range) bool {
-	return len(allowed) == 1 && allowed[0].Last == allowed[0].First+1
+// Forced returns the id that is allowed, if it is the only one: its logit cannot
+// matter.
+func Forced(allowed []grammar.Range) (id int32, ok bool) {
+	if len(allowed) == 1 && allowed[0].Last == allowed[0].First+1 {
+		return allowed[0].First, true
+	}
+	return 0, false
 }
 
 // fromLogits decides requests that need the logits of the same rows.

@@ -77,8 +77,8 @@ func (d *Decoder) StepBytes(size, n int) (bytes int, err error) {
 	if !d.canSummarize() {
 		form.rows = d.allRows()
 	}
-	for n := range n {
-		t, err := d.newStep(slices.Repeat([]span{one}, n+1), n+1)
+	for rows := 1; rows <= n; rows++ {
+		t, err := d.newStep(slices.Repeat([]span{one}, rows), rows)
 		if err != nil {
 			return 0, err
 		}
@@ -88,7 +88,7 @@ func (d *Decoder) StepBytes(size, n int) (bytes int, err error) {
 			last = t.g.Bytes()
 		}
 		t.g.Close()
-		form.columns = min(n+1, mostColumns)
+		form.columns = min(rows, mostColumns)
 		h, err := d.newHead(form)
 		if err != nil {
 			return 0, err

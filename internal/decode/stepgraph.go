@@ -114,9 +114,7 @@ func (t *step) bind(spans []span) {
 	t.spans = spans
 	for _, s := range spans {
 		in := gemma.Span{Len: s.n, Cache: s.cache, Keys: s.keys, Rows: t.g.Input("row", gguf.I64, s.n)}
-		if cells := s.cache.Cells(make([]int64, s.n)); cells != nil {
-			in.Cells = t.g.Input("cells", gguf.I64, len(cells))
-		}
+		in.Cells = t.g.Input("cells", gguf.I64, len(s.cache.Cells(make([]int64, s.n))))
 		in.Mask = t.g.Input("mask", gguf.F32, s.keys, s.n)
 		t.inputs = append(t.inputs, in)
 	}
@@ -180,7 +178,7 @@ func (t *step) setSpan(in gemma.Span, places []place) error {
 	if err == nil {
 		err = nn.Set(t.g, in.Mask, mask)
 	}
-	if err == nil && in.Cells.Valid() {
+	if err == nil {
 		err = nn.Set(t.g, in.Cells, in.Cache.Cells(rows))
 	}
 	if err != nil {

@@ -22,10 +22,11 @@ type Span struct {
 
 	// Keys and values go to the cache's places from Start, which is fixed when the
 	// graph is built; or, if Rows and Cells are given, to the places that these
-	// inputs say at each Compute.
+	// inputs say at each Compute. Only ggml's caches have the latter: our kernels
+	// compute a Step.
 	Start int
 	Rows  nn.Tensor // i64 [Len], each token's place
-	Cells nn.Tensor // i64 [Len*hk*e], see Cache.Cells; none where the cache has a row per token
+	Cells nn.Tensor // i64 [Len*hk*e], see Cache.Cells
 
 	// The tokens attend to the first Keys places, less those that Mask [Keys, Len]
 	// (float32) excludes with Masked; no tensor excludes none.

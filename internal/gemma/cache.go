@@ -62,12 +62,8 @@ func name(i int, part string) string { return fmt.Sprintf("cache.%d.%s", i, part
 
 // Cells returns the indices of the values of tokens at places, in a layer's
 // values read as one column: channel by channel within a token, token by token.
-// It returns nil where the cache has a row per token, whose values are written
-// by row.
+// The cache must be one for ggml.
 func (c *Cache) Cells(places []int64) []int64 {
-	if c.byRow {
-		return nil
-	}
 	kv := c.cfg.KVHeads * c.cfg.HeadDim
 	cells := make([]int64, 0, len(places)*kv)
 	for _, p := range places {
@@ -90,9 +86,6 @@ func (s Span) write(g *nn.Graph, i int, k, v nn.Tensor) {
 		return g.Reshape(x, e*hk, n) // [e*hk, n]
 	}
 	switch {
-	case s.Cache.byRow && s.Rows.Valid():
-		g.Run(g.SetRows(l.k, tokens(k), s.Rows))
-		g.Run(g.SetRows(l.v, tokens(v), s.Rows))
 	case s.Cache.byRow:
 		place := func(x nn.Tensor) nn.Tensor {
 			return g.View(g.Reshape(x, e, hk, x.Dim(1)), []int{0, 0, s.Start}, e, hk, n) // [e, hk, n]

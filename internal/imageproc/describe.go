@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/pgcli/paligemma/internal/lfs"
 )
 
 // A kind is data that this package does not decode, known by some of its first bytes.
@@ -77,7 +79,7 @@ func others() []kind {
 		{0, "\x1f\x8b", "gzip data"},
 		{4, "ftyp", "an MP4 or QuickTime file"},
 		{0, "RIFF", "a RIFF file that is not WebP"},
-		{0, "version https://git-lfs.github.com/", "a git-lfs pointer; `git lfs pull` fetches the picture"},
+		{0, lfs.Prefix, "a git-lfs pointer; `git lfs pull` fetches the picture"},
 		{0, "\x7fELF", "an ELF program"},
 	}
 }
