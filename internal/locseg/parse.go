@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 const (
@@ -107,10 +108,9 @@ func number(s string) int {
 
 // trim returns the span without the spaces at its ends.
 func trim(text string, first, last int) Span {
-	s := strings.TrimSpace(text[first:last])
-	if s == "" {
+	part := strings.TrimRightFunc(text[first:last], unicode.IsSpace)
+	if part == "" {
 		return Span{first, first}
 	}
-	first += strings.Index(text[first:last], s)
-	return Span{first, first + len(s)}
+	return Span{last - len(strings.TrimLeftFunc(text[first:last], unicode.IsSpace)), first + len(part)}
 }
