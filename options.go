@@ -12,6 +12,10 @@ import (
 	"github.com/pgcli/paligemma/kernels"
 )
 
+// DefaultPatience is Options.Patience if that is 0. With it a running answer gets
+// several tokens a second beside anybody's pictures and prompts.
+const DefaultPatience = 50 * time.Millisecond
+
 // Options choose how a model runs. The zero value is useful.
 type Options struct {
 	Engine    EngineOptions // which ggml
@@ -29,7 +33,7 @@ type Options struct {
 	Parallel int
 
 	// Patience is how long running answers wait for the pictures and prompts of
-	// others; 0 means 50 ms. These pause after each layer, and let answers have a
+	// others; 0 means DefaultPatience. These pause after each layer, and let answers have a
 	// token if one has waited as long. Longer patience serves more requests an hour,
 	// each later.
 	Patience time.Duration
@@ -68,7 +72,7 @@ func (o *Options) check() error {
 		o.Parallel = 16
 	}
 	if o.Patience == 0 {
-		o.Patience = 50 * time.Millisecond
+		o.Patience = DefaultPatience
 	}
 	if o.MaxPixels == 0 {
 		o.MaxPixels = imageproc.DefaultMaxPixels

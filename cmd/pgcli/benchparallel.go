@@ -62,6 +62,9 @@ func parallelAction(c *cli.Context) error {
 			return usagef("--parallel goes without --%s", flag)
 		}
 	}
+	if p := c.Duration("patience"); p <= 0 {
+		return usagef("--patience is %v, want more than 0", p)
+	}
 	counts, err := numbers("parallel", c.String("parallel"), 256)
 	if err != nil {
 		return err

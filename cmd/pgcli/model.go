@@ -76,6 +76,7 @@ func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemm
 		Precise:   c.Bool("precise") && kernels != "off", // bench --compare-ggml asks for both
 		Context:   c.Int("ctx-size"),
 		Batch:     c.Int("batch-size"),
+		Patience:  c.Duration("patience"),
 		LocScale:  c.Int("loc-scale"),
 		MaxPixels: c.Int("max-pixels"),
 		Logger:    notices(c),
