@@ -8,6 +8,7 @@ import (
 	"math/bits"
 	"os"
 
+	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/lfs"
 )
 
@@ -35,7 +36,7 @@ type File struct {
 // mapping beyond the end of its file stops the process. The caller must Close
 // the File.
 func Open(path string) (*File, error) {
-	file, err := os.Open(path)
+	file, err := infile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
@@ -51,9 +52,6 @@ func open(file *os.File) (*File, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("gguf: not a regular file")
 	}
 	m, err := mapFile(file, info.Size())
 	if err != nil {

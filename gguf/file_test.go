@@ -156,7 +156,7 @@ func TestOpenErrors(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	_, err := Open(dir)
-	wantError(t, err, "not a regular file")
+	wantError(t, err, "is a folder, want a regular file")
 	for name, content := range map[string]string{"empty": "", "short": "GGUF", "text": strings.Repeat("hello ", 99)} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
