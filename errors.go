@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/decode"
 	"github.com/pgcli/paligemma/internal/nn"
 )
@@ -32,6 +33,10 @@ var (
 	// ErrNoMemory is about a session whose cache does not fit in
 	// Options.CacheMemory.
 	ErrNoMemory = errors.New("no memory for another session")
+
+	// ErrFileChanged is about a file that was written to while its model was open.
+	// Close the model and open it again.
+	ErrFileChanged = gguf.ErrChanged
 
 	// ErrContextFull is about a prompt that leaves no room to answer.
 	ErrContextFull = decode.ErrFull

@@ -74,6 +74,9 @@ func (m *Model) encode(ctx context.Context, px []float32) (tokens []float32, err
 		return nil, err
 	}
 	defer m.release()
+	if err := m.checkFiles(); err != nil {
+		return nil, err
+	}
 	err = m.turns.Task(ctx, func(ctx context.Context, pause func() error) error {
 		tokens, err = m.runTower(ctx, px, pause)
 		return err

@@ -34,7 +34,7 @@ func Estimate(path string, opts *Options, answers int) (Memory, error) {
 	if err != nil {
 		return Memory{}, fmt.Errorf("paligemma: %w", err)
 	}
-	m, err := (&Model{files: []*gguf.File{text}, planned: true}).open(text, opts)
+	m, err := (&Model{files: []*gguf.File{text}, planned: true}).open(context.Background(), text, opts)
 	if err != nil {
 		return Memory{}, fmt.Errorf("paligemma: %s: %w", path, err)
 	}

@@ -28,6 +28,7 @@ type Model struct {
 	device  bindings.Device
 	files   []*gguf.File
 	stores  []*nn.Store
+	mapped  bool // weights are used where the files are mapped
 	planned bool // it only estimates: see Estimate
 	kernels bool // package kernels computes, not ggml
 	level   kernels.Level
@@ -82,6 +83,20 @@ func (m *Model) hold() error {
 		return fmt.Errorf("paligemma: model: %w", ErrClosed)
 	}
 	m.users++
+	return nil
+}
+
+// checkFiles returns an ErrFileChanged if a file has changed whose weights are used
+// where it is mapped.
+func (m *Model) checkFiles() error {
+	if !m.mapped {
+		return nil
+	}
+	for _, f := range m.files {
+		if err := f.Changed(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

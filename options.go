@@ -20,6 +20,7 @@ const DefaultPatience = 50 * time.Millisecond
 type Options struct {
 	Engine    EngineOptions // which ggml
 	Projector string        // file of the tower, when it is apart from the decoder (llama.cpp's two-file form)
+	NoMmap    bool          // read the whole file, and leave it alone after Open: see the package's documentation
 	Device    string        // a name from LoadEngine; "" picks the CPU
 	Threads   int           // CPU threads of the model, whoever computes; 0 means one per fast physical core; at most one per processor is started
 	Kernels   string        // "auto" or "" for our own where they serve, "on" to insist, "off" for ggml's alone, or a level of Engine.Kernels

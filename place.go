@@ -1,6 +1,7 @@
 package paligemma
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,7 +20,7 @@ import (
 )
 
 // place loads the engine and puts the files' tensors on the device.
-func (m *Model) place() (err error) {
+func (m *Model) place(ctx context.Context) (err error) {
 	if m.lib, err = openEngine(&m.opts.Engine); err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func (m *Model) place() (err error) {
 	}
 	lists := make([][]nn.Spec, len(m.files))
 	for i, f := range m.files {
-		if lists[i], err = specs(f); err != nil {
+		if lists[i], err = specs(ctx, f); err != nil {
 			return err
 		}
 	}
@@ -51,18 +52,7 @@ func (m *Model) place() (err error) {
 		}
 	}
 	for i, f := range m.files {
-		data, err := f.Contents()
-		if err != nil {
-			return err
-		}
-		var s *nn.Store
-		if m.planned {
-			s, err = nn.PlanStore(m.device, "model", data, lists[i], m.kernels)
-		} else if m.kernels {
-			s, err = nn.PackStore(m.device, "model", data, lists[i], m.opts.Threads)
-		} else {
-			s, err = nn.MapStore(m.device, "model", data, lists[i], true)
-		}
+		s, err := m.newStore(f, lists[i])
 		if err != nil {
 			return err
 		}
@@ -71,8 +61,25 @@ func (m *Model) place() (err error) {
 	return nil
 }
 
-// specs describes the tensors that the engine computes with.
-func specs(f *gguf.File) ([]nn.Spec, error) {
+// newStore puts the tensors of a file on the device.
+func (m *Model) newStore(f *gguf.File, specs []nn.Spec) (*nn.Store, error) {
+	if m.planned {
+		return nn.PlanStore(m.device, "model", specs, m.kernels)
+	}
+	var data []byte // nil: all tensors are read
+	if !m.opts.NoMmap {
+		data, _ = f.Map() // fails on file systems that cannot map
+		m.mapped = m.mapped || data != nil
+	}
+	if m.kernels {
+		return nn.PackStore(m.device, "model", data, specs, m.opts.Threads)
+	}
+	return nn.MapStore(m.device, "model", data, specs, true)
+}
+
+// specs describes the tensors that the engine computes with. Reading them fails when
+// ctx ends.
+func specs(ctx context.Context, f *gguf.File) ([]nn.Spec, error) {
 	var list []nn.Spec
 	for _, t := range f.Tensors() {
 		if isMask(t.Name) {
@@ -87,8 +94,13 @@ func specs(f *gguf.File) ([]nn.Spec, error) {
 			shape = []int{shape[0] * shape[1] * 3, shape[3]} // [p*p*3, d]
 		}
 		list = append(list, nn.Spec{
-			Copied: func() { f.Forget(t) },
-			Name:   t.Name, Type: t.Type, Shape: shape, Offset: int(t.Offset),
+			Name: t.Name, Type: t.Type, Shape: shape, Offset: int(t.Offset),
+			Read: func(p []byte, from int) error {
+				if err := context.Cause(ctx); err != nil {
+					return err
+				}
+				return f.ReadTensor(t, p, int64(from))
+			},
 			Product: len(shape) == 2 && !readByRows(t.Name),
 		})
 	}

@@ -103,21 +103,6 @@ func TestReader(t *testing.T) {
 	}
 }
 
-// Bytes costs no memory where files can be mapped.
-func TestBytesIsZeroCopy(t *testing.T) {
-	f := openOurs(t)
-	if _, ok := f.src.(*mapping); !ok {
-		t.Skip("files are not mapped on this system")
-	}
-	if n := testing.AllocsPerRun(10, func() {
-		if _, err := f.Bytes("four"); err != nil {
-			t.Error(err)
-		}
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
 // Open allocates for the keys and tensors, not for the elements of arrays.
 func TestOpenIsLazy(t *testing.T) {
 	var buf bytes.Buffer
