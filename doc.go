@@ -90,6 +90,10 @@
 // all weights are read, which takes as much memory, and the file is not looked at
 // after Open: it may be shortened, overwritten, or lie on a disk that goes away.
 //
+// Open refuses a model that, with a session and a picture, does not fit in
+// Options.MemoryLimit or in the memory that the system allows, with [ErrNoMemory] and
+// the sum of its parts: beyond, the system would end the process.
+//
 // A session adds its key-value cache, a running picture or prompt its intermediate
 // results: [Model.Memory] tells how much. A model has Options.Threads threads,
 // whoever computes. Every call that computes takes a context and returns soon

@@ -30,9 +30,10 @@ var (
 	// ErrBusy is about a session that is used while another call of it runs.
 	ErrBusy = errors.New("in use by another goroutine")
 
-	// ErrNoMemory is about a session whose cache does not fit in
-	// Options.CacheMemory.
-	ErrNoMemory = errors.New("no memory for another session")
+	// ErrNoMemory is about a session whose cache does not fit in Options.CacheMemory
+	// or MemoryLimit, and about a model that does not fit in Options.MemoryLimit, or
+	// in the memory that the system allows. The error has the sum and its parts.
+	ErrNoMemory = errors.New("not enough memory")
 
 	// ErrFileChanged is about a file that was written to while its model was open.
 	// Close the model and open it again.

@@ -22,11 +22,11 @@ var layers = map[string][]string{
 	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml"},
 	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
-		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "gguf", "bindings", "kernels"},
+		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "internal/sysmem", "gguf", "bindings", "kernels"},
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
 	"internal/sample":  {"grammar"},
 	"grammar":          {"internal/locseg"},
-	"convert":          {"gguf", "bindings", "internal/infile", "internal/lfs", "internal/hparams", "internal/spm", "internal/locseg"},
+	"convert":          {"gguf", "bindings", "internal/infile", "internal/sysmem", "internal/lfs", "internal/hparams", "internal/spm", "internal/locseg"},
 	"internal/hparams": {"gguf"},
 	"internal/siglip":  {"internal/nn", "internal/hparams"},
 	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},
@@ -52,6 +52,7 @@ var layers = map[string][]string{
 	"internal/newfile":         nil,
 	"internal/lfs":             nil,
 	"internal/spm":             nil,
+	"internal/sysmem":          nil,
 	"internal/textfile":        nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests
@@ -68,10 +69,10 @@ var guarded = map[string][]string{
 	"C":                            {"bindings", "ggml", "kernels"},
 	"github.com/ebitengine/purego": {"bindings"},
 	"github.com/ollama/ollama":     {"ggml"},
-	// infile opens without waiting, gguf maps files into memory, bindings opens Windows libraries, pgcli
+	// infile opens without waiting, sysmem asks for limits, gguf maps files into memory, bindings opens Windows libraries, pgcli
 	// answers signals, a test of convert mounts a full disk, kernels asks for the
 	// number of cores. None of them needs unsafe for it.
-	"syscall":          {"internal/infile", "gguf", "bindings", "cmd/pgcli", "convert", "kernels"},
+	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "convert", "kernels"},
 	"golang.org/x/sys": {"gguf", "bindings", "cmd/pgcli"}, // pgcli's tests open a terminal
 }
 

@@ -83,6 +83,11 @@ func (m *Model) open(ctx context.Context, text *gguf.File, opts *Options) (_ *Mo
 	if m.opts.Context == 0 {
 		m.opts.Context = min(m.cfg.ImageTokens+512, m.cfg.Context)
 	}
+	if !m.estimates {
+		if err := m.checkMemory(ctx, projector); err != nil {
+			return nil, err
+		}
+	}
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}

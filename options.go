@@ -43,6 +43,14 @@ type Options struct {
 	// half of the device's memory. NewSession refuses more with ErrNoMemory.
 	CacheMemory int
 
+	// MemoryLimit bounds what the model, its sessions, a picture and a prompt take, in
+	// bytes: Memory.Total. Open refuses a model that with one session takes more, and
+	// NewSession a session, with ErrNoMemory. 0 means the memory that the system
+	// allows when the model is opened: on Linux the limit of address space, those of
+	// control groups, and the machine's free memory. A picture's pixels, which
+	// MaxPixels bounds, are not counted.
+	MemoryLimit int
+
 	LocScale  int          // coordinates in a picture's side: 1024 (0 means that), or 1023 as in big_vision's RefCOCO models
 	MaxPixels int          // larger pictures are refused; 0 means 100 million
 	Logger    *slog.Logger // receives the engine's advice, prompts that are asked otherwise than written, and ggml's log; nil discards them
@@ -83,7 +91,7 @@ func (o *Options) check() error {
 		value int
 		most  int
 	}{{"threads", o.Threads, 1 << 10}, {"context", o.Context, 1 << 20}, {"batch", o.Batch, 1 << 20}, {"parallel", o.Parallel, 1 << 10},
-		{"cache memory", o.CacheMemory, 1 << 60}, {"max pixels", o.MaxPixels, 1 << 40}} {
+		{"cache memory", o.CacheMemory, 1 << 60}, {"memory limit", o.MemoryLimit, 1 << 60}, {"max pixels", o.MaxPixels, 1 << 40}} {
 		if v.value < 0 || v.value > v.most {
 			return fmt.Errorf("%s is %d, want 0 to %d", v.name, v.value, v.most)
 		}

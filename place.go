@@ -63,7 +63,7 @@ func (m *Model) place(ctx context.Context) (err error) {
 
 // newStore puts the tensors of a file on the device.
 func (m *Model) newStore(f *gguf.File, specs []nn.Spec) (*nn.Store, error) {
-	if m.planned {
+	if m.estimates {
 		return nn.PlanStore(m.device, "model", specs, m.kernels)
 	}
 	var data []byte // nil: all tensors are read

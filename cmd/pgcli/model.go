@@ -35,6 +35,7 @@ func modelFlags() []cli.Flag {
 		&cli.IntFlag{Name: "gpu-layers", Aliases: []string{"ngl"}, Usage: "0 keeps the model on the CPU; any other `number` puts the whole model on the first GPU"},
 		&cli.StringFlag{Name: "cache-type", Value: "f16", Usage: "`type` of the key-value cache: f16 or f32"},
 		&cli.BoolFlag{Name: "no-mmap", Usage: "read the whole model instead of mapping its file: its file may change or vanish while the model runs"},
+		memoryFlag(),
 		&cli.IntFlag{Name: "loc-scale", Value: 1024, Usage: "`coordinates` along a picture's side: 1024, or 1023 for big_vision's RefCOCO models"},
 		&cli.IntFlag{Name: "max-pixels", Usage: "refuse pictures with more `pixels` than this (0: 100 million)"},
 	}, engineFlags()))
@@ -67,6 +68,10 @@ func openModel(c *cli.Context) (*paligemma.Model, error) {
 // openModelFile is openModel with the path, the kernels and the threads given. The
 // path "" stands for the embedded model.
 func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemma.Model, error) {
+	limit, err := maxMemory(c)
+	if err != nil {
+		return nil, err
+	}
 	opts := &paligemma.Options{
 		Engine:    *engineOptions(c),
 		Projector: c.Path("mmproj"),
@@ -81,6 +86,8 @@ func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemm
 		LocScale:  c.Int("loc-scale"),
 		MaxPixels: c.Int("max-pixels"),
 		Logger:    notices(c),
+
+		MemoryLimit: int(limit),
 	}
 	if c.Bool("precise") && c.String("kernels") == "off" {
 		return nil, usagef("--precise needs our kernels, which --kernels off turns off")
