@@ -73,7 +73,7 @@ var guarded = map[string][]string{
 	// answers signals, a test of convert mounts a full disk, kernels asks for the
 	// number of cores. None of them needs unsafe for it.
 	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "convert", "kernels"},
-	"golang.org/x/sys": {"gguf", "bindings", "cmd/pgcli"}, // pgcli's tests open a terminal
+	"golang.org/x/sys": {"internal/infile", "bindings", "cmd/pgcli"}, // pgcli's tests open a terminal
 }
 
 // TestImportsPointDown checks every package of the module, as built with and

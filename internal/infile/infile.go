@@ -26,6 +26,9 @@ func Open(path string) (*os.File, error) {
 	if err == nil {
 		err = check(path, info.Mode())
 	}
+	if err == nil {
+		err = checkHoles(f, info.Size())
+	}
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -46,6 +49,26 @@ type kindError string
 
 func (e kindError) Error() string        { return fmt.Sprintf("is %s, want a regular file", string(e)) }
 func (e kindError) Is(target error) bool { return target == ErrNotRegular }
+
+// ErrHoles is about a file that is mostly a hole: its size is set, and its content was
+// never written. Reading it would take memory that nothing pays for.
+var ErrHoles = errors.New("the file is mostly a hole; was it downloaded to its end?")
+
+// A file may be smallHoles bytes and timesData times its data large.
+const smallHoles, timesData = 64 << 20, 4
+
+// checkHoles returns an ErrHoles for a file that is much larger than its data.
+func checkHoles(f *os.File, size int64) error {
+	least := (size - smallHoles) / timesData
+	if size <= smallHoles {
+		return nil
+	}
+	data := dataBytes(f, size, least)
+	if data >= least {
+		return nil
+	}
+	return &fs.PathError{Op: "open", Path: f.Name(), Err: fmt.Errorf("of %d bytes only %d are there: %w", size, data, ErrHoles)}
+}
 
 // kind names the type of a file that is not regular.
 func kind(mode fs.FileMode) string {
