@@ -49,7 +49,7 @@ func FuzzGrammar(f *testing.F) {
 				at = int(path[i]) * 7919 % len(all)
 			}
 			ends := slices.Contains(all, m.EOS())
-			if i > len(path)+600 || ends && (i >= len(path) || all[at] == m.EOS()) {
+			if i > len(path)+4*len(joined)+600 || ends && (i >= len(path) || all[at] == m.EOS()) {
 				if !ends {
 					t.Fatalf("no end after %d tokens", i)
 				}
