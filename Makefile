@@ -80,6 +80,17 @@ fuzz: toolchain ## each fuzz test for FUZZTIME (10s): searches at random, so it 
 	time grep -rno --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | while IFS=: read -r file line name; do \
 		CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname $$file)" || exit 1; done
 
+# Each line names its seed, which repeats it.
+MUTANTS ?= 10000
+RUNS    ?= 10000
+CYCLES  ?= 1000
+SEED    := $(shell date +%s)
+
+.PHONY: soak
+soak: toolchain ## MUTANTS broken files, RUNS answers, CYCLES of opening and closing: an hour
+	time $(TEST) -v -run '^TestHostileModels$$' ./cmd/pgcli -mutants $(MUTANTS) -mutants.seed $(SEED)
+	time $(TEST) -v -run '^TestSoak' . -soak.runs $(RUNS) -soak.cycles $(CYCLES)
+
 .PHONY: test-traps
 test-traps: toolchain ## each edit listed in breaks_test.go makes exactly one test fail
 	time PALIGEMMA_TEST_BREAKS=1 $(GO) test -count=1 -timeout 90m -run '^TestBreaks$$' .
