@@ -123,6 +123,17 @@ lint: toolchain $(CLANG_FORMAT) ## gofmt, clang-format, go vet, staticcheck, gen
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) generate ./ggml && git diff --exit-code ggml/symbols.go
 
+.PHONY: vulncheck
+vulncheck: ## advisories about what is built in, beside openvex.json: VULNDB is a database, as scripts/supply says
+	$(PYTHON) scripts/supply/vulncheck.py $(VULNDB)
+
+CYCLONEDX := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+
+.PHONY: sbom
+sbom: $(BIN) ## build/sbom.json: the modules in the command, for a release
+	mkdir -p build
+	$(GO) run $(CYCLONEDX) bin -json -output build/sbom.json $(BIN)
+
 .PHONY: generate
 generate: ## the built-in door's symbol table, after a change of bindings/symbols.go
 	$(GO) generate ./ggml
