@@ -26,7 +26,7 @@ var layers = map[string][]string{
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
 	"internal/sample":  {"grammar"},
 	"grammar":          {"internal/locseg"},
-	"convert":          {"gguf", "bindings", "internal/lfs", "internal/hparams", "internal/spm", "internal/locseg"},
+	"convert":          {"gguf", "bindings", "internal/lfs", "internal/newfile", "internal/hparams", "internal/spm", "internal/locseg"},
 	"internal/hparams": {"gguf"},
 	"internal/siglip":  {"internal/nn", "internal/hparams"},
 	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},
@@ -71,7 +71,7 @@ var guarded = map[string][]string{
 	// answers signals, a test of convert mounts a full disk, kernels asks for the
 	// number of cores. None of them needs unsafe for it.
 	"syscall":          {"gguf", "bindings", "cmd/pgcli", "convert", "kernels"},
-	"golang.org/x/sys": {"gguf", "bindings", "cmd/pgcli"}, // pgcli's tests open a terminal
+	"golang.org/x/sys": {"gguf", "bindings", "cmd/pgcli", "internal/newfile"}, // pgcli's tests open a terminal, newfile locks files
 }
 
 // TestImportsPointDown checks every package of the module, as built with and
