@@ -44,19 +44,8 @@ func run(ctx context.Context, src, dst string, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{Plan: j.plan}
-	start := time.Now()
-	if err := j.write(ctx, ggml); err != nil {
-		return nil, err
-	}
-	report.Elapsed = time.Since(start)
-	if o.Verify {
-		if err := j.verify(ctx, ggml); err != nil {
-			return nil, err
-		}
-		report.Verified = true
-	}
-	return report, nil
+	report := &Report{Plan: j.plan, Verified: o.Verify}
+	return report, j.write(ctx, ggml, report)
 }
 
 // checkOutputs refuses to write over an input, or over anything unless forced.
@@ -91,8 +80,10 @@ func (j *job) inputs() []string {
 	return paths
 }
 
-// write makes the outputs.
-func (j *job) write(ctx context.Context, ggml *engine) (err error) {
+// write makes the outputs, and reads them again if the options say so. They get
+// their names only when all of it has succeeded.
+func (j *job) write(ctx context.Context, ggml *engine, report *Report) (err error) {
+	start := time.Now()
 	s := &fileSink{files: map[*tensor]*gguf.FileWriter{}}
 	var writers []*gguf.FileWriter
 	defer func() { // removes files that are not committed
@@ -126,6 +117,12 @@ func (j *job) write(ctx context.Context, ggml *engine) (err error) {
 	}
 	if err := j.pass(ctx, ggml, s, false); err != nil {
 		return err
+	}
+	report.Elapsed = time.Since(start)
+	if j.options.Verify {
+		if err := j.verify(ctx, ggml, writers); err != nil {
+			return err
+		}
 	}
 	return gguf.CommitAll(writers...)
 }

@@ -37,6 +37,9 @@ func start(path string, replace bool) (*FileWriter, error) {
 // living process wrote them: runs left them that were killed.
 func (w *FileWriter) Removed() []string { return w.file.Removed() }
 
+// TempName returns the name that the file has until Commit, to read it again.
+func (w *FileWriter) TempName() string { return w.file.Name() }
+
 // Commit finishes the file, waits until it is on the disk, and gives it its
 // name, replacing a file that had it. When Commit fails before that, the old
 // file is untouched, and Close removes the new one.
