@@ -20,7 +20,7 @@ const module = "github.com/pgcli/paligemma"
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
 	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile", "internal/textfile", "ggml"},
-	"eval":      {"", "internal/metrics", "internal/locseg", "internal/textfile"},
+	"eval":      {"", "internal/metrics", "internal/locseg", "internal/textfile", "internal/newfile"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
 		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "gguf", "bindings", "kernels"},
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
