@@ -20,13 +20,13 @@ const module = "github.com/pgcli/paligemma"
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
 	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml"},
-	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile"},
+	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
 		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "internal/sysmem", "gguf", "bindings", "kernels"},
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
 	"internal/sample":  {"grammar"},
 	"grammar":          {"internal/locseg"},
-	"convert":          {"gguf", "bindings", "internal/infile", "internal/sysmem", "internal/lfs", "internal/hparams", "internal/spm", "internal/locseg"},
+	"convert":          {"gguf", "bindings", "internal/infile", "internal/sysmem", "internal/lfs", "internal/newfile", "internal/hparams", "internal/spm", "internal/locseg"},
 	"internal/hparams": {"gguf"},
 	"internal/siglip":  {"internal/nn", "internal/hparams"},
 	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},
@@ -74,7 +74,7 @@ var guarded = map[string][]string{
 	// answers signals, a test of convert mounts a full disk, kernels asks for the
 	// number of cores. None of them needs unsafe for it.
 	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "convert", "kernels"},
-	"golang.org/x/sys": {"internal/infile", "bindings", "cmd/pgcli"}, // pgcli's tests open a terminal
+	"golang.org/x/sys": {"internal/infile", "bindings", "cmd/pgcli", "internal/newfile"}, // pgcli's tests open a terminal, newfile locks files
 }
 
 // TestImportsPointDown checks every package of the module, as built with and

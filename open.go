@@ -90,7 +90,7 @@ func (m *Model) fill(ctx context.Context, text *gguf.File, opts *Options) (err e
 	}
 	if !m.estimates {
 		if err := m.checkMemory(ctx, projector); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := context.Cause(ctx); err != nil {
