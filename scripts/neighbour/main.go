@@ -50,7 +50,10 @@ func main() {
 	flag.IntVar(&m.rounds, "r", 7, "rounds")
 	flag.IntVar(&m.busy, "busy", 1, "busy processes")
 	flag.Parse()
-	for *spin {
+	if *spin {
+		for start := time.Now(); time.Since(start) < time.Hour; { // or until it is killed
+		}
+		return
 	}
 	var err error
 	if *path == "" {
