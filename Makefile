@@ -179,6 +179,13 @@ $(HELD)/data.jsonl: # scripts/tiny/README.md says what Python needs
 sanitize: toolchain ## kernels under the address and undefined-behaviour sanitizers, which takes minutes
 	CGO_CFLAGS="-O1 -g -fsanitize=undefined -fno-sanitize-recover=all" CGO_LDFLAGS="-fsanitize=undefined" $(GO) test -count=1 -asan -timeout 60m $(RUN) ./kernels
 
+.PHONY: sanitize-threads
+sanitize-threads: ## the kernels' threads under the thread and address sanitizers
+	mkdir -p build
+	for kind in thread address,undefined; do for threads in 1 2 3 8; do \
+		$(CC) -O1 -g -fsanitize=$$kind -fno-sanitize-recover=all scripts/kernels/stress/stress.c kernels/pool.c -o build/stress -lpthread && \
+		build/stress $$threads 20000 || exit 1; done; done
+
 .PHONY: clean
 clean: ## removes what was built
 	rm -rf bin build
