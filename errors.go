@@ -7,6 +7,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/decode"
 	"github.com/pgcli/paligemma/internal/nn"
+	"github.com/pgcli/paligemma/internal/schedule"
 )
 
 // Errors to test for with errors.Is. A server answers an ErrRequest with a status
@@ -64,3 +65,7 @@ func (e *optionsError) Unwrap() []error { return []error{ErrOptions, e.cause} }
 // A TensorError is a tensor that a file lacks or holds in another shape. Use
 // errors.As to get at it.
 type TensorError = nn.TensorError
+
+// A PanicError is returned for a panic while a model is opened or computes: a mistake
+// of this package, or of an Options.Trace. Others who use the model are not harmed.
+type PanicError = schedule.PanicError

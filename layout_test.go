@@ -57,6 +57,7 @@ var layers = map[string][]string{
 	"internal/textfile":        nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests
+	"internal/allocation":      nil, // for tests
 	"internal/testengine":      nil, // for tests
 	"internal/testmodel": {"internal/testengine", "convert", "gguf", "grammar", "internal/golden", "internal/hparams", "internal/siglip",
 		"internal/gemma", "internal/nn", "internal/locseg", "bindings", "kernels", "ggml"}, // for tests

@@ -9,6 +9,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/locseg"
+	"github.com/pgcli/paligemma/internal/schedule"
 	"github.com/pgcli/paligemma/internal/spm"
 )
 
@@ -49,36 +50,40 @@ func newModel(ctx context.Context, text *gguf.File, opts *Options) (*Model, erro
 	return (&Model{files: []*gguf.File{text}}).open(ctx, text, opts)
 }
 
-// open opens the model of a file; if it fails it closes both.
-func (m *Model) open(ctx context.Context, text *gguf.File, opts *Options) (_ *Model, err error) {
+// open opens the model of a file; if it fails or panics it closes both.
+func (m *Model) open(ctx context.Context, text *gguf.File, opts *Options) (*Model, error) {
 	m.ended.L = &m.mu
-	defer func() {
-		if err != nil {
-			m.Close()
-		}
-	}()
+	if err := schedule.Guard(func() error { return m.fill(ctx, text, opts) }); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// fill sets the fields of a model of a file.
+func (m *Model) fill(ctx context.Context, text *gguf.File, opts *Options) (err error) {
 	if opts != nil {
 		m.opts = *opts
 	}
 	if err := m.opts.check(); err != nil {
-		return nil, &optionsError{err}
+		return &optionsError{err}
 	}
 	projector := text
 	if path := m.opts.Projector; path != "" {
 		if projector, err = gguf.Open(path); err != nil {
-			return nil, err
+			return err
 		}
 		m.files = append(m.files, projector)
 	}
 	if m.cfg, err = newConfig(text, projector); err != nil {
-		return nil, err
+		return err
 	}
 	if m.tok, err = newTokenizer(ctx, text, m.cfg.Vocabulary); err != nil {
-		return nil, err
+		return err
 	}
 	m.locseg = sync.OnceValues(func() (locseg.IDs, error) { return locseg.FindIDs(m.tok.ID) })
 	if m.masks, err = maskDecoder(text, m.cfg.maskWidth); err != nil {
-		return nil, err
+		return err
 	}
 	if m.opts.Context == 0 {
 		m.opts.Context = min(m.cfg.ImageTokens+512, m.cfg.Context)
@@ -89,18 +94,18 @@ func (m *Model) open(ctx context.Context, text *gguf.File, opts *Options) (_ *Mo
 		}
 	}
 	if err := context.Cause(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := m.place(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	for _, f := range m.files { // before its weights were copied
 		if err := f.Changed(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	m.logAdvice()
-	return m, m.build(projector)
+	return m.build(projector)
 }
 
 // newTokenizer reads the tokenizer of an embedding of vocab rows. When ctx ends it

@@ -18,10 +18,12 @@ import (
 
 // fill gives each tensor the fastest memory that the device has for it.
 func (s *Store) fill(dev bindings.Device, file []byte, specs []Spec, repack bool) error {
-	var rest []Spec
+	var rest []Spec // that may stay in the file
 	copied := map[bindings.BufferType][]Spec{}
 	for _, spec := range specs {
-		if t, ok := fastest(dev, spec, repack); ok {
+		if spec.Offset == NotInFile {
+			copied[dev.BufferType()] = append(copied[dev.BufferType()], spec)
+		} else if t, ok := fastest(dev, spec, repack); ok {
 			copied[t] = append(copied[t], spec)
 			x := s.tensors[spec.Name]
 			x.repacked = true
@@ -31,7 +33,7 @@ func (s *Store) fill(dev bindings.Device, file []byte, specs []Spec, repack bool
 		}
 	}
 	if err := s.borrow(dev, file, rest); err != nil {
-		copied[dev.BufferType()] = rest
+		copied[dev.BufferType()] = append(copied[dev.BufferType()], rest...)
 	}
 	for t, group := range copied {
 		if err := s.copyInto(t, file, group); err != nil {

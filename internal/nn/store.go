@@ -28,7 +28,8 @@ type Spec struct {
 	Type  gguf.Type
 	Shape []int // fastest axis first
 
-	// Offset is where the data starts in the file given to MapStore, in bytes.
+	// Offset is where the data starts in the file given to MapStore, in bytes;
+	// NotInFile if only Read has it in this type.
 	Offset int
 
 	// Read, if not nil, fills p with the data, from a byte of it on: data that is
@@ -40,6 +41,10 @@ type Spec struct {
 	// may then be kept in the layout that the device multiplies fastest.
 	Product bool
 }
+
+// NotInFile is the Offset of a tensor whose data does not lie in the file as graphs
+// read it.
+const NotInFile = -1
 
 // NewStore returns a store of tensors filled with zeros in the memory of dev.
 // name is for messages. The caller must Close the store, after the graphs that
@@ -98,7 +103,7 @@ func mapStore(dev bindings.Device, name string, file []byte, specs []Spec, fill 
 		for _, spec := range specs {
 			n := s.tensors[spec.Name].Bytes()
 			switch {
-			case file == nil && spec.Read != nil:
+			case (file == nil || spec.Offset == NotInFile) && spec.Read != nil:
 			case spec.Offset < 0 || n > len(file) || spec.Offset > len(file)-n:
 				return fmt.Errorf("tensor %s: %d bytes at %d of a file of %d", spec.Name, n, spec.Offset, len(file))
 			}
