@@ -12,9 +12,13 @@ import (
 	"github.com/pgcli/paligemma/internal/lfs"
 )
 
-// maxJSON bounds the JSON files beside the weights. tokenizer.json, the largest
-// of them, takes some 35 MB.
-const maxJSON = 256 << 20
+// Bounds of the JSON files beside the weights. tokenizer.json, the largest of them,
+// takes some 35 MB and has 1.5 million values. A value takes some hundred bytes of
+// memory, and four of the file. No SentencePiece model has as many commas.
+const (
+	maxJSON   = 64 << 20
+	maxValues = 3 << 20
+)
 
 // openInput opens a file of a checkpoint, and refuses a git-lfs pointer.
 func openInput(path string) (*os.File, error) {
@@ -45,6 +49,9 @@ func readSmall(path string) ([]byte, error) {
 	data, err := infile.ReadAll(f, info.Size(), maxJSON)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if n := bytes.Count(data, []byte{','}); n > maxValues {
+		return nil, fmt.Errorf("%s: has %d commas, want at most %d values", path, n, maxValues)
 	}
 	return data, nil
 }

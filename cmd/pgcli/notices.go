@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // notices returns a logger that prints the library's warnings to standard error, each
@@ -46,7 +48,7 @@ func (h *noticeHandler) Handle(_ context.Context, r slog.Record) error {
 		}
 		return true
 	})
-	_, err := fmt.Fprintf(h.w, "pgcli: %s%s\n", about, r.Message)
+	_, err := fmt.Fprintf(h.w, "pgcli: %s%s\n", about, legible.Text(r.Message))
 	return err
 }
 
