@@ -1,3 +1,4 @@
+#include "bfloat.h"
 #include "tile.h"
 #include "vector.h"
 
@@ -18,6 +19,13 @@ static int avx_vnni(void) {
 	return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 4 & 1;
 }
 
+#if PG_BFLOATS
+static int avx512_bf16(void) {
+	unsigned a, b, c, d;
+	return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 5 & 1;
+}
+#endif
+
 static int f16c(void) {
 	unsigned a, b, c, d;
 	return __get_cpuid(1, &a, &b, &c, &d) && c >> 29 & 1;
@@ -33,6 +41,12 @@ static int runs(int level) {
 		return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 			__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
 			__builtin_cpu_supports("avx512vnni");
+#if PG_BFLOATS
+	case PG_AVX512_BF16: return runs(PG_AVX512_VNNI) && avx512_bf16();
+#endif
+#if PG_AMX
+	case PG_AMX_BF16: return runs(PG_AVX512_BF16) && pg_amx_allowed();
+#endif
 	}
 	return 0;
 }
@@ -41,6 +55,12 @@ static const functions levels[PG_LEVELS] = {
 	[PG_AVX2] = {&pg_avx2, &pg_vectors_avx2},
 	[PG_AVX_VNNI] = {&pg_avx_vnni, &pg_vectors_avx2},
 	[PG_AVX512_VNNI] = {&pg_avx512_vnni, &pg_vectors_avx512},
+#if PG_BFLOATS
+	[PG_AVX512_BF16] = {&pg_avx512_bf16, &pg_vectors_avx512},
+#endif
+#if PG_AMX
+	[PG_AMX_BF16] = {&pg_amx_bf16, &pg_vectors_avx512},
+#endif
 };
 #elif PG_ARM && (defined(__linux__) || defined(__APPLE__))
 #ifdef __APPLE__

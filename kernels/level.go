@@ -14,11 +14,14 @@ const (
 	AVX2
 	AVXVNNI
 	AVX512VNNI
+	AVX512BF16
+	AMXBF16
 	NEON
 	NEONI8MM
 )
 
-var levelNames = map[Level]string{AVX2: "avx2", AVXVNNI: "avx-vnni", AVX512VNNI: "avx512-vnni", NEON: "neon", NEONI8MM: "neon-i8mm"}
+var levelNames = map[Level]string{AVX2: "avx2", AVXVNNI: "avx-vnni", AVX512VNNI: "avx512-vnni", AVX512BF16: "avx512-bf16", AMXBF16: "amx-bf16",
+	NEON: "neon", NEONI8MM: "neon-i8mm"}
 
 // String returns the level's name.
 func (l Level) String() string { return levelNames[l] }

@@ -20,6 +20,8 @@ func TestLevelsMatchTheProcessor(t *testing.T) {
 		{AVX2, []cpuid.FeatureID{cpuid.AVX2, cpuid.FMA3, cpuid.F16C}},
 		{AVXVNNI, []cpuid.FeatureID{cpuid.AVX2, cpuid.FMA3, cpuid.F16C, cpuid.AVXVNNI}},
 		{AVX512VNNI, []cpuid.FeatureID{cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.AVX512VNNI}},
+		{AVX512BF16, []cpuid.FeatureID{cpuid.AVX512VNNI, cpuid.AVX512BF16}},
+		{AMXBF16, []cpuid.FeatureID{cpuid.AVX512BF16, cpuid.AMXBF16, cpuid.AMXTILE}},
 		{NEON, []cpuid.FeatureID{cpuid.ASIMDDP}},
 		{NEONI8MM, []cpuid.FeatureID{cpuid.ASIMDDP, cpuid.I8MM}},
 	} {
