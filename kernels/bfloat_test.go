@@ -32,7 +32,7 @@ func TestBFloatsRoundToEven(t *testing.T) {
 	}
 	copy(x[3*k:], []float32{1 + 0x1p-8, 1 + 3*0x1p-8, -1 - 0x1p-8, 0x1.fep127, 0x1p-126, -0x1p-126, 0x1p-127, 1e-45, 0})
 	eachProductLevel(t, func(t *testing.T, level Level) {
-		if !multipliesBFloats(level) {
+		if !level.BFloats() {
 			t.Skip("multiplies in float32")
 		}
 		y := newGuarded(t, n, m, m+1, 1)

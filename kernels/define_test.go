@@ -64,18 +64,15 @@ func steps(level Level, typ gguf.Type, precise bool) float32 {
 	return 127
 }
 
-// multipliesBFloats reports whether a level multiplies bfloat16 by bfloat16.
-func multipliesBFloats(level Level) bool { return level == AVX512BF16 || level == AMXBF16 }
-
 // own reports whether a level multiplies one of these types by code of its own.
 func own(level Level, types ...gguf.Type) bool {
-	return !multipliesBFloats(level) || slices.Contains(types, gguf.BF16)
+	return !level.BFloats() || slices.Contains(types, gguf.BF16)
 }
 
 // rounds reports whether products at a level that are not precise differ from those
 // that are.
 func rounds(level Level, typ gguf.Type) bool {
-	return steps(level, typ, true) != steps(level, typ, false) || typ == gguf.BF16 && multipliesBFloats(level)
+	return steps(level, typ, true) != steps(level, typ, false) || typ == gguf.BF16 && level.BFloats()
 }
 
 func exact(x []float32) []float64 {
@@ -88,7 +85,7 @@ func exact(x []float32) []float64 {
 
 // acts returns activations as a level rounds them for a call of n columns.
 func acts(level Level, typ gguf.Type, precise bool, n int, x []float32) []float64 {
-	if typ == gguf.BF16 && multipliesBFloats(level) && !precise && n > 1 {
+	if typ == gguf.BF16 && level.BFloats() && !precise && n > 1 {
 		return bfloats(x)
 	}
 	if most := steps(level, typ, precise); most > 0 {

@@ -41,7 +41,8 @@ enum {
 // this processor can run them.
 int pg_level_supported(int level);
 
-// pg_best_level returns the fastest supported level, PG_AUTO if there is none.
+// pg_best_level returns the supported level that is fastest on this processor,
+// PG_AUTO if there is none.
 int pg_best_level(void);
 
 #endif

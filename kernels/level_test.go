@@ -29,6 +29,9 @@ func TestLevelsMatchTheProcessor(t *testing.T) {
 			want = append(want, l.level)
 		}
 	}
+	if best, last := Best(), slices.Max(append(want, Auto)); best != last && !(best == AVX512VNNI && last == AVX512BF16 && cpuid.CPU.VendorID == cpuid.Intel) {
+		t.Errorf("Auto is %v, the best level of the processor is %v", best, last)
+	}
 	if got := Levels(); !slices.Equal(got, want) {
 		t.Errorf("levels %v, the processor has %v", got, want)
 	}
