@@ -40,43 +40,27 @@ PG_KERNEL static void configure(int columns) {
 	_tile_loadconfig(&c);
 }
 
-enum { PAIRS = 4 * PG_PANEL, SUMS = 4 * PG_PANEL }; // bytes from row to row of weights and sums
+enum { PAIRS = 4 * PG_PANEL,
+	SUMS = 4 * PG_PANEL }; // bytes from row to row of weights and sums
 
-PG_KERNEL static void one(const pg_tile *t) {
-	const uint8_t *w = t->w, *x = t->act, *ahead = t->next;
-	if (t->first) {
-		_tile_zero(0);
-		_tile_zero(1);
-	} else {
-		_tile_loadd(0, t->acc, SUMS);
-		_tile_loadd(1, t->acc + 16, SUMS);
-	}
-	for (int b = 0; b < t->blocks; b++, w += 16 * PAIRS, x += t->columns * 64) {
-		for (int i = 0; i < t->lines; i++, ahead += 64)
-			__builtin_prefetch(ahead, 0, 2);
-		_tile_loadd(6, w, PAIRS);
-		_tile_loadd(4, x, 64);
-		_tile_loadd(7, w + 64, PAIRS);
-		_tile_dpbf16ps(0, 4, 6);
-		_tile_dpbf16ps(1, 4, 7);
-	}
-	_tile_stored(0, t->acc, SUMS);
-	_tile_stored(1, t->acc + 16, SUMS);
-}
-
-PG_KERNEL static void two(const pg_tile *t) {
+// sums computes a tile, of more than 16 columns if high.
+PG_KERNEL static inline __attribute__((always_inline)) void sums(const int high, const pg_tile *t) {
 	const uint8_t *w = t->w, *x = t->act, *ahead = t->next;
 	float *acc = t->acc + 16 * PG_PANEL;
 	if (t->first) {
 		_tile_zero(0);
 		_tile_zero(1);
-		_tile_zero(2);
-		_tile_zero(3);
+		if (high) {
+			_tile_zero(2);
+			_tile_zero(3);
+		}
 	} else {
 		_tile_loadd(0, t->acc, SUMS);
 		_tile_loadd(1, t->acc + 16, SUMS);
-		_tile_loadd(2, acc, SUMS);
-		_tile_loadd(3, acc + 16, SUMS);
+		if (high) {
+			_tile_loadd(2, acc, SUMS);
+			_tile_loadd(3, acc + 16, SUMS);
+		}
 	}
 	for (int b = 0; b < t->blocks; b++, w += 16 * PAIRS, x += t->columns * 64) {
 		for (int i = 0; i < t->lines; i++, ahead += 64)
@@ -86,15 +70,22 @@ PG_KERNEL static void two(const pg_tile *t) {
 		_tile_loadd(7, w + 64, PAIRS);
 		_tile_dpbf16ps(0, 4, 6);
 		_tile_dpbf16ps(1, 4, 7);
-		_tile_loadd(5, x + 16 * 64, 64);
-		_tile_dpbf16ps(2, 5, 6);
-		_tile_dpbf16ps(3, 5, 7);
+		if (high) {
+			_tile_loadd(5, x + 16 * 64, 64);
+			_tile_dpbf16ps(2, 5, 6);
+			_tile_dpbf16ps(3, 5, 7);
+		}
 	}
 	_tile_stored(0, t->acc, SUMS);
 	_tile_stored(1, t->acc + 16, SUMS);
-	_tile_stored(2, acc, SUMS);
-	_tile_stored(3, acc + 16, SUMS);
+	if (high) {
+		_tile_stored(2, acc, SUMS);
+		_tile_stored(3, acc + 16, SUMS);
+	}
 }
+
+PG_KERNEL static void low_sums(const pg_tile *t) { sums(0, t); }
+PG_KERNEL static void all_sums(const pg_tile *t) { sums(1, t); }
 
 void pg_amx_tile(const pg_tile *t) {
 	if (t->chunk->configured != t->columns) {
@@ -102,7 +93,7 @@ void pg_amx_tile(const pg_tile *t) {
 		t->chunk->configured = t->columns;
 	}
 	FENCE(t); // as built-in functions do not say that they read and write memory
-	(t->columns > 16 ? two : one)(t);
+	(t->columns > 16 ? all_sums : low_sums)(t);
 	FENCE(t);
 }
 
@@ -110,7 +101,8 @@ PG_KERNEL void pg_amx_release(void) { _tile_release(); }
 
 // The system's request for a part of the processor's state, and the number of
 // the tile registers among the parts.
-enum { REQUEST = 0x1023, TILES = 18 };
+enum { REQUEST = 0x1023,
+	TILES = 18 };
 
 int pg_amx_allowed(void) {
 	unsigned a, b, c, d;

@@ -18,9 +18,9 @@ enum {
 
 // Forms of activations.
 enum {
-	PG_INT8,  // integers of 8 bits
-	PG_INT16, // integers of 16 bits
-	PG_FIXED, // integers of 8 bits, with scales that are integers: see fixed_tile-inl.h
+	PG_INT8,   // integers of 8 bits
+	PG_INT16,  // integers of 16 bits
+	PG_FIXED,  // integers of 8 bits, with scales that are integers: see fixed_tile-inl.h
 	PG_BFLOAT, // bfloat16: see bfloat.h
 	PG_FLOAT,
 	PG_FORMS,
@@ -137,7 +137,7 @@ typedef struct pg_level {
 	void (*unpack)(pg_tile *t, const uint8_t *records);
 
 	void (*tile[PG_FORMS])(const pg_tile *t);
-	void (*release)(void); // ends a thread's tiles; may be NULL
+	void (*release)(void);                      // ends a thread's tiles; may be NULL
 	void (*stream[PG_FORMS])(const pg_tile *t); // of one column, from packed weights
 	void (*finish)(const pg_finish *f);
 
