@@ -18,6 +18,7 @@ import (
 	"golang.org/x/image/font/sfnt"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 	"github.com/pgcli/paligemma/internal/overlay"
 )
@@ -120,11 +121,14 @@ func mayWrite(path string, force bool, inputs []string) error {
 	return nil
 }
 
+// maxFont bounds the file of a font; the largest, of all CJK signs, take some 30 MB.
+const maxFont = 128 << 20
+
 // readFont reads the first font of a file. The error does not name the file.
 func readFont(path string) (*sfnt.Font, error) {
-	data, err := os.ReadFile(path)
+	data, err := infile.Read(path, maxFont)
 	if err != nil {
-		return nil, errors.Unwrap(err)
+		return nil, cause(err)
 	}
 	all, err := sfnt.ParseCollection(data) // also reads a file of one font
 	if err != nil {
