@@ -161,7 +161,8 @@ void pg_linear_run(const void *linear, int ith, pg_team *team) {
 	pg_job j;
 	pg_plan(&j, op, team->threads, pg_widest(op), works_of(op->scratch, team->threads, &w));
 	pg_round_all(&j, ith, team);
-	pg_wait(team);
+	if (!pg_next_phase(team))
+		return;
 	multiply(&j, &w[ith], team);
 }
 
@@ -188,12 +189,15 @@ void pg_mlp_run(const void *mlp, int ith, pg_team *team) {
 	pg_job up, down;
 	plan_both(op, op->up.scratch, team->threads, &up, &down, &w);
 	pg_round_all(&up, ith, team);
-	pg_wait(team);
+	if (!pg_next_phase(team))
+		return;
 	multiply(&up, &w[ith], team);
-	pg_wait(team);
+	if (!pg_next_phase(team))
+		return;
 	if (pg_has_fixed_scales(&down)) {
 		pg_fix_scales(&down, team);
-		pg_wait(team);
+		if (!pg_next_phase(team))
+			return;
 	}
 	multiply(&down, &w[ith], team);
 }

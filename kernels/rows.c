@@ -119,7 +119,8 @@ void pg_rows_run(const void *rows, int ith, pg_team *team) {
 		if (op->precise)
 			j.rest = rest = act + (size_t)op->n * act_bytes(op);
 		round_x(op, j.level, act, rest, team);
-		pg_wait(team);
+		if (!pg_next_phase(team))
+			return;
 	}
 	int64_t runs = (op->last - op->first + PG_RUN - 1) / PG_RUN, all = op->picks ? op->picks * op->n : runs;
 
