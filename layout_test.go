@@ -19,7 +19,8 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile", "internal/textfile", "ggml"},
+	"cmd/pgcli": {"", "server", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile", "internal/textfile", "ggml"},
+	"server":    {"", "grammar", "internal/overlay", "server/internal/remote"},
 	"eval":      {"", "internal/metrics", "internal/locseg", "internal/textfile"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
 		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "gguf", "bindings", "kernels"},
@@ -48,6 +49,7 @@ var layers = map[string][]string{
 	"internal/imageproc":       {"kernels", "internal/lfs"},
 	"internal/locseg":          nil,
 	"internal/metrics":         nil,
+	"server/internal/remote":   nil,
 	"internal/newfile":         nil,
 	"internal/lfs":             nil,
 	"internal/spm":             nil,
@@ -70,7 +72,8 @@ var guarded = map[string][]string{
 	// gguf maps files into memory, bindings opens Windows libraries, pgcli
 	// answers signals, a test of convert mounts a full disk, kernels asks for the
 	// number of cores. None of them needs unsafe for it.
-	"syscall":          {"gguf", "bindings", "cmd/pgcli", "convert", "kernels"},
+	// server's remote looks at the addresses that are dialled.
+	"syscall":          {"gguf", "bindings", "cmd/pgcli", "convert", "kernels", "server/internal/remote"},
 	"golang.org/x/sys": {"gguf", "bindings", "cmd/pgcli"}, // pgcli's tests open a terminal
 }
 
