@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 
+	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/lfs"
 )
 
@@ -18,7 +18,7 @@ const maxJSON = 256 << 20
 
 // openInput opens a file of a checkpoint, and refuses a git-lfs pointer.
 func openInput(path string) (*os.File, error) {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -38,12 +38,13 @@ func readSmall(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	data, err := infile.ReadAll(f, info.Size(), maxJSON)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if len(data) > maxJSON {
-		return nil, fmt.Errorf("%s: more than %d bytes", path, maxJSON)
 	}
 	return data, nil
 }

@@ -24,6 +24,7 @@ func outputFlags(types string) []cli.Flag {
 		&cli.StringFlag{Name: "name", Usage: "general.name (default: the name of the source)"},
 		&cli.StringFlag{Name: "resample", Usage: "`filter` that stretches pictures: bicubic or bilinear (default: as in training)"},
 		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU `threads` (0: one per processor)"},
+		memoryFlag(),
 		&cli.BoolFlag{Name: "force", Usage: "replace the output if it exists"},
 		&cli.BoolFlag{Name: "verify", Usage: "read the output again and compare it with the source"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "show what would be written, and write nothing"},
@@ -149,6 +150,11 @@ func write(c *cli.Context, what string, o convert.Options) error {
 	if n := c.Int("threads"); n < 0 || n > 1024 {
 		return usagef("--threads is %d, want 0 to 1024", n)
 	}
+	limit, err := maxMemory(c)
+	if err != nil {
+		return err
+	}
+	o.MemoryLimit = limit
 	src, dst := c.Args().First(), c.Path("output")
 	if c.Bool("dry-run") {
 		plan, err := convert.MakePlan(src, dst, o)
