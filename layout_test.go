@@ -19,7 +19,8 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible"},
+	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server"},
+	"server":    {"", "grammar", "internal/overlay", "server/internal/remote"},
 	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
 		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "internal/sysmem", "gguf", "bindings", "kernels"},
@@ -48,6 +49,7 @@ var layers = map[string][]string{
 	"internal/imageproc":       {"kernels", "internal/lfs"},
 	"internal/locseg":          nil,
 	"internal/metrics":         nil,
+	"server/internal/remote":   nil,
 	"internal/infile":          nil,
 	"internal/newfile":         nil,
 	"internal/lfs":             nil,
@@ -74,7 +76,7 @@ var guarded = map[string][]string{
 	// infile opens without waiting, sysmem asks for limits, gguf maps files into memory, bindings opens Windows libraries, pgcli
 	// answers signals, a test of convert mounts a full disk, kernels asks for the
 	// number of cores. None of them needs unsafe for it.
-	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "convert", "kernels"},
+	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "convert", "kernels", "server/internal/remote"},
 	"golang.org/x/sys": {"internal/infile", "bindings", "cmd/pgcli", "internal/newfile"}, // pgcli's tests open a terminal, newfile locks files
 }
 
