@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -144,8 +143,11 @@ func openOrLeave(ctx context.Context, open func() (*paligemma.Model, error)) (*p
 	}
 	opened := make(chan result, 1)
 	go func() {
-		model, err := open()
-		opened <- result{model, err}
+		var r result
+		if err := recovered(func() error { r.model, r.err = open(); return nil }); err != nil {
+			r.err = err
+		}
+		opened <- r
 	}()
 	select {
 	case r := <-opened:
@@ -179,5 +181,5 @@ func firstGPU(opts *paligemma.EngineOptions) (string, error) {
 			return d.Name, nil
 		}
 	}
-	return "", errors.New("-ngl: no GPU among the devices; see pgcli devices")
+	return "", usagef("-ngl asks for a GPU, and there is none among the devices; see pgcli devices, or leave -ngl out")
 }
