@@ -20,13 +20,13 @@ const module = "github.com/pgcli/paligemma"
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
 	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile", "internal/textfile", "ggml"},
-	"eval":      {"", "internal/metrics", "internal/locseg", "internal/textfile", "internal/newfile"},
+	"eval":      {"", "internal/metrics", "internal/locseg", "internal/textfile", "internal/newfile", "internal/jsonerr"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
 		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "gguf", "bindings", "kernels"},
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
 	"internal/sample":  {"grammar"},
 	"grammar":          {"internal/locseg"},
-	"convert":          {"gguf", "bindings", "internal/lfs", "internal/newfile", "internal/hparams", "internal/spm", "internal/locseg"},
+	"convert":          {"gguf", "bindings", "internal/lfs", "internal/newfile", "internal/jsonerr", "internal/hparams", "internal/spm", "internal/locseg"},
 	"internal/hparams": {"gguf"},
 	"internal/siglip":  {"internal/nn", "internal/hparams"},
 	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},
@@ -50,7 +50,8 @@ var layers = map[string][]string{
 	"internal/metrics":         nil,
 	"internal/newfile":         nil,
 	"internal/lfs":             nil,
-	"internal/spm":             nil,
+	"internal/spm":             {"internal/jsonerr"},
+	"internal/jsonerr":         nil,
 	"internal/textfile":        nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests
