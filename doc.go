@@ -168,6 +168,6 @@
 // model, engine and level of kernels give the same bytes, in any process and with any
 // number of threads: soft tokens, logits, answers and masks. Levels differ by their
 // rounding, the logits of the test models by less than 1e-5 of their size in float32 and
-// 3e-2 in Q8_0. Errors name the value that is wrong and the values that are right; no file, picture
-// or prompt ends the process.
+// 3e-2 in Q8_0. Errors name the value that is wrong and the values that are right; no
+// file, picture or prompt ends the process.
 package paligemma
