@@ -179,6 +179,10 @@ $(HELD)/data.jsonl: # scripts/tiny/README.md says what Python needs
 sanitize: toolchain ## kernels under the address and undefined-behaviour sanitizers, which takes minutes
 	CGO_CFLAGS="-O1 -g -fsanitize=undefined -fno-sanitize-recover=all" CGO_LDFLAGS="-fsanitize=undefined" $(GO) test -count=1 -asan -timeout 60m $(RUN) ./kernels
 
+.PHONY: soak-server
+soak-server: toolchain ## 64 clients send the server REQUESTS (10000) requests, some of them wrong
+	PALIGEMMA_TEST_REQUESTS=$(or $(REQUESTS),10000) $(GO) test -count=1 -timeout 60m -v -run '^TestLoad$$' ./server
+
 .PHONY: clean
 clean: ## removes what was built
 	rm -rf bin build
