@@ -49,7 +49,7 @@ test: toolchain ## all tests, with the built-in ggml and, after make engines, a 
 # CI's tests: a missing engine fails them.
 .PHONY: test-all
 test-all: export PALIGEMMA_REQUIRE_ENGINE := 1
-test-all: engines test test-race test-nocgo fuzz ## engines, test, test-race, test-nocgo and fuzz
+test-all: engines test test-race test-nocgo random fuzz ## engines, test, test-race, test-nocgo, random and fuzz
 
 # Programs built with the race detector sleep for a second when they end, unless
 # told otherwise, and the tests start about sixty.
@@ -61,19 +61,35 @@ test-race: toolchain ## all tests with the race detector, ten times as slow
 test-nocgo: ## all tests without cgo: no kernels, and ggml from make engines only
 	time CGO_ENABLED=0 $(TEST) ./...
 
+# Random graphs and files of fixed seeds: the same ones at each run.
+GRAPHS ?= 10000
+SEEDS  ?= 10
+
+.PHONY: random
+random: toolchain ## GRAPHS random graphs through each door, SEEDS times 400 broken files
+	time $(TEST) -run '^TestRandomGraphs$$' ./internal/nn -nn.seeds $(GRAPHS)
+	time PALIGEMMA_TEST_SEEDS=$(SEEDS) $(TEST) -run '^TestManySeeds$$' .
+
 # What fuzz tests read is read in pure Go. Without cgo their instrumented
 # builds need not compile ggml again. Minimizing each input would take all of
 # the time, so it ends after 10 runs.
-FUZZTIME  ?= 10s
-GRAPHTIME ?= 30s
-SEEDS     ?= 10
+FUZZTIME ?= 10s
 
 .PHONY: fuzz
-fuzz: toolchain ## each fuzz test for FUZZTIME (10s), random graphs for GRAPHTIME, SEEDS broken files
+fuzz: toolchain ## each fuzz test for FUZZTIME (10s): searches at random, so it is no part of CI
 	time grep -rno --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | while IFS=: read -r file line name; do \
 		CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname $$file)" || exit 1; done
-	time $(TEST) -run '^TestRandomGraphs$$' ./internal/nn -nn.time $(GRAPHTIME)
-	time PALIGEMMA_TEST_SEEDS=$(SEEDS) $(TEST) -run '^TestManySeeds$$' .
+
+# Each line names its seed, which repeats it.
+MUTANTS ?= 10000
+RUNS    ?= 10000
+CYCLES  ?= 1000
+SEED    := $(shell date +%s)
+
+.PHONY: soak
+soak: toolchain ## MUTANTS broken files, RUNS answers, CYCLES of opening and closing: an hour
+	time $(TEST) -v -run '^TestHostileModels$$' ./cmd/pgcli -mutants $(MUTANTS) -mutants.seed $(SEED)
+	time $(TEST) -v -run '^TestSoak' . -soak.runs $(RUNS) -soak.cycles $(CYCLES)
 
 .PHONY: test-traps
 test-traps: toolchain ## each edit listed in breaks_test.go makes exactly one test fail
@@ -106,6 +122,17 @@ lint: toolchain $(CLANG_FORMAT) ## gofmt, clang-format, go vet, staticcheck, gen
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) generate ./ggml && git diff --exit-code ggml/symbols.go
+
+.PHONY: vulncheck
+vulncheck: ## advisories about what is built in, beside openvex.json: VULNDB is a database, as scripts/supply says
+	$(PYTHON) scripts/supply/vulncheck.py $(VULNDB)
+
+CYCLONEDX := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+
+.PHONY: sbom
+sbom: $(BIN) ## build/sbom.json: the modules in the command, for a release
+	mkdir -p build
+	$(GO) run $(CYCLONEDX) bin -json -output build/sbom.json $(BIN)
 
 .PHONY: generate
 generate: ## the built-in door's symbol table, after a change of bindings/symbols.go

@@ -62,7 +62,6 @@ func maskWeight(f *gguf.File, w locseg.Weight) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Forget(t)
 	values := make([]float32, t.Elements())
 	switch t.Type {
 	case gguf.F32:

@@ -22,6 +22,10 @@ var (
 	ErrQuantized = errors.New("is quantized already, which loses more than starting from the original")
 )
 
+// ErrNoMemory reports a conversion that would take more memory than
+// Options.MemoryLimit, or than the system allows.
+var ErrNoMemory = errors.New("not enough memory")
+
 // ErrOptions reports a value of Options that no conversion can have, such as a type
 // that does not exist.
 var ErrOptions = errors.New("wrong option")

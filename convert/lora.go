@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // A lora is one adapter whose files are open.
@@ -34,7 +36,7 @@ func openAdapters(adapters []Adapter, m *model) (list []*lora, err error) {
 			errs = append(errs, fmt.Errorf("%s: %w", adapter.Dir, err))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := legible.Join(errs...); err != nil {
 		for _, l := range list {
 			l.ck.Close()
 		}

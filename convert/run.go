@@ -40,6 +40,9 @@ func run(ctx context.Context, src, dst string, o Options) (*Report, error) {
 	if err := j.checkOutputs(); err != nil {
 		return nil, err
 	}
+	if err := j.checkMemory(); err != nil {
+		return nil, err
+	}
 	ggml, err := openEngine(o.Engine, j.tensors)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/allocation"
 )
 
 // safetensors makes a file of a header and data.
@@ -61,7 +63,9 @@ func FuzzSafetensors(f *testing.F) {
 	f.Add(safetensors(`{"__metadata__":{"x":"y"}}`, 0))
 	f.Add(safetensors(`{"a":{"dtype":"BF16","shape":[],"data_offsets":[0,2]}}`, 2))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		arrays, err := readSafetensors(bytes.NewReader(data), int64(len(data)), "x")
+		var arrays []safetensorsArray
+		var err error
+		allocation.Bound(t, len(data), func() { arrays, err = readSafetensors(bytes.NewReader(data), int64(len(data)), "x") })
 		if err != nil {
 			return
 		}

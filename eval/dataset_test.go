@@ -62,7 +62,7 @@ func TestOpenRefusesEmptyAndMissing(t *testing.T) {
 	}{
 		{empty, 0, "data.jsonl has no examples"},
 		{filepath.Join(filepath.Dir(empty), "none.jsonl"), 0, "none.jsonl: no such file"},
-		{filepath.Dir(empty), 0, "is a directory"},
+		{filepath.Dir(empty), 0, "is a folder, want a regular file"},
 		{empty, -1, "limit is -1, want 0 or more"},
 	} {
 		if _, err := Open(c.path, c.limit); err == nil || !strings.Contains(err.Error(), c.want) {

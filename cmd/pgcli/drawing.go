@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/image/font/sfnt"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 	"github.com/pgcli/paligemma/internal/overlay"
 )
@@ -115,11 +115,14 @@ func mayWrite(c *cli.Context, path string, pictures []string) error {
 	return nil
 }
 
+// maxFont bounds the file of a font; the largest, of all CJK signs, take some 30 MB.
+const maxFont = 128 << 20
+
 // readFont reads the first font of a file. The error does not name the file.
 func readFont(path string) (*sfnt.Font, error) {
-	data, err := os.ReadFile(path)
+	data, err := infile.Read(path, maxFont)
 	if err != nil {
-		return nil, errors.Unwrap(err)
+		return nil, cause(err)
 	}
 	all, err := sfnt.ParseCollection(data) // also reads a file of one font
 	if err != nil {

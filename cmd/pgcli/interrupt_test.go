@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"os"
@@ -15,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/internal/testengine"
 )
 
@@ -89,19 +87,5 @@ func TestClosedPipeEndsSilently(t *testing.T) {
 	}
 	if stderr.Len() > 0 {
 		t.Errorf("stderr is %q", &stderr)
-	}
-}
-
-// TestInterruptDoesNotWaitForOpening: Ctrl-C ends the opening of a file at once.
-func TestInterruptDoesNotWaitForOpening(t *testing.T) {
-	cause := errors.New("enough")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	_, err := openOrLeave(ctx, func() (*paligemma.Model, error) {
-		cancel(cause)
-		<-t.Context().Done() // ends with the test
-		return nil, nil
-	})
-	if !errors.Is(err, cause) {
-		t.Errorf("error %v, want %v", err, cause)
 	}
 }
