@@ -24,7 +24,7 @@ type Options struct {
 	Device    string        // a name from LoadEngine; "" picks the CPU
 	Threads   int           // CPU threads of the model, whoever computes; 0 means one per fast physical core; at most one per processor is started
 	Kernels   string        // "auto" or "" for our own where they serve, "on" to insist, "off" for ggml's alone, or a level of Engine.Kernels
-	Precise   bool          // kernels round activations to 16 bits, not 8, where weights are quantized: nearly exact, slower
+	Precise   bool          // kernels round activations to 16 bits, not 8, where weights are quantized, and not at all where they are bfloat16: nearly exact, slower
 	Context   int           // tokens of a session; 0 means those of a picture + 512
 	Batch     int           // tokens of a prompt computed at a time; 0 means 512. It changes speed and memory only.
 	CacheF32  bool          // keep keys and values in float32, not float16

@@ -3,6 +3,7 @@ package convert
 import (
 	"errors"
 
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/hparams"
 )
 
@@ -10,7 +11,7 @@ import (
 // conversion.
 var (
 	// ErrExists reports an output that exists; Options.Force replaces it.
-	ErrExists = errors.New("exists already")
+	ErrExists = gguf.ErrExists
 
 	// ErrHalf reports a source that is one of llama.cpp's two files;
 	// Options.Projector names the other.

@@ -72,7 +72,7 @@ func demoAction(c *cli.Context) error {
 		return err
 	}
 	page := filepath.Join(dir, "index.html")
-	if err := mayWrite(page, c.Bool("force"), c.Args().Slice()); err != nil {
+	if err := mayWrite(c, page, c.Args().Slice()); err != nil {
 		return err
 	}
 	model, err := openModel(c)
@@ -91,7 +91,7 @@ func demoAction(c *cli.Context) error {
 			return fmt.Errorf("picture %s: %w", e.name, err)
 		}
 	}
-	if err := save(page, g.write); err != nil {
+	if err := save(c, page, g.write); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.App.ErrWriter, "pgcli: wrote %s: %d pictures, %d answers in %s\n", page, len(g.Cards), g.Answers, g.Took())

@@ -2,13 +2,11 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
 	"image/png"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,7 +91,7 @@ func outputNames(c *cli.Context, flag string, pictures []string, extensions ...s
 			return nil, usagef("%s and %s would both be drawn to %s", other, pictures[i], name)
 		}
 		seen[name] = pictures[i]
-		if err := mayWrite(name, c.Bool("force"), pictures); err != nil {
+		if err := mayWrite(c, name, pictures); err != nil {
 			return nil, err
 		}
 	}
@@ -101,22 +99,18 @@ func outputNames(c *cli.Context, flag string, pictures []string, extensions ...s
 }
 
 // mayWrite refuses a file that exists, unless force is set. It always refuses one
-// of the inputs.
-func mayWrite(path string, force bool, inputs []string) error {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// of the inputs: pictures, and the files that flags name.
+func mayWrite(c *cli.Context, path string, pictures []string) error {
+	if newfile.Input(path, pictures...) != "" {
+		return usagef("%s is the picture that is read; write to another file", path)
 	}
-	if err != nil {
-		return err
-	}
-	for _, in := range inputs {
-		if other, err := os.Stat(in); err == nil && os.SameFile(info, other) {
-			return usagef("%s is the picture that is read; write to another file", path)
+	for _, flag := range []string{"model", "mmproj", "font", "file", "engine"} {
+		if in := c.Path(flag); in != "" && newfile.Input(path, in) != "" {
+			return usagef("%s is the file of %s, which is read; write to another file", path, dashed(flag))
 		}
 	}
-	if !force {
-		return fmt.Errorf("%s exists already; --force replaces it", path)
+	if _, err := os.Lstat(path); err == nil && !c.Bool("force") {
+		return withHint(fmt.Errorf("%s %w", path, newfile.ErrExists))
 	}
 	return nil
 }
@@ -145,7 +139,7 @@ func (d *drawing) save(c *cli.Context, i int, img image.Image, objects []paligem
 		if err := d.warn(c.App.ErrWriter, path, shown); err != nil {
 			return err
 		}
-		err := save(path, func(w io.Writer) error {
+		err := save(c, path, func(w io.Writer) error {
 			out, err := overlay.Draw(img, shown, d.style)
 			if err != nil {
 				return err
@@ -162,7 +156,7 @@ func (d *drawing) save(c *cli.Context, i int, img image.Image, objects []paligem
 	if d.vector == nil {
 		return nil
 	}
-	return save(d.vector[i], func(w io.Writer) error {
+	return save(c, d.vector[i], func(w io.Writer) error {
 		uri, err := overlay.DataURI(img)
 		if err != nil {
 			return err
@@ -194,16 +188,19 @@ func overlayObjects(objects []paligemma.Object) []overlay.Object {
 }
 
 // save writes a file, and makes its folder if it is missing. The file appears under
-// its name only when it is complete.
-func save(path string, write func(io.Writer) error) error {
+// its name only when it is complete. Only with --force it replaces another.
+func save(c *cli.Context, path string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	f, err := newfile.Create(path)
+	f, err := newfile.Create(path, c.Bool("force"))
 	if err != nil {
-		return err
+		return withHint(err)
 	}
 	defer f.Close()
+	for _, name := range f.Removed() {
+		fmt.Fprintf(c.App.ErrWriter, "pgcli: %s was left by a run that was killed, and is removed\n", name)
+	}
 	w := bufio.NewWriter(f)
 	if err := write(w); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -211,5 +208,5 @@ func save(path string, write func(io.Writer) error) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	return f.Commit()
+	return withHint(f.Commit())
 }

@@ -27,6 +27,13 @@ type noticeHandler struct {
 	w    io.Writer
 	mu   sync.Mutex
 	said map[string]bool
+
+	withoutPrompts bool // warnings do not quote them
+}
+
+// keepPrompts says whether warnings may quote prompts.
+func keepPrompts(c *cli.Context, keep bool) {
+	notices(c).Handler().(*noticeHandler).withoutPrompts = !keep
 }
 
 func (h *noticeHandler) Enabled(_ context.Context, level slog.Level) bool {
@@ -43,7 +50,7 @@ func (h *noticeHandler) Handle(_ context.Context, r slog.Record) error {
 	h.said[r.Message] = true
 	about := ""
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == "prompt" {
+		if a.Key == "prompt" && !h.withoutPrompts {
 			about = fmt.Sprintf("%q: ", a.Value.String())
 		}
 		return true

@@ -115,7 +115,7 @@ func didYouMean(wrong string, spell func(string) string, names []string, where s
 
 // ourPackages begin the messages of our packages, for programs that call them. A
 // command has one name only.
-var ourPackages = []string{"paligemma: ", "convert: ", "eval: ", "gguf: ", "bindings: ", "imageproc: ", "kernels: ", "grammar: ", "nn: ", "spm: ", "overlay: "}
+var ourPackages = []string{"paligemma: ", "convert: ", "eval: ", "gguf: ", "bindings: ", "imageproc: ", "kernels: ", "grammar: ", "nn: ", "spm: ", "overlay: ", "server: "}
 
 // message returns the text of an error without the names of our packages, as far as
 // they come before anything quoted, and without signs that control a terminal.
