@@ -21,13 +21,13 @@ const module = "github.com/pgcli/paligemma"
 var layers = map[string][]string{
 	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server"},
 	"server":    {"", "grammar", "internal/overlay", "server/internal/remote"},
-	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile"},
+	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
 		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "internal/sysmem", "gguf", "bindings", "kernels"},
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
 	"internal/sample":  {"grammar"},
 	"grammar":          {"internal/locseg"},
-	"convert":          {"gguf", "bindings", "internal/infile", "internal/sysmem", "internal/lfs", "internal/newfile", "internal/hparams", "internal/spm", "internal/locseg", "internal/legible"},
+	"convert":          {"gguf", "bindings", "internal/infile", "internal/sysmem", "internal/lfs", "internal/newfile", "internal/hparams", "internal/spm", "internal/locseg", "internal/legible", "internal/jsonerr"},
 	"internal/hparams": {"gguf"},
 	"internal/siglip":  {"internal/nn", "internal/hparams"},
 	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},
@@ -54,8 +54,9 @@ var layers = map[string][]string{
 	"internal/newfile":         nil,
 	"internal/lfs":             nil,
 	"internal/legible":         nil,
-	"internal/spm":             nil,
+	"internal/spm":             {"internal/jsonerr"},
 	"internal/sysmem":          nil,
+	"internal/jsonerr":         nil,
 	"internal/textfile":        nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests

@@ -105,7 +105,7 @@ func (t *tokenIndices) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	if err := json.Unmarshal(data, (*map[string][]int)(t)); err != nil {
-		return fmt.Errorf("trainable_token_indices is %.40q, want a list of ids, or an object of such lists", data)
+		return fmt.Errorf("trainable_token_indices is %.40s, want a list of ids, or an object of such lists", data)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func TestKeysOfAdapters(t *testing.T) {
 		`,"init_lora_weights":"news"`:                 `"news", which PEFT 0.21 does not have`,
 		`,"lora_alpha":0`:                             "lora_alpha is 0",
 		`,"r":0`:                                      "r is 0, want 1 or more",
-		`,"trainable_token_indices":"five"`:           `trainable_token_indices is "\"five\"", want a list`,
+		`,"trainable_token_indices":"five"`:           `trainable_token_indices is "five", want a list`,
 		`,"peft_type":"PROMPT_TUNING"`:                `peft_type is "PROMPT_TUNING", want "LORA"`,
 		`,"fan_in_fan_out":true,"runtime_config":{}`:  "",
 		`,"lora_dropout":0.1,"peft_version":"0.21.2"`: "",

@@ -61,7 +61,7 @@ func TestConfigsThatOpenWouldRefuse(t *testing.T) {
 		{"config.json", `{"note":Infinity,"text":"-Infinity \"NaN","text_config":{"other":[NaN,-Infinity]}}`, ""},
 		{"config.json", `{"text_config":{"rope_theta":Infinity}}`, "paligemma.rope.freq_base is +Inf, want a finite number"},
 		{"config.json", `{"text_config":{"rms_norm_eps":NaN}}`, "paligemma.attention.layer_norm_rms_epsilon is NaN"},
-		{"config.json", `{"text_config":{"hidden_size":-Infinity}}`, "text_config.hidden_size of type int"},
+		{"config.json", `{"text_config":{"hidden_size":-Infinity}}`, `text_config.hidden_size is "-Infinity", want a whole number`},
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, c.file)

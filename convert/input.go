@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/pgcli/paligemma/internal/infile"
+	"github.com/pgcli/paligemma/internal/jsonerr"
 	"github.com/pgcli/paligemma/internal/lfs"
 )
 
@@ -63,8 +64,13 @@ func readJSON(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(quoteConstants(data), v); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	return unmarshal(path, quoteConstants(data), v)
+}
+
+// unmarshal decodes JSON, which what names in errors.
+func unmarshal(what string, data []byte, v any) error {
+	if err := jsonerr.Explain(data, json.Unmarshal(data, v)); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }

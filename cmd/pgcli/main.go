@@ -1,20 +1,16 @@
 // Command pgcli runs PaliGemma models from GGUF files: captions, answers,
 // boxes and masks for pictures, offline.
 //
-// Answers go to standard output, everything else to standard error. It exits
-// with 0 on success, 1 after a failure, 2 after a mistake in the command line and
-// 130 after Ctrl-C.
+// Answers go to standard output, everything else to standard error. exit.go has
+// the exit codes.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -22,40 +18,20 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	os.Exit(run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(interruptible(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
-
-// Exit codes.
-const (
-	exitOK          = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130 // as shells report SIGINT
-)
 
 // run runs the command and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	app := newApp(stdin, stdout, stderr)
-	args, err := flagsFirst(app, args)
-	if err == nil {
-		err = app.RunContext(ctx, args)
-	}
-	switch {
-	case err == nil:
-		return exitOK
-	case errors.Is(err, syscall.EPIPE):
-		return exitFailed // the reader of the answer left: no message
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		fmt.Fprintln(stderr, "pgcli: interrupted")
-		return exitInterrupted
-	}
-	fmt.Fprintf(stderr, "pgcli: %s\n", message(err))
-	if isUsage(err) {
-		return exitUsage
-	}
-	return exitFailed
+	err := recovered(func() error {
+		app := newApp(stdin, stdout, stderr)
+		args, err := flagsFirst(app, args)
+		if err != nil {
+			return err
+		}
+		return app.RunContext(ctx, args)
+	})
+	return exitCode(ctx, err, stderr)
 }
 
 // newApp returns the command line: global flags and the commands, in the order of

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -166,5 +165,5 @@ func firstGPU(opts *paligemma.EngineOptions) (string, error) {
 			return d.Name, nil
 		}
 	}
-	return "", errors.New("-ngl: no GPU among the devices; see pgcli devices")
+	return "", usagef("-ngl asks for a GPU, and there is none among the devices; see pgcli devices, or leave -ngl out")
 }

@@ -135,7 +135,7 @@ func forEach(c *cli.Context, pictures []string, ask func(i int, path string) err
 	if failed == len(pictures) && failed > 0 {
 		return fmt.Errorf("nothing is left: %d of %d pictures failed", failed, failed)
 	}
-	return nil
+	return someFailed(failed, len(pictures), "pictures")
 }
 
 // An outputError says that an answer cannot be written: no other can be either.
