@@ -196,6 +196,10 @@ sanitize-model: toolchain # the embedded model, with ggml and the kernels under 
 	build/pgcli-asan demo -o build/demo-asan --force --kernels off -t 1
 	build/pgcli-asan demo -o build/demo-asan --force -t 2
 
+.PHONY: soak-server
+soak-server: toolchain ## 64 clients send the server REQUESTS (10000) requests, some of them wrong
+	PALIGEMMA_TEST_REQUESTS=$(or $(REQUESTS),10000) $(GO) test -count=1 -timeout 60m -v -run '^TestLoad$$' ./server
+
 .PHONY: clean
 clean: ## removes what was built
 	rm -rf bin build

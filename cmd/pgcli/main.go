@@ -18,6 +18,7 @@ import (
 )
 
 func main() {
+	ignoreFileLimit()
 	os.Exit(run(interruptible(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -118,7 +119,9 @@ func versionCommand() *cli.Command {
 
 // printVersion names the program and its engine; without an engine it says why.
 func printVersion(c *cli.Context) error {
-	fmt.Fprintf(c.App.Writer, "pgcli %s\n", version())
+	if _, err := fmt.Fprintf(c.App.Writer, "pgcli %s\n", version()); err != nil {
+		return err
+	}
 	engine, err := paligemma.LoadEngine(engineOptions(c))
 	if err != nil {
 		fmt.Fprintln(c.App.Writer, "engine: none")

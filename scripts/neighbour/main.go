@@ -19,6 +19,7 @@ import (
 	"log"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,7 +51,10 @@ func main() {
 	flag.IntVar(&m.rounds, "r", 7, "rounds")
 	flag.IntVar(&m.busy, "busy", 1, "busy processes")
 	flag.Parse()
-	for *spin {
+	if *spin {
+		for { // until it is killed
+			runtime.Gosched()
+		}
 	}
 	var err error
 	if *path == "" {
