@@ -13,12 +13,6 @@ import (
 // that follows from them means anything.
 var ErrNotFinite = errors.New("not all numbers are finite")
 
-// A finiteCheck is the sum of a tensor: NaN or infinite if one of its elements is.
-type finiteCheck struct {
-	what string
-	sum  Tensor // [1]
-}
-
 // Finite makes Compute fail with ErrNotFinite, and with what in the error, unless all
 // elements of x are finite. x is f32 with contiguous rows. It is for numbers whose
 // faults would not reach the result: rounding to integers and soft caps hide them.
@@ -28,24 +22,39 @@ func (g *Graph) Finite(what string, x Tensor) {
 		return
 	}
 	sum := g.node(op, g.home.ctx.Sum(x.t), gguf.F32, [4]int{1, 1, 1, 1}) // [1]
-	keep(sum)
+	if len(g.checks) > 0 {
+		sum = g.Concat(g.sums, sum, 0) // [checks]
+	}
+	if g.err != nil {
+		return
+	}
 	g.Run(sum)
 	if g.checked == nil {
 		g.checked = map[bindings.Tensor]bool{}
 	}
-	g.checked[x.t] = true
-	g.checks = append(g.checks, finiteCheck{g.prefix + what, sum})
+	g.checked[x.t], g.sums = true, sum
+	g.checks = append(g.checks, g.prefix+what)
+}
+
+// keepSums keeps the results of Finite until they are read.
+func (g *Graph) keepSums() {
+	if g.sums.Valid() {
+		keep(g.sums)
+	}
 }
 
 // checkFinite names the first tensor of those given to Finite that has a fault.
 func (g *Graph) checkFinite() error {
-	for _, c := range g.checks {
-		var sum [1]float32
-		if err := bindings.Get(c.sum.t, 0, sum[:]); err != nil {
-			return fmt.Errorf("nn: check of %s: %w", c.what, err)
-		}
-		if !finite(sum[0]) {
-			return fmt.Errorf("nn: compute: %s: %w", c.what, ErrNotFinite)
+	sums := make([]float32, len(g.checks))
+	if len(sums) == 0 {
+		return nil
+	}
+	if err := bindings.Get(g.sums.t, 0, sums); err != nil {
+		return fmt.Errorf("nn: sums of operands: %w", err)
+	}
+	for i, what := range g.checks {
+		if !finite(sums[i]) {
+			return fmt.Errorf("nn: compute: %s: %w", what, ErrNotFinite)
 		}
 	}
 	return nil
