@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/pgcli/paligemma/gguf"
@@ -101,7 +102,13 @@ func (m *Model) runTower(ctx context.Context, px []float32, pause func() error) 
 		return nil, err
 	}
 	tokens := make([]float32, out.Len())
-	return tokens, nn.Get(g, out, tokens)
+	if err := nn.Get(g, out, tokens); err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(tokens, notFinite); i >= 0 {
+		return nil, fmt.Errorf("soft token %d: %w", i/out.Dim(0), nn.ErrNotFinite)
+	}
+	return tokens, nil
 }
 
 // newTower builds the graph of the vision tower, from pixels [w, h, 3] to soft

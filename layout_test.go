@@ -27,7 +27,7 @@ var layers = map[string][]string{
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
 	"internal/sample":  {"grammar"},
 	"grammar":          {"internal/locseg"},
-	"convert":          {"gguf", "bindings", "internal/infile", "internal/sysmem", "internal/lfs", "internal/newfile", "internal/jsonerr", "internal/hparams", "internal/spm", "internal/locseg", "internal/legible"},
+	"convert":          {"gguf", "bindings", "internal/infile", "internal/sysmem", "internal/lfs", "internal/newfile", "internal/hparams", "internal/spm", "internal/locseg", "internal/legible", "internal/jsonerr"},
 	"internal/hparams": {"gguf"},
 	"internal/siglip":  {"internal/nn", "internal/hparams"},
 	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},
@@ -54,9 +54,9 @@ var layers = map[string][]string{
 	"internal/newfile":         nil,
 	"internal/lfs":             nil,
 	"internal/legible":         nil,
-	"internal/jsonerr":         nil,
 	"internal/spm":             {"internal/jsonerr"},
 	"internal/sysmem":          nil,
+	"internal/jsonerr":         nil,
 	"internal/textfile":        nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests

@@ -63,12 +63,15 @@ type Options struct {
 // must not call the model.
 type TraceFunc = nn.TraceFunc
 
+// processors returns how many threads run at once. A test replaces it.
+var processors = runtime.NumCPU
+
 // check fills in defaults and refuses options out of range.
 func (o *Options) check() error {
 	if o.Threads == 0 {
 		o.Threads = kernels.DefaultThreads()
 	}
-	if n := runtime.NumCPU(); o.Threads > n && o.Threads <= 1<<10 {
+	if n := processors(); o.Threads > n && o.Threads <= 1<<10 {
 		o.Threads = n // more would wait for each other
 	}
 	if o.Batch == 0 {

@@ -25,9 +25,11 @@ void pg_bfloat_tile(const pg_tile *t);
 // of 32 columns of weights by itself, and adds their sum to the row's.
 void pg_amx_tile(const pg_tile *t);
 
-// pg_amx_release gives the tile registers of a thread back, so that the system need
-// not save them. A thread that has computed tiles calls it.
-void pg_amx_release(void);
+// pg_amx_release sets the tile registers of a thread up as they were before the
+// first tile, which has noted that in the chunk; they are then empty, so that the
+// system need not save them. A thread that has computed tiles calls it. Other code on
+// the thread, such as ggml's, may have set its registers up once and for all.
+void pg_amx_release(pg_chunk *chunk);
 
 // pg_amx_allowed asks the system to let all threads of the process use tile
 // registers. It returns 0 if the processor has no AMX for bfloat16, or the system

@@ -87,8 +87,10 @@ PG_KERNEL static inline __attribute__((always_inline)) void sums(const int high,
 PG_KERNEL static void low_sums(const pg_tile *t) { sums(0, t); }
 PG_KERNEL static void all_sums(const pg_tile *t) { sums(1, t); }
 
-void pg_amx_tile(const pg_tile *t) {
+PG_KERNEL void pg_amx_tile(const pg_tile *t) {
 	if (t->chunk->configured != t->columns) {
+		if (!t->chunk->configured)
+			_tile_storeconfig(t->chunk->before);
 		configure(t->columns);
 		t->chunk->configured = t->columns;
 	}
@@ -97,12 +99,20 @@ void pg_amx_tile(const pg_tile *t) {
 	FENCE(t);
 }
 
-PG_KERNEL void pg_amx_release(void) { _tile_release(); }
+PG_KERNEL void pg_amx_release(pg_chunk *chunk) {
+	if (!chunk->configured)
+		return;
+	FENCE(chunk);
+	if (chunk->before[0]) // the palette; 0 if they were not set up
+		_tile_loadconfig(chunk->before);
+	else
+		_tile_release();
+}
 
 // The system's request for a part of the processor's state, and the number of
 // the tile registers among the parts.
-enum { REQUEST = 0x1023,
-	TILES = 18 };
+enum { REQUEST = 0x1023 };
+enum { TILES = 18 };
 
 int pg_amx_allowed(void) {
 	unsigned a, b, c, d;

@@ -140,7 +140,7 @@ static void multiply(const pg_job *j, work *w, pg_team *team) {
 		}
 	}
 	if (j->level->release)
-		j->level->release();
+		j->level->release(&w->chunk);
 }
 
 // works_of lays out the memory of all threads and returns its end.

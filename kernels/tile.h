@@ -35,7 +35,8 @@ typedef struct pg_chunk {
 	float m[PG_CHUNK_BLOCKS][2][PG_PANEL];
 	int32_t fixed[PG_CHUNK_BLOCKS][PG_PANEL]; // for PG_FIXED: two scales of 16 bits each,
 	float unit[PG_PANEL];                     // and the units that they are multiples of
-	int configured;                           // columns that AMX's registers are set up for, or 0
+	int configured;                           // columns that AMX's registers are set up for, or 0,
+	uint8_t before[64];                       // and how they were set up before
 } pg_chunk;
 
 // The activations of a tile of c columns are records, one for every 32 rows of
@@ -137,7 +138,7 @@ typedef struct pg_level {
 	void (*unpack)(pg_tile *t, const uint8_t *records);
 
 	void (*tile[PG_FORMS])(const pg_tile *t);
-	void (*release)(void);                      // ends a thread's tiles; may be NULL
+	void (*release)(pg_chunk *chunk);           // ends a thread's tiles; may be NULL
 	void (*stream[PG_FORMS])(const pg_tile *t); // of one column, from packed weights
 	void (*finish)(const pg_finish *f);
 

@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+
+	"github.com/pgcli/paligemma"
 )
 
 // Exit codes. Shells report a signal's number plus 128.
@@ -62,17 +64,9 @@ func someFailed(failed, total int, what string) error {
 	return someFailedError{fmt.Errorf("%d of %d %s failed", failed, total, what)}
 }
 
-// A panicError is a panic in another goroutine than the one that reports it.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (p *panicError) Error() string { return fmt.Sprint(p.value) }
-
 // exitCode reports an error on stderr and returns the code of the program's end.
 func exitCode(ctx context.Context, err error, stderr io.Writer) int {
-	var fault *panicError
+	var fault *paligemma.PanicError
 	var stopped interruption
 	switch {
 	case err == nil:
@@ -101,16 +95,16 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 }
 
 // reportPanic prints a panic, and asks for a report.
-func reportPanic(w io.Writer, p *panicError) {
+func reportPanic(w io.Writer, p *paligemma.PanicError) {
 	fmt.Fprintf(w, "pgcli: this is a bug of pgcli %s, please report it with the command, its files and these lines:\npanic: %v\n%s\n",
-		version(), p.value, strings.TrimSpace(string(p.stack)))
+		version(), p.Value, strings.TrimSpace(string(p.Stack)))
 }
 
 // recovered calls f, and returns a panic in it as an error.
 func recovered(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &panicError{v, debug.Stack()}
+			err = &paligemma.PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
 	return f()

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma"
 )
 
 // A faulty writer panics.
@@ -23,6 +26,10 @@ func TestPanicIsNoWrongCall(t *testing.T) {
 		if !strings.Contains(stderr.String(), want) {
 			t.Errorf("stderr lacks %q:\n%s", want, &stderr)
 		}
+	}
+	err := fmt.Errorf("open: %w", &paligemma.PanicError{Value: "while opening"})
+	if code := exitCode(t.Context(), err, &stderr); code != 70 || !strings.Contains(stderr.String(), "panic: while opening\n") {
+		t.Errorf("a panic while a model is opened: exit code %d, want 70\n%s", code, &stderr)
 	}
 }
 

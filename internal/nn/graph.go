@@ -28,6 +28,8 @@ type builder struct {
 	weights map[bindings.Tensor]bool // tensors of stores that the graph reads
 	inputs  map[bindings.Tensor]input
 	outputs map[bindings.Tensor]bool
+	checks  []finiteCheck            // see Finite
+	checked map[bindings.Tensor]bool // the tensors of checks
 
 	stepInputs map[bindings.Tensor]*stepInput // see Caches and Places
 	steps      map[stepPair]bool
