@@ -84,11 +84,13 @@ fuzz: toolchain ## each fuzz test for FUZZTIME (10s): searches at random, so it 
 MUTANTS ?= 10000
 RUNS    ?= 10000
 CYCLES  ?= 1000
+KILLS   ?= 500
 SEED    := $(shell date +%s)
 
 .PHONY: soak
-soak: toolchain ## MUTANTS broken files, RUNS answers, CYCLES of opening and closing: an hour
+soak: toolchain ## MUTANTS broken files, KILLS conversions, RUNS answers, CYCLES of opening and closing: an hour
 	time $(TEST) -v -run '^TestHostileModels$$' ./cmd/pgcli -mutants $(MUTANTS) -mutants.seed $(SEED)
+	time $(TEST) -v -run '^TestKilledAtAnyMoment$$' ./cmd/pgcli -kills $(KILLS)
 	time $(TEST) -v -run '^TestSoak' . -soak.runs $(RUNS) -soak.cycles $(CYCLES)
 
 .PHONY: test-traps

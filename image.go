@@ -31,6 +31,9 @@ var (
 // or PNM, upright as its EXIF or XMP orientation says. A picture that claims more
 // than the model's MaxPixels is refused before it is decoded.
 func (m *Model) ReadImage(r io.Reader) (image.Image, error) {
+	if r == nil {
+		return nil, requestf(ErrPicture, "picture is nil, want a reader of its file")
+	}
 	img, err := imageproc.Read(r, m.opts.MaxPixels)
 	if err != nil {
 		return nil, requestf(ErrPicture, "%w", err)

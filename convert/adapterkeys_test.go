@@ -41,6 +41,8 @@ func TestKeysOfAdapters(t *testing.T) {
 		`,"init_lora_weights":"lora_ga"`:              `"lora_ga", which changes the base weights`,
 		`,"init_lora_weights":"loftq"`:                `"loftq", which quantizes the base weights`,
 		`,"init_lora_weights":"news"`:                 `"news", which PEFT 0.21 does not have`,
+		`,"bias":"lora_only"`:                         "",
+		`,"bias":"q"`:                                 `bias is "q", want one of`,
 		`,"lora_alpha":0`:                             "lora_alpha is 0",
 		`,"r":0`:                                      "r is 0, want 1 or more",
 		`,"trainable_token_indices":"five"`:           `trainable_token_indices is "five", want a list`,

@@ -70,6 +70,10 @@ func openAdapter(adapter Adapter) (*lora, error) {
 		}
 		l.modules[module][kind] = a
 	}
+	if err := l.checkTargets(); err != nil {
+		ck.Close()
+		return nil, err
+	}
 	if len(l.modules) == 0 {
 		ck.Close()
 		return nil, fmt.Errorf("%s: %s holds no tensors; was the adapter saved before DeepSpeed or FSDP gathered its parts?", adapter.Dir, name)

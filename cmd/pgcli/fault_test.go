@@ -5,21 +5,20 @@ package main
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// killsVariable is how many runs TestKilledAtAnyMoment ends; make soak-faults sets it.
-const killsVariable = "PALIGEMMA_KILLS"
+var kills = flag.Int("kills", 36, "`runs` that TestKilledAtAnyMoment ends")
 
 // listing returns the names in a folder.
 func listing(t *testing.T, dir string) []string {
@@ -50,12 +49,7 @@ func contents(t *testing.T, paths []string) map[string][]byte {
 // are, and after the next run nothing else is left. SIGINT and SIGTERM leave nothing
 // at once, and have their exit codes.
 func TestKilledAtAnyMoment(t *testing.T) {
-	runs := 36
-	if s := os.Getenv(killsVariable); s != "" {
-		var err error
-		runs, err = strconv.Atoi(s)
-		must(t, err)
-	}
+	runs := *kills
 	tiny := makeTiny(t)
 	source := filepath.Join(tiny, "model.gguf")
 	checkpoint := filepath.Join("..", "..", "testdata", "oracle", "pg1-a")
