@@ -19,7 +19,6 @@ import (
 	"log"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,9 +51,9 @@ func main() {
 	flag.IntVar(&m.busy, "busy", 1, "busy processes")
 	flag.Parse()
 	if *spin {
-		for { // until it is killed
-			runtime.Gosched()
+		for start := time.Now(); time.Since(start) < time.Hour; { // or until it is killed
 		}
+		return
 	}
 	var err error
 	if *path == "" {
