@@ -12,7 +12,6 @@ import (
 
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/gguf"
-	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/internal/synthetic"
 	"github.com/pgcli/paligemma/internal/testmodel"
 )
@@ -60,7 +59,7 @@ func TestConvertAndOpenAgree(t *testing.T) {
 					continue
 				}
 				_, err = m.Run(t.Context(), picture, "x", &Sampling{MaxTokens: 2})
-				if err != nil && !errors.Is(err, nn.ErrNotFinite) && !errors.Is(err, ErrContextFull) {
+				if err != nil && !errors.Is(err, ErrNotFinite) && !errors.Is(err, ErrContextFull) {
 					t.Errorf("%s = %v, kernels %s: %v", c.key, v, k, err)
 				}
 				must(t, m.Close())

@@ -11,7 +11,6 @@ import (
 
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/gguf"
-	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/internal/testmodel"
 	"github.com/pgcli/paligemma/models"
 )
@@ -91,7 +90,7 @@ func TestNaNIsAnError(t *testing.T) {
 				tokens, err := ask(t, p, picture, "detect disc", Options{Kernels: k})
 				if err == nil {
 					t.Errorf("%s, %v of %s, kernels %s: the answer is %v", x.Name, x.Type, c.typ, k, tokens)
-				} else if !errors.Is(err, nn.ErrNotFinite) && !strings.Contains(err.Error(), " is NaN") {
+				} else if !errors.Is(err, ErrNotFinite) && !strings.Contains(err.Error(), " is NaN") {
 					t.Errorf("%s, %v of %s, kernels %s: error %v", x.Name, x.Type, c.typ, k, err)
 				}
 			}
@@ -124,7 +123,7 @@ func TestCacheOverflow(t *testing.T) {
 		p.Change(t, "blk.1."+name+".weight", func(_, _ int, v float32) float32 { return v * 1e6 })
 		for _, k := range []string{"off", "auto"} {
 			_, err := ask(t, p, q.pictures, q.prompt, Options{Kernels: k})
-			if !errors.Is(err, nn.ErrNotFinite) || !strings.Contains(err.Error(), "blk.1.") || !strings.Contains(err.Error(), "--cache-type f32") {
+			if !errors.Is(err, ErrNotFinite) || !strings.Contains(err.Error(), "blk.1.") || !strings.Contains(err.Error(), "--cache-type f32") {
 				t.Errorf("%s, kernels %s: error %v", name, k, err)
 			}
 			if _, err := ask(t, p, q.pictures, q.prompt, Options{Kernels: k, CacheF32: true}); err != nil {
