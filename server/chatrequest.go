@@ -54,12 +54,15 @@ type chatExtensions struct {
 // texts is a text or several.
 type texts []string
 
+// orTexts are texts in an array, where one text may stand alone.
+type orTexts []string
+
 func (t *texts) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
 		*t = make(texts, 1)
 		return json.Unmarshal(data, &(*t)[0])
 	}
-	return json.Unmarshal(data, (*[]string)(t))
+	return json.Unmarshal(data, (*orTexts)(t))
 }
 
 // Bounds of a request.

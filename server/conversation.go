@@ -35,12 +35,15 @@ func (u *imageURL) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*object)(u))
 }
 
+// orParts are parts in an array, where a text may stand alone.
+type orParts []contentPart
+
 func (c *content) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
 		*c = content{{Type: "text"}}
 		return json.Unmarshal(data, &(*c)[0].Text)
 	}
-	return json.Unmarshal(data, (*[]contentPart)(c))
+	return json.Unmarshal(data, (*orParts)(c))
 }
 
 // A turn is what a conversation asks: the last message of the user is the prompt.

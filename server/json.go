@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -51,6 +52,8 @@ func parse(data []byte, v any) error {
 	err := json.Unmarshal(data, v)
 	var typed *json.UnmarshalTypeError
 	switch {
+	case errors.As(err, &typed) && typed.Field == "":
+		return fail(http.StatusBadRequest, "the body is a JSON %s, want %s", typed.Value, wanted(typed))
 	case errors.As(err, &typed):
 		return wrong(typed.Field, "field %q is a JSON %s, want %s", typed.Field, typed.Value, wanted(typed))
 	case err != nil:
@@ -69,10 +72,16 @@ func wanted(e *json.UnmarshalTypeError) string {
 	case "struct", "map":
 		return "an object"
 	case "slice":
+		if e.Type.Name() != "" { // orTexts, orParts
+			return "a string or an array"
+		}
 		return "an array"
 	case "bool", "string":
 		return "a " + k
 	case "float32", "float64":
+		if strings.HasPrefix(e.Value, "number ") {
+			return "a number that fits a " + k
+		}
 		return "a number"
 	default:
 		return "a whole number (" + k + ")"

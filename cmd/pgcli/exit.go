@@ -27,7 +27,8 @@ const (
 // exitCodes is the part of the help about them.
 const exitCodes = `Exit codes: 0 success; 1 failure; 2 a mistake in the command line, or a flag that
 this machine cannot follow; 3 some of several pictures, lines or prompts failed, and
-the others are answered; 70 a bug of pgcli; 130 Ctrl-C; 143 SIGTERM.`
+the others are answered; 70 a bug of pgcli; 130 Ctrl-C; 143 SIGTERM.
+serve ends with 0 after either, if its requests ended.`
 
 // An interruption is the cause of a context that a signal ended.
 type interruption struct{ signal syscall.Signal }

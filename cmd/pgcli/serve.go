@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -108,7 +109,11 @@ func serve(c *cli.Context) error {
 	}
 	listener, address, err := listen(c.String("listen"), certificate)
 	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
+		err = fmt.Errorf("--listen: %w", err)
+		if errors.As(err, new(*net.AddrError)) {
+			return usageError{err}
+		}
+		return err
 	}
 	defer listener.Close()
 	keepPrompts(c, opts.LogPrompts)

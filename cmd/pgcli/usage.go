@@ -117,11 +117,19 @@ func didYouMean(wrong string, spell func(string) string, names []string, where s
 // command has one name only.
 var ourPackages = []string{"paligemma: ", "convert: ", "eval: ", "gguf: ", "bindings: ", "imageproc: ", "kernels: ", "grammar: ", "nn: ", "spm: ", "overlay: ", "server: "}
 
+// optionFlags has the flags that set the library's options, which its errors name.
+// What no flag sets is left out.
+var optionFlags = strings.NewReplacer(
+	"Options.MemoryLimit", "--max-memory",
+	"Options.NoMmap", "--no-mmap",
+	", a shorter context (Options.Context) or fewer tokens at a time (Options.Batch)", "",
+)
+
 // message returns the text of an error without the names of our packages, as far as
 // they come before anything quoted, and without signs that control a terminal.
 func message(err error) string {
 	var b strings.Builder
-	text := legible.Text(err.Error())
+	text := optionFlags.Replace(legible.Text(err.Error()))
 	for {
 		cut := false
 		for _, p := range ourPackages {
