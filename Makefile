@@ -84,11 +84,13 @@ fuzz: toolchain ## each fuzz test for FUZZTIME (10s): searches at random, so it 
 MUTANTS ?= 10000
 RUNS    ?= 10000
 CYCLES  ?= 1000
+KILLS   ?= 500
 SEED    := $(shell date +%s)
 
 .PHONY: soak
-soak: toolchain ## MUTANTS broken files, RUNS answers, CYCLES of opening and closing: an hour
+soak: toolchain ## MUTANTS broken files, KILLS conversions, RUNS answers, CYCLES of opening and closing: an hour
 	time $(TEST) -v -run '^TestHostileModels$$' ./cmd/pgcli -mutants $(MUTANTS) -mutants.seed $(SEED)
+	time $(TEST) -v -run '^TestKilledAtAnyMoment$$' ./cmd/pgcli -kills $(KILLS)
 	time $(TEST) -v -run '^TestSoak' . -soak.runs $(RUNS) -soak.cycles $(CYCLES)
 
 .PHONY: test-traps
@@ -176,15 +178,36 @@ $(HELD)/data.jsonl: # scripts/tiny/README.md says what Python needs
 	$(PYTHON) scripts/tiny/heldout.py --vae models/tiny/vae.npz --out $(HELD)
 
 .PHONY: sanitize
-sanitize: toolchain ## kernels under the address and undefined-behaviour sanitizers, which takes minutes
+sanitize: sanitize-kernels sanitize-pool sanitize-threads sanitize-model ## C under the address, undefined-behaviour and thread sanitizers: half an hour
+
+.PHONY: sanitize-kernels
+sanitize-kernels: toolchain # kernels under the address and undefined-behaviour sanitizers
 	CGO_CFLAGS="-O1 -g -fsanitize=undefined -fno-sanitize-recover=all" CGO_LDFLAGS="-fsanitize=undefined" $(GO) test -count=1 -asan -timeout 60m $(RUN) ./kernels
 
-.PHONY: sanitize-threads
-sanitize-threads: ## the kernels' threads under the thread and address sanitizers
+.PHONY: sanitize-pool
+sanitize-pool: # calls that begin and end fast, on more threads than processors
 	mkdir -p build
 	for kind in thread address,undefined; do for threads in 1 2 3 8; do \
 		$(CC) -O1 -g -fsanitize=$$kind -fno-sanitize-recover=all scripts/kernels/stress/stress.c kernels/pool.c -o build/stress -lpthread && \
 		build/stress $$threads 20000 || exit 1; done; done
+
+# Without ggml: it would be called through purego, which tells the sanitizer
+# nothing of how goroutines wait for each other.
+.PHONY: sanitize-threads
+sanitize-threads: toolchain # kernels, and their pool of threads, under the thread sanitizer
+	CGO_CFLAGS="-O1 -g -fsanitize=thread" CGO_LDFLAGS="-fsanitize=thread" $(GO) test -count=1 -tags tsan -short -timeout 60m $(RUN) ./kernels
+
+# One thread for ggml's own: its threads wait by spinning.
+.PHONY: sanitize-model
+sanitize-model: toolchain # the embedded model, with ggml and the kernels under the address sanitizer
+	CGO_CFLAGS="-O1 -g $(NATIVE) -ffp-contract=off -DGGML_USE_CPU_REPACK" CGO_CXXFLAGS="-O1 -g $(NATIVE) -ffp-contract=off -DGGML_USE_CPU_REPACK" \
+		$(GO) build -asan -o build/pgcli-asan ./cmd/pgcli
+	build/pgcli-asan demo -o build/demo-asan --force --kernels off -t 1
+	build/pgcli-asan demo -o build/demo-asan --force -t 2
+
+.PHONY: soak-server
+soak-server: toolchain ## 64 clients send the server REQUESTS (10000) requests, some of them wrong
+	PALIGEMMA_TEST_REQUESTS=$(or $(REQUESTS),10000) $(GO) test -count=1 -timeout 60m -v -run '^TestLoad$$' ./server
 
 .PHONY: clean
 clean: ## removes what was built

@@ -40,6 +40,11 @@ var (
 	// Close the model and open it again.
 	ErrFileChanged = gguf.ErrChanged
 
+	// ErrNotFinite is about NaN or infinite numbers in a computation: the weights are
+	// damaged, or their results do not fit in the types that hold them. The error has
+	// the place where they were found.
+	ErrNotFinite = nn.ErrNotFinite
+
 	// ErrContextFull is about a prompt that leaves no room to answer.
 	ErrContextFull = decode.ErrFull
 )

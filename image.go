@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/pgcli/paligemma/gguf"
@@ -30,6 +31,9 @@ var (
 // or PNM, upright as its EXIF or XMP orientation says. A picture that claims more
 // than the model's MaxPixels is refused before it is decoded.
 func (m *Model) ReadImage(r io.Reader) (image.Image, error) {
+	if r == nil {
+		return nil, requestf(ErrPicture, "picture is nil, want a reader of its file")
+	}
 	img, err := imageproc.Read(r, m.opts.MaxPixels)
 	if err != nil {
 		return nil, requestf(ErrPicture, "%w", err)
@@ -98,7 +102,13 @@ func (m *Model) runTower(ctx context.Context, px []float32, pause func() error) 
 		return nil, err
 	}
 	tokens := make([]float32, out.Len())
-	return tokens, nn.Get(g, out, tokens)
+	if err := nn.Get(g, out, tokens); err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(tokens, notFinite); i >= 0 {
+		return nil, fmt.Errorf("soft token %d: %w", i/out.Dim(0), nn.ErrNotFinite)
+	}
+	return tokens, nil
 }
 
 // newTower builds the graph of the vision tower, from pixels [w, h, 3] to soft

@@ -19,18 +19,19 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml"},
-	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile"},
+	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server"},
+	"server":    {"", "grammar", "internal/overlay", "server/internal/remote"},
+	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
 		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "internal/sysmem", "gguf", "bindings", "kernels"},
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
 	"internal/sample":  {"grammar"},
 	"grammar":          {"internal/locseg"},
-	"convert":          {"gguf", "bindings", "internal/infile", "internal/sysmem", "internal/lfs", "internal/newfile", "internal/hparams", "internal/spm", "internal/locseg"},
+	"convert":          {"gguf", "bindings", "internal/infile", "internal/sysmem", "internal/lfs", "internal/newfile", "internal/hparams", "internal/spm", "internal/locseg", "internal/legible", "internal/jsonerr"},
 	"internal/hparams": {"gguf"},
 	"internal/siglip":  {"internal/nn", "internal/hparams"},
 	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},
-	"internal/nn":      {"bindings", "kernels", "gguf"},
+	"internal/nn":      {"bindings", "kernels", "gguf", "internal/legible"},
 	"bindings":         {"internal/door", "gguf"},
 	"ggml":             {"internal/door"}, // imported by programs and tests only
 	"gguf":             {"internal/infile", "internal/newfile", "internal/lfs"},
@@ -48,11 +49,14 @@ var layers = map[string][]string{
 	"internal/imageproc":       {"kernels", "internal/lfs"},
 	"internal/locseg":          nil,
 	"internal/metrics":         nil,
+	"server/internal/remote":   nil,
 	"internal/infile":          nil,
 	"internal/newfile":         nil,
 	"internal/lfs":             nil,
-	"internal/spm":             nil,
+	"internal/legible":         nil,
+	"internal/spm":             {"internal/jsonerr"},
 	"internal/sysmem":          nil,
+	"internal/jsonerr":         nil,
 	"internal/textfile":        nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests
@@ -73,7 +77,7 @@ var guarded = map[string][]string{
 	// infile opens without waiting, sysmem asks for limits, gguf maps files into memory, bindings opens Windows libraries, pgcli
 	// answers signals, a test of convert mounts a full disk, kernels asks for the
 	// number of cores. None of them needs unsafe for it.
-	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "convert", "kernels"},
+	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "convert", "kernels", "server/internal/remote"},
 	"golang.org/x/sys": {"internal/infile", "bindings", "cmd/pgcli", "internal/newfile"}, // pgcli's tests open a terminal, newfile locks files
 }
 

@@ -118,9 +118,10 @@ func newTokenizer(ctx context.Context, f *gguf.File, vocab int) (*spm.Tokenizer,
 	var t *spm.Tokenizer
 	made := make(chan error, 1)
 	go func() {
-		var err error
-		t, err = spm.New(spm.Vocabulary(v))
-		made <- err
+		made <- schedule.Guard(func() (err error) {
+			t, err = spm.New(spm.Vocabulary(v))
+			return err
+		})
 	}()
 	select {
 	case err := <-made:

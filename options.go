@@ -24,7 +24,7 @@ type Options struct {
 	Device    string        // a name from LoadEngine; "" picks the CPU
 	Threads   int           // CPU threads of the model, whoever computes; 0 means one per fast physical core; at most one per processor is started
 	Kernels   string        // "auto" or "" for our own where they serve, "on" to insist, "off" for ggml's alone, or a level of Engine.Kernels
-	Precise   bool          // kernels round activations to 16 bits, not 8, where weights are quantized: nearly exact, slower
+	Precise   bool          // kernels round activations to 16 bits, not 8, where weights are quantized, and not at all where they are bfloat16: nearly exact, slower
 	Context   int           // tokens of a session; 0 means those of a picture + 512
 	Batch     int           // tokens of a prompt computed at a time; 0 means 512. It changes speed and memory only.
 	CacheF32  bool          // keep keys and values in float32, not float16
@@ -63,12 +63,15 @@ type Options struct {
 // must not call the model.
 type TraceFunc = nn.TraceFunc
 
+// processors returns how many threads run at once. A test replaces it.
+var processors = runtime.NumCPU
+
 // check fills in defaults and refuses options out of range.
 func (o *Options) check() error {
 	if o.Threads == 0 {
 		o.Threads = kernels.DefaultThreads()
 	}
-	if n := runtime.NumCPU(); o.Threads > n && o.Threads <= 1<<10 {
+	if n := processors(); o.Threads > n && o.Threads <= 1<<10 {
 		o.Threads = n // more would wait for each other
 	}
 	if o.Batch == 0 {

@@ -47,8 +47,7 @@ func (m *Model) place(ctx context.Context) (err error) {
 	m.cfg.Threads = m.opts.Threads
 	if m.kernels {
 		if m.cfg.Kernels = m.level.String(); m.level == kernels.Auto {
-			levels := kernels.Levels()
-			m.cfg.Kernels = levels[len(levels)-1].String()
+			m.cfg.Kernels = kernels.Best().String()
 		}
 	}
 	for i, f := range m.files {

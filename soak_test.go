@@ -64,6 +64,11 @@ func held(t *testing.T, lib *bindings.Lib, goroutines int) (h holding) {
 	}
 	files, err := os.ReadDir("/proc/self/fd")
 	must(t, err)
+	for _, f := range files {
+		if to, _ := os.Readlink("/proc/self/fd/" + f.Name()); strings.HasPrefix(to, "socket:") {
+			t.Errorf("descriptor %s is a %s: the library opens no connection", f.Name(), to)
+		}
+	}
 	h.descriptors, h.natives = len(files), lib.Live()
 	return h
 }

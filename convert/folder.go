@@ -173,8 +173,8 @@ func refuseQuantized(dir string) error {
 		if len(raw) == 0 || string(raw) == "null" {
 			continue
 		}
-		if err := json.Unmarshal(raw, &q); err != nil {
-			return fmt.Errorf("%s: %s: %w", path, key, err)
+		if err := unmarshal(path+": "+key, raw, &q); err != nil {
+			return err
 		}
 		method, known := quantizations[strings.ToLower(q.Method.or(""))]
 		switch {

@@ -32,7 +32,7 @@ func TestSafetensorsErrors(t *testing.T) {
 		{"length beyond the file", binary.LittleEndian.AppendUint64(nil, 1<<20), "header of 1048576 bytes, the file has 8"},
 		{"huge length", binary.LittleEndian.AppendUint64(nil, 1<<63), "header of 9223372036854775808 bytes"},
 		{"no object", safetensors(`[]`, 0), "not a JSON object"},
-		{"bad JSON", safetensors(`{"a":`, 0), "unexpected EOF"},
+		{"bad JSON", safetensors(`{"a":`, 0), "not JSON: ends early"},
 		{"text after", safetensors(`{} {}`, 0), "2 bytes follow"},
 		{"twice", safetensors(`{`+entry("a", "F32", "[1]", 0, 4)+`,`+entry("a", "F32", "[1]", 4, 8)+`}`, 8), `"a": tensor: appears twice`},
 		{"dtype", safetensors(`{`+entry("a", "F8_E4M3", "[4]", 0, 4)+`}`, 4), `dtype is "F8_E4M3"`},

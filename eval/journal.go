@@ -87,7 +87,7 @@ func (d *DataSet) isInput(out string, inputs []string) error {
 		}
 	}
 	if in != "" {
-		return fmt.Errorf("eval: %s is %s, which is read, and cannot hold the answers", out, in)
+		return fmt.Errorf("eval: %s is read (as %s), and cannot hold the answers", out, in)
 	}
 	return nil
 }

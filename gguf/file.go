@@ -107,7 +107,10 @@ func (f *File) readPreamble(d *decoder) (nTensors, nKeys int) {
 		d.fail(at, "GGUF version %d is not supported, only 2 and 3 are", version)
 	}
 	f.version = int(version)
-	nTensors = d.count(minTensorBytes, "tensor count")
+	at = d.pos
+	if nTensors = d.count(minTensorBytes, "tensor count"); nTensors > MaxTensors {
+		d.fail(at, "%d tensors, at most %d are read", nTensors, MaxTensors)
+	}
 	nKeys = d.count(minKeyBytes, "key count")
 	return nTensors, nKeys
 }

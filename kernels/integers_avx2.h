@@ -54,7 +54,8 @@ PG_DOT static inline vi ijoin(vi a, vi b, const int n) {
 PG_DOT static inline vi imulhrs(vi a, vi b) { return _mm256_mulhrs_epi16(a, b); }
 PG_DOT static inline vi iround(vf a) { return _mm256_cvtps_epi32(a); }
 
-// iint8, inibble and ibfloat convert signed bytes, 4 bits of bytes, and bfloat16.
+// iint8, inibble and ibfloat convert signed bytes, 4 bits of bytes, and bfloat16;
+// ibhalf converts the first or the second bfloat16 of each pair.
 PG_DOT static inline vf iint8(const uint8_t *p) {
 	return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 }
@@ -64,6 +65,9 @@ PG_DOT static inline vf inibble(const uint8_t *p, const int from) {
 }
 PG_DOT static inline vf ibfloat(const uint16_t *p) {
 	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
+}
+PG_DOT static inline vf ibhalf(vi a, const int second) {
+	return _mm256_castsi256_ps(second ? _mm256_and_si256(a, _mm256_set1_epi32((int)0xffff0000)) : _mm256_slli_epi32(a, 16));
 }
 
 #endif

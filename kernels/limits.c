@@ -43,6 +43,8 @@ static const limits all[] = {
 	{PG_AVX2, 32, 8, int8_avx2, float_avx2},
 	{PG_AVX_VNNI, 32, 8, int8_avx_vnni, float_avx2},
 	{PG_AVX512_VNNI, 64, 16, int8_avx512, float_avx512},
+	{PG_AVX512_BF16, 64, 16, int8_avx512, float_avx512},
+	{PG_AMX_BF16, 64, 16, int8_avx512, float_avx512},
 #endif
 #if PG_ARM
 	{PG_NEON, 16, 4, int8_neon, float_neon},

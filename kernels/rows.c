@@ -40,7 +40,7 @@ static void round_x(const pg_rows *op, const pg_level *level, uint8_t *act, uint
 		size_t at = (size_t)column * act_bytes(op);
 		int count = blocks - b < UNIT_BLOCKS ? (int)(blocks - b) : UNIT_BLOCKS;
 		const float *x = op->x + column * op->x_stride + b * 32;
-		level->quantize(PG_INT8, 0, x, op->k, 1, count, records);
+		level->quantize(PG_INT8, 0, x, op->k, 1, count * 32, records);
 		level->arrange(op->type, records, count, act + at, b);
 		if (!rest)
 			continue;
@@ -49,7 +49,7 @@ static void round_x(const pg_rows *op, const pg_level *level, uint8_t *act, uint
 			const uint8_t *record = records + i / 32 * PG_ROW_UNIT;
 			left[i] = x[i] - pg_row_field(record, PG_ACT_D) * (float)((const int8_t *)record)[i % 32];
 		}
-		level->quantize(PG_INT8, 0, left, op->k, 1, count, records);
+		level->quantize(PG_INT8, 0, left, op->k, 1, count * 32, records);
 		level->arrange(op->type, records, count, rest + at, b);
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // outputFlags are the flags of every command that writes a model.
@@ -187,7 +188,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 // printNotes says how the source was read where that may surprise.
 func printNotes(c *cli.Context, p *convert.Plan) {
 	for _, note := range p.Notes {
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: note: %s\n", note)
+		fmt.Fprintf(c.App.ErrWriter, "pgcli: note: %s\n", legible.Text(note))
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -75,6 +74,9 @@ func outputNames(c *cli.Context, flag string, pictures []string, extensions ...s
 	case len(pictures) == 0:
 		return nil, usagef("--%s %s: no picture to draw on", flag, out)
 	case len(pictures) > 1:
+		if slices.Contains(extensions, ext) && !isDir(out) {
+			return nil, usagef("--%s is %q, and there are %d pictures: want a folder, which gets a file for each", flag, out, len(pictures))
+		}
 		names = nil
 		for _, p := range pictures {
 			base := strings.TrimSuffix(filepath.Base(p), filepath.Ext(p))
@@ -97,6 +99,12 @@ func outputNames(c *cli.Context, flag string, pictures []string, extensions ...s
 		}
 	}
 	return names, nil
+}
+
+// isDir reports whether a path is a folder.
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // mayWrite refuses a file that exists, unless force is set. It always refuses one

@@ -104,8 +104,11 @@ func evalAction(c *cli.Context) error {
 	if report == nil {
 		return err
 	}
-	if err == nil && report.Answered == 0 {
-		err = fmt.Errorf("nothing is left: %d of %d lines failed", report.Failed, report.Examples)
+	if err == nil {
+		err = someFailed(report.Failed, report.Examples, "lines")
+		if report.Answered == 0 {
+			err = fmt.Errorf("nothing is left: %d of %d lines failed", report.Failed, report.Examples)
+		}
 	}
 	if c.Bool("json") {
 		return errors.Join(err, printJSON(c.App.Writer, report))

@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma/eval"
+	"github.com/pgcli/paligemma/internal/infile"
 )
 
 // answerFlags are the flags of pgcli eval that its answers, or their measures, may
@@ -65,7 +65,7 @@ func hashFile(ctx context.Context, path string) (string, error) {
 	if path == "" {
 		return "", nil
 	}
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return "", err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -30,7 +29,7 @@ func modelFlags() []cli.Flag {
 		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Value: 512, Usage: "prompt `tokens` computed at a time"},
 		threadsFlag(),
 		&cli.StringFlag{Name: "kernels", Value: "auto", Usage: "`kernels` for the CPU: auto, on (fails where they cannot run), off (ggml's alone), or a level such as avx2"},
-		&cli.BoolFlag{Name: "precise", Usage: "round activations to 16 bits instead of 8: slower; use it to check whether rounding is what hurts"},
+		&cli.BoolFlag{Name: "precise", Usage: "round activations to 16 bits instead of 8, and not to bfloat16: slower; use it to check whether rounding is what hurts"},
 		&cli.StringFlag{Name: "device", Usage: "`device` to run on, a name from pgcli devices (default: the CPU)"},
 		&cli.IntFlag{Name: "gpu-layers", Aliases: []string{"ngl"}, Usage: "0 keeps the model on the CPU; any other `number` puts the whole model on the first GPU"},
 		&cli.StringFlag{Name: "cache-type", Value: "f16", Usage: "`type` of the key-value cache: f16 or f32"},
@@ -166,5 +165,5 @@ func firstGPU(opts *paligemma.EngineOptions) (string, error) {
 			return d.Name, nil
 		}
 	}
-	return "", errors.New("-ngl: no GPU among the devices; see pgcli devices")
+	return "", usagef("-ngl asks for a GPU, and there is none among the devices; see pgcli devices, or leave -ngl out")
 }

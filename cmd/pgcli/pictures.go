@@ -32,15 +32,15 @@ func keepGoingFlag() cli.Flag {
 var pictureEndings = []string{".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".jxl", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 // isPicture reports whether an argument names a picture: "-", a name with a picture's
-// ending, whose file may be missing, a pipe, such as the shell's <(COMMAND) makes, or
-// a file that begins like a picture or has any ending, which reading refuses if it is
+// ending, whose file may be missing, a pipe, such as the shell's <(COMMAND) makes, a
+// device or socket, which reading refuses, or a file that begins like a picture or has any ending, which reading refuses if it is
 // none. A file named cat is none by its name.
 func isPicture(arg string) bool {
 	ext := strings.ToLower(filepath.Ext(arg))
 	if arg == "-" || slices.Contains(pictureEndings, ext) {
 		return true
 	}
-	if info, err := os.Stat(arg); err == nil && infile.IsPipe(info.Mode()) {
+	if info, err := os.Stat(arg); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
 		return true
 	}
 	f, err := infile.Open(arg)
@@ -135,7 +135,7 @@ func forEach(c *cli.Context, pictures []string, ask func(i int, path string) err
 	if failed == len(pictures) && failed > 0 {
 		return fmt.Errorf("nothing is left: %d of %d pictures failed", failed, failed)
 	}
-	return nil
+	return someFailed(failed, len(pictures), "pictures")
 }
 
 // An outputError says that an answer cannot be written: no other can be either.

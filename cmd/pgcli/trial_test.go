@@ -92,11 +92,7 @@ func (x trial) uses(t *testing.T, engine string, picture image.Image) (all []use
 	pgcli("info", "--json", file)
 	pgcli("info", "--tensors", file)
 	for _, level := range x.Levels {
-		threads := x.Threads
-		if level == "off" {
-			threads = 1 // ggml's own wait for each other by spinning
-		}
-		m, err := paligemma.Open(file, &paligemma.Options{Engine: paligemma.EngineOptions{Library: engine}, Kernels: level, Threads: threads})
+		m, err := paligemma.Open(file, &paligemma.Options{Engine: paligemma.EngineOptions{Library: engine}, Kernels: level, Threads: x.Threads})
 		if err != nil {
 			all = append(all, use{Use: "open, kernels " + level, Err: err.Error()})
 			continue

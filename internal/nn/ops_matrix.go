@@ -27,6 +27,9 @@ func (g *Graph) MulMat(w, x Tensor) Tensor {
 	if w.rowsOverlap() || x.rowsOverlap() {
 		return g.fail(opMulMat, "%v by %v: a row is longer than the step to the next; make it contiguous first", w, x)
 	}
+	if w.typ.Quantized() { // ggml rounds x, and takes NaN for 0 or a large integer
+		g.Finite("operand of "+w.t.Name(), x)
+	}
 	t := g.home.ctx.MulMat(w.t, x.t)
 	if w.repacked && (x.ne[3] != 1 || !g.backend.Device().SupportsOp(t)) {
 		return g.fail(opMulMat, "%v by %v: the layout of the weights does not multiply this", w, x)

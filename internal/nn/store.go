@@ -161,6 +161,13 @@ func (s *Store) Bytes() int {
 	return n - s.unread + s.planned + s.packed.Bytes()
 }
 
+// Clear fills a store that NewStore made with zeros. No computation may use it.
+func (s *Store) Clear() {
+	for _, b := range s.buffers {
+		b.Clear(0)
+	}
+}
+
 // Close frees the memory. It fails while graphs use the store. It is safe on
 // nil and when closed.
 func (s *Store) Close() error {
