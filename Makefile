@@ -91,7 +91,7 @@ SEED    := $(shell date +%s)
 
 .PHONY: soak
 soak: toolchain ## MUTANTS broken files, KILLS conversions, RUNS answers, CYCLES of opening and closing: an hour
-	time $(TEST) -v -run '^TestHostileModels$$' ./cmd/pgcli -mutants $(MUTANTS) -mutants.seed $(SEED)
+	time $(TEST) -v -run '^TestHostileModels$$' ./cmd/pgcli -mutants $(MUTANTS) -mutants.seed $(SEED) -mutants.slow 10s
 	time $(TEST) -v -run '^TestKilledAtAnyMoment$$' ./cmd/pgcli -kills $(KILLS)
 	time MALLOC_MMAP_THRESHOLD_=65536 $(TEST) -v -run '^TestSoak' . -soak.runs $(RUNS) -soak.cycles $(CYCLES)
 
