@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/pgcli/paligemma/gguf"
@@ -105,7 +104,7 @@ func (m *Model) runTower(ctx context.Context, px []float32, pause func() error) 
 	if err := nn.Get(g, out, tokens); err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(tokens, notFinite); i >= 0 {
+	if i := nn.FirstNotFinite(tokens); i >= 0 {
 		return nil, fmt.Errorf("soft token %d: %w", i/out.Dim(0), nn.ErrNotFinite)
 	}
 	return tokens, nil

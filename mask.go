@@ -12,6 +12,7 @@ import (
 	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/imageproc"
 	"github.com/pgcli/paligemma/internal/locseg"
+	"github.com/pgcli/paligemma/internal/nn"
 )
 
 // isMask reports whether a tensor belongs to the mask decoder, which Go
@@ -71,14 +72,11 @@ func maskWeight(f *gguf.File, w locseg.Weight) ([]float32, error) {
 	default:
 		return nil, fmt.Errorf("tensor %s is of type %v, want f32 or f16", w.Name, t.Type)
 	}
-	if i := slices.IndexFunc(values, notFinite); i >= 0 {
+	if i := nn.FirstNotFinite(values); i >= 0 {
 		return nil, fmt.Errorf("tensor %s: value %d of %d is %v, want finite numbers", w.Name, i, len(values), values[i])
 	}
 	return values, nil
 }
-
-// notFinite reports whether v is NaN or infinite.
-func notFinite(v float32) bool { return v-v != 0 }
 
 // addMasks decodes the masks of objects whose boxes have pixels, several at a
 // time.
@@ -110,7 +108,7 @@ func (m *Model) addMasks(objects []Object) {
 // values bilinearly and keeps those above 0.) It returns nil for a box of more
 // than maxPixels, and for values that are not finite.
 func paste(values []float32, box image.Rectangle, maxPixels int) *image.Alpha {
-	if slices.ContainsFunc(values, notFinite) {
+	if nn.FirstNotFinite(values) >= 0 {
 		return nil
 	}
 	m := image.NewGray(image.Rect(0, 0, locseg.MaskSide, locseg.MaskSide))

@@ -99,6 +99,16 @@ func (x Tensor) Address() uintptr {
 	return uintptr(x.fn().getData(x.ptr))
 }
 
+// Host views x's data, which must be in a CPU buffer, until the buffer is closed. It
+// returns nil if x has no memory.
+func (x Tensor) Host() []byte {
+	address := x.Address()
+	if address == 0 {
+		return nil
+	}
+	return unsafe.Slice(*(**byte)(unsafe.Pointer(&address)), x.Bytes())
+}
+
 var errNoTensor = fmt.Errorf("bindings: no tensor, or its context: %w", ErrClosed)
 
 // Set copies data into x, from offset bytes after its start on.

@@ -41,7 +41,7 @@ func (w *rowConverter) convert(c *chunk) error {
 		if t.typ.Quantized() {
 			return w.ggml.check(t, c.out)
 		}
-		return reject(c, firstNotFinite(raw, t.typ), "is not finite")
+		return reject(c, gguf.FirstNotFinite(raw, t.typ), "is not finite")
 	}
 	c.outBuffer = grow(c.outBuffer, int(t.bytes(c.elems)))
 	c.out = c.outBuffer

@@ -21,7 +21,7 @@ func TestFirstNotFinite(t *testing.T) {
 			at := code % 11
 			vector := make([]byte, 22)
 			copy(vector[2*at:], raw)
-			if got := firstNotFinite(vector, typ); want && got != at || !want && got != -1 {
+			if got := gguf.FirstNotFinite(vector, typ); want && got != at || !want && got != -1 {
 				t.Fatalf("%v %#04x at %d: found at %d", typ, code, at, got)
 			}
 		}
@@ -29,7 +29,7 @@ func TestFirstNotFinite(t *testing.T) {
 	for _, v := range []float32{float32(math.Inf(-1)), float32(math.NaN())} {
 		raw := make([]byte, 12)
 		gguf.EncodeF32(raw, []float32{0, math.MaxFloat32, v})
-		if got := firstNotFinite(raw, gguf.F32); got != 2 {
+		if got := gguf.FirstNotFinite(raw, gguf.F32); got != 2 {
 			t.Errorf("%v: found at %d, want 2", v, got)
 		}
 	}
@@ -42,7 +42,7 @@ func TestLimits(t *testing.T) {
 		for bits, finite := range map[uint32]bool{limit: true, limit + 1: false} {
 			raw := make([]byte, 2)
 			encode(raw, []float32{math.Float32frombits(bits)}, typ)
-			if got := firstNotFinite(raw, typ) < 0; got != finite {
+			if got := gguf.FirstNotFinite(raw, typ) < 0; got != finite {
 				t.Errorf("%v of %v is finite: %v, want %v", math.Float32frombits(bits), typ, got, finite)
 			}
 		}
@@ -101,6 +101,6 @@ func BenchmarkFirstNotFinite(b *testing.B) {
 	raw := make([]byte, 1<<20)
 	b.SetBytes(int64(len(raw)))
 	for b.Loop() {
-		firstNotFinite(raw, gguf.BF16)
+		gguf.FirstNotFinite(raw, gguf.BF16)
 	}
 }

@@ -59,7 +59,7 @@ func (d *Decoder) score(ctx context.Context, s *Sequence, branches [][]int32) ([
 		}
 	}
 	for i, list := range results {
-		if k := notFinite(list); k >= 0 {
+		if k := nn.FirstNotFinite(list); k >= 0 {
 			return nil, fmt.Errorf("log-probability of token %d: %w", branches[i][k], nn.ErrNotFinite)
 		}
 	}
@@ -74,7 +74,7 @@ func (d *Decoder) predict(ctx context.Context, hidden [][]float32, each func(i i
 		if err != nil {
 			return err
 		}
-		if i := notFinite(h.values); i >= 0 {
+		if i := nn.FirstNotFinite(h.values); i >= 0 {
 			return fmt.Errorf("logit of token %d: %w", i%d.gemma.Vocab, nn.ErrNotFinite)
 		}
 		for i := range some {

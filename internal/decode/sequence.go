@@ -3,7 +3,6 @@ package decode
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/nn"
@@ -52,7 +51,7 @@ func (s *Sequence) check(hidden []float32, first, n int) error {
 	if err := s.cache.Check(first, n); err != nil {
 		return err
 	}
-	if notFinite(hidden) >= 0 {
+	if nn.FirstNotFinite(hidden) >= 0 {
 		return fmt.Errorf("hidden state: %w", nn.ErrNotFinite)
 	}
 	return nil
@@ -66,11 +65,6 @@ func (s *Sequence) failed(err error) error {
 		s.cache.Clear()
 	}
 	return err
-}
-
-// notFinite returns the place of the first of values that is NaN or infinite, or -1.
-func notFinite(values []float32) int {
-	return slices.IndexFunc(values, func(v float32) bool { return v-v != 0 })
 }
 
 // Close frees the cache and the graphs that use it. It waits for computations

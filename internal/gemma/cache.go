@@ -79,7 +79,7 @@ func (c *Cache) Check(first, n int) error {
 			part string
 			nn.Tensor
 		}{{"keys", l.k}, {"values", l.v}} {
-			switch ok, err := nn.FiniteRows(x.Tensor, first, n); {
+			switch ok, err := c.FiniteRows(x.Tensor, first, n); {
 			case err != nil:
 				return err
 			case !ok:

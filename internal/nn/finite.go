@@ -61,25 +61,18 @@ func (g *Graph) checkFinite() error {
 }
 
 // FiniteRows reports whether all numbers in n rows of x from a first one on are
-// finite. x [d, rows] is a tensor of a store, f32 or f16, that no computation writes
-// meanwhile.
-func FiniteRows(x Tensor, first, n int) (bool, error) {
-	if !x.Valid() || x.typ != gguf.F32 && x.typ != gguf.F16 || first < 0 || n < 0 || first+n > x.ne[1] {
-		return false, fmt.Errorf("nn: rows %d to %d of %v: want rows of f32 or f16", first, first+n, x)
+// finite. x [d, rows] is a tensor, f32 or f16, of a store that NewStore made on the CPU;
+// no computation writes it meanwhile.
+func (s *Store) FiniteRows(x Tensor, first, n int) (bool, error) {
+	data, ok := s.host[x.t]
+	if !ok || x.typ != gguf.F32 && x.typ != gguf.F16 || first < 0 || n < 0 || first+n > x.ne[1] {
+		return false, fmt.Errorf("nn: rows %d to %d of %v: want rows of f32 or f16 of this store, on the CPU", first, first+n, x)
 	}
-	at, count := first*x.nb[1], n*x.ne[0]
-	if x.typ == gguf.F16 {
-		return finiteBits[uint16](x, at, count, 0x7c00)
-	}
-	return finiteBits[uint32](x, at, count, 0x7f800000)
+	return gguf.FirstNotFinite(data[first*x.nb[1]:(first+n)*x.nb[1]], x.typ) < 0, nil
 }
 
-// finiteBits reports whether none of the numbers of x from a byte on has all bits of
-// the exponent set.
-func finiteBits[T uint16 | uint32](x Tensor, at, n int, exponent T) (bool, error) {
-	bits := make([]T, n)
-	if err := bindings.Get(x.t, at, bits); err != nil {
-		return false, fmt.Errorf("nn: rows of %v: %w", x, err)
-	}
-	return !slices.ContainsFunc(bits, func(v T) bool { return v&exponent == exponent }), nil
+// FirstNotFinite returns the index of the first of values that is NaN or infinite; -1
+// if all are finite.
+func FirstNotFinite(values []float32) int {
+	return slices.IndexFunc(values, func(v float32) bool { return !finite(v) })
 }

@@ -48,16 +48,16 @@ func TestFiniteRows(t *testing.T) {
 			first, n int
 			want     bool
 		}{{0, 2, true}, {0, 3, false}, {2, 1, false}, {3, 1, true}, {4, 0, true}} {
-			if got, err := FiniteRows(x, c.first, c.n); err != nil || got != c.want {
+			if got, err := s.FiniteRows(x, c.first, c.n); err != nil || got != c.want {
 				t.Errorf("%v: %d rows from %d: %t, %v, want %t", x, c.n, c.first, got, err, c.want)
 			}
 		}
-		if _, err := FiniteRows(x, 3, 2); err == nil {
+		if _, err := s.FiniteRows(x, 3, 2); err == nil {
 			t.Error("rows beyond the last are read")
 		}
 	}
 	s.Clear()
-	if ok, err := FiniteRows(f, 0, 4); err != nil || !ok {
+	if ok, err := s.FiniteRows(f, 0, 4); err != nil || !ok {
 		t.Errorf("cleared: %t, %v", ok, err)
 	}
 }

@@ -15,11 +15,12 @@ type Store struct {
 	arena
 	tensors map[string]Tensor
 	buffers []*bindings.Buffer
-	unread  int            // bytes of a mapped file that are none of the tensors'
-	planned int            // bytes of weights that are only planned
-	packed  kernels.Memory // the weights in the layout of package kernels
-	origin  uintptr        // of the layout
-	layout  layout         // of a store that NewStore made
+	unread  int                        // bytes of a mapped file that are none of the tensors'
+	planned int                        // bytes of weights that are only planned
+	packed  kernels.Memory             // the weights in the layout of package kernels
+	origin  uintptr                    // of the layout
+	host    map[bindings.Tensor][]byte // the data, of a store that NewStore made on the CPU
+	layout  layout                     // of a store that NewStore made
 }
 
 // A Spec describes a tensor of a store.
@@ -65,6 +66,12 @@ func NewStore(dev bindings.Device, name string, specs []Spec) (*Store, error) {
 	b.Clear(0)
 	s.buffers = append(s.buffers, b)
 	s.layOut(specs)
+	if dev.Type() == bindings.CPU {
+		s.host = make(map[bindings.Tensor][]byte, len(specs))
+		for _, x := range s.tensors {
+			s.host[x.t] = x.t.Host()
+		}
+	}
 	return s, nil
 }
 
@@ -177,6 +184,7 @@ func (s *Store) Close() error {
 	if first, err := s.shut(); !first {
 		return err
 	}
+	s.host = nil
 	for _, b := range s.buffers {
 		b.Close()
 	}
