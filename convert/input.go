@@ -43,13 +43,9 @@ func readSmall(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	data, err := infile.ReadFile(f, maxJSON)
 	if err != nil {
 		return nil, err
-	}
-	data, err := infile.ReadAll(f, info.Size(), maxJSON)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if n := bytes.Count(data, []byte{','}); n > maxValues {
 		return nil, fmt.Errorf("%s: has %d commas, want at most %d values", path, n, maxValues)

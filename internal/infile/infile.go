@@ -93,16 +93,21 @@ func Read(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return ReadFile(f, limit)
+}
+
+// ReadFile returns the content of a regular file, which may have at most limit bytes.
+func ReadFile(f *os.File, limit int64) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if info.Size() > limit {
-		return nil, tooLong(path, limit)
+		return nil, tooLong(f.Name(), limit)
 	}
 	data, err := ReadAll(f, info.Size(), limit)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return data, nil
 }
