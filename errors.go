@@ -6,8 +6,8 @@ import (
 
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/decode"
+	"github.com/pgcli/paligemma/internal/guard"
 	"github.com/pgcli/paligemma/internal/nn"
-	"github.com/pgcli/paligemma/internal/schedule"
 )
 
 // Errors to test for with errors.Is. A server answers an ErrRequest with a status
@@ -73,4 +73,4 @@ type TensorError = nn.TensorError
 
 // A PanicError is returned for a panic while a model is opened or computes: a mistake
 // of this package, or of an Options.Trace. Others who use the model are not harmed.
-type PanicError = schedule.PanicError
+type PanicError = guard.PanicError

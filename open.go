@@ -7,9 +7,9 @@ import (
 	"sync"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/guard"
 	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/locseg"
-	"github.com/pgcli/paligemma/internal/schedule"
 	"github.com/pgcli/paligemma/internal/spm"
 )
 
@@ -53,7 +53,7 @@ func newModel(ctx context.Context, text *gguf.File, opts *Options) (*Model, erro
 // open opens the model of a file; if it fails or panics it closes both.
 func (m *Model) open(ctx context.Context, text *gguf.File, opts *Options) (*Model, error) {
 	m.ended.L = &m.mu
-	if err := schedule.Guard(func() error { return m.fill(ctx, text, opts) }); err != nil {
+	if err := guard.Run(func() error { return m.fill(ctx, text, opts) }); err != nil {
 		m.Close()
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func newTokenizer(ctx context.Context, f *gguf.File, vocab int) (*spm.Tokenizer,
 	var t *spm.Tokenizer
 	made := make(chan error, 1)
 	go func() {
-		made <- schedule.Guard(func() (err error) {
+		made <- guard.Run(func() (err error) {
 			t, err = spm.New(spm.Vocabulary(v))
 			return err
 		})

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -99,14 +98,4 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 func reportPanic(w io.Writer, p *paligemma.PanicError) {
 	fmt.Fprintf(w, "pgcli: this is a bug of pgcli %s, please report it with the command, its files and these lines:\npanic: %v\n%s\n",
 		version(), p.Value, strings.TrimSpace(string(p.Stack)))
-}
-
-// recovered calls f, and returns a panic in it as an error.
-func recovered(f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &paligemma.PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	return f()
 }

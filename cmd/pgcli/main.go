@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/guard"
 )
 
 func main() {
@@ -24,7 +25,7 @@ func main() {
 
 // run runs the command and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	err := recovered(func() error {
+	err := guard.Run(func() error {
 		app := newApp(stdin, stdout, stderr)
 		args, err := flagsFirst(app, args)
 		if err != nil {

@@ -1,4 +1,5 @@
-package schedule
+// Package guard makes errors of panics.
+package guard
 
 import (
 	"fmt"
@@ -28,9 +29,9 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// Guard calls f and makes a PanicError of a panic: the caller of the work, who may
+// Run calls f and makes a PanicError of a panic: the caller of the work, who may
 // know what to do about it, is often in another goroutine.
-func Guard(f func() error) (err error) {
+func Run(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &PanicError{v, debug.Stack(), panicPlace()}

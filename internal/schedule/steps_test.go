@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/pgcli/paligemma/internal/guard"
 )
 
 // TestStepsAreComputedTogether although their callers come back one after the
@@ -120,7 +122,7 @@ func TestPanicIsAnError(t *testing.T) {
 		t.Errorf("step: error %v", err)
 	}
 	err := s.Task(t.Context(), func(context.Context, func() error) error { panic("broken task") })
-	var p *PanicError
+	var p *guard.PanicError
 	if !errors.As(err, &p) || p.Value != "broken task" || !strings.Contains(string(p.Stack), "TestPanicIsAnError") {
 		t.Errorf("task: error %v", err)
 	} else if text := p.Error(); strings.Contains(text, "\n") || !strings.Contains(text, "TestPanicIsAnError") || !strings.Contains(text, "steps_test.go:") {

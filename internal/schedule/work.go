@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
+
+	"github.com/pgcli/paligemma/internal/guard"
 )
 
 // mostGrace is how long a step is held back for members that have not come
@@ -109,7 +111,7 @@ func (s *Scheduler[R]) pause() {
 func (s *Scheduler[R]) run(c *call[R]) {
 	defer close(c.done)
 	c.err = errExit
-	c.err = Guard(func() error {
+	c.err = guard.Run(func() error {
 		if c.ctx.Err() != nil { // it ended while other work ran
 			return ended(c.ctx)
 		}
@@ -145,7 +147,7 @@ func (s *Scheduler[R]) together(calls []*call[R]) {
 			close(c.done)
 		}
 	}()
-	err = Guard(func() error {
+	err = guard.Run(func() error {
 		s.compute(ctx, steps)
 		return nil
 	})
