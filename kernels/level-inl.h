@@ -77,8 +77,8 @@ const pg_level PG_LEVEL = {
 	.tile = {[PG_INT8] = tile, [PG_INT16] = tile, [PG_FIXED] = fixed_tile, [PG_FLOAT] = float_tile},
 	.stream = {[PG_INT8] = stream, [PG_INT16] = stream, [PG_FLOAT] = float_stream},
 	.finish = finish,
-	.arrange = arrange,
-	.rows = rows,
+	.unpack_rows = unpack_rows,
+	.float_rows = float_rows,
 };
 
 #endif
