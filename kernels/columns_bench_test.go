@@ -154,7 +154,7 @@ func BenchmarkHeadColumns(b *testing.B) {
 			}
 			scratch := fenced[byte](b, 1<<20)
 			inTurns(b, limits, float64(len(rows)), 2*k*m, peak, func(n int) {
-				p.run(&Rows{Type: typ, K: k, Last: m, Data: rows.address(), RowBytes: typ.RowBytes(k), N: n, X: addr(x), XStride: k, Stats: addr(out)}, Memory(scratch))
+				p.run(&Rows{Type: typ, Threads: p.Threads(), K: k, Last: m, Data: rows.address(), RowBytes: typ.RowBytes(k), N: n, X: addr(x), XStride: k, Stats: addr(out)}, Memory(scratch))
 			})
 		})
 	}
