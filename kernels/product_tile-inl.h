@@ -29,6 +29,13 @@ PG_DOT static inline vf scale(const int plane, const void *d, int i) {
 	return plain(plane) ? vload_half((const uint16_t *)d + i) : vload((const float *)d + i);
 }
 
+typedef int32_t start_ints __attribute__((vector_size(VECTOR)));
+
+// start_around_32 returns PG_BIAS_BITS - 32 S for a start of PG_BIAS_BITS - 128 S.
+PG_DOT static inline vi start_around_32(const float *start) {
+	return (vi)(PG_BIAS_BITS - ((PG_BIAS_BITS - (start_ints)iset(start)) >> 2));
+}
+
 // with_half adds a sum of 16 columns, times its scale, to the other half's.
 PG_DOT static inline vf with_half(const int form, const int h, vi s, vf d, vf part) {
 	vf sum = form == PG_INT8 ? vsub(ifloat(s), vset(PG_BIAS)) : iconvert(s);
@@ -52,7 +59,9 @@ PG_DOT static inline void block(const int form, const int plane, const int halve
 	UNROLL for (int h = 0; h < 1 + halves; h++) {
 		UNROLL for (int c = 0; c < columns; c++) {
 			vi start = izero();
-			if (form == PG_INT8)
+			if (form == PG_INT8 && plane == UNPACKED6)
+				start = start_around_32(field(form, act, columns, c, PG_ACT_START0 + h));
+			else if (form == PG_INT8)
 				start = istart(field(form, act, columns, c, halves ? PG_ACT_START0 + h : PG_ACT_START), t->f);
 			s[0][c] = s[1][c] = start;
 		}

@@ -14,8 +14,7 @@
 // multiplies a block as soon as that is unpacked, 2 vectors of rows at a time.
 PG_DOT static inline void row_stream(const int type, const int form, const int plane, const int halves, const int size,
 	const int bytes, const pg_tile *t, const uint8_t *rows, size_t step) {
-	const uint8_t *ahead = t->next;
-	const int each = size / 32, lines = t->lines;
+	const int each = size / 32;
 	const size_t record = (size_t)pg_unit(form, t->halves), to_step = (form == PG_INT16 ? 16 : 8) * LINES;
 	clear(t, 1);
 	ONCE for (int v = 0; v < VECTORS; v += 2) {
@@ -23,8 +22,9 @@ PG_DOT static inline void row_stream(const int type, const int form, const int p
 		vf y[2][PG_MAX_COLUMNS];
 		sums(1, 1, v, t->acc, y);
 		for (int b = 0; b < t->blocks; b += each, p += bytes) {
-			for (int i = 0; i < lines * each * 2 / VECTORS; i++, ahead += 64)
-				__builtin_prefetch(ahead, 0, 2);
+			for (int i = 0; i < 2 * LANES; i++)
+				for (int j = 0; j < bytes; j += 64) // the same block of as many rows further on
+					__builtin_prefetch(p + (size_t)(2 * LANES + i) * step + j, 0, 2);
 			row_place r[2];
 			UNROLL for (int i = 0; i < 2; i++)
 				r[i] = (row_place){.p = p + (size_t)(i * LANES) * step, .step = step, .to = t->chunk->w, .to_step = to_step, .chunk = t->chunk, .v = v + i};
@@ -37,7 +37,7 @@ PG_DOT static inline void row_stream(const int type, const int form, const int p
 			}
 #endif
 			UNROLL for (int i = 0; i < 2; i++)
-				row_block(type, form, &r[i]);
+				row_block(type, form, plane == UNPACKED6, &r[i]);
 			UNROLL for (int i = 0; i < each; i++, act += record)
 				block(form, plane, halves, 1, t, t->chunk->w + (size_t)i * to_step, act, t->chunk->d[i][0], t->chunk->m[i][0], v, y);
 		}
@@ -50,7 +50,7 @@ enum {
 	Q8_0_PLANE = UNPACKED,
 	Q4_0_PLANE = NARROW ? UNPACKED4 : UNPACKED,
 	Q4_K_PLANE = Q4_0_PLANE,
-	Q6_K_PLANE = UNPACKED,
+	Q6_K_PLANE = UNPACKED6,
 };
 #define STREAMS(name) \
 	PG_KERNEL static void stream_rows_##name(const pg_tile *t, const uint8_t *rows, size_t step) { \

@@ -36,7 +36,6 @@ PG_DOT static inline vf row_sums(const int type, const row_place *r, const uint8
 		row_totals(a, s);
 		return with_block(PG_INT16, iadd32(s[0], s[1]), vload(r->chunk->d[0][0] + r->v * LANES), vset(*field(PG_INT16, act, 1, 0, PG_ACT_D)), vset(0), y);
 	}
-	const vi bias = _mm256_set1_epi32(PG_BIAS_BITS);
 	UNROLL for (int b = 0; b < 8; b++, act += pg_unit(PG_INT8, 1)) {
 		vi x = iload(act);
 		p = r->p;
@@ -48,9 +47,7 @@ PG_DOT static inline vf row_sums(const int type, const row_place *r, const uint8
 		row_totals(a, s);
 		vf part = vset(0);
 		UNROLL for (int h = 0; h < 2; h++) {
-			// A start is for bytes around 128; these are around 32.
-			vi less = _mm256_srai_epi32(_mm256_sub_epi32(bias, iset(field(PG_INT8, act, 1, 0, PG_ACT_START0 + h))), 2);
-			s[h] = iadd32(s[h], _mm256_sub_epi32(bias, less));
+			s[h] = iadd32(s[h], start_around_32(field(PG_INT8, act, 1, 0, PG_ACT_START0 + h)));
 			part = with_half(PG_INT8, h, s[h], vload(r->chunk->d[b][h] + r->v * LANES), part);
 		}
 		y = vfma(part, vset(*field(PG_INT8, act, 1, 0, PG_ACT_D)), y);

@@ -9,6 +9,7 @@
 #include "unpack-inl.h"
 
 typedef uint32_t row_words __attribute__((vector_size(VECTOR)));
+typedef int32_t row_ints __attribute__((vector_size(VECTOR)));
 
 // A row_place is a block of LANES rows: its bytes in the first row, and where its
 // quants and scales go.
@@ -87,16 +88,17 @@ PG_DOT static inline void row_scales(const int type, const row_place *r) {
 		vf all = row_d(r, r->p + 208);
 		ipieces(r->p + 192, r->step, q); // 16 signed scales
 		UNROLL for (int i = 0; i < 16; i++) {
-			vf s = vsub(row_byte((row_words)q[i / 4] ^ 0x80808080, i % 4), vset(128));
+			vf s = iconvert((vi)((row_ints)((row_words)q[i / 4] << (24 - i % 4 * 8)) >> 24));
 			row_scale(r, d[i / 2][i % 2], vmul(all, s));
 		}
 	}
 }
 
-// row_block unpacks a block.
-PG_DOT static inline void row_block(const int type, const int form, const row_place *r) {
+// row_block unpacks a block. Quants of 6 bits stay around 32 if own.
+PG_DOT static inline void row_block(const int type, const int form, const int own, const row_place *r) {
 	const uint8_t *p = r->p;
 	vi q[4], more[4], high[4];
+	const int six = own ? UNPACKED6 : PG_P6;
 	row_scales(type, r);
 	switch (type) {
 	case PG_Q8_0:
@@ -127,10 +129,10 @@ PG_DOT static inline void row_block(const int type, const int form, const row_pl
 				ipieces(p + 16 * b + 4 * g, r->step, q);
 				ipieces(p + 16 * b + 32 + 4 * g, r->step, more);
 				ipieces(p + 128 + 8 * b + 4 * g, r->step, high);
-				row_bits(PG_P6, form, r, b, g, q, 0, high, 4);
-				row_bits(PG_P6, form, r, b + 1, g, more, 0, high, 2);
-				row_bits(PG_P6, form, r, b + 2, g, q, 4, high, 0);
-				row_bits(PG_P6, form, r, b + 3, g, more, 4, high, -2);
+				row_bits(six, form, r, b, g, q, 0, high, 4);
+				row_bits(six, form, r, b + 1, g, more, 0, high, 2);
+				row_bits(six, form, r, b + 2, g, q, 4, high, 0);
+				row_bits(six, form, r, b + 3, g, more, 4, high, -2);
 			}
 		}
 		break;
@@ -146,7 +148,7 @@ PG_DOT static inline void row_quants(const int type, const int form, const int b
 		for (; r.b < t->blocks; r.b += block / 32, r.p += bytes, r.to += (size_t)(block / 32) * t->w_step) {
 			for (int i = 0; i < t->lines * (block / 32) / VECTORS; i++, ahead += 64)
 				__builtin_prefetch(ahead, 0, 2);
-			row_block(type, form, &r);
+			row_block(type, form, 0, &r);
 		}
 	}
 }

@@ -70,7 +70,7 @@ static void multiply(const job *j, pg_tile t, const uint8_t *rows, size_t step, 
 	int64_t origin = pg_first_column(&j->product, tile), column = origin, columns = pg_first_column(&j->product, end) - origin;
 	int few = columns < 4; // their tiles take less time than unpacking
 	t.lines = few ? lines : 0;
-	if (columns == 1) {
+	if (columns == 1) { // which prefetches by itself
 		t.columns = 1;
 		t.act = act + (size_t)column * column_bytes;
 		t.acc = acc[0];
