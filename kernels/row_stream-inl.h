@@ -22,9 +22,7 @@ PG_DOT static inline void row_stream(const int type, const int form, const int p
 		vf y[2][PG_MAX_COLUMNS];
 		sums(1, 1, v, t->acc, y);
 		for (int b = 0; b < t->blocks; b += each, p += bytes) {
-			for (int i = 0; i < 2 * LANES; i++)
-				for (int j = 0; j < bytes; j += 64) // the same block of as many rows further on
-					__builtin_prefetch(p + (size_t)(2 * LANES + i) * step + j, 0, 2);
+			row_ahead(p + 2 * LANES * step, step, 2 * LANES, bytes);
 			row_place r[2];
 			UNROLL for (int i = 0; i < 2; i++)
 				r[i] = (row_place){.p = p + (size_t)(i * LANES) * step, .step = step, .to = t->chunk->w, .to_step = to_step, .chunk = t->chunk, .v = v + i};
@@ -50,7 +48,7 @@ enum {
 	Q8_0_PLANE = UNPACKED,
 	Q4_0_PLANE = NARROW ? UNPACKED4 : UNPACKED,
 	Q4_K_PLANE = Q4_0_PLANE,
-	Q6_K_PLANE = UNPACKED6,
+	Q6_K_PLANE = CENTER == 128 && !NARROW ? UNPACKED6 : UNPACKED,
 };
 #define STREAMS(name) \
 	PG_KERNEL static void stream_rows_##name(const pg_tile *t, const uint8_t *rows, size_t step) { \

@@ -139,15 +139,22 @@ PG_DOT static inline void row_block(const int type, const int form, const int ow
 	}
 }
 
-// row_quants unpacks rows of a quantized type.
+// row_ahead prefetches a block of some rows.
+PG_DOT static inline void row_ahead(const uint8_t *p, size_t step, const int rows, const int bytes) {
+	for (int i = 0; i < rows; i++, p += step)
+		for (int j = 0; j < bytes; j += 64)
+			__builtin_prefetch(p + j, 0, 2);
+}
+
+// row_quants unpacks rows of a quantized type. If a tile prefetches lines, it does so
+// for the same columns of the next panel.
 PG_DOT static inline void row_quants(const int type, const int form, const int block, const int bytes, const pg_tile *t,
 	const uint8_t *rows, size_t step) {
-	const uint8_t *ahead = t->next;
 	for (int v = 0; v < VECTORS; v++) {
 		row_place r = {.p = rows + (size_t)(v * LANES) * step, .step = step, .to = t->chunk->w, .to_step = t->w_step, .chunk = t->chunk, .v = v};
 		for (; r.b < t->blocks; r.b += block / 32, r.p += bytes, r.to += (size_t)(block / 32) * t->w_step) {
-			for (int i = 0; i < t->lines * (block / 32) / VECTORS; i++, ahead += 64)
-				__builtin_prefetch(ahead, 0, 2);
+			if (t->lines)
+				row_ahead(r.p + PG_PANEL * step, step, LANES, bytes);
 			row_block(type, form, 0, &r);
 		}
 	}

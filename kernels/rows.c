@@ -68,15 +68,15 @@ static void multiply(const job *j, pg_tile t, const uint8_t *rows, size_t step, 
 	int64_t end, float (*acc)[PG_PANEL], int lines) {
 	const pg_level *level = j->product.level;
 	int64_t origin = pg_first_column(&j->product, tile), column = origin, columns = pg_first_column(&j->product, end) - origin;
-	int few = columns < 4; // their tiles take less time than unpacking
-	t.lines = few ? lines : 0;
-	if (columns == 1) { // which prefetches by itself
+	int few = columns <= 6; // their tiles take less time than unpacking
+	if (columns == 1) {
 		t.columns = 1;
 		t.act = act + (size_t)column * column_bytes;
 		t.acc = acc[0];
 		level->stream_rows(&t, rows, step);
 		return;
 	}
+	t.lines = few;
 	level->unpack_rows(&t, rows, step);
 	t.lines = few ? 0 : lines / (int)(end - tile) + 1;
 	for (int64_t i = tile; i < end; i++, column += t.columns) {
