@@ -49,7 +49,7 @@ test: toolchain ## all tests, with the built-in ggml and, after make engines, a 
 # CI's tests: a missing engine fails them.
 .PHONY: test-all
 test-all: export PALIGEMMA_REQUIRE_ENGINE := 1
-test-all: engines test test-race test-nocgo fuzz ## engines, test, test-race, test-nocgo and fuzz
+test-all: engines test test-race test-nocgo random fuzz ## engines, test, test-race, test-nocgo, random and fuzz
 
 # Programs built with the race detector sleep for a second when they end, unless
 # told otherwise, and the tests start about sixty.
@@ -61,19 +61,37 @@ test-race: toolchain ## all tests with the race detector, ten times as slow
 test-nocgo: ## all tests without cgo: no kernels, and ggml from make engines only
 	time CGO_ENABLED=0 $(TEST) ./...
 
+# Random graphs and files of fixed seeds: the same ones at each run.
+GRAPHS ?= 10000
+SEEDS  ?= 10
+
+.PHONY: random
+random: toolchain ## GRAPHS random graphs through each door, SEEDS times 400 broken files
+	time $(TEST) -run '^TestRandomGraphs$$' ./internal/nn -nn.seeds $(GRAPHS)
+	time PALIGEMMA_TEST_SEEDS=$(SEEDS) $(TEST) -run '^TestManySeeds$$' .
+
 # What fuzz tests read is read in pure Go. Without cgo their instrumented
 # builds need not compile ggml again. Minimizing each input would take all of
 # the time, so it ends after 10 runs.
-FUZZTIME  ?= 10s
-GRAPHTIME ?= 30s
-SEEDS     ?= 10
+FUZZTIME ?= 10s
 
 .PHONY: fuzz
-fuzz: toolchain ## each fuzz test for FUZZTIME (10s), random graphs for GRAPHTIME, SEEDS broken files
+fuzz: toolchain ## each fuzz test for FUZZTIME (10s): searches at random, so it is no part of CI
 	time grep -rno --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | while IFS=: read -r file line name; do \
 		CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname $$file)" || exit 1; done
-	time $(TEST) -run '^TestRandomGraphs$$' ./internal/nn -nn.time $(GRAPHTIME)
-	time PALIGEMMA_TEST_SEEDS=$(SEEDS) $(TEST) -run '^TestManySeeds$$' .
+
+# Each line names its seed, which repeats it.
+MUTANTS ?= 10000
+RUNS    ?= 10000
+CYCLES  ?= 1000
+KILLS   ?= 500
+SEED    := $(shell date +%s)
+
+.PHONY: soak
+soak: toolchain ## MUTANTS broken files, KILLS conversions, RUNS answers, CYCLES of opening and closing: an hour
+	time $(TEST) -v -run '^TestHostileModels$$' ./cmd/pgcli -mutants $(MUTANTS) -mutants.seed $(SEED)
+	time $(TEST) -v -run '^TestKilledAtAnyMoment$$' ./cmd/pgcli -kills $(KILLS)
+	time $(TEST) -v -run '^TestSoak' . -soak.runs $(RUNS) -soak.cycles $(CYCLES)
 
 .PHONY: test-traps
 test-traps: toolchain ## each edit listed in breaks_test.go makes exactly one test fail
@@ -106,6 +124,17 @@ lint: toolchain $(CLANG_FORMAT) ## gofmt, clang-format, go vet, staticcheck, gen
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) generate ./ggml && git diff --exit-code ggml/symbols.go
+
+.PHONY: vulncheck
+vulncheck: ## advisories about what is built in, beside openvex.json: VULNDB is a database, as scripts/supply says
+	$(PYTHON) scripts/supply/vulncheck.py $(VULNDB)
+
+CYCLONEDX := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+
+.PHONY: sbom
+sbom: $(BIN) ## build/sbom.json: the modules in the command, for a release
+	mkdir -p build
+	$(GO) run $(CYCLONEDX) bin -json -output build/sbom.json $(BIN)
 
 .PHONY: generate
 generate: ## the built-in door's symbol table, after a change of bindings/symbols.go
@@ -149,8 +178,29 @@ $(HELD)/data.jsonl: # scripts/tiny/README.md says what Python needs
 	$(PYTHON) scripts/tiny/heldout.py --vae models/tiny/vae.npz --out $(HELD)
 
 .PHONY: sanitize
-sanitize: toolchain ## kernels under the address and undefined-behaviour sanitizers, which takes minutes
+sanitize: sanitize-kernels sanitize-threads sanitize-model ## C under the address, undefined-behaviour and thread sanitizers: half an hour
+
+.PHONY: sanitize-kernels
+sanitize-kernels: toolchain # kernels under the address and undefined-behaviour sanitizers
 	CGO_CFLAGS="-O1 -g -fsanitize=undefined -fno-sanitize-recover=all" CGO_LDFLAGS="-fsanitize=undefined" $(GO) test -count=1 -asan -timeout 60m $(RUN) ./kernels
+
+# Without ggml: it would be called through purego, which tells the sanitizer
+# nothing of how goroutines wait for each other.
+.PHONY: sanitize-threads
+sanitize-threads: toolchain # kernels, and their pool of threads, under the thread sanitizer
+	CGO_CFLAGS="-O1 -g -fsanitize=thread" CGO_LDFLAGS="-fsanitize=thread" $(GO) test -count=1 -tags tsan -short -timeout 60m $(RUN) ./kernels
+
+# One thread for ggml's own: its threads wait by spinning.
+.PHONY: sanitize-model
+sanitize-model: toolchain # the embedded model, with ggml and the kernels under the address sanitizer
+	CGO_CFLAGS="-O1 -g $(NATIVE) -ffp-contract=off -DGGML_USE_CPU_REPACK" CGO_CXXFLAGS="-O1 -g $(NATIVE) -ffp-contract=off -DGGML_USE_CPU_REPACK" \
+		$(GO) build -asan -o build/pgcli-asan ./cmd/pgcli
+	build/pgcli-asan demo -o build/demo-asan --force --kernels off -t 1
+	build/pgcli-asan demo -o build/demo-asan --force -t 2
+
+.PHONY: soak-server
+soak-server: toolchain ## 64 clients send the server REQUESTS (10000) requests, some of them wrong
+	PALIGEMMA_TEST_REQUESTS=$(or $(REQUESTS),10000) $(GO) test -count=1 -timeout 60m -v -run '^TestLoad$$' ./server
 
 .PHONY: clean
 clean: ## removes what was built

@@ -14,7 +14,8 @@ import (
 // EngineOptions choose the ggml that computes. The zero value takes the first
 // of: the library that PALIGEMMA_GGML names, the ggml that the program has
 // built in by importing package ggml, a library next to the executable, and a
-// library that the system's loader knows.
+// library that the system's loader knows. The working directory is not searched,
+// nor is PATH on Windows.
 type EngineOptions struct {
 	Library string   // a ggml shared library, or a folder with one
 	Plugins []string // plug-ins or folders of them to load: CPU levels, CUDA, Vulkan

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/decode"
 	"github.com/pgcli/paligemma/internal/nn"
+	"github.com/pgcli/paligemma/internal/schedule"
 )
 
 // Errors to test for with errors.Is. A server answers an ErrRequest with a status
@@ -29,9 +31,19 @@ var (
 	// ErrBusy is about a session that is used while another call of it runs.
 	ErrBusy = errors.New("in use by another goroutine")
 
-	// ErrNoMemory is about a session whose cache does not fit in
-	// Options.CacheMemory.
-	ErrNoMemory = errors.New("no memory for another session")
+	// ErrNoMemory is about a session whose cache does not fit in Options.CacheMemory
+	// or MemoryLimit, and about a model that does not fit in Options.MemoryLimit, or
+	// in the memory that the system allows. The error has the sum and its parts.
+	ErrNoMemory = errors.New("not enough memory")
+
+	// ErrFileChanged is about a file that was written to while its model was open.
+	// Close the model and open it again.
+	ErrFileChanged = gguf.ErrChanged
+
+	// ErrNotFinite is about NaN or infinite numbers in a computation: the weights are
+	// damaged, or their results do not fit in the types that hold them. The error has
+	// the place where they were found.
+	ErrNotFinite = nn.ErrNotFinite
 
 	// ErrContextFull is about a prompt that leaves no room to answer.
 	ErrContextFull = decode.ErrFull
@@ -58,3 +70,7 @@ func (e *optionsError) Unwrap() []error { return []error{ErrOptions, e.cause} }
 // A TensorError is a tensor that a file lacks or holds in another shape. Use
 // errors.As to get at it.
 type TensorError = nn.TensorError
+
+// A PanicError is returned for a panic while a model is opened or computes: a mistake
+// of this package, or of an Options.Trace. Others who use the model are not harmed.
+type PanicError = schedule.PanicError

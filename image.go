@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/pgcli/paligemma/gguf"
@@ -30,6 +31,9 @@ var (
 // or PNM, upright as its EXIF or XMP orientation says. A picture that claims more
 // than the model's MaxPixels is refused before it is decoded.
 func (m *Model) ReadImage(r io.Reader) (image.Image, error) {
+	if r == nil {
+		return nil, requestf(ErrPicture, "picture is nil, want a reader of its file")
+	}
 	img, err := imageproc.Read(r, m.opts.MaxPixels)
 	if err != nil {
 		return nil, requestf(ErrPicture, "%w", err)
@@ -74,6 +78,9 @@ func (m *Model) encode(ctx context.Context, px []float32) (tokens []float32, err
 		return nil, err
 	}
 	defer m.release()
+	if err := m.checkFiles(); err != nil {
+		return nil, err
+	}
 	err = m.turns.Task(ctx, func(ctx context.Context, pause func() error) error {
 		tokens, err = m.runTower(ctx, px, pause)
 		return err
@@ -95,21 +102,34 @@ func (m *Model) runTower(ctx context.Context, px []float32, pause func() error) 
 		return nil, err
 	}
 	tokens := make([]float32, out.Len())
-	return tokens, nn.Get(g, out, tokens)
+	if err := nn.Get(g, out, tokens); err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(tokens, notFinite); i >= 0 {
+		return nil, fmt.Errorf("soft token %d: %w", i/out.Dim(0), nn.ErrNotFinite)
+	}
+	return tokens, nil
 }
 
 // newTower builds the graph of the vision tower, from pixels [w, h, 3] to soft
 // tokens [d, n]. The caller must Close it.
 func (m *Model) newTower() (g *nn.Graph, pixels, tokens nn.Tensor, err error) {
-	if g, err = nn.NewGraph(m.backend, m.cfg.vision.Nodes(), m.opts.Trace); err != nil {
+	if g, pixels, tokens, err = m.describeTower(); err != nil {
 		return nil, pixels, tokens, err
 	}
-	side := m.cfg.ImageSize
-	pixels = g.Input("pixels", gguf.F32, side, side, 3)
-	tokens = m.encoder.Forward(g, pixels)
 	if err := g.Compile(tokens); err != nil {
 		g.Close()
 		return nil, pixels, tokens, err
 	}
 	return g, pixels, tokens, nil
+}
+
+// describeTower is newTower without the memory: the graph can be compiled.
+func (m *Model) describeTower() (g *nn.Graph, pixels, tokens nn.Tensor, err error) {
+	if g, err = nn.NewGraph(m.backend, m.cfg.vision.Nodes(), m.opts.Trace); err != nil {
+		return nil, pixels, tokens, err
+	}
+	side := m.cfg.ImageSize
+	pixels = g.Input("pixels", gguf.F32, side, side, 3)
+	return g, pixels, m.encoder.Forward(g, pixels), nil
 }

@@ -19,6 +19,9 @@ func TestErrorsOfPictures(t *testing.T) {
 	if _, err := m.ReadImage(bytes.NewReader(drawn(31))); err != nil {
 		t.Errorf("a picture of 961 pixels: %v", err)
 	}
+	if _, err := m.ReadImage(nil); !errors.Is(err, ErrPicture) {
+		t.Errorf("no reader: %v, want an ErrPicture", err)
+	}
 	for _, c := range []struct {
 		name string
 		file []byte

@@ -19,21 +19,22 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/newfile", "internal/textfile", "ggml"},
-	"eval":      {"", "internal/metrics", "internal/locseg", "internal/textfile"},
+	"cmd/pgcli": {"", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server"},
+	"server":    {"", "grammar", "internal/overlay", "server/internal/remote"},
+	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
-		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "gguf", "bindings", "kernels"},
+		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "internal/sysmem", "gguf", "bindings", "kernels"},
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
 	"internal/sample":  {"grammar"},
 	"grammar":          {"internal/locseg"},
-	"convert":          {"gguf", "bindings", "internal/lfs", "internal/hparams", "internal/spm", "internal/locseg"},
+	"convert":          {"gguf", "bindings", "internal/infile", "internal/sysmem", "internal/lfs", "internal/newfile", "internal/hparams", "internal/spm", "internal/locseg", "internal/legible", "internal/jsonerr"},
 	"internal/hparams": {"gguf"},
 	"internal/siglip":  {"internal/nn", "internal/hparams"},
 	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},
-	"internal/nn":      {"bindings", "kernels", "gguf"},
+	"internal/nn":      {"bindings", "kernels", "gguf", "internal/legible"},
 	"bindings":         {"internal/door", "gguf"},
 	"ggml":             {"internal/door"}, // imported by programs and tests only
-	"gguf":             {"internal/newfile", "internal/lfs"},
+	"gguf":             {"internal/infile", "internal/newfile", "internal/lfs"},
 	"internal/overlay": {"internal/imageproc"},
 
 	// Tools of this repository, which nothing above imports.
@@ -48,12 +49,18 @@ var layers = map[string][]string{
 	"internal/imageproc":       {"kernels", "internal/lfs"},
 	"internal/locseg":          nil,
 	"internal/metrics":         nil,
+	"server/internal/remote":   nil,
+	"internal/infile":          nil,
 	"internal/newfile":         nil,
 	"internal/lfs":             nil,
-	"internal/spm":             nil,
+	"internal/legible":         nil,
+	"internal/spm":             {"internal/jsonerr"},
+	"internal/sysmem":          nil,
+	"internal/jsonerr":         nil,
 	"internal/textfile":        nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests
+	"internal/allocation":      nil, // for tests
 	"internal/testengine":      nil, // for tests
 	"internal/testmodel": {"internal/testengine", "convert", "gguf", "grammar", "internal/golden", "internal/hparams", "internal/siglip",
 		"internal/gemma", "internal/nn", "internal/locseg", "bindings", "kernels", "ggml"}, // for tests
@@ -67,11 +74,11 @@ var guarded = map[string][]string{
 	"C":                            {"bindings", "ggml", "kernels"},
 	"github.com/ebitengine/purego": {"bindings"},
 	"github.com/ollama/ollama":     {"ggml"},
-	// gguf maps files into memory, bindings opens Windows libraries, pgcli
+	// infile opens without waiting, sysmem asks for limits, gguf maps files into memory, bindings opens Windows libraries, pgcli
 	// answers signals, a test of convert mounts a full disk, kernels asks for the
 	// number of cores. None of them needs unsafe for it.
-	"syscall":          {"gguf", "bindings", "cmd/pgcli", "convert", "kernels"},
-	"golang.org/x/sys": {"gguf", "bindings", "cmd/pgcli"}, // pgcli's tests open a terminal
+	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "convert", "kernels", "server/internal/remote"},
+	"golang.org/x/sys": {"internal/infile", "bindings", "cmd/pgcli", "internal/newfile"}, // pgcli's tests open a terminal, newfile locks files
 }
 
 // TestImportsPointDown checks every package of the module, as built with and

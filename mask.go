@@ -62,7 +62,6 @@ func maskWeight(f *gguf.File, w locseg.Weight) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Forget(t)
 	values := make([]float32, t.Elements())
 	switch t.Type {
 	case gguf.F32:
@@ -72,8 +71,14 @@ func maskWeight(f *gguf.File, w locseg.Weight) ([]float32, error) {
 	default:
 		return nil, fmt.Errorf("tensor %s is of type %v, want f32 or f16", w.Name, t.Type)
 	}
+	if i := slices.IndexFunc(values, notFinite); i >= 0 {
+		return nil, fmt.Errorf("tensor %s: value %d of %d is %v, want finite numbers", w.Name, i, len(values), values[i])
+	}
 	return values, nil
 }
+
+// notFinite reports whether v is NaN or infinite.
+func notFinite(v float32) bool { return v-v != 0 }
 
 // addMasks decodes the masks of objects whose boxes have pixels, several at a
 // time.
@@ -103,8 +108,11 @@ func (m *Model) addMasks(objects []Object) {
 // demo does: it rounds to bytes, so that 128 stands for 0, and then uses Pillow's
 // default filter, which leaves soft edges to draw. (The evaluator stretches the
 // values bilinearly and keeps those above 0.) It returns nil for a box of more
-// than maxPixels.
+// than maxPixels, and for values that are not finite.
 func paste(values []float32, box image.Rectangle, maxPixels int) *image.Alpha {
+	if slices.ContainsFunc(values, notFinite) {
+		return nil
+	}
 	m := image.NewGray(image.Rect(0, 0, locseg.MaskSide, locseg.MaskSide))
 	for i, v := range values {
 		m.Pix[i] = uint8(min(max(v*0.5+0.5, 0), 1) * 255) // rounds down

@@ -112,7 +112,7 @@ func TestMaskTensorsStayOut(t *testing.T) {
 	f, err := gguf.New(bytes.NewReader(file), int64(len(file)))
 	must(t, err)
 	defer f.Close()
-	list, err := specs(f)
+	list, err := specs(t.Context(), f)
 	must(t, err)
 	for _, s := range list {
 		if isMask(s.Name) {

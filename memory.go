@@ -34,19 +34,14 @@ func Estimate(path string, opts *Options, answers int) (Memory, error) {
 	if err != nil {
 		return Memory{}, fmt.Errorf("paligemma: %w", err)
 	}
-	m, err := (&Model{files: []*gguf.File{text}, planned: true}).open(text, opts)
+	m, err := (&Model{files: []*gguf.File{text}, estimates: true}).open(context.Background(), text, opts)
 	if err != nil {
 		return Memory{}, fmt.Errorf("paligemma: %s: %w", path, err)
 	}
 	defer m.Close()
-	size, err := m.Memory()
+	size, err := m.estimate(answers)
 	if err != nil {
-		return Memory{}, err
-	}
-	size.Sessions = answers
-	size.Steps, err = m.decoder.StepBytes(m.opts.Context, min(answers, m.opts.Parallel))
-	if err != nil {
-		return Memory{}, fmt.Errorf("paligemma: %s: estimate: %w", path, err)
+		return Memory{}, fmt.Errorf("paligemma: %s: %w", path, err)
 	}
 	return size, nil
 }
@@ -94,7 +89,7 @@ func (m *Model) reserveCache() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if n > most-m.caches {
-		return fmt.Errorf("%w: a cache of %d tokens takes %s, those of open sessions %s, of at most %s: close sessions, or set Options.Context or CacheMemory",
+		return fmt.Errorf("%w: a cache of %d tokens takes %s, those of open sessions %s, of at most %s: close sessions, or set Options.Context, CacheMemory or MemoryLimit",
 			ErrNoMemory, m.opts.Context, megabytes(n), megabytes(m.caches), megabytes(most))
 	}
 	m.caches += n
@@ -110,8 +105,15 @@ func (m *Model) releaseCache() {
 
 // cacheLimit returns the most bytes of all caches.
 func (m *Model) cacheLimit() int {
+	rest := math.MaxInt // of Options.MemoryLimit
+	if n := m.opts.MemoryLimit; n > 0 && m.planned.Weights > 0 {
+		rest = n - (m.planned.Total() - m.planned.Sessions*m.planned.Session)
+	}
 	if m.opts.CacheMemory > 0 {
-		return m.opts.CacheMemory
+		return min(rest, m.opts.CacheMemory)
+	}
+	if rest < math.MaxInt {
+		return rest
 	}
 	if _, total := m.device.Memory(); total > 0 {
 		return int(min(total/2, math.MaxInt))

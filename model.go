@@ -22,20 +22,23 @@ import (
 // A Model is an open file with its weights placed on a device. It is immutable
 // and safe for concurrent use by multiple goroutines.
 type Model struct {
-	cfg     Config
-	opts    Options
-	lib     *bindings.Lib
-	device  bindings.Device
-	files   []*gguf.File
-	stores  []*nn.Store
-	planned bool // it only estimates: see Estimate
-	kernels bool // package kernels computes, not ggml
-	level   kernels.Level
-	encoder *siglip.Encoder
-	gemma   *gemma.Decoder
-	masks   *locseg.Decoder // nil if the file has none
-	tok     *spm.Tokenizer
-	locseg  func() (locseg.IDs, error) // looked up once
+	cfg    Config
+	opts   Options
+	lib    *bindings.Lib
+	device bindings.Device
+	files  []*gguf.File
+	stores []*nn.Store
+	mapped bool // weights are used where the files are mapped
+
+	estimates bool   // it has no weights: see Estimate
+	planned   Memory // of the model with one session; zero if there is plenty
+	kernels   bool   // package kernels computes, not ggml
+	level     kernels.Level
+	encoder   *siglip.Encoder
+	gemma     *gemma.Decoder
+	masks     *locseg.Decoder // nil if the file has none
+	tok       *spm.Tokenizer
+	locseg    func() (locseg.IDs, error) // looked up once
 
 	backend *nn.Backend                          // the device and the threads, for whoever computes
 	decoder *decode.Decoder                      // computes tokens; the scheduler calls it
@@ -82,6 +85,20 @@ func (m *Model) hold() error {
 		return fmt.Errorf("paligemma: model: %w", ErrClosed)
 	}
 	m.users++
+	return nil
+}
+
+// checkFiles returns an ErrFileChanged if a file has changed whose weights are used
+// where it is mapped.
+func (m *Model) checkFiles() error {
+	if !m.mapped {
+		return nil
+	}
+	for _, f := range m.files {
+		if err := f.Changed(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -2,23 +2,31 @@ package paligemma
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"sync"
 
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/locseg"
+	"github.com/pgcli/paligemma/internal/schedule"
 	"github.com/pgcli/paligemma/internal/spm"
 )
 
-// Open maps the GGUF file at path and places its weights on a device. A nil
-// opts means the defaults. The caller must Close the model.
+// Open reads the GGUF file at path, which must be a regular file, and places its
+// weights on a device. A nil opts means the defaults. The caller must Close the model.
 func Open(path string, opts *Options) (*Model, error) {
+	return OpenContext(context.Background(), path, opts)
+}
+
+// OpenContext is Open that returns the context's cause soon after ctx ends: a large
+// file takes seconds. The model does not depend on ctx.
+func OpenContext(ctx context.Context, path string, opts *Options) (*Model, error) {
 	text, err := gguf.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("paligemma: %w", err)
 	}
-	m, err := newModel(text, opts)
+	m, err := newModel(ctx, text, opts)
 	if err != nil {
 		return nil, fmt.Errorf("paligemma: %s: %w", path, err)
 	}
@@ -30,7 +38,7 @@ func New(file []byte, opts *Options) (*Model, error) {
 	text, err := gguf.New(bytes.NewReader(file), int64(len(file)))
 	if err == nil {
 		var m *Model
-		if m, err = newModel(text, opts); err == nil {
+		if m, err = newModel(context.Background(), text, opts); err == nil {
 			return m, nil
 		}
 	}
@@ -38,56 +46,87 @@ func New(file []byte, opts *Options) (*Model, error) {
 }
 
 // newModel opens the model of a file, which it closes if it fails.
-func newModel(text *gguf.File, opts *Options) (*Model, error) {
-	return (&Model{files: []*gguf.File{text}}).open(text, opts)
+func newModel(ctx context.Context, text *gguf.File, opts *Options) (*Model, error) {
+	return (&Model{files: []*gguf.File{text}}).open(ctx, text, opts)
 }
 
-// open opens the model of a file; if it fails it closes both.
-func (m *Model) open(text *gguf.File, opts *Options) (_ *Model, err error) {
+// open opens the model of a file; if it fails or panics it closes both.
+func (m *Model) open(ctx context.Context, text *gguf.File, opts *Options) (*Model, error) {
 	m.ended.L = &m.mu
-	defer func() {
-		if err != nil {
-			m.Close()
-		}
-	}()
+	if err := schedule.Guard(func() error { return m.fill(ctx, text, opts) }); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// fill sets the fields of a model of a file.
+func (m *Model) fill(ctx context.Context, text *gguf.File, opts *Options) (err error) {
 	if opts != nil {
 		m.opts = *opts
 	}
 	if err := m.opts.check(); err != nil {
-		return nil, &optionsError{err}
+		return &optionsError{err}
 	}
 	projector := text
 	if path := m.opts.Projector; path != "" {
 		if projector, err = gguf.Open(path); err != nil {
-			return nil, err
+			return err
 		}
 		m.files = append(m.files, projector)
 	}
 	if m.cfg, err = newConfig(text, projector); err != nil {
-		return nil, err
+		return err
 	}
-	if m.tok, err = newTokenizer(text, m.cfg.Vocabulary); err != nil {
-		return nil, err
+	if m.tok, err = newTokenizer(ctx, text, m.cfg.Vocabulary); err != nil {
+		return err
 	}
 	m.locseg = sync.OnceValues(func() (locseg.IDs, error) { return locseg.FindIDs(m.tok.ID) })
 	if m.masks, err = maskDecoder(text, m.cfg.maskWidth); err != nil {
-		return nil, err
+		return err
 	}
 	if m.opts.Context == 0 {
 		m.opts.Context = min(m.cfg.ImageTokens+512, m.cfg.Context)
 	}
-	if err := m.place(); err != nil {
-		return nil, err
+	if !m.estimates {
+		if err := m.checkMemory(ctx, projector); err != nil {
+			return err
+		}
+	}
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if err := m.place(ctx); err != nil {
+		return err
+	}
+	for _, f := range m.files { // before its weights were copied
+		if err := f.Changed(); err != nil {
+			return err
+		}
 	}
 	m.logAdvice()
-	return m, m.build(projector)
+	return m.build(projector)
 }
 
-// newTokenizer reads the tokenizer of an embedding of vocab rows.
-func newTokenizer(f *gguf.File, vocab int) (*spm.Tokenizer, error) {
-	t, err := hparams.ReadTokenizer(f, vocab)
+// newTokenizer reads the tokenizer of an embedding of vocab rows. When ctx ends it
+// leaves a goroutine behind that ends by itself: making a tokenizer takes a while.
+func newTokenizer(ctx context.Context, f *gguf.File, vocab int) (*spm.Tokenizer, error) {
+	v, err := hparams.ReadTokenizer(f, vocab)
 	if err != nil {
 		return nil, err
 	}
-	return spm.New(spm.Vocabulary(t))
+	var t *spm.Tokenizer
+	made := make(chan error, 1)
+	go func() {
+		made <- schedule.Guard(func() (err error) {
+			t, err = spm.New(spm.Vocabulary(v))
+			return err
+		})
+	}()
+	select {
+	case err := <-made:
+		return t, err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }

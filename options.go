@@ -20,10 +20,11 @@ const DefaultPatience = 50 * time.Millisecond
 type Options struct {
 	Engine    EngineOptions // which ggml
 	Projector string        // file of the tower, when it is apart from the decoder (llama.cpp's two-file form)
+	NoMmap    bool          // read the whole file, and leave it alone after Open: see the package's documentation
 	Device    string        // a name from LoadEngine; "" picks the CPU
 	Threads   int           // CPU threads of the model, whoever computes; 0 means one per fast physical core; at most one per processor is started
 	Kernels   string        // "auto" or "" for our own where they serve, "on" to insist, "off" for ggml's alone, or a level of Engine.Kernels
-	Precise   bool          // kernels round activations to 16 bits, not 8, where weights are quantized: nearly exact, slower
+	Precise   bool          // kernels round activations to 16 bits, not 8, where weights are quantized, and not at all where they are bfloat16: nearly exact, slower
 	Context   int           // tokens of a session; 0 means those of a picture + 512
 	Batch     int           // tokens of a prompt computed at a time; 0 means 512. It changes speed and memory only.
 	CacheF32  bool          // keep keys and values in float32, not float16
@@ -42,6 +43,14 @@ type Options struct {
 	// half of the device's memory. NewSession refuses more with ErrNoMemory.
 	CacheMemory int
 
+	// MemoryLimit bounds what the model, its sessions, a picture and a prompt take, in
+	// bytes: Memory.Total. Open refuses a model that with one session takes more, and
+	// NewSession a session, with ErrNoMemory. 0 means the memory that the system
+	// allows when the model is opened: on Linux the limit of address space, those of
+	// control groups, and the machine's free memory. A picture's pixels, which
+	// MaxPixels bounds, are not counted.
+	MemoryLimit int
+
 	LocScale  int          // coordinates in a picture's side: 1024 (0 means that), or 1023 as in big_vision's RefCOCO models
 	MaxPixels int          // larger pictures are refused; 0 means 100 million
 	Logger    *slog.Logger // receives the engine's advice, prompts that are asked otherwise than written, and ggml's log; nil discards them
@@ -54,12 +63,15 @@ type Options struct {
 // must not call the model.
 type TraceFunc = nn.TraceFunc
 
+// processors returns how many threads run at once. A test replaces it.
+var processors = runtime.NumCPU
+
 // check fills in defaults and refuses options out of range.
 func (o *Options) check() error {
 	if o.Threads == 0 {
 		o.Threads = kernels.DefaultThreads()
 	}
-	if n := runtime.NumCPU(); o.Threads > n && o.Threads <= 1<<10 {
+	if n := processors(); o.Threads > n && o.Threads <= 1<<10 {
 		o.Threads = n // more would wait for each other
 	}
 	if o.Batch == 0 {
@@ -82,7 +94,7 @@ func (o *Options) check() error {
 		value int
 		most  int
 	}{{"threads", o.Threads, 1 << 10}, {"context", o.Context, 1 << 20}, {"batch", o.Batch, 1 << 20}, {"parallel", o.Parallel, 1 << 10},
-		{"cache memory", o.CacheMemory, 1 << 60}, {"max pixels", o.MaxPixels, 1 << 40}} {
+		{"cache memory", o.CacheMemory, 1 << 60}, {"memory limit", o.MemoryLimit, 1 << 60}, {"max pixels", o.MaxPixels, 1 << 40}} {
 		if v.value < 0 || v.value > v.most {
 			return fmt.Errorf("%s is %d, want 0 to %d", v.name, v.value, v.most)
 		}

@@ -1,6 +1,7 @@
 package paligemma
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,7 +20,7 @@ import (
 )
 
 // place loads the engine and puts the files' tensors on the device.
-func (m *Model) place() (err error) {
+func (m *Model) place(ctx context.Context) (err error) {
 	if m.lib, err = openEngine(&m.opts.Engine); err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func (m *Model) place() (err error) {
 	}
 	lists := make([][]nn.Spec, len(m.files))
 	for i, f := range m.files {
-		if lists[i], err = specs(f); err != nil {
+		if lists[i], err = specs(ctx, f); err != nil {
 			return err
 		}
 	}
@@ -46,23 +47,11 @@ func (m *Model) place() (err error) {
 	m.cfg.Threads = m.opts.Threads
 	if m.kernels {
 		if m.cfg.Kernels = m.level.String(); m.level == kernels.Auto {
-			levels := kernels.Levels()
-			m.cfg.Kernels = levels[len(levels)-1].String()
+			m.cfg.Kernels = kernels.Best().String()
 		}
 	}
 	for i, f := range m.files {
-		data, err := f.Contents()
-		if err != nil {
-			return err
-		}
-		var s *nn.Store
-		if m.planned {
-			s, err = nn.PlanStore(m.device, "model", data, lists[i], m.kernels)
-		} else if m.kernels {
-			s, err = nn.PackStore(m.device, "model", data, lists[i], m.opts.Threads)
-		} else {
-			s, err = nn.MapStore(m.device, "model", data, lists[i], true)
-		}
+		s, err := m.newStore(f, lists[i])
 		if err != nil {
 			return err
 		}
@@ -71,8 +60,25 @@ func (m *Model) place() (err error) {
 	return nil
 }
 
-// specs describes the tensors that the engine computes with.
-func specs(f *gguf.File) ([]nn.Spec, error) {
+// newStore puts the tensors of a file on the device.
+func (m *Model) newStore(f *gguf.File, specs []nn.Spec) (*nn.Store, error) {
+	if m.estimates {
+		return nn.PlanStore(m.device, "model", specs, m.kernels)
+	}
+	var data []byte // nil: all tensors are read
+	if !m.opts.NoMmap {
+		data, _ = f.Map() // fails on file systems that cannot map
+		m.mapped = m.mapped || data != nil
+	}
+	if m.kernels {
+		return nn.PackStore(m.device, "model", data, specs, m.opts.Threads)
+	}
+	return nn.MapStore(m.device, "model", data, specs, true)
+}
+
+// specs describes the tensors that the engine computes with. Reading them fails when
+// ctx ends.
+func specs(ctx context.Context, f *gguf.File) ([]nn.Spec, error) {
 	var list []nn.Spec
 	for _, t := range f.Tensors() {
 		if isMask(t.Name) {
@@ -86,19 +92,58 @@ func specs(f *gguf.File) ([]nn.Spec, error) {
 			// A convolution whose stride is its size is a product.
 			shape = []int{shape[0] * shape[1] * 3, shape[3]} // [p*p*3, d]
 		}
-		list = append(list, nn.Spec{
-			Copied: func() { f.Forget(t) },
-			Name:   t.Name, Type: t.Type, Shape: shape, Offset: int(t.Offset),
+		spec := nn.Spec{
+			Name: t.Name, Type: t.Type, Shape: shape, Offset: int(t.Offset),
+			Read: func(p []byte, from int) error {
+				if err := context.Cause(ctx); err != nil {
+					return err
+				}
+				return f.ReadTensor(t, p, int64(from))
+			},
 			Product: len(shape) == 2 && !readByRows(t.Name),
-		})
+		}
+		if len(shape) == 1 || t.Name == positions {
+			if err := widen(&spec); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, spec)
 	}
 	return list, nil
 }
 
+// widen makes a tensor that is added or multiplied by element float32, which graphs
+// take alone: converters write float32, others keep the checkpoint's 16 bits.
+func widen(s *nn.Spec) error {
+	decode, ok := map[gguf.Type]func([]float32, []byte){gguf.F16: gguf.DecodeF16, gguf.BF16: gguf.DecodeBF16}[s.Type]
+	switch {
+	case s.Type == gguf.F32:
+		return nil
+	case !ok:
+		return fmt.Errorf("tensor %s is %v %v, want f32, f16 or bf16", s.Name, s.Type, s.Shape)
+	}
+	read := s.Read
+	s.Type, s.Offset = gguf.F32, nn.NotInFile
+	s.Read = func(p []byte, from int) error {
+		half := make([]byte, len(p)/2)
+		if err := read(half, from/2); err != nil {
+			return err
+		}
+		values := make([]float32, len(p)/4)
+		decode(values, half)
+		gguf.EncodeF32(p, values)
+		return nil
+	}
+	return nil
+}
+
+// positions is the name of the tower's table of positions.
+const positions = "v.position_embd.weight"
+
 // readByRows reports whether a tensor is read row by row, and so stays as it lies:
 // the embeddings, and the output head, whose rows are the tokens that are asked for.
 func readByRows(name string) bool {
-	return name == "token_embd.weight" || name == "v.position_embd.weight" || name == hparams.HeadName
+	return name == "token_embd.weight" || name == positions || name == hparams.HeadName
 }
 
 // build makes both towers from the placed tensors, and what computes them. The
@@ -123,7 +168,24 @@ func (m *Model) build(projector *gguf.File) error {
 	}
 	m.decoder = decode.New(m.backend, m.gemma, m.decodeOptions())
 	m.turns = schedule.New(schedule.Options{Most: m.opts.Parallel, Patience: m.opts.Patience}, m.decoder.Next)
-	return nil
+	return m.describe()
+}
+
+// describe makes the graphs of what a model computes, so that Open refuses tensors of which no
+// graph can be made.
+func (m *Model) describe() error {
+	g, _, _, err := m.describeTower()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(g.Err(), g.Close()); err != nil {
+		return err
+	}
+	if _, err = m.decoder.PrefixBytes(1, 1); err != nil {
+		return err
+	}
+	_, err = m.decoder.StepBytes(1, 1)
+	return err
 }
 
 // decodeOptions returns the options of the decoder.
@@ -158,6 +220,11 @@ func (m *Model) useKernels(specs []nn.Spec) (bool, error) {
 	}
 	if reason == nil && m.device.Type() != bindings.CPU {
 		reason = fmt.Errorf("%s is not the CPU", m.device.Name())
+	}
+	for _, e := range []int{m.cfg.text.HeadDim, m.cfg.vision.HeadDim()} {
+		if reason == nil && e%nn.HeadUnit != 0 {
+			reason = fmt.Errorf("heads are %d wide, and they compute multiples of %d", e, nn.HeadUnit)
+		}
 	}
 	for _, s := range specs {
 		if s.Product && reason == nil && !nn.Packable(s.Type, s.Shape) {

@@ -16,7 +16,8 @@ const scoreRows = 48
 
 // Score returns the log-probability of each of several texts as the continuation
 // of the answer so far: the sum over its tokens of the natural logarithms of their
-// probabilities, by the model's own softmax over all tokens. An empty text has 0.
+// probabilities, by the model's own softmax over all tokens. An empty text has 0. A
+// text that [Prompt.Read] refuses is an ErrPrompt.
 // The answer stays as it is.
 func (s *Session) Score(ctx context.Context, texts ...string) ([]float64, error) {
 	if err := s.enter(); err != nil {
@@ -25,6 +26,9 @@ func (s *Session) Score(ctx context.Context, texts ...string) ([]float64, error)
 	defer s.leave()
 	branches := make([][]int32, len(texts))
 	for i, text := range texts {
+		if err := checkContinuation(text); err != nil {
+			return nil, err
+		}
 		branches[i] = s.model.tok.Encode(text)
 	}
 	scores, err := s.score(ctx, branches)
@@ -32,6 +36,16 @@ func (s *Session) Score(ctx context.Context, texts ...string) ([]float64, error)
 		return nil, fmt.Errorf("paligemma: score: %w", err)
 	}
 	return scores, nil
+}
+
+// checkContinuation refuses a text that no answer can be, by the rule of
+// [Prompt.Read].
+func checkContinuation(text string) error {
+	r, err := Prompt(text).Read()
+	if err == nil && r.Pictures > 0 {
+		err = requestf(ErrPrompt, "text %.60q has %s, which is no text: leave it out", text, imageMark)
+	}
+	return err
 }
 
 // score returns the log-probabilities of branches, computed in groups.
@@ -84,6 +98,9 @@ func (s *Session) Choose(ctx context.Context, answers ...string) ([]Chosen, erro
 	for i, text := range answers {
 		if text == "" || slices.Contains(answers[:i], text) {
 			return nil, fmt.Errorf("paligemma: choose: answer %d is %q, want texts that differ and are not empty", i+1, text)
+		}
+		if err := checkContinuation(text); err != nil {
+			return nil, err
 		}
 		branches[i] = append(s.model.tok.Encode(text), s.model.tok.EOS())
 	}

@@ -101,3 +101,19 @@ func TestChoose(t *testing.T) {
 		}
 	}
 }
+
+// TestContinuationsAreText: Score and Choose refuse what no answer can be, as a prompt
+// with it is refused.
+func TestContinuationsAreText(t *testing.T) {
+	m := openTiny(t, Options{})
+	s := newSession(t, m)
+	must(t, s.Prefill(t.Context(), nil, "ocr"))
+	for _, text := range []string{"a\xff", "a\x00b", "a<eos>", "<bos>", "<image>a"} {
+		if _, err := s.Score(t.Context(), "fine", text); !errors.Is(err, ErrPrompt) {
+			t.Errorf("Score of %q: %v, want an ErrPrompt", text, err)
+		}
+		if _, err := s.Choose(t.Context(), "fine", text); !errors.Is(err, ErrPrompt) {
+			t.Errorf("Choose of %q: %v, want an ErrPrompt", text, err)
+		}
+	}
+}

@@ -70,8 +70,8 @@ func (s *Session) Close() error {
 	return err
 }
 
-// enter begins a call: it fails while another runs, and once the session is
-// closed. leave ends the call.
+// enter begins a call: it fails while another runs, once the session is closed, and
+// when a file of the model has changed. leave ends the call.
 func (s *Session) enter() error {
 	switch {
 	case !s.mu.TryLock():
@@ -79,6 +79,10 @@ func (s *Session) enter() error {
 	case s.closed || s.model == nil:
 		s.mu.Unlock()
 		return fmt.Errorf("paligemma: session: %w", ErrClosed)
+	}
+	if err := s.model.checkFiles(); err != nil {
+		s.mu.Unlock()
+		return fmt.Errorf("paligemma: %w", err)
 	}
 	return nil
 }

@@ -1,10 +1,12 @@
 package bindings
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,38 +20,46 @@ import (
 // see whether a newer ggml can be loaded.
 const headersVariable = "PALIGEMMA_ABI_HEADERS"
 
-// newAudit reads the headers that the built-in ggml is compiled with.
+// headersDir returns the folder of the headers that the built-in ggml is compiled
+// with.
+func headersDir(t *testing.T) string {
+	t.Helper()
+	if dir := os.Getenv(headersVariable); dir != "" {
+		return dir
+	}
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", ggml.Module).Output()
+	if err != nil {
+		t.Fatalf("find the headers: go list -m %s: %v", ggml.Module, err)
+	}
+	return filepath.Join(strings.TrimSpace(string(out)), filepath.FromSlash(ggml.Source), "include")
+}
+
 func newAudit(t *testing.T) *abi.Audit {
 	t.Helper()
-	dir := os.Getenv(headersVariable)
-	if dir == "" {
-		out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", ggml.Module).Output()
-		if err != nil {
-			t.Fatalf("find the headers: go list -m %s: %v", ggml.Module, err)
-		}
-		dir = filepath.Join(strings.TrimSpace(string(out)), filepath.FromSlash(ggml.Source), "include")
-	}
-	headers, err := abi.ReadHeaders(dir)
+	headers, err := abi.ReadHeaders(headersDir(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &abi.Audit{Headers: headers, Named: map[reflect.Type]string{
-		reflect.TypeFor[contextPtr](): "struct ggml_context *",
-		reflect.TypeFor[tensorPtr]():  "struct ggml_tensor *",
-		reflect.TypeFor[graphPtr]():   "struct ggml_cgraph *",
-		reflect.TypeFor[gallocrPtr](): "struct ggml_gallocr *",
-		reflect.TypeFor[schedPtr]():   "struct ggml_backend_sched *",
-		reflect.TypeFor[backendPtr](): "struct ggml_backend *",
-		reflect.TypeFor[devicePtr]():  "struct ggml_backend_device *",
-		reflect.TypeFor[regPtr]():     "struct ggml_backend_reg *",
-		reflect.TypeFor[bufferPtr]():  "struct ggml_backend_buffer *",
-		reflect.TypeFor[buftPtr]():    "struct ggml_backend_buffer_type *",
-		reflect.TypeFor[callback]():   "function",
-		reflect.TypeFor[address]():    "void *",
-		reflect.TypeFor[initParams](): "struct ggml_init_params",
-		reflect.TypeFor[gguf.Type]():  "enum ggml_type",
-		reflect.TypeFor[Status]():     "enum ggml_status",
-		reflect.TypeFor[DeviceType](): "enum ggml_backend_dev_type",
+		reflect.TypeFor[contextPtr]():       "struct ggml_context *",
+		reflect.TypeFor[tensorPtr]():        "struct ggml_tensor *",
+		reflect.TypeFor[graphPtr]():         "struct ggml_cgraph *",
+		reflect.TypeFor[gallocrPtr]():       "struct ggml_gallocr *",
+		reflect.TypeFor[schedPtr]():         "struct ggml_backend_sched *",
+		reflect.TypeFor[backendPtr]():       "struct ggml_backend *",
+		reflect.TypeFor[devicePtr]():        "struct ggml_backend_device *",
+		reflect.TypeFor[regPtr]():           "struct ggml_backend_reg *",
+		reflect.TypeFor[bufferPtr]():        "struct ggml_backend_buffer *",
+		reflect.TypeFor[buftPtr]():          "struct ggml_backend_buffer_type *",
+		reflect.TypeFor[callback]():         "function",
+		reflect.TypeFor[address]():          "void *",
+		reflect.TypeFor[initParams]():       "struct ggml_init_params",
+		reflect.TypeFor[threadpoolPtr]():    "struct ggml_threadpool *",
+		reflect.TypeFor[threadpoolParams](): "struct ggml_threadpool_params",
+		reflect.TypeFor[[maxThreads]bool](): "bool [GGML_MAX_N_THREADS]",
+		reflect.TypeFor[gguf.Type]():        "enum ggml_type",
+		reflect.TypeFor[Status]():           "enum ggml_status",
+		reflect.TypeFor[DeviceType]():       "enum ggml_backend_dev_type",
 	}}
 }
 
@@ -62,6 +72,9 @@ func TestABI(t *testing.T) {
 		}
 	}
 	for _, wrong := range audit.CheckStruct("ggml_init_params", reflect.TypeFor[initParams]()) {
+		t.Error(wrong)
+	}
+	for _, wrong := range audit.CheckStruct("ggml_threadpool_params", reflect.TypeFor[threadpoolParams]()) {
 		t.Error(wrong)
 	}
 	if n := reflect.TypeFor[functions]().NumField(); n != len(symbols) {
@@ -85,6 +98,16 @@ func TestABIOfCallbacks(t *testing.T) {
 			t.Error(wrong)
 		}
 	}
+	// giveThreads calls these.
+	for name, fn := range map[string]reflect.Type{
+		"ggml_threadpool_new":             reflect.TypeFor[func(*threadpoolParams) threadpoolPtr](),
+		"ggml_threadpool_free":            reflect.TypeFor[func(threadpoolPtr)](),
+		"ggml_backend_cpu_set_threadpool": reflect.TypeFor[func(backendPtr, threadpoolPtr)](),
+	} {
+		for _, wrong := range audit.Check(name, fn) {
+			t.Error(wrong)
+		}
+	}
 	// AbortOn passes this accessor as a ggml_abort_callback.
 	for _, wrong := range audit.Check("ggml_get_no_alloc", reflect.TypeFor[func(contextPtr) bool]()) {
 		t.Error(wrong)
@@ -96,6 +119,11 @@ func TestABIOfCallbacks(t *testing.T) {
 }
 
 func TestABIOfConstants(t *testing.T) {
+	header, err := os.ReadFile(filepath.Join(headersDir(t), "ggml.h"))
+	must(t, err)
+	if define := fmt.Sprintf("#define GGML_MAX_N_THREADS %d\n", maxThreads); !strings.Contains(regexp.MustCompile(` +`).ReplaceAllString(string(header), " "), define) {
+		t.Errorf("ggml.h has no line %q", define)
+	}
 	enums := newAudit(t).Headers.Enums
 	for _, c := range []struct {
 		enum, name string

@@ -101,6 +101,21 @@ func (d Device) Borrow(data []byte, largest int) (*Buffer, error) {
 	return b, nil
 }
 
+// Imagine makes a buffer of size bytes at an address without memory, for graphs that
+// are measured and never computed: nothing may read or write it. Only the CPU has
+// such buffers. The caller must Close the buffer.
+func (d Device) Imagine(size int) (*Buffer, error) {
+	if d.Type() != CPU || size <= 0 {
+		return nil, fmt.Errorf("bindings: device %s has no buffer of %d bytes without memory", d.Name(), size)
+	}
+	const nowhere = 1 << 20 // aligned for every tensor
+	ptr := d.lib.fn.devHostPtrBuffer(d.ptr, nowhere, uintptr(size), uintptr(size))
+	if ptr == 0 {
+		return nil, fmt.Errorf("bindings: device %s has no buffer of %d bytes without memory", d.Name(), size)
+	}
+	return newBuffer(d.lib, ptr), nil
+}
+
 // Bytes returns the buffer's size in bytes.
 func (b *Buffer) Bytes() int {
 	if b.isClosed() {

@@ -126,7 +126,11 @@ func (d Device) NewBackend(threads int) (*Backend, error) {
 	if set := d.proc("ggml_backend_set_n_threads"); set != 0 {
 		purego.SyscallN(set, uintptr(ptr), uintptr(threads))
 	}
+	endThreads := d.giveThreads(ptr, threads)
 	b := &Backend{device: d}
-	b.open(d.lib, ptr, d.lib.fn.backendFree)
+	b.open(d.lib, ptr, func(p backendPtr) {
+		d.lib.fn.backendFree(p)
+		endThreads()
+	})
 	return b, nil
 }

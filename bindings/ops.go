@@ -44,6 +44,9 @@ func (c *Context) Tanh(a Tensor) Tensor   { return c.unary(c.lib.fn.tanh, a) }
 // Silu is a / (1 + e^-a).
 func (c *Context) Silu(a Tensor) Tensor { return c.unary(c.lib.fn.silu, a) }
 
+// Sum is the sum of all elements of a, f32, added up in float64: [1].
+func (c *Context) Sum(a Tensor) Tensor { return c.unary(c.lib.fn.sum, a) }
+
 // Scale is a*s + b.
 func (c *Context) Scale(a Tensor, s, b float32) Tensor {
 	if !c.ready(a) {

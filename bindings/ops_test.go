@@ -74,6 +74,7 @@ var elementwise = []opCase{
 	{name: "Tanh", in: alone, op: single((*Context).Tanh), want: each(math.Tanh), tol: relative(1e-6)},
 	{name: "Silu", in: alone, op: single((*Context).Silu), tol: relative(1e-6),
 		want: each(func(a float64) float64 { return a / (1 + math.Exp(-a)) })},
+	{name: "Sum", in: alone, op: single((*Context).Sum), tol: relative(1e-5), want: total},
 	// Softcap, as Gemma 2 writes it: 50*tanh(x/50).
 	{name: "Tanh/softcap", in: []source{values(gguf.F32, capped, 67, 5)}, tol: relative(1e-6),
 		op: func(c *Context, x []Tensor) Tensor {
@@ -81,6 +82,9 @@ var elementwise = []opCase{
 		},
 		want: each(func(a float64) float64 { return 50 * math.Tanh(a/50) })},
 }
+
+// total is the definition of a sum.
+func total(x []array) []float64 { return []float64{mean(x[0].v) * float64(len(x[0].v))} }
 
 // overRows makes the definition of a function of whole rows.
 func overRows(f func(row []float64) []float64) func(x []array) []float64 {

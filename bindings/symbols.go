@@ -46,6 +46,7 @@ func (f *functions) symbols() []symbol {
 		{"ggml_sqr", &f.sqr},
 		{"ggml_tanh", &f.tanh},
 		{"ggml_silu", &f.silu},
+		{"ggml_sum", &f.sum},
 		{"ggml_norm", &f.norm},
 		{"ggml_rms_norm", &f.rmsNorm},
 		{"ggml_mul_mat", &f.mulMat},

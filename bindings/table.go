@@ -69,6 +69,7 @@ type functions struct {
 	sqr           func(c contextPtr, a tensorPtr) tensorPtr
 	tanh          func(c contextPtr, a tensorPtr) tensorPtr
 	silu          func(c contextPtr, a tensorPtr) tensorPtr
+	sum           func(c contextPtr, a tensorPtr) tensorPtr
 	norm          func(c contextPtr, a tensorPtr, eps float32) tensorPtr
 	rmsNorm       func(c contextPtr, a tensorPtr, eps float32) tensorPtr
 	mulMat        func(c contextPtr, a, b tensorPtr) tensorPtr

@@ -25,6 +25,8 @@ type adapterConfig struct {
 	AlphaPattern patterns[float64] `json:"alpha_pattern"`
 	Saved        []string          `json:"modules_to_save"`
 	Tokens       tokenIndices      `json:"trainable_token_indices"`
+
+	Targets option[json.RawMessage] `json:"target_modules"`
 }
 
 // PEFT's defaults, for files that leave the keys out.
@@ -50,6 +52,8 @@ func readAdapterConfig(dir string) (adapterConfig, error) {
 		return c, fmt.Errorf("%s: peft_type is %q, want \"LORA\"; %s", c.path, c.Type, mergeFirst)
 	case c.Alpha.or(defaultAlpha) == 0:
 		return c, fmt.Errorf("%s: lora_alpha is 0, so that the adapter changes nothing", c.path)
+	case !slices.Contains(biases, c.Bias):
+		return c, fmt.Errorf("%s: bias is %.40q, want one of %q", c.path, c.Bias, biases[1:])
 	case c.Rank.or(defaultRank) < 1:
 		return c, fmt.Errorf("%s: r is %d, want 1 or more", c.path, c.Rank.value)
 	}
@@ -105,7 +109,7 @@ func (t *tokenIndices) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	if err := json.Unmarshal(data, (*map[string][]int)(t)); err != nil {
-		return fmt.Errorf("trainable_token_indices is %.40q, want a list of ids, or an object of such lists", data)
+		return fmt.Errorf("trainable_token_indices is %.40s, want a list of ids, or an object of such lists", data)
 	}
 	return nil
 }

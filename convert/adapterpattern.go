@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 )
@@ -23,7 +22,7 @@ func (p *patterns[T]) UnmarshalJSON(data []byte) error {
 	}
 	all, err := members(data)
 	if err != nil {
-		return fmt.Errorf("pattern list is %.40q, want an object", data)
+		return fmt.Errorf("pattern list is %.40s, want an object", data)
 	}
 	for _, m := range all {
 		// PEFT's own expression, see get_pattern_key.
@@ -32,8 +31,8 @@ func (p *patterns[T]) UnmarshalJSON(data []byte) error {
 			return fmt.Errorf("pattern %q: %w", m.name, err)
 		}
 		var value T
-		if err := json.Unmarshal(m.value, &value); err != nil {
-			return fmt.Errorf("pattern %q: %w", m.name, err)
+		if err := unmarshal(fmt.Sprintf("pattern %q", m.name), m.value, &value); err != nil {
+			return err
 		}
 		*p = append(*p, pattern[T]{expr, value})
 	}

@@ -3,6 +3,7 @@ package convert
 import (
 	"errors"
 
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/hparams"
 )
 
@@ -10,7 +11,7 @@ import (
 // conversion.
 var (
 	// ErrExists reports an output that exists; Options.Force replaces it.
-	ErrExists = errors.New("exists already")
+	ErrExists = gguf.ErrExists
 
 	// ErrHalf reports a source that is one of llama.cpp's two files;
 	// Options.Projector names the other.
@@ -20,6 +21,10 @@ var (
 	// Options.Requantize accepts it.
 	ErrQuantized = errors.New("is quantized already, which loses more than starting from the original")
 )
+
+// ErrNoMemory reports a conversion that would take more memory than
+// Options.MemoryLimit, or than the system allows.
+var ErrNoMemory = errors.New("not enough memory")
 
 // ErrOptions reports a value of Options that no conversion can have, such as a type
 // that does not exist.

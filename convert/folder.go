@@ -34,7 +34,7 @@ func openFolder(dir string) (checkpoint, error) {
 		}
 	}
 	if name := config.Weights.or(""); name != "" {
-		if !filepath.IsLocal(name) || filepath.Base(name) != name {
+		if !isName(name) {
 			return nil, fmt.Errorf("%s: transformers_weights is %q, want the name of a file in the folder", filepath.Join(dir, "config.json"), name)
 		}
 		return openNamed(dir, name)
@@ -137,12 +137,17 @@ func readIndex(path string) (files []string, owner map[string]string, err error)
 	}
 	for name, file := range index.WeightMap {
 		// A path would let an index read files the user did not hand over.
-		if !filepath.IsLocal(file) || filepath.Base(file) != file {
+		if !isName(file) {
 			return nil, nil, fmt.Errorf("%s: weight_map: %q lies in %q, want the name of a file beside the index", path, name, file)
 		}
 	}
 	files = slices.Compact(slices.Sorted(maps.Values(index.WeightMap)))
 	return files, index.WeightMap, nil
+}
+
+// isName reports whether a path is the name of a file in the folder at hand.
+func isName(path string) bool {
+	return filepath.IsLocal(path) && filepath.Base(path) == path && path != "."
 }
 
 // refuseQuantized names the quantization of a checkpoint whose weights are not
@@ -168,8 +173,8 @@ func refuseQuantized(dir string) error {
 		if len(raw) == 0 || string(raw) == "null" {
 			continue
 		}
-		if err := json.Unmarshal(raw, &q); err != nil {
-			return fmt.Errorf("%s: %s: %w", path, key, err)
+		if err := unmarshal(path+": "+key, raw, &q); err != nil {
+			return err
 		}
 		method, known := quantizations[strings.ToLower(q.Method.or(""))]
 		switch {

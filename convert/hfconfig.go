@@ -80,6 +80,9 @@ func readHFConfig(dir string) (hfConfig, error) {
 	return c, c.checkKind()
 }
 
+// oldActivation is the key of Gemma 1's activation.
+const oldActivation = "text_config.hidden_act"
+
 // checkKind refuses a model that this architecture does not compute.
 func (c hfConfig) checkKind() error {
 	if t := c.ModelType.or("paligemma"); t != "paligemma" {
@@ -95,15 +98,18 @@ func (c hfConfig) checkKind() error {
 	if t := c.Vision.ModelType.or("siglip_vision_model"); t != "siglip_vision_model" {
 		refuse("vision_config.model_type", t, "siglip_vision_model")
 	}
-	// Gemma's first configs say "gelu", but the model was trained with the tanh
-	// form, and every implementation computes that for both names.
+	// Gemma's first configs say "gelu" for the tanh form, which transformers computes
+	// for that key. For others it computes the form by erf.
 	for _, act := range []struct {
 		key   string
 		value option[string]
 	}{
-		{"text_config.hidden_activation", c.Text.Activation}, {"text_config.hidden_act", c.Text.OldName}, {"vision_config.hidden_act", c.Vision.Activation},
+		{"text_config.hidden_activation", c.Text.Activation}, {oldActivation, c.Text.OldName}, {"vision_config.hidden_act", c.Vision.Activation},
 	} {
-		if name := act.value.or("gelu"); name != "gelu" && name != "gelu_pytorch_tanh" {
+		switch name := act.value.or("gelu_pytorch_tanh"); {
+		case name == "gelu" && act.key != oldActivation:
+			refuse(act.key, name, "gelu_pytorch_tanh: by \"gelu\" transformers computes erf, this program tanh alone, with which SigLIP and Gemma were trained; if this model was, write gelu_pytorch_tanh there")
+		case name != "gelu" && name != "gelu_pytorch_tanh":
 			refuse(act.key, name, "gelu_pytorch_tanh")
 		}
 	}

@@ -31,7 +31,7 @@ func TestConfigsThatOpenWouldRefuse(t *testing.T) {
 		{"config.json", `{"text_config":{"max_position_embeddings":1099511627776}}`, "paligemma.context_length is 1099511627776"},
 		{"config.json", `{"text_config":{"query_pre_attn_scalar":0}}`, "paligemma.attention.scale is +Inf"},
 		{"config.json", `{"text_config":{"query_pre_attn_scalar":-1}}`, "paligemma.attention.scale is NaN"},
-		{"config.json", `{"text_config":{"attn_logit_softcapping":-1}}`, "paligemma.attn_logit_softcapping is -1, want a finite number of 0 or more"},
+		{"config.json", `{"text_config":{"attn_logit_softcapping":-1}}`, "paligemma.attn_logit_softcapping is -1, want 0 for no cap, or a number from 1e-09 to 1e+09"},
 		{"config.json", `{"text_config":{"final_logit_softcapping":1e300}}`, "paligemma.final_logit_softcapping is +Inf"},
 		{"config.json", `{"vision_config":{"layer_norm_eps":0}}`, "paligemma.vision.attention.layer_norm_epsilon is 0"},
 		{"preprocessor_config.json", `{"image_mean":[0.5,0.5,0.4]}`, "paligemma.vision.image_mean is [0.5 0.5 0.4], want 0.5 three times"},
@@ -61,7 +61,7 @@ func TestConfigsThatOpenWouldRefuse(t *testing.T) {
 		{"config.json", `{"note":Infinity,"text":"-Infinity \"NaN","text_config":{"other":[NaN,-Infinity]}}`, ""},
 		{"config.json", `{"text_config":{"rope_theta":Infinity}}`, "paligemma.rope.freq_base is +Inf, want a finite number"},
 		{"config.json", `{"text_config":{"rms_norm_eps":NaN}}`, "paligemma.attention.layer_norm_rms_epsilon is NaN"},
-		{"config.json", `{"text_config":{"hidden_size":-Infinity}}`, "text_config.hidden_size of type int"},
+		{"config.json", `{"text_config":{"hidden_size":-Infinity}}`, `text_config.hidden_size is "-Infinity", want a whole number`},
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, c.file)

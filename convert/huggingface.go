@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // shards is a checkpoint in one or more safetensors files.
@@ -44,7 +46,7 @@ func openShards(dir string, names []string, owner map[string]string) (_ *shards,
 			problems = append(problems, fmt.Errorf("%s: tensor %q should be in %s by the index, but is not", dir, name, owner[name]))
 		}
 	}
-	if err := errors.Join(problems...); err != nil {
+	if err := legible.Join(problems...); err != nil {
 		return nil, err
 	}
 	return s, nil

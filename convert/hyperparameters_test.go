@@ -128,7 +128,7 @@ func TestSplitRefusesWhatLlamaReadsOtherwise(t *testing.T) {
 	} {
 		config := smallConfig()
 		c.change(&config)
-		_, _, err := splitMetadata(config, m, m, "name", spm.Vocabulary{})
+		_, _, err := splitMetadata(config, typing{text: m, vision: m}, "name", "id", spm.Vocabulary{})
 		if (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error is %v, want %q", err, c.want)
 		}

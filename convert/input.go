@@ -5,20 +5,25 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 
+	"github.com/pgcli/paligemma/internal/infile"
+	"github.com/pgcli/paligemma/internal/jsonerr"
 	"github.com/pgcli/paligemma/internal/lfs"
 )
 
-// maxJSON bounds the JSON files beside the weights. tokenizer.json, the largest
-// of them, takes some 35 MB.
-const maxJSON = 256 << 20
+// Bounds of the JSON files beside the weights. tokenizer.json, the largest of them,
+// takes some 35 MB and has 1.5 million values. A value takes some hundred bytes of
+// memory, and four of the file. No SentencePiece model has as many commas.
+const (
+	maxJSON   = 64 << 20
+	maxValues = 3 << 20
+)
 
 // openInput opens a file of a checkpoint, and refuses a git-lfs pointer.
 func openInput(path string) (*os.File, error) {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -38,12 +43,16 @@ func readSmall(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	data, err := infile.ReadAll(f, info.Size(), maxJSON)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if len(data) > maxJSON {
-		return nil, fmt.Errorf("%s: more than %d bytes", path, maxJSON)
+	if n := bytes.Count(data, []byte{','}); n > maxValues {
+		return nil, fmt.Errorf("%s: has %d commas, want at most %d values", path, n, maxValues)
 	}
 	return data, nil
 }
@@ -55,8 +64,13 @@ func readJSON(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(quoteConstants(data), v); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	return unmarshal(path, quoteConstants(data), v)
+}
+
+// unmarshal decodes JSON, which what names in errors.
+func unmarshal(what string, data []byte, v any) error {
+	if err := jsonerr.Explain(data, json.Unmarshal(data, v)); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // A lora is one adapter whose files are open.
@@ -34,7 +36,7 @@ func openAdapters(adapters []Adapter, m *model) (list []*lora, err error) {
 			errs = append(errs, fmt.Errorf("%s: %w", adapter.Dir, err))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := legible.Join(errs...); err != nil {
 		for _, l := range list {
 			l.ck.Close()
 		}
@@ -67,6 +69,10 @@ func openAdapter(adapter Adapter) (*lora, error) {
 			l.modules[module] = map[string]array{}
 		}
 		l.modules[module][kind] = a
+	}
+	if err := l.checkTargets(); err != nil {
+		ck.Close()
+		return nil, err
 	}
 	if len(l.modules) == 0 {
 		ck.Close()

@@ -46,8 +46,8 @@ func tokenizerMetadata(v spm.Vocabulary) []KV {
 
 // splitMetadata lists the entries of llama.cpp's two files. Its text half has
 // no key for the scale of queries, and llama.cpp takes a soft cap of zero for a
-// cap, not for none.
-func splitMetadata(c Config, m, vision mix, name string, v spm.Vocabulary) (text, projector []KV, err error) {
+// cap, not for none. Both have the id of the pair.
+func splitMetadata(c Config, types typing, name, id string, v spm.Vocabulary) (text, projector []KV, err error) {
 	model := c.hyperparameters()
 	if theirs := model.Text.LlamaQueryScalar(model.Family); c.QueryPreAttnScalar != theirs {
 		return nil, nil, fmt.Errorf("llama.cpp's %s of %d layers has a query_pre_attn_scalar of %v, this model %v: only the one-file form can hold it", c.Family, c.Layers, theirs, c.QueryPreAttnScalar)
@@ -55,8 +55,11 @@ func splitMetadata(c Config, m, vision mix, name string, v spm.Vocabulary) (text
 	if c.Family == Gemma2 && (c.AttnSoftcap == 0 || c.FinalSoftcap == 0) {
 		return nil, nil, fmt.Errorf("llama.cpp's gemma2 cannot turn soft caps off, this model has %v and %v: only the one-file form can hold it", c.AttnSoftcap, c.FinalSoftcap)
 	}
-	text = append(general(model.Family, "model", name, m), entries(model.TextFile())...)
+	pair := KV{hparams.PairKey, id}
+	text = append(general(model.Family, "model", name, types.text), pair)
+	text = append(text, entries(model.TextFile())...)
 	text = append(text, tokenizerMetadata(v)...)
-	projector = append(general(hparams.Projector, "mmproj", name, vision), entries(model.ProjectorFile())...)
+	projector = append(general(hparams.Projector, "mmproj", name, types.vision), pair)
+	projector = append(projector, entries(model.ProjectorFile())...)
 	return text, projector, nil
 }

@@ -33,6 +33,11 @@ type Options struct {
 	// loses more than starting from the original.
 	Requantize bool
 
+	// MemoryLimit bounds the conversion's memory, in bytes: it fails with ErrNoMemory
+	// rather than take more. 0 for what the system allows: on Linux the limit of
+	// address space, those of control groups, and the machine's free memory.
+	MemoryLimit int64
+
 	Threads  int            // 0 for GOMAXPROCS
 	Engine   string         // where ggml is, as for bindings.Open; "" for the built-in one
 	Progress func(Progress) // called after every few megabytes, from one goroutine at a time; may be nil

@@ -61,13 +61,16 @@ func read(t *testing.T, path string) []byte {
 // TestStrangeHalvesAreRefused gives halves that do not belong together, and files
 // that are no halves.
 func TestStrangeHalvesAreRefused(t *testing.T) {
+	seed := uint64(3)
 	split := func(dims convert.Dims, name string) string {
-		src := write(t, synthetic.Checkpoint{Dims: dims, Format: convert.HuggingFace, Type: gguf.BF16, Seed: 3})
+		src := write(t, synthetic.Checkpoint{Dims: dims, Format: convert.HuggingFace, Type: gguf.BF16, Seed: seed})
 		return run(t, src, convert.Options{Type: "bf16", Name: name, Split: true})
 	}
 	dims, wide, first := synthetic.Tiny(convert.Gemma2), synthetic.Tiny(convert.Gemma2), synthetic.Tiny(convert.Gemma)
 	wide.Width *= 2
 	text, other, wider, elder := split(dims, "mix"), split(dims, "other"), split(wide, "mix"), split(first, "mix")
+	seed = 4
+	twin := split(dims, "mix") // of the same name and sizes, with other weights
 	whole := run(t, write(t, hf), convert.Options{Type: "bf16"})
 	for _, c := range []struct {
 		src  string
@@ -80,6 +83,7 @@ func TestStrangeHalvesAreRefused(t *testing.T) {
 		{text, convert.Options{Projector: "nowhere.gguf"}, []string{"projector: ", "nowhere.gguf"}, fs.ErrNotExist},
 		{text, convert.Options{Projector: mmproj(other)}, []string{`general.name is "other", want "mix"`, mmproj(other), text}, nil},
 		{text, convert.Options{Projector: mmproj(wider)}, []string{"projector to width 512 for a decoder of width 256", mmproj(wider)}, nil},
+		{text, convert.Options{Projector: mmproj(twin)}, []string{"paligemma.pair is ", "halves of different models", mmproj(twin)}, nil},
 		{text, convert.Options{Projector: mmproj(elder)}, []string{`clip.projector_type is "paligemma", want "paligemma2"`}, nil},
 		{text, convert.Options{Projector: text}, []string{`general.architecture is "gemma2", want "clip"`}, nil},
 		{mmproj(text), convert.Options{Projector: mmproj(text)}, []string{`general.architecture is "clip", want "gemma" or "gemma2"`}, nil},

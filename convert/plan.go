@@ -6,11 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/hparams"
-	"github.com/pgcli/paligemma/internal/spm"
 )
 
 // A Plan lists the files and tensors that a conversion writes.
@@ -210,41 +208,4 @@ func readConfig(inv inventory, dir string, pieces int) (Config, []string, error)
 	}
 	notes, err := c.applyProcessor(dir)
 	return c, notes, err
-}
-
-// lay distributes the tensors over one file or two.
-func (j *job) lay(dst string, types typing, v spm.Vocabulary) error {
-	name := j.options.Name
-	if name == "" {
-		name = strings.TrimSuffix(filepath.Base(j.plan.Source), filepath.Ext(j.plan.Source))
-	}
-	if !j.options.Split {
-		j.plan.Outputs = []Output{{Path: dst, Metadata: metadata(j.plan.Config, types.text, name, tokenizerMetadata(v)), Tensors: planned(j.tensors)}}
-		return nil
-	}
-	text, projector, err := splitMetadata(j.plan.Config, types.text, types.vision, name, v)
-	if err != nil {
-		return err
-	}
-	isText := func(t *tensor) bool { return t.part == Text }
-	rest := slices.DeleteFunc(slices.Clone(j.tensors), isText)
-	texts := slices.DeleteFunc(slices.Clone(j.tensors), func(t *tensor) bool { return !isText(t) })
-	j.plan.Outputs = []Output{
-		{Path: dst, Metadata: text, Tensors: planned(texts)},
-		{Path: filepath.Join(filepath.Dir(dst), "mmproj-"+filepath.Base(dst)), Metadata: projector, Tensors: planned(rest)},
-	}
-	return nil
-}
-
-func planned(list []*tensor) []TensorPlan {
-	plans := make([]TensorPlan, len(list))
-	for i, t := range list {
-		shape := slices.Clone(t.shape)
-		slices.Reverse(shape)
-		plans[i] = TensorPlan{
-			Name: t.name, Part: t.part, Shape: shape, Type: t.typ, Bytes: t.bytes(product(t.shape)),
-			From: fmt.Sprintf("%s (%s)", t.from, t.from.where), tensor: t,
-		}
-	}
-	return plans
 }

@@ -81,8 +81,8 @@ func (c *Config) applyProcessor(dir string) (notes []string, err error) {
 		}
 		if nested, there := settings["image_processor"]; there && len(nested) > 0 && nested[0] == '{' {
 			settings = nil
-			if err := json.Unmarshal(nested, &settings); err != nil {
-				return nil, fmt.Errorf("%s: image_processor: %w", path, err)
+			if err := unmarshal(path+": image_processor", nested, &settings); err != nil {
+				return nil, err
 			}
 		} else if name == processorName && files[imageProcessorName] != nil {
 			continue // transformers 4's file, without settings of pictures
@@ -120,12 +120,9 @@ func (c *Config) applyProcessor(dir string) (notes []string, err error) {
 func parseProcessor(path string, settings map[string]json.RawMessage) (p processor, err error) {
 	data, err := json.Marshal(settings)
 	if err == nil {
-		err = json.Unmarshal(data, &p)
+		err = unmarshal(path, data, &p)
 	}
-	if err != nil {
-		return p, fmt.Errorf("%s: %w", path, err)
-	}
-	return p, nil
+	return p, err
 }
 
 // take replaces numbers by those of p. An error names the first key that this

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // A tensor is one tensor of the output, with the source of its values.
@@ -65,10 +66,7 @@ func (e *MismatchError) Error() string {
 		list  []string
 	}{{"missing", e.Missing}, {"unexpected", e.Unexpected}, {"of another shape or type", e.Misshaped}} {
 		if len(group.list) > 0 {
-			fmt.Fprintf(&b, "\n%d %s:", len(group.list), group.title)
-			for _, line := range group.list {
-				b.WriteString("\n  " + line)
-			}
+			fmt.Fprintf(&b, "\n%d %s:\n%s", len(group.list), group.title, legible.Lines(group.list, "  "))
 		}
 	}
 	return b.String()

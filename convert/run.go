@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/newfile"
 )
 
 // A Report describes a conversion that has ended well.
@@ -40,42 +40,25 @@ func run(ctx context.Context, src, dst string, o Options) (*Report, error) {
 	if err := j.checkOutputs(); err != nil {
 		return nil, err
 	}
+	if err := j.checkMemory(); err != nil {
+		return nil, err
+	}
 	ggml, err := openEngine(o.Engine, j.tensors)
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{Plan: j.plan}
-	start := time.Now()
-	if err := j.write(ctx, ggml); err != nil {
-		return nil, err
-	}
-	report.Elapsed = time.Since(start)
-	if o.Verify {
-		if err := j.verify(ctx, ggml); err != nil {
-			return nil, err
-		}
-		report.Verified = true
-	}
-	return report, nil
+	report := &Report{Plan: j.plan, Verified: o.Verify}
+	return report, j.write(ctx, ggml, report)
 }
 
 // checkOutputs refuses to write over an input, or over anything unless forced.
 func (j *job) checkOutputs() error {
 	inputs := j.inputs()
 	for _, out := range j.plan.Outputs {
-		info, err := os.Stat(out.Path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		if newfile.Input(out.Path, inputs...) != "" {
+			return fmt.Errorf("%s is an input of the conversion and cannot be its output", out.Path)
 		}
-		if err != nil {
-			return err
-		}
-		for _, path := range inputs {
-			if in, err := os.Stat(path); err == nil && os.SameFile(in, info) {
-				return fmt.Errorf("%s is an input of the conversion and cannot be its output", out.Path)
-			}
-		}
-		if !j.options.Force {
+		if _, err := os.Lstat(out.Path); err == nil && !j.options.Force {
 			return fmt.Errorf("%s %w", out.Path, ErrExists)
 		}
 	}
@@ -100,8 +83,10 @@ func (j *job) inputs() []string {
 	return paths
 }
 
-// write makes the outputs.
-func (j *job) write(ctx context.Context, ggml *engine) (err error) {
+// write makes the outputs, and reads them again if the options say so. They get
+// their names only when all of it has succeeded.
+func (j *job) write(ctx context.Context, ggml *engine, report *Report) (err error) {
+	start := time.Now()
 	s := &fileSink{files: map[*tensor]*gguf.FileWriter{}}
 	var writers []*gguf.FileWriter
 	defer func() { // removes files that are not committed
@@ -110,11 +95,18 @@ func (j *job) write(ctx context.Context, ggml *engine) (err error) {
 		}
 	}()
 	for _, out := range j.plan.Outputs {
-		w, err := gguf.Create(out.Path)
+		create := gguf.CreateNew
+		if j.options.Force {
+			create = gguf.Create
+		}
+		w, err := create(out.Path)
 		if err != nil {
 			return err
 		}
 		writers = append(writers, w)
+		for _, name := range w.Removed() {
+			j.plan.Notes = append(j.plan.Notes, name+" was left by a run that was killed, and is removed")
+		}
 		for _, kv := range out.Metadata {
 			w.Add(kv.Key, kv.Value)
 		}
@@ -129,12 +121,13 @@ func (j *job) write(ctx context.Context, ggml *engine) (err error) {
 	if err := j.pass(ctx, ggml, s, false); err != nil {
 		return err
 	}
-	for _, w := range writers {
-		if err := w.Commit(); err != nil {
+	report.Elapsed = time.Since(start)
+	if j.options.Verify {
+		if err := j.verify(ctx, ggml, writers); err != nil {
 			return err
 		}
 	}
-	return nil
+	return gguf.CommitAll(writers...)
 }
 
 // pass sends all tensors through a pipeline to s.

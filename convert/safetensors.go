@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/jsonerr"
 )
 
 // maxSafetensorsHeader is the limit of the reference implementation. The header
@@ -108,8 +109,13 @@ func decodeSafetensors(dec *json.Decoder, data int64) (safetensorsArray, error) 
 		Shape   []int   `json:"shape"`
 		Offsets []int64 `json:"data_offsets"`
 	}
-	if err := dec.Decode(&entry); err != nil {
-		return safetensorsArray{}, err
+	var raw json.RawMessage
+	err := dec.Decode(&raw)
+	if err == nil {
+		err = json.Unmarshal(raw, &entry)
+	}
+	if err != nil {
+		return safetensorsArray{}, jsonerr.Explain(raw, err)
 	}
 	if len(entry.Offsets) != 2 {
 		return safetensorsArray{}, fmt.Errorf("data_offsets has %d numbers, want 2", len(entry.Offsets))

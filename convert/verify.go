@@ -12,13 +12,13 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// verify opens the outputs and compares them, byte by byte, with a second
+// verify opens the outputs by their temporary names and compares them, byte by byte, with a second
 // conversion. That finds damage between memory and disk, and a source that changed
 // meanwhile.
-func (j *job) verify(ctx context.Context, ggml *engine) error {
+func (j *job) verify(ctx context.Context, ggml *engine, writers []*gguf.FileWriter) error {
 	s := &compareSink{files: map[*tensor]*gguf.File{}}
-	for _, out := range j.plan.Outputs {
-		f, err := gguf.Open(out.Path)
+	for i, out := range j.plan.Outputs {
+		f, err := gguf.Open(writers[i].TempName())
 		if err != nil {
 			return fmt.Errorf("verify: %s: %w", out.Path, err)
 		}

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"os"
 	"path/filepath"
 
+	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/metrics"
 	"github.com/pgcli/paligemma/internal/textfile"
 )
@@ -54,7 +54,7 @@ func (d *DataSet) Len() int { return d.length }
 // Examples reads the data set again, an example at a time. After an error it ends.
 func (d *DataSet) Examples() iter.Seq2[*Example, error] {
 	return func(yield func(*Example, error) bool) {
-		f, err := os.Open(d.path)
+		f, err := infile.Open(d.path) // a pipe could not be read twice
 		if err != nil {
 			yield(nil, fmt.Errorf("eval: data set: %w", err))
 			return

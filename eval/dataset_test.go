@@ -18,16 +18,16 @@ func TestBadLineIsNamed(t *testing.T) {
 		return `{"image": "a", "prompt": "detect cat", "expected": "` + loc + ` cat"` + rest + `}`
 	}
 	for _, c := range []struct{ line, want string }{
-		{`nonsense`, "not an example: invalid character"},
-		{`[1]`, "not an example: "},
-		{`{"image": "a.png"`, "not an example: unexpected end of JSON input"},
+		{`nonsense`, "not JSON: byte 2: invalid character"},
+		{`[1]`, "the content is [1], want an object"},
+		{`{"image": "a.png"`, "not JSON: byte 17: unexpected end of JSON input"},
 		{`{"prompt": "ocr", "expected": "x"}`, "image is missing, want the path of a picture"},
 		{`{"image": "a", "expected": "x"}`, "prompt is missing, want a text"},
 		{`{"image": "a", "prompt": "ocr"}`, "expected is missing, want an answer or a list of them"},
 		{`{"image": "a", "prompt": "ocr", "expected": null}`, "expected is missing"},
 		{`{"image": "a", "prompt": "ocr", "expected": []}`, "expected is missing"},
-		{`{"image": "a", "prompt": "ocr", "expected": 5}`, "not an example: expected is 5, want a string or a list of strings"},
-		{`{"image": 5, "prompt": "ocr", "expected": "x"}`, "image is of type number, want string"},
+		{`{"image": "a", "prompt": "ocr", "expected": 5}`, "expected is 5, want a string or a list of strings"},
+		{`{"image": 5, "prompt": "ocr", "expected": "x"}`, "image is 5, want a text"},
 		{`{"image": "a", "prompt": "ocr", "expected": "x", "task": "read"}`, `task is "read", want one of ["caption" "answer" "ocr" "detect" "segment"]`},
 		{`{"image": "a", "prompt": "ocr", "expected": "x", "labels": ["x"]}`, "task ocr has boxes, labels or masks"},
 		{`{"image": "a", "prompt": "detect cat", "expected": "a cat"}`, `expected answer is "a cat", want objects`},
@@ -36,7 +36,7 @@ func TestBadLineIsNamed(t *testing.T) {
 		{detect(`, "labels": ["cat"]`), "1 labels for 0 boxes"},
 		{detect(`, "boxes": [[0, 0, 1]], "labels": ["cat"]`), "box 1 is [0 0 1 0], want ymin, xmin, ymax, xmax from 0 to 1"},
 		{detect(`, "boxes": [[0, 0, 1, 1.5]], "labels": ["cat"]`), "box 1 is [0 0 1 1.5]"},
-		{detect(`, "boxes": [["x", 0, 1, 1]], "labels": ["cat"]`), "boxes is of type string, want float64"},
+		{detect(`, "boxes": [["x", 0, 1, 1]], "labels": ["cat"]`), `boxes has a text in [["x", 0, 1, 1]], want a number`},
 		{detect(`, "masks": ["a", "b"]`), "2 masks for 1 objects"},
 		{`{"image": "a", "prompt": "<bos>ocr", "expected": "x"}`, `paligemma: prompt "<bos>ocr" has <bos>`},
 		{`{"image": "a", "prompt": "<image><image>ocr", "expected": "x"}`, "prompt has <image> 2 times, want it once"},
@@ -62,7 +62,7 @@ func TestOpenRefusesEmptyAndMissing(t *testing.T) {
 	}{
 		{empty, 0, "data.jsonl has no examples"},
 		{filepath.Join(filepath.Dir(empty), "none.jsonl"), 0, "none.jsonl: no such file"},
-		{filepath.Dir(empty), 0, "is a directory"},
+		{filepath.Dir(empty), 0, "is a folder, want a regular file"},
 		{empty, -1, "limit is -1, want 0 or more"},
 	} {
 		if _, err := Open(c.path, c.limit); err == nil || !strings.Contains(err.Error(), c.want) {

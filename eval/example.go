@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/jsonerr"
 	"github.com/pgcli/paligemma/internal/locseg"
 )
 
@@ -81,11 +82,10 @@ func parseExample(line []byte) (*Example, error) {
 		Prompt *paligemma.Prompt `json:"prompt"` // a pointer tells an empty prompt from a missing one
 	}
 	if err := json.Unmarshal(line, &e); err != nil {
-		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) && wrong.Field != "" {
-			return nil, fmt.Errorf("%s is of type %s, want %s", strings.TrimPrefix(wrong.Field, "Example."), wrong.Value, wrong.Type)
+		if wrong, ok := err.(*json.UnmarshalTypeError); ok {
+			wrong.Field = strings.TrimPrefix(wrong.Field, "Example.") // the fields of this one are the line's
 		}
-		return nil, fmt.Errorf("not an example: %w", err)
+		return nil, jsonerr.Explain(line, err)
 	}
 	switch {
 	case e.Image == "":

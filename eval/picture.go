@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"os"
 	"time"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/infile"
 )
 
 // minInside is the least brightness of a pixel inside a mask.
@@ -61,7 +61,7 @@ func (v *viewer) read(ctx context.Context, name string) (*paligemma.Image, error
 
 // open reads a picture or a mask. The error does not name the file.
 func (v *viewer) open(name string) (image.Image, error) {
-	f, err := os.Open(v.set.file(name))
+	f, err := infile.Open(v.set.file(name))
 	if err != nil {
 		return nil, errors.Unwrap(err)
 	}

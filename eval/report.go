@@ -9,7 +9,7 @@ type Report struct {
 	Answered int           `json:"answered"`   // examples with an answer; only they count below
 	Failed   int           `json:"failed"`     // examples that could not be asked
 	Partial  bool          `json:"partial"`    // the run was stopped before the end
-	Pictures int           `json:"pictures"`   // encoded
+	Pictures int           `json:"pictures"`   // encoded: those of earlier answers are not
 	Encode   time.Duration `json:"encode_ns"`  // mean time to read and encode a picture
 	Picture  time.Duration `json:"picture_ns"` // mean time for a picture and all questions about it
 	Tasks    []TaskReport  `json:"tasks"`      // of the tasks that occur

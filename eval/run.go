@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"time"
 
 	"github.com/pgcli/paligemma"
@@ -24,6 +25,10 @@ type Options struct {
 
 	// Answered receives each answer, in order. An error ends the run.
 	Answered func(*Answered) error
+
+	// Journal keeps the answers, and has those of earlier runs, which are not asked
+	// again; nil keeps none. The caller finishes and closes it.
+	Journal *Journal
 
 	// Progress receives the number of examples done, after each.
 	Progress func(done int)
@@ -122,25 +127,39 @@ type runner struct {
 	opts    Options
 	session *paligemma.Session
 	tallies map[Task]*tally
+	asked   time.Duration // for the answers of this run
 }
 
 // ask asks one example and measures the answer.
 func (r *runner) ask(ctx context.Context, e *Example) error {
-	img, err := r.encode(ctx, e)
+	a, problems, size, err := r.earlier(e)
 	if err != nil {
-		return err
+		return fatalError{err}
+	}
+	var tokens []paligemma.Token
+	known := a != nil
+	if !known {
+		img, err := r.encode(ctx, e)
+		if err != nil {
+			return err
+		}
+		size = img.Bounds().Size()
 	}
 	var there truth
 	if e.Task.objects() {
-		if there, err = r.truth(e, img.Bounds().Size()); err != nil {
+		if there, err = r.truth(e, size); err != nil {
 			return err
 		}
 	}
-	res, err := r.session.Run(ctx, []*paligemma.Image{img}, e.Prompt, r.opts.sampling(e))
-	if err != nil {
-		return fmt.Errorf("picture %s: %w", e.Image, err)
+	if !known {
+		res, err := r.session.Run(ctx, []*paligemma.Image{r.last}, e.Prompt, r.opts.sampling(e))
+		if err != nil {
+			return fmt.Errorf("picture %s: %w", e.Image, err)
+		}
+		problems, tokens = res.Problems, res.Tokens
+		a = &Answered{Example: e, Text: res.Text, Stop: res.Stop, Objects: res.Objects, Time: res.Timings.Prefill + res.Timings.Decode}
+		r.asked += a.Time
 	}
-	a := &Answered{Example: e, Text: res.Text, Stop: res.Stop, Objects: res.Objects, Time: res.Timings.Prefill + res.Timings.Decode}
 	t := r.tallies[e.Task]
 	if t == nil {
 		t = &tally{}
@@ -148,7 +167,12 @@ func (r *runner) ask(ctx context.Context, e *Example) error {
 	}
 	t.text(a, &r.set.captions)
 	if e.Task.objects() {
-		t.objects(a, res.Problems, there)
+		t.objects(a, problems, there)
+	}
+	if !known && r.opts.Journal != nil {
+		if err := r.opts.Journal.add(a, tokens, [2]int{size.X, size.Y}); err != nil {
+			return fatalError{err}
+		}
 	}
 	if err := r.opts.Answered(a); err != nil {
 		return fatalError{err}
@@ -156,14 +180,28 @@ func (r *runner) ask(ctx context.Context, e *Example) error {
 	return nil
 }
 
+// earlier returns the answer that the journal has to an example, nil without one, its
+// problems, and the size of the picture.
+func (r *runner) earlier(e *Example) (a *Answered, problems []paligemma.Problem, size image.Point, err error) {
+	if r.opts.Journal == nil {
+		return nil, nil, size, nil
+	}
+	a, line, err := r.opts.Journal.find(e)
+	if a == nil || err != nil {
+		return nil, nil, size, err
+	}
+	size = image.Pt(line.Size[0], line.Size[1])
+	a.Objects, problems = r.model.Objects(line.Tokens, size)
+	return a, problems, size, nil
+}
+
 func (r *runner) report() *Report {
 	report := &Report{Examples: r.set.Len(), Pictures: r.count}
-	whole := r.took
+	whole := r.took + r.asked
 	for _, task := range tasks {
 		if t := r.tallies[task]; t != nil {
 			report.Answered += t.count
 			report.Tasks = append(report.Tasks, t.report(task))
-			whole += t.took
 		}
 	}
 	if r.count > 0 {

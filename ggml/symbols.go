@@ -39,6 +39,7 @@ extern char ggml_scale_bias[];
 extern char ggml_sqr[];
 extern char ggml_tanh[];
 extern char ggml_silu[];
+extern char ggml_sum[];
 extern char ggml_norm[];
 extern char ggml_rms_norm[];
 extern char ggml_mul_mat[];
@@ -139,6 +140,7 @@ static const struct { const char *name; const void *addr; } symbols[] = {
 	{"ggml_sqr", ggml_sqr},
 	{"ggml_tanh", ggml_tanh},
 	{"ggml_silu", ggml_silu},
+	{"ggml_sum", ggml_sum},
 	{"ggml_norm", ggml_norm},
 	{"ggml_rms_norm", ggml_rms_norm},
 	{"ggml_mul_mat", ggml_mul_mat},
@@ -210,7 +212,7 @@ static const void *symbol_addr(int i) { return symbols[i].addr; }
 */
 import "C"
 
-const symbolCount = 98
+const symbolCount = 99
 
 func symbolAt(i int) (string, uintptr) {
 	return C.GoString(C.symbol_name(C.int(i))), uintptr(C.symbol_addr(C.int(i)))

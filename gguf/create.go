@@ -14,24 +14,48 @@ type FileWriter struct {
 
 // Create starts a GGUF file at path. Until [FileWriter.Commit] it has a
 // temporary name in the same folder, ending in ".partial", and a file that
-// exists at path stays as it is. Whether it may be replaced is the caller's
-// decision. The caller must Close the FileWriter, also after an interrupt.
-func Create(path string) (*FileWriter, error) {
-	file, err := newfile.Create(path)
+// exists at path stays as it is. The caller must Close the FileWriter, also after
+// an interrupt.
+func Create(path string) (*FileWriter, error) { return start(path, true) }
+
+// CreateNew is Create for a file that replaces no other: one that exists at path,
+// or appears there before Commit, is an [ErrExists].
+func CreateNew(path string) (*FileWriter, error) { return start(path, false) }
+
+// ErrExists reports a file that may not be replaced.
+var ErrExists = newfile.ErrExists
+
+func start(path string, replace bool) (*FileWriter, error) {
+	file, err := newfile.Create(path, replace)
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
 	return &FileWriter{NewWriterAt(file), file}, nil
 }
 
+// Removed lists the temporary files of the same path that Create removed, since no
+// living process wrote them: runs left them that were killed.
+func (w *FileWriter) Removed() []string { return w.file.Removed() }
+
+// TempName returns the name that the file has until Commit, to read it again.
+func (w *FileWriter) TempName() string { return w.file.Name() }
+
 // Commit finishes the file, waits until it is on the disk, and gives it its
 // name, replacing a file that had it. When Commit fails before that, the old
 // file is untouched, and Close removes the new one.
-func (w *FileWriter) Commit() error {
-	if err := w.Finish(); err != nil {
-		return err
+func (w *FileWriter) Commit() error { return CommitAll(w) }
+
+// CommitAll commits files that belong together: if one of them cannot get its
+// name, the others lose theirs again, and the files that they replaced are back.
+func CommitAll(writers ...*FileWriter) error {
+	var files []*newfile.File
+	for _, w := range writers {
+		if err := w.Finish(); err != nil {
+			return err
+		}
+		files = append(files, w.file)
 	}
-	if err := w.file.Commit(); err != nil {
+	if err := newfile.CommitAll(files...); err != nil {
 		return fmt.Errorf("gguf: %w", err)
 	}
 	return nil

@@ -1,7 +1,7 @@
 // Package gguf reads and writes GGUF, the model file format of ggml.
 //
-// Reading maps the file and touches only its header; tensor bytes are paged in
-// when they are used:
+// Reading touches only the header of a file; tensors are read when they are asked
+// for, or mapped into memory by [File.Map]:
 //
 //	f, err := gguf.Open("model.gguf")
 //	if err != nil {
@@ -9,7 +9,7 @@
 //	}
 //	defer f.Close()
 //	arch, err := gguf.Get[string](f, "general.architecture")
-//	data, err := f.Bytes("token_embd.weight") // no copy, valid until Close
+//	data, err := f.Bytes("token_embd.weight")
 //
 // Writing declares everything first, then streams one tensor at a time, in any
 // order and from any number of goroutines. The file appears under its name

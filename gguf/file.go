@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"math/bits"
 	"os"
+	"time"
 
+	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/lfs"
 )
 
@@ -16,7 +17,9 @@ import (
 type File struct {
 	src  io.ReaderAt
 	size int64
-	stop func() error // releases the file and its mapping; nil after New
+	file *os.File  // nil after New
+	time time.Time // of the file's last change, when it was opened
+	mapping
 
 	version   int
 	alignment int64
@@ -27,15 +30,11 @@ type File struct {
 	tensorIdx map[string]int
 }
 
-// Open opens the GGUF file at path and reads its header. On Linux, macOS and
-// the BSDs the file is mapped into memory; elsewhere, and on file systems that
-// cannot map, tensors are read when asked for.
-//
-// The file must not be shortened while it is open: touching a page of a
-// mapping beyond the end of its file stops the process. The caller must Close
-// the File.
+// Open opens the GGUF file at path, which must be a regular file, and reads its
+// header. Metadata and tensors are read when they are asked for; a file that has
+// been shortened since then is an error. The caller must Close the File.
 func Open(path string) (*File, error) {
-	file, err := os.Open(path)
+	file, err := infile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
@@ -52,23 +51,11 @@ func open(file *os.File) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("gguf: not a regular file")
-	}
-	m, err := mapFile(file, info.Size())
+	f, err := New(file, info.Size())
 	if err != nil {
-		f, err := New(file, info.Size())
-		if err != nil {
-			return nil, err
-		}
-		f.stop = file.Close
-		return f, nil
+		return nil, err
 	}
-	f, err := New(m, info.Size())
-	if err != nil {
-		return nil, errors.Join(err, m.Close())
-	}
-	f.stop = func() error { return errors.Join(m.Close(), file.Close()) }
+	f.file, f.time = file, info.ModTime()
 	return f, nil
 }
 
@@ -120,21 +107,48 @@ func (f *File) readPreamble(d *decoder) (nTensors, nKeys int) {
 		d.fail(at, "GGUF version %d is not supported, only 2 and 3 are", version)
 	}
 	f.version = int(version)
-	nTensors = d.count(minTensorBytes, "tensor count")
+	at = d.pos
+	if nTensors = d.count(minTensorBytes, "tensor count"); nTensors > MaxTensors {
+		d.fail(at, "%d tensors, at most %d are read", nTensors, MaxTensors)
+	}
 	nKeys = d.count(minKeyBytes, "key count")
 	return nTensors, nKeys
 }
 
-// Close releases the file. Afterwards no slice from [File.Bytes] may be
+// Close releases the file. Afterwards the slice from [File.Map] must not be
 // touched, and readers fail with [os.ErrClosed]. It is safe on nil and may be
 // called again.
 func (f *File) Close() error {
-	if f == nil || f.stop == nil {
+	if f == nil || f.file == nil {
 		return nil
 	}
-	stop := f.stop
-	f.stop = nil
-	return stop()
+	err := f.file.Close()
+	if errors.Is(err, os.ErrClosed) {
+		err = nil
+	}
+	return errors.Join(err, f.unmap())
+}
+
+// ErrChanged is about a file that was written to while it was open.
+var ErrChanged = errors.New("the file has changed since it was opened")
+
+// Changed returns an [ErrChanged] if the size or the time of the file are others
+// than when it was opened. A file that another has replaced under its name stays
+// as it was. After [New] it returns nil.
+func (f *File) Changed() error {
+	if f.file == nil {
+		return nil
+	}
+	info, err := f.file.Stat()
+	switch {
+	case err != nil:
+		return fmt.Errorf("gguf: %w", err)
+	case info.Size() != f.size:
+		return fmt.Errorf("gguf: %s: %w: it has %d bytes, and had %d", f.file.Name(), ErrChanged, info.Size(), f.size)
+	case !info.ModTime().Equal(f.time):
+		return fmt.Errorf("gguf: %s: %w: it was written to at %s", f.file.Name(), ErrChanged, info.ModTime().Format(time.DateTime))
+	}
+	return nil
 }
 
 // Version returns the version of the format, 2 or 3.
@@ -149,34 +163,3 @@ func (f *File) Size() int64 { return f.size }
 // DataOffset returns where tensor data starts, in bytes from the start of the
 // file. Without tensors it may lie beyond the end.
 func (f *File) DataOffset() int64 { return f.dataStart }
-
-// Forget says that a tensor's data will not be read soon: where the file is
-// mapped, its pages no longer count as the process's memory. Reading them again
-// works, and reads the file.
-func (f *File) Forget(t Tensor) {
-	m, ok := f.src.(*mapping)
-	if !ok {
-		return
-	}
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if m.data != nil && t.Offset >= 0 && t.Size >= 0 && t.Size <= int64(len(m.data))-t.Offset {
-		forget(m.data, t.Offset, t.Size)
-	}
-}
-
-// Contents returns the whole file: the mapping itself, as with Bytes, or, where
-// the file is not mapped, its data read into new memory.
-func (f *File) Contents() ([]byte, error) {
-	if m, ok := f.src.(*mapping); ok {
-		return m.slice(0, f.size)
-	}
-	if f.size > math.MaxInt {
-		return nil, fmt.Errorf("gguf: %d bytes are more than this processor can address", f.size)
-	}
-	data := make([]byte, f.size)
-	if _, err := f.src.ReadAt(data, 0); err != nil && err != io.EOF {
-		return nil, fmt.Errorf("gguf: %w", err)
-	}
-	return data, nil
-}

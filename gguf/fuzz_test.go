@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"reflect"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/allocation"
 )
 
 // FuzzOpen opens arbitrary bytes. A file that opens must be readable to the end,
@@ -13,7 +15,9 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte(head(1, 1).text("a").u32(9).u32(8).u64(2).text("x").text("▁y").tensor("t", Q4_0, 0, 32, 2).data(64)))
 	f.Add([]byte(head(2, 2).text(alignmentKey).u32(4).u32(8).text("b").u32(7).u8(1).tensor("t", F32, 0).tensor("u", I8, 8, 3).data(64)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		in, err := New(bytes.NewReader(data), int64(len(data)))
+		var in *File
+		var err error
+		allocation.Bound(t, len(data), func() { in, err = New(bytes.NewReader(data), int64(len(data))) })
 		if err != nil {
 			return
 		}

@@ -16,6 +16,8 @@ const (
 	MaxNameLen = 63
 	// MaxKeyLen is the longest metadata key in bytes, from the specification.
 	MaxKeyLen = 1<<16 - 1
+	// MaxTensors is the largest number of tensors. The largest PaliGemma has 700.
+	MaxTensors = 1 << 16
 	// DefaultAlignment is the alignment of tensor data in bytes, when the key
 	// general.alignment does not say another.
 	DefaultAlignment = 32

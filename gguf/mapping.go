@@ -2,67 +2,57 @@ package gguf
 
 import (
 	"errors"
-	"io"
+	"fmt"
 	"os"
 	"sync"
 )
 
-// A mapping is a file in memory. The lock keeps a read from meeting an unmap;
-// slices handed out are beyond its care.
+// A mapping is a file in memory, mapped when somebody asks for it.
 type mapping struct {
-	mu    sync.RWMutex
-	data  []byte // nil when closed
-	unmap func([]byte) error
+	mu     sync.Mutex
+	data   []byte // nil unless mapped
+	closed bool
 }
 
-// errNotMapped makes Open read the file instead; errRange cannot happen for a
-// tensor that parsing has placed, and guards against a mistake there.
-var (
-	errNotMapped = errors.New("file cannot be mapped")
-	errRange     = errors.New("range outside the mapping")
-)
-
-// ReadAt implements [io.ReaderAt].
-func (m *mapping) ReadAt(p []byte, off int64) (int, error) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if m.data == nil {
-		return 0, os.ErrClosed
+// Map maps the whole file into memory, for programs that compute with tensors where
+// they lie: see [Tensor].Offset. The slice costs no memory until it is read, must
+// not be written to, and must not be touched after Close. It is the same at every
+// call.
+//
+// The file must stay as it is until then: shorten it, and touching a page beyond its
+// end stops the process; write to it, and the slice has other bytes. [File.Changed]
+// tells, afterwards.
+//
+// Map fails with [errors.ErrUnsupported] after [New], and where files cannot be
+// mapped: read them then.
+func (f *File) Map() ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.closed:
+		return nil, fmt.Errorf("gguf: map: %w", os.ErrClosed)
+	case f.data != nil:
+		return f.data, nil
+	case f.file == nil || f.size == 0:
+		return nil, fmt.Errorf("gguf: map: %w", errors.ErrUnsupported)
 	}
-	if off < 0 {
-		return 0, errRange
+	data, err := mapFile(f.file, f.size)
+	if err != nil {
+		return nil, fmt.Errorf("gguf: map %s: %w", f.file.Name(), err)
 	}
-	if off >= int64(len(m.data)) {
-		return 0, io.EOF
-	}
-	n := copy(p, m.data[off:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
+	f.data = data
+	return data[:len(data):len(data)], nil
 }
 
-// slice returns size bytes from off, without room to append into what follows.
-func (m *mapping) slice(off, size int64) ([]byte, error) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if m.data == nil {
-		return nil, os.ErrClosed
-	}
-	if n := int64(len(m.data)); off < 0 || off > n || size < 0 || size > n-off {
-		return nil, errRange
-	}
-	return m.data[off : off+size : off+size], nil
-}
-
-// Close unmaps the file. It may be called again.
-func (m *mapping) Close() error {
+// unmap ends the mapping, if there is one.
+func (m *mapping) unmap() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.closed = true
 	if m.data == nil {
 		return nil
 	}
 	data := m.data
 	m.data = nil
-	return m.unmap(data)
+	return unmapFile(data)
 }

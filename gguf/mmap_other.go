@@ -2,10 +2,12 @@
 
 package gguf
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
-// mapFile always fails: Open then reads through the file itself.
-func mapFile(*os.File, int64) (*mapping, error) { return nil, errNotMapped }
+// mapFile always fails: tensors are read.
+func mapFile(*os.File, int64) ([]byte, error) { return nil, errors.ErrUnsupported }
 
-// forget does nothing: the file is not mapped.
-func forget([]byte, int64, int64) {}
+func unmapFile([]byte) error { return nil }

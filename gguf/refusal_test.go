@@ -1,8 +1,10 @@
 package gguf
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -129,4 +131,17 @@ func (s *shortWriter) Write(p []byte) (int, error) {
 		return len(p) / 2, nil
 	}
 	return len(p), nil
+}
+
+// TestMaxTensors: a file of many tensors is refused before they are read, and not
+// written.
+func TestMaxTensors(t *testing.T) {
+	file := head(MaxTensors+1, 0).data((MaxTensors + 1) * minTensorBytes)
+	_, err := New(bytes.NewReader(file), int64(len(file)))
+	wantError(t, err, "65537 tensors, at most 65536 are read")
+	w := NewWriter(io.Discard)
+	for i := range MaxTensors + 1 {
+		w.AddTensor(strconv.Itoa(i), F32, 1)
+	}
+	wantError(t, w.WriteHeader(), "there are 65536 tensors already")
 }

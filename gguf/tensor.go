@@ -39,30 +39,33 @@ func (f *File) Tensor(name string) (Tensor, error) {
 	return f.tensors[i], nil
 }
 
-// Bytes returns the data of a tensor as it is in the file, rows of blocks in
-// little-endian order. If the file is mapped the slice is the mapping itself:
-// it costs no memory, must not be written to (that stops the process), and
-// must not be touched after Close. Otherwise the data is read into new memory.
+// Bytes reads the data of a tensor into new memory, as it is in the file: rows of
+// blocks in little-endian order.
 func (f *File) Bytes(name string) ([]byte, error) {
 	t, err := f.Tensor(name)
 	if err != nil {
 		return nil, err
 	}
-	if m, ok := f.src.(*mapping); ok {
-		data, err := m.slice(t.Offset, t.Size)
-		if err != nil {
-			return nil, fmt.Errorf("gguf: %s: %w", tensorEntry(name), err)
-		}
-		return data, nil
-	}
 	if t.Size > math.MaxInt {
 		return nil, fmt.Errorf("gguf: %s: %d bytes are more than this processor can address", tensorEntry(name), t.Size)
 	}
 	data := make([]byte, t.Size)
-	if n, err := f.src.ReadAt(data, t.Offset); n < len(data) {
-		return nil, fmt.Errorf("gguf: %s: byte %d: %w", tensorEntry(name), t.Offset+int64(n), noEOF(err))
+	if err := f.ReadTensor(t, data, 0); err != nil {
+		return nil, err
 	}
 	return data, nil
+}
+
+// ReadTensor fills p with the data of one of the file's tensors, from a byte of it
+// on. It fails with [io.ErrUnexpectedEOF] if the file has been shortened.
+func (f *File) ReadTensor(t Tensor, p []byte, from int64) error {
+	if from < 0 || from > t.Size || int64(len(p)) > t.Size-from {
+		return fmt.Errorf("gguf: %s: %d bytes from byte %d of %d", tensorEntry(t.Name), len(p), from, t.Size)
+	}
+	if n, err := f.src.ReadAt(p, t.Offset+from); n < len(p) {
+		return fmt.Errorf("gguf: %s: byte %d: %w", tensorEntry(t.Name), t.Offset+from+int64(n), noEOF(err))
+	}
+	return nil
 }
 
 // Reader returns a reader of the same bytes as [File.Bytes], for tensors that

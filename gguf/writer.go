@@ -148,6 +148,9 @@ func (w *Writer) addTensor(name string, t Type, shape []int) error {
 	if w.tensorIdx[name] != nil {
 		return errTwice
 	}
+	if len(w.tensors) == MaxTensors {
+		return fmt.Errorf("there are %d tensors already, the most that are read", MaxTensors)
+	}
 	size, err := t.Size(shape...)
 	if err != nil {
 		return err

@@ -4,7 +4,7 @@
 
 int64_t pg_widest(const pg_linear *op) {
 	const pg_level *level = pg_level_of(op->level);
-	int64_t width = PG_MAX_COLUMNS;
+	int64_t width = PG_MOST_COLUMNS;
 	for (int i = 0; i < op->weights; i++) {
 		int form = pg_form(op, level, pg_format_of(op->out[i].w.type));
 		if (level->columns[form] < width)
@@ -16,6 +16,7 @@ int64_t pg_widest(const pg_linear *op) {
 uint8_t *pg_plan(pg_job *j, const pg_linear *op, int threads, int64_t widest, uint8_t *p) {
 	memset(j, 0, sizeof *j);
 	j->op = op;
+	j->widest = widest;
 	j->level = pg_level_of(op->level);
 	for (int i = 0; i < op->weights; i++) {
 		const pg_format *f = pg_format_of(op->out[i].w.type);
@@ -24,7 +25,8 @@ uint8_t *pg_plan(pg_job *j, const pg_linear *op, int threads, int64_t widest, ui
 		l->halves |= f->halves;
 	}
 	j->tiles = (op->n + widest - 1) / widest;
-	j->pieces = (j->tiles + PG_PIECE_TILES - 1) / PG_PIECE_TILES;
+	int64_t most = widest > PG_MAX_COLUMNS ? PG_PIECE_TILES * PG_MAX_COLUMNS / widest : PG_PIECE_TILES; // tiles of a piece
+	j->pieces = (j->tiles + most - 1) / most;
 	j->columns = op->n / j->tiles;
 	j->wider = op->n % j->tiles;
 	for (int form = 0; form < PG_FORMS; form++) {
@@ -35,11 +37,11 @@ uint8_t *pg_plan(pg_job *j, const pg_linear *op, int threads, int64_t widest, ui
 		l->chunks = (op->k + l->chunk - 1) / l->chunk;
 		l->act = p;
 		if (l->used)
-			p += pg_round_up((size_t)(op->n * (op->k / l->block)) * l->unit);
+			p += pg_round_up((size_t)(op->n * pg_blocks(l, op->k)) * l->unit);
 	}
 	j->normed = (float *)p;
 	if (op->normed)
-		p += (size_t)threads * (size_t)(PG_MAX_COLUMNS * op->k) * sizeof *j->normed;
+		p += (size_t)threads * (size_t)(widest * op->k) * sizeof *j->normed;
 	return p;
 }
 
@@ -50,7 +52,7 @@ static void quantize(const pg_job *j, int form, int64_t chunk, int64_t tile, con
 	size_t column;
 	uint8_t *act = pg_act_of(j, l, chunk, &column);
 	j->level->quantize(form, l->halves, x + chunk * l->chunk, x_stride, (int)(last - first),
-		(int)(pg_chunk_rows(l, j->op->k, chunk) / l->block), act + (size_t)first * column);
+		(int)pg_chunk_rows(l, j->op->k, chunk), act + (size_t)first * column);
 }
 
 // quantize_all rounds this thread's share of the activations.
@@ -76,7 +78,7 @@ static void norm_all(const pg_job *j, int ith, pg_team *team) {
 	pg_norm norm = op->norm;
 	norm.d = norm.out_step = op->k;
 	norm.x_step = op->x_stride;
-	norm.out = j->normed + ith * op->k * PG_MAX_COLUMNS;
+	norm.out = j->normed + ith * op->k * j->widest;
 	for (int64_t tile; (tile = pg_take(team, j->counter + PG_UNITS, 1)) < j->tiles;) {
 		int64_t first = pg_first_column(j, tile), last = pg_first_column(j, tile + 1);
 		norm.x = op->x + first * op->x_stride;

@@ -68,7 +68,8 @@ void pg_attention_run(const void *p, int ith, pg_team *team) {
 	}
 	while ((i = pg_take(team, WORK, 1)) < op->key_heads * c.parts)
 		v->attend_part(op, i / c.parts, i % c.parts, results + i * c.part, own);
-	pg_wait(team);
+	if (!pg_next_phase(team))
+		return;
 	while ((i = pg_take(team, ROWS, 1)) < op->key_heads * c.rows)
 		v->join(op, i / c.rows, i % c.rows, results + i / c.rows * c.parts * c.part, c.part);
 }

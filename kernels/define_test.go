@@ -64,6 +64,17 @@ func steps(level Level, typ gguf.Type, precise bool) float32 {
 	return 127
 }
 
+// own reports whether a level multiplies one of these types by code of its own.
+func own(level Level, types ...gguf.Type) bool {
+	return !level.BFloats() || slices.Contains(types, gguf.BF16)
+}
+
+// rounds reports whether products at a level that are not precise differ from those
+// that are.
+func rounds(level Level, typ gguf.Type) bool {
+	return steps(level, typ, true) != steps(level, typ, false) || typ == gguf.BF16 && level.BFloats()
+}
+
 func exact(x []float32) []float64 {
 	y := make([]float64, len(x))
 	for i, v := range x {
@@ -72,8 +83,11 @@ func exact(x []float32) []float64 {
 	return y
 }
 
-// acts returns activations as a level rounds them.
-func acts(level Level, typ gguf.Type, precise bool, x []float32) []float64 {
+// acts returns activations as a level rounds them for a call of n columns.
+func acts(level Level, typ gguf.Type, precise bool, n int, x []float32) []float64 {
+	if typ == gguf.BF16 && level.BFloats() && !precise && n > 1 {
+		return bfloats(x)
+	}
 	if most := steps(level, typ, precise); most > 0 {
 		return rounded(x, most)
 	}
@@ -86,7 +100,7 @@ func define(level Level, typ gguf.Type, precise bool, m, n, together int, rows [
 	if shift := fixedShift(level, typ, precise); shift >= 0 && together > 1 {
 		return fixedLinear(m, n, weights(typ, rows), shift, x)
 	}
-	return linear(m, n, weights(typ, rows), acts(level, typ, precise, x))
+	return linear(m, n, weights(typ, rows), acts(level, typ, precise, together, x))
 }
 
 // fixedShift returns the shift of a level's products with integer scales, -1 if a

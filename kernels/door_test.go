@@ -1,4 +1,4 @@
-//go:build cgo && !asan
+//go:build cgo && !asan && !tsan
 
 // Without the sanitizer, which would compile ggml too.
 

@@ -8,24 +8,26 @@
 // Runs of 16 columns are summed by themselves, so that sums lose no more than
 // ggml's, which adds many sums at once.
 PG_DOT static inline void float_block(const int type, const int columns, const pg_tile *t) {
-	const int bytes = type == PG_F32 ? 4 : 2, run = 16;
+	const int bytes = type == PG_F32 ? 4 : 2, both = together(type), run = 16;
 	clear(t, columns);
 	ONCE for (int v = 0; v < VECTORS; v += 2) {
-		const uint8_t *w = t->w + v * LANES * bytes, *ahead = t->next;
+		const uint8_t *w = t->w, *ahead = t->next;
 		const float *x = t->act;
 		for (int k = 0; k < t->blocks;) {
 			vf y[2][PG_MAX_COLUMNS];
 			UNROLL for (int c = 0; c < columns; c++)
 				y[0][c] = y[1][c] = vset(0);
 			int end = k + run < t->blocks ? k + run : t->blocks;
-			for (; k < end; k++, w += PG_PANEL * bytes, x += columns) {
-				for (int i = 0; v == 0 && i < t->lines; i++, ahead += 64)
-					__builtin_prefetch(ahead, 0, 2);
-				vf w0 = floats(type, w), w1 = floats(type, w + LANES * bytes);
-				UNROLL for (int c = 0; c < columns; c++) {
-					vf xc = vset(x[c]);
-					y[0][c] = vfma(w0, xc, y[0][c]);
-					y[1][c] = vfma(w1, xc, y[1][c]);
+			for (; k < end; w += both * PG_PANEL * bytes) {
+				UNROLL for (int j = 0; j < both && k < end; j++, k++, x += columns) {
+					for (int i = 0; v == 0 && i < t->lines; i++, ahead += 64)
+						__builtin_prefetch(ahead, 0, 2);
+					vf w0 = packed_floats(type, w, v, j), w1 = packed_floats(type, w, v + 1, j);
+					UNROLL for (int c = 0; c < columns; c++) {
+						vf xc = vset(x[c]);
+						y[0][c] = vfma(w0, xc, y[0][c]);
+						y[1][c] = vfma(w1, xc, y[1][c]);
+					}
 				}
 			}
 			UNROLL for (int c = 0; c < columns; c++) {

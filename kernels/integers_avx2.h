@@ -81,7 +81,8 @@ PG_DOT static inline void ipieces(const uint8_t *p, size_t step, vi to[4]) {
 	}
 }
 
-// iint8, inibble and ibfloat convert signed bytes, 4 bits of bytes, and bfloat16.
+// iint8, inibble and ibfloat convert signed bytes, 4 bits of bytes, and bfloat16;
+// ibhalf converts the first or the second bfloat16 of each pair.
 PG_DOT static inline vf iint8(const uint8_t *p) {
 	return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 }
@@ -91,6 +92,9 @@ PG_DOT static inline vf inibble(const uint8_t *p, const int from) {
 }
 PG_DOT static inline vf ibfloat(const uint16_t *p) {
 	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
+}
+PG_DOT static inline vf ibhalf(vi a, const int second) {
+	return _mm256_castsi256_ps(second ? _mm256_and_si256(a, _mm256_set1_epi32((int)0xffff0000)) : _mm256_slli_epi32(a, 16));
 }
 
 #endif

@@ -85,5 +85,8 @@ PG_DOT static inline void ipieces(const uint8_t *p, size_t step, vi to[4]) {
 PG_DOT static inline vf ibfloat(const uint16_t *p) {
 	return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
 }
+PG_DOT static inline vf ibhalf(vi a, const int second) {
+	return _mm512_castsi512_ps(second ? _mm512_and_si512(a, _mm512_set1_epi32((int)0xffff0000)) : _mm512_slli_epi32(a, 16));
+}
 
 #endif

@@ -84,6 +84,9 @@ PG_DOT static inline vf inibble(const uint8_t *p, const int from) {
 	return vcvtq_f32_u32(vandq_u32(vshlq_u32(a, vdupq_n_s32(-from)), vdupq_n_u32(15)));
 }
 PG_DOT static inline vf ibfloat(const uint16_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
+PG_DOT static inline vf ibhalf(vi a, const int second) {
+	return vreinterpretq_f32_s32(second ? vandq_s32(a, vdupq_n_s32((int)0xffff0000)) : vshlq_n_s32(a, 16));
+}
 
 PG_DOT static inline void ihalves(vi a, vf to[2]) {
 	uint32x4_t halves = vreinterpretq_u32_s32(a);

@@ -24,6 +24,7 @@ typedef struct pg_job {
 	const pg_level *level;
 	int counter; // the first of PG_JOB_COUNTERS of the team
 	int64_t tiles, pieces;
+	int64_t widest;         // columns that a tile may have
 	int64_t columns, wider; // columns of a tile; the first wider tiles have one more
 	pg_layout layouts[PG_FORMS];
 	float *normed;       // normed columns of a tile, for each thread
@@ -37,7 +38,7 @@ enum {
 	PG_JOB_COUNTERS,
 };
 
-enum { PG_PIECE_TILES = 12 }; // the most tiles of a piece
+enum { PG_PIECE_TILES = 12 }; // the most tiles of a piece, if they are tiles of vectors
 
 // pg_first_column returns the first column of a tile.
 static inline int64_t pg_first_column(const pg_job *j, int64_t tile) {
@@ -50,10 +51,14 @@ static inline int64_t pg_chunk_rows(const pg_layout *l, int64_t k, int64_t chunk
 	return left < l->chunk ? left : l->chunk;
 }
 
+// pg_blocks returns the number of blocks that k rows fill: the last block of
+// PG_BFLOAT may have fewer rows than the others.
+static inline int64_t pg_blocks(const pg_layout *l, int64_t k) { return (k + l->block - 1) / l->block; }
+
 // pg_act_of returns the activations of a chunk, at column 0, and sets the bytes of
 // a column of the chunk.
 static inline uint8_t *pg_act_of(const pg_job *j, const pg_layout *l, int64_t chunk, size_t *column) {
-	*column = (size_t)(pg_chunk_rows(l, j->op->k, chunk) / l->block) * l->unit;
+	*column = (size_t)pg_blocks(l, pg_chunk_rows(l, j->op->k, chunk)) * l->unit;
 	return l->act + (size_t)(j->op->n * (l->chunk / l->block) * chunk) * l->unit;
 }
 

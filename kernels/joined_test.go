@@ -14,8 +14,11 @@ import (
 // after them with the separate kernels, bit for bit.
 func TestJoinedProductEqualsItsParts(t *testing.T) {
 	ps := pools(t)
-	eachLevel(t, func(t *testing.T, level Level) {
-		for _, typ := range []gguf.Type{gguf.Q8_0, gguf.Q4_0, gguf.Q6_K, gguf.F16} {
+	eachProductLevel(t, func(t *testing.T, level Level) {
+		for _, typ := range []gguf.Type{gguf.Q8_0, gguf.Q4_0, gguf.Q6_K, gguf.F16, gguf.BF16} {
+			if !own(level, typ) {
+				continue
+			}
 			for _, n := range []int{1, 2, 7, 100} {
 				for which, epilogue := range []Epilogue{Plain, GELU, GeGLU, Plain} {
 					r := rand.New(rand.NewPCG(6, uint64(n)))
@@ -69,9 +72,12 @@ func TestJoinedProductEqualsItsParts(t *testing.T) {
 // residuals.
 func TestMLPEqualsTwoProducts(t *testing.T) {
 	ps := pools(t)
-	types := [][2]gguf.Type{{gguf.Q8_0, gguf.Q8_0}, {gguf.Q4_0, gguf.Q4_0}, {gguf.Q4_0, gguf.Q6_K}, {gguf.Q4_K, gguf.Q5_1}, {gguf.Q8_0, gguf.IQ4_XS}, {gguf.F16, gguf.BF16}, {gguf.Q4_0, gguf.F16}, {gguf.F32, gguf.Q4_0}}
-	eachLevel(t, func(t *testing.T, level Level) {
+	types := [][2]gguf.Type{{gguf.Q8_0, gguf.Q8_0}, {gguf.Q4_0, gguf.Q4_0}, {gguf.Q4_0, gguf.Q6_K}, {gguf.Q4_K, gguf.Q5_1}, {gguf.Q8_0, gguf.IQ4_XS}, {gguf.F16, gguf.BF16}, {gguf.BF16, gguf.BF16}, {gguf.Q4_0, gguf.F16}, {gguf.F32, gguf.Q4_0}}
+	eachProductLevel(t, func(t *testing.T, level Level) {
 		for i, typ := range types {
+			if !own(level, typ[:]...) {
+				continue
+			}
 			for _, n := range []int{1, 2, 3, 5, 13, 100, 301} {
 				r := rand.New(rand.NewPCG(9, uint64(n)))
 				const in, out = 256, 70

@@ -22,7 +22,8 @@
 #include "round_neon.h"
 #endif
 
-PG_KERNEL static void quantize(int form, int halves, const float *x, int64_t x_stride, int columns, int blocks, void *act) {
+PG_KERNEL static void quantize(int form, int halves, const float *x, int64_t x_stride, int columns, int rows, void *act) {
+	int blocks = rows / 32;
 	switch (form) {
 	case PG_INT8:
 		round_columns(PG_INT8, halves, x, x_stride, columns, blocks, act);
@@ -35,9 +36,14 @@ PG_KERNEL static void quantize(int form, int halves, const float *x, int64_t x_s
 		round_columns(PG_FIXED, 0, x, x_stride, columns, blocks, act);
 		break;
 #endif
+#if BFLOATS
+	case PG_BFLOAT:
+		pg_bfloat_round(x, x_stride, columns, rows, act);
+		break;
+#endif
 	default:
 		for (int c = 0; c < columns; c++)
-			for (int k = 0; k < blocks; k++)
+			for (int k = 0; k < rows; k++)
 				((float *)act)[k * columns + c] = x[c * x_stride + k];
 	}
 }
@@ -55,8 +61,8 @@ PG_KERNEL static void round_rows(int form, int halves, const float *x, int colum
 		round_block_columns(PG_FIXED, 0, x, columns, record);
 		break;
 #endif
-	default:
-		quantize(PG_FLOAT, 0, x, PG_PANEL, columns, rows, record);
+	default: // floats
+		quantize(form, 0, x, PG_PANEL, columns, rows, record);
 	}
 }
 
@@ -68,19 +74,19 @@ static int form(const pg_format *f, int precise, int64_t n) {
 	return n > 1 && fixed_shift(f) >= 0 ? PG_FIXED : STREAM_FORM(f->planes);
 }
 
-const pg_level PG_LEVEL = {
-	.columns = PG_COLUMNS,
-	.form = form,
-	.quantize = quantize,
-	.round = round_rows,
-	.fix_scales = round_fixed_scales,
-	.unpack = fixed_unpack,
-	.tile = {[PG_INT8] = tile, [PG_INT16] = tile, [PG_FIXED] = fixed_tile, [PG_FLOAT] = float_tile},
-	.stream = {[PG_INT8] = stream, [PG_INT16] = stream, [PG_FLOAT] = float_stream},
-	.finish = finish,
-	.unpack_rows = unpack_rows,
-	.stream_rows = stream_rows,
-	.float_rows = float_rows,
-};
+// The functions that all levels of a product_<level>.c share.
+#define PG_FUNCTIONS \
+	.quantize = quantize, \
+	.round = round_rows, \
+	.fix_scales = round_fixed_scales, \
+	.unpack = fixed_unpack, \
+	.tile = {[PG_INT8] = tile, [PG_INT16] = tile, [PG_FIXED] = fixed_tile, [PG_FLOAT] = float_tile}, \
+	.stream = {[PG_INT8] = stream, [PG_INT16] = stream, [PG_FLOAT] = float_stream}, \
+	.finish = finish, \
+	.unpack_rows = unpack_rows, \
+	.stream_rows = stream_rows, \
+	.float_rows = float_rows
+
+const pg_level PG_LEVEL = {.columns = PG_COLUMNS, .form = form, PG_FUNCTIONS};
 
 #endif

@@ -1,3 +1,4 @@
+#include "bfloat.h"
 #include "tile.h"
 #include "vector.h"
 
@@ -18,6 +19,13 @@ static int avx_vnni(void) {
 	return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 4 & 1;
 }
 
+#if PG_BFLOATS
+static int avx512_bf16(void) {
+	unsigned a, b, c, d;
+	return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 5 & 1;
+}
+#endif
+
 static int f16c(void) {
 	unsigned a, b, c, d;
 	return __get_cpuid(1, &a, &b, &c, &d) && c >> 29 & 1;
@@ -33,6 +41,12 @@ static int runs(int level) {
 		return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 			__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
 			__builtin_cpu_supports("avx512vnni");
+#if PG_BFLOATS
+	case PG_AVX512_BF16: return runs(PG_AVX512_VNNI) && avx512_bf16();
+#endif
+#if PG_AMX
+	case PG_AMX_BF16: return runs(PG_AVX512_BF16) && pg_amx_allowed();
+#endif
 	}
 	return 0;
 }
@@ -41,6 +55,12 @@ static const functions levels[PG_LEVELS] = {
 	[PG_AVX2] = {&pg_avx2, &pg_vectors_avx2},
 	[PG_AVX_VNNI] = {&pg_avx_vnni, &pg_vectors_avx2},
 	[PG_AVX512_VNNI] = {&pg_avx512_vnni, &pg_vectors_avx512},
+#if PG_BFLOATS
+	[PG_AVX512_BF16] = {&pg_avx512_bf16, &pg_vectors_avx512},
+#endif
+#if PG_AMX
+	[PG_AMX_BF16] = {&pg_amx_bf16, &pg_vectors_avx512},
+#endif
 };
 #elif PG_ARM && (defined(__linux__) || defined(__APPLE__))
 #ifdef __APPLE__
@@ -78,6 +98,21 @@ static int runs(int level) {
 static const functions levels[PG_LEVELS];
 #endif
 
+// passed_over reports whether PG_AUTO does not stand for a level although it is
+// supported. Intel's VDPBF16PS takes four times as long as a multiply-add of
+// float32, which does half of its work.
+static int passed_over(int level) {
+#if PG_BFLOATS
+	unsigned a, b, c, d;
+	return level == PG_AVX512_BF16 && __get_cpuid(0, &a, &b, &c, &d) && b == signature_INTEL_ebx;
+#else
+	(void)level;
+	return 0;
+#endif
+}
+
+enum { PASSED_OVER = PG_LEVELS }; // where supported has the bits of levels that are passed over
+
 // supported returns a bit for each supported level, and the bit of PG_AUTO, which
 // is always set. The processor is asked once: a virtual machine takes
 // microseconds to answer.
@@ -87,7 +122,8 @@ static unsigned supported(void) {
 	if (!found) {
 		found = 1 << PG_AUTO;
 		for (int level = PG_AUTO + 1; level < PG_LEVELS; level++)
-			found |= (unsigned)(levels[level].products && runs(level)) << level;
+			if (levels[level].products && runs(level))
+				found |= 1u << level | (unsigned)passed_over(level) << (PASSED_OVER + level);
 		atomic_store_explicit(&known, found, memory_order_relaxed);
 	}
 	return found;
@@ -99,7 +135,7 @@ int pg_level_supported(int level) {
 
 int pg_best_level(void) {
 	int level = PG_LEVELS - 1;
-	while (level > PG_AUTO && !pg_level_supported(level))
+	while (level > PG_AUTO && (!pg_level_supported(level) || supported() >> (PASSED_OVER + level) & 1))
 		level--;
 	return level;
 }

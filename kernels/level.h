@@ -11,12 +11,27 @@
 #define PG_ARM 0
 #endif
 
+// PG_BFLOATS is 1 where the compiler knows AVX512_BF16 and AMX, PG_AMX where the
+// system's request for AMX is known, too.
+#if defined(__x86_64__) && (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
+#define PG_BFLOATS 1
+#else
+#define PG_BFLOATS 0
+#endif
+#ifdef __linux__
+#define PG_AMX PG_BFLOATS
+#else
+#define PG_AMX 0
+#endif
+
 // The levels, slowest first. PG_AUTO stands for the fastest supported level.
 enum {
 	PG_AUTO,
 	PG_AVX2,
 	PG_AVX_VNNI,
 	PG_AVX512_VNNI,
+	PG_AVX512_BF16,
+	PG_AMX_BF16,
 	PG_NEON,
 	PG_NEON_I8MM,
 	PG_LEVELS,
@@ -26,7 +41,8 @@ enum {
 // this processor can run them.
 int pg_level_supported(int level);
 
-// pg_best_level returns the fastest supported level, PG_AUTO if there is none.
+// pg_best_level returns the supported level that is fastest on this processor,
+// PG_AUTO if there is none.
 int pg_best_level(void);
 
 #endif

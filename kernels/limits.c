@@ -43,6 +43,8 @@ static const limits all[] = {
 	{PG_AVX2, 32, 8, int8_avx2, float_avx2},
 	{PG_AVX_VNNI, 32, 8, int8_avx_vnni, float_avx2},
 	{PG_AVX512_VNNI, 64, 16, int8_avx512, float_avx512},
+	{PG_AVX512_BF16, 64, 16, int8_avx512, float_avx512},
+	{PG_AMX_BF16, 64, 16, int8_avx512, float_avx512},
 #endif
 #if PG_ARM
 	{PG_NEON, 16, 4, int8_neon, float_neon},
@@ -64,16 +66,23 @@ static const limits *limits_of(int level) {
 int pg_limit_int8_width(int level) { return limits_of(level)->int8_width; }
 int pg_limit_float_width(int level) { return limits_of(level)->float_width; }
 
+// repeat calls loop for rounds in all.
+static void repeat(void (*loop)(int64_t rounds), int64_t rounds, pg_team *team) {
+	enum { PIECE = 1 << 12 };
+	for (int64_t at; (at = pg_take(team, 0, PIECE)) < rounds;)
+		loop(rounds - at < PIECE ? rounds - at : PIECE);
+}
+
 void pg_limit_int8(const void *op, int ith, pg_team *team) {
-	(void)ith, (void)team;
+	(void)ith;
 	const pg_limit *l = op;
-	limits_of(l->level)->int8(l->rounds);
+	repeat(limits_of(l->level)->int8, l->rounds, team);
 }
 
 void pg_limit_float(const void *op, int ith, pg_team *team) {
-	(void)ith, (void)team;
+	(void)ith;
 	const pg_limit *l = op;
-	limits_of(l->level)->floats(l->rounds);
+	repeat(limits_of(l->level)->floats, l->rounds, team);
 }
 
 void pg_limit_read(const void *op, int ith, pg_team *team) {

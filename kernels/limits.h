@@ -12,7 +12,7 @@ typedef struct {
 	size_t bytes;
 } pg_limit;
 
-// In pg_limit_int8 and pg_limit_float each thread computes rounds times
+// In pg_limit_int8 and pg_limit_float the threads compute, together, rounds times
 // PG_LIMIT_STEPS multiply-adds of a level's widest vectors: of int8 into int32, or
 // of float32. Both are kernels on a pg_limit.
 enum { PG_LIMIT_STEPS = 12 };

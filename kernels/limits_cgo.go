@@ -25,7 +25,8 @@ func (l *limit) native(uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {
 // Limits measures the limits of the pool at a level, in about half a second, with
 // 1 GiB of memory.
 func (p *Pool) Limits(level Level) (Limits, error) {
-	const bytes, rounds, tries = 1 << 30, 4 << 20, 5
+	const bytes, tries = 1 << 30, 5
+	rounds := p.threads * 4 << 20
 	memory, err := Alloc(bytes)
 	if err != nil {
 		return Limits{}, err
@@ -33,7 +34,7 @@ func (p *Pool) Limits(level Level) (Limits, error) {
 	defer memory.Free()
 	clear(memory)
 	best := func(kernel C.pg_kernel, work float64) (most float64) {
-		op := &limit{kernel, C.pg_limit{level: C.int(level), rounds: rounds, memory: (*C.char)(pointer(memory.address())), bytes: bytes}}
+		op := &limit{kernel, C.pg_limit{level: C.int(level), rounds: C.int64_t(rounds), memory: (*C.char)(pointer(memory.address())), bytes: bytes}}
 		for range tries {
 			start := time.Now()
 			p.run(op, nil)
@@ -41,7 +42,7 @@ func (p *Pool) Limits(level Level) (Limits, error) {
 		}
 		return most
 	}
-	steps := 2 * float64(rounds*C.PG_LIMIT_STEPS*p.threads)
+	steps := 2 * float64(rounds*C.PG_LIMIT_STEPS)
 	return Limits{
 		Int8:  best(C.pg_kernel(C.pg_limit_int8), steps*float64(C.pg_limit_int8_width(C.int(level)))),
 		Float: best(C.pg_kernel(C.pg_limit_float), steps*float64(C.pg_limit_float_width(C.int(level)))),

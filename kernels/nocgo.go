@@ -44,6 +44,7 @@ func Panels(int) int                      { return 0 }
 func (*Matrix) Pack([]byte, int, int)     {}
 func RowsSupported(gguf.Type, int) bool   { return false }
 func supported(Level) bool                { return false }
+func Best() Level                         { return Auto }
 
 func (*Attention) Scratch() int { return 0 }
 func (*Steps) Scratch() int     { return 0 }

@@ -211,11 +211,16 @@ void pg_pack(int type, int64_t k, int64_t m, const void *all, void *packed, int6
 		const uint8_t *from = (const uint8_t *)all + (size_t)panel * PG_PANEL * row_bytes;
 		uint8_t *to = (uint8_t *)packed + (size_t)panel * pg_panel_bytes(f, k);
 		int rows = m - panel * PG_PANEL < PG_PANEL ? (int)(m - panel * PG_PANEL) : PG_PANEL;
-		if (rows < PG_PANEL) // the missing rows are 0
+		if (rows < PG_PANEL || type == PG_BF16) // missing rows and columns are 0
 			memset(to, 0, pg_panel_bytes(f, k));
 		switch (type) {
 			PG_QUANT_LIST(PACK)
-		default: // floats
+		case PG_BF16:
+			for (int r = 0; r < rows; r++)
+				for (int64_t i = 0; i < k; i += 2)
+					memcpy(to + (size_t)(i * PG_PANEL + 2 * r) * 2, from + (size_t)r * row_bytes + (size_t)i * 2, i + 1 < k ? 4 : 2);
+			break;
+		default: // other floats
 			for (int r = 0; r < rows; r++)
 				for (int64_t i = 0; i < k; i++)
 					memcpy(to + (size_t)(i * PG_PANEL + r) * f->bytes, from + (size_t)r * row_bytes + (size_t)i * f->bytes, f->bytes);

@@ -11,7 +11,9 @@
 //	2 bits  lines 2(g/4)..    bits 2(g%4) and up
 //	1 bit   lines 0..         bit g
 //
-// Floats lie column by column, 32 rows each.
+// Floats lie column by column, 32 rows each; BF16 in pairs of columns, of each row
+// two, and filled up with zeros to a multiple of 32 columns, as the processors'
+// products of bfloat16 read them.
 //
 // The lists below are the only place that names every type, plane and head;
 // enums, tables and the functions of one plane or type each follow from them.
@@ -117,7 +119,8 @@ static inline size_t pg_record_bytes(const pg_format *f) {
 
 // pg_panel_bytes returns the bytes of a panel of k columns, a multiple of 64.
 static inline size_t pg_panel_bytes(const pg_format *f, int64_t k) {
-	return ((size_t)(k / f->block) * pg_record_bytes(f) + 63) & ~(size_t)63;
+	int64_t records = f->type == PG_BF16 ? (k + 31) / 32 * 32 : k / f->block;
+	return ((size_t)records * pg_record_bytes(f) + 63) & ~(size_t)63;
 }
 
 extern const int8_t pg_codebook[16]; // values of IQ4_NL and IQ4_XS

@@ -1,8 +1,13 @@
 // Threads that compute a kernel together.
 //
 // A kernel is a function that several threads call at the same time, each with its
-// own number, on one description of the work. They share the work by pg_take and
-// wait for each other by pg_wait.
+// own number, on one description of the work. Its work has phases, and needs those
+// before. The threads share the work of a phase by pg_take, and go on to the next by
+// pg_next_phase.
+//
+// Nobody waits for a thread that has no work in its hands. The system may take the
+// processor from any thread for milliseconds, which is the time of many kernels: the
+// others then do all the work, and the thread finds the phase or the call over.
 #ifndef PG_POOL_H
 #define PG_POOL_H
 
@@ -11,28 +16,40 @@
 
 enum { PG_COUNTERS = 8 }; // counters that a kernel may use in one call
 
-// A pg_team is the state that the threads of one call share. Every counter starts
-// at 0.
-typedef struct pg_team {
-	int threads;
+// A pg_pool is threads that run one kernel after the other. One pool serves one
+// caller at a time.
+typedef struct pg_pool pg_pool;
+
+// A pg_shared is what the threads of a call share to divide its work. Every counter
+// starts at 0.
+typedef struct {
 	_Alignas(64) atomic_int stopped; // see pg_pool_stop
-	_Alignas(64) atomic_int arrived, generation;
 	struct {
 		_Alignas(64) atomic_llong next;
 	} counter[PG_COUNTERS];
+} pg_shared;
+
+// A pg_team is the threads of one call as one of them sees them.
+typedef struct {
+	int ith;               // this thread's number; that of the caller of pg_pool_run is 0
+	int threads;           // that may take part; not all of them may come
+	int inside;            // whether this thread may have work: see pool.c
+	unsigned long long at; // the call and the phase where it is
+	pg_shared *shared;
+	pg_pool *pool;
 } pg_team;
 
 // pg_take returns the value of a counter, the next piece of work, and adds n to it.
 // Once the pool is stopped it returns a number beyond all work.
 static inline int64_t pg_take(pg_team *t, int counter, int64_t n) {
-	if (atomic_load_explicit(&t->stopped, memory_order_relaxed))
+	if (atomic_load_explicit(&t->shared->stopped, memory_order_relaxed))
 		return INT64_MAX / 2;
-	return atomic_fetch_add_explicit(&t->counter[counter].next, n, memory_order_relaxed);
+	return atomic_fetch_add_explicit(&t->shared->counter[counter].next, n, memory_order_relaxed);
 }
 
 // pg_next returns the value of a counter.
 static inline int64_t pg_next(pg_team *t, int counter) {
-	return atomic_load_explicit(&t->counter[counter].next, memory_order_relaxed);
+	return atomic_load_explicit(&t->shared->counter[counter].next, memory_order_relaxed);
 }
 
 // pg_take_share takes pieces of work from the returned one up to end. It takes
@@ -49,16 +66,14 @@ static inline int64_t pg_take_share(pg_team *t, int counter, int64_t all, int64_
 	return first;
 }
 
-// pg_wait returns once all threads of the team have called it. Each then sees all
-// that the others wrote before.
-void pg_wait(pg_team *t);
+// pg_next_phase is called by a thread that finds no more work in a phase. It returns
+// once all work that was taken is done, and the thread then sees all that the others
+// wrote. It returns 0 if the call ended meanwhile without this thread: the kernel has
+// to return at once, as its description may be gone.
+int pg_next_phase(pg_team *t);
 
 // A pg_kernel is the part of thread ith, 0 to team->threads - 1, in computing op.
 typedef void (*pg_kernel)(const void *op, int ith, pg_team *team);
-
-// A pg_pool is threads that run one kernel after the other. One pool serves one
-// caller at a time.
-typedef struct pg_pool pg_pool;
 
 // pg_pool_new starts a pool of up to threads threads, the caller being one of
 // them. It returns NULL if there is no memory. pg_pool_free ends the threads; it is

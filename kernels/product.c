@@ -4,7 +4,7 @@
 typedef struct {
 	pg_chunk chunk;
 	float acc[2][GROUP][MOST_TILES * PG_MAX_COLUMNS][PG_PANEL];
-	float y[PG_MAX_COLUMNS][PG_PANEL]; // results that are rounded at once
+	float y[PG_MOST_COLUMNS][PG_PANEL]; // results that are rounded at once
 } work;
 
 // output describes the epilogue of columns [first, last) of panel i of a part: its
@@ -65,7 +65,7 @@ static void product(const pg_job *j, int weight, const part *p, work *w, int out
 		int64_t chunk = step / p->panels, i = step % p->panels;
 		const uint8_t *records = packed + (size_t)i * panel_bytes + (size_t)chunk * chunk_bytes;
 		pg_tile t = {.f = f, .form = form, .w = records, .chunk = &w->chunk, .halves = l->halves, .first = chunk == 0};
-		t.blocks = (int)(pg_chunk_rows(l, m->k, chunk) / l->block);
+		t.blocks = (int)pg_blocks(l, pg_chunk_rows(l, m->k, chunk));
 		size_t column_bytes;
 		const uint8_t *act = pg_act_of(j, l, chunk, &column_bytes);
 		int done = out && chunk == l->chunks - 1;
@@ -129,6 +129,7 @@ static void stream(const pg_job *j, int weight, const part *p, work *w, int out)
 static void multiply(const pg_job *j, work *w, pg_team *team) {
 	sharing s = share(j, team->threads);
 	void (*compute)(const pg_job *, int, const part *, work *, int) = j->op->n == 1 ? stream : product;
+	w->chunk.configured = 0;
 	for (int64_t first, end; (first = take(j, &s, team, &end)) < s.all;) {
 		while (first < end) {
 			part p = part_of(j, &s, first, end);
@@ -138,6 +139,8 @@ static void multiply(const pg_job *j, work *w, pg_team *team) {
 				compute(j, 1, &p, w, 1);
 		}
 	}
+	if (j->level->release)
+		j->level->release(&w->chunk);
 }
 
 // works_of lays out the memory of all threads and returns its end.
@@ -158,7 +161,8 @@ void pg_linear_run(const void *linear, int ith, pg_team *team) {
 	pg_job j;
 	pg_plan(&j, op, team->threads, pg_widest(op), works_of(op->scratch, team->threads, &w));
 	pg_round_all(&j, ith, team);
-	pg_wait(team);
+	if (!pg_next_phase(team))
+		return;
 	multiply(&j, &w[ith], team);
 }
 
@@ -185,12 +189,15 @@ void pg_mlp_run(const void *mlp, int ith, pg_team *team) {
 	pg_job up, down;
 	plan_both(op, op->up.scratch, team->threads, &up, &down, &w);
 	pg_round_all(&up, ith, team);
-	pg_wait(team);
+	if (!pg_next_phase(team))
+		return;
 	multiply(&up, &w[ith], team);
-	pg_wait(team);
+	if (!pg_next_phase(team))
+		return;
 	if (pg_has_fixed_scales(&down)) {
 		pg_fix_scales(&down, team);
-		pg_wait(team);
+		if (!pg_next_phase(team))
+			return;
 	}
 	multiply(&down, &w[ith], team);
 }

@@ -29,7 +29,7 @@ type Linear struct {
 	ResidualStride int
 	Out            []Output
 	Epilogue       Epilogue
-	Precise        bool // round x to 16 bits, not 8
+	Precise        bool // round x to 16 bits, not 8, and not to bfloat16
 	Uniform        bool // a column's result is the same to the bit for any N
 	Level          Level
 	Threads        int // the most that take part

@@ -3,7 +3,8 @@
 // Weights are packed at load into panels of 32 rows, in about as many bytes as
 // ggml's blocks. A product rounds its activations to integers with a scale per
 // 32 values, as ggml does, and multiplies integers; float weights are
-// multiplied in float32. Results do not depend on the number of threads.
+// multiplied in float32, or bfloat16 by bfloat16: see bfloat.h. Results do not
+// depend on the number of threads.
 #ifndef PG_PRODUCT_H
 #define PG_PRODUCT_H
 
@@ -35,7 +36,7 @@ typedef struct pg_linear {
 		int64_t y_stride;
 	} out[3];
 	int epilogue;
-	int precise;   // round activations to 16 bits instead of 8
+	int precise;   // round activations to 16 bits instead of 8, and not to bfloat16
 	int uniform;   // a column's result is the same to the bit for any n
 	int level;     // a supported level of instruction sets, or PG_AUTO for the best
 	void *scratch; // pg_linear_scratch bytes, of any alignment

@@ -36,6 +36,28 @@ func integers(x []float32, most float32) (y []float64, scales []float32) {
 	return y, scales
 }
 
+// bfloats defines how products of bfloat16 round activations: to the nearest
+// bfloat16, to the one with an even last bit if two are as near. Numbers below 2^-126
+// count as 0.
+func bfloats(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		bits := math.Float32bits(v)
+		switch bits >> 23 & 255 {
+		case 0:
+			continue
+		case 255: // an infinity or NaN
+		default:
+			bits += 0x7fff + bits>>16&1
+		}
+		y[i] = float64(math.Float32frombits(bits &^ 0xffff))
+		if v != v {
+			y[i] = math.NaN()
+		}
+	}
+	return y
+}
+
 const least32 = 1e-30 // PG_LEAST: smaller scales count as 0
 
 // gelu is the tanh form of the Gaussian error linear unit (arXiv:1606.08415,

@@ -46,7 +46,7 @@ static uint8_t *plan(job *j, const pg_rows *op, void *scratch, int threads) {
 	uint8_t *rounded = j->works + (size_t)threads * j->work_bytes, *end = pg_plan(&j->product, &j->linear, threads, widest, rounded);
 	j->form = pg_form(&j->linear, j->product.level, j->f);
 	j->layout = &j->product.layouts[j->form];
-	return j->form == PG_FLOAT ? rounded : end; // floats are multiplied by x itself
+	return j->f->planes < 0 ? rounded : end; // floats are multiplied by x itself
 }
 
 size_t pg_rows_scratch(const pg_rows *op, int threads) {
@@ -116,7 +116,7 @@ static void run(const job *j, work *w, int64_t first, int64_t last, int64_t tile
 	const uint8_t *rows = j->op->rows;
 	for (int64_t i = 0; first < last; i++, first += PG_PANEL) {
 		int64_t stop = first + PG_PANEL < last ? first + PG_PANEL : last;
-		if (j->form == PG_FLOAT)
+		if (j->f->planes < 0)
 			j->product.level->float_rows(j->op, first, stop, column, columns, w->acc + i * columns);
 		else
 			panel(j, w, first, stop, tile, end, w->acc + i * columns, rows + (size_t)(stop < last ? stop : next) * j->op->row_bytes);
@@ -160,9 +160,10 @@ void pg_rows_run(const void *rows, int ith, pg_team *team) {
 	job j;
 	plan(&j, op, op->scratch, team->threads);
 	work *w = (work *)(j.works + (size_t)ith * j.work_bytes);
-	if (j.form != PG_FLOAT) {
+	if (j.f->planes >= 0) {
 		pg_round_all(&j.product, ith, team);
-		pg_wait(team);
+		if (!pg_next_phase(team))
+			return;
 	}
 	int64_t runs = (op->last - op->first + PG_RUN - 1) / PG_RUN, count = op->picks ? op->picks * op->n : runs;
 

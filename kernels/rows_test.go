@@ -43,7 +43,7 @@ func testRows(t *testing.T, ps []*Pool, level Level, typ gguf.Type) {
 		r := rand.New(rand.NewPCG(6, uint64(k)))
 		rows := randomRows(t, r, typ, k, m)
 		x := fill(r, fenced[float32](t, k))
-		in := acts(level, typ, false, x)
+		in := acts(level, typ, false, 1, x)
 		want, size := linear(m, 1, weights(typ, rows), in)
 		for _, span := range [][2]int{{0, m}, {3, 4}, {10, 140}, {5, 5}} {
 			first, last := span[0], span[1]
@@ -66,7 +66,7 @@ func testRows(t *testing.T, ps []*Pool, level Level, typ gguf.Type) {
 			precise := fenced[float32](t, m)
 			compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: typ.RowBytes(k),
 				X: addr(x), Y: addr(precise), Precise: true, Threads: 3, Level: level})
-			want, size := linear(m, 1, weights(typ, rows), acts(level, typ, true, x))
+			want, size := linear(m, 1, weights(typ, rows), acts(level, typ, true, 1, x))
 			within(t, precise, want, size)
 			whole, float := linear(m, 1, weights(typ, rows), exact(x))
 			_, step := linear(m, 1, weights(typ, rows), tops(x))

@@ -85,7 +85,8 @@ void pg_steps_run(const void *steps, int ith, pg_team *team) {
 	float *own = results + op->n * op->key_heads * most * part + ith * own_floats(op);
 	while ((i = pg_take(team, WRITES, 1)) < op->n)
 		write(op, v, i);
-	pg_wait(team); // a row may see the key of another
+	if (!pg_next_phase(team))
+		return; // a row may see the key of another
 
 	// Parts are numbered row by row, and in a row key head by key head. Their size is
 	// fixed, so the sums of a row depend on its own keys only.
@@ -99,7 +100,8 @@ void pg_steps_run(const void *steps, int ith, pg_team *team) {
 		int64_t parts = ceil_div(a.keys, PG_PART_KEYS), head = (i - before) / parts, number = (i - before) % parts;
 		v->attend_part(&a, head, number, results + ((row * op->key_heads + head) * most + number) * part, own);
 	}
-	pg_wait(team);
+	if (!pg_next_phase(team))
+		return;
 	while ((i = pg_take(team, ROWS, 1)) < op->n * op->heads) {
 		int64_t group = group_of(op), shared = i / group;
 		pg_attention a = attention_of(op, shared / op->key_heads);

@@ -16,6 +16,7 @@
 //	              iwiden then extends
 //	WIDE          1 if tiles of floats have up to 12 columns
 //	FIXED         for tiles whose scales are integers: see fixed_tile-inl.h
+//	BFLOATS       1 if some levels have products of bfloat16: see bfloat.h
 //	PAIRS         1 if unpacked weights and activations lie in pairs of rows and
 //	              of columns, 8 values of each in turn; ipair then gives the
 //	              first or last pairs of rows of two groups of columns
@@ -35,6 +36,9 @@
 #endif
 #ifndef FIXED
 #define FIXED 0
+#endif
+#ifndef BFLOATS
+#define BFLOATS 0
 #endif
 #ifndef PAIRS
 #define PAIRS 0

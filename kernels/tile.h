@@ -11,15 +11,17 @@ enum {
 	PG_CHUNK = 512,       // columns that are unpacked at a time
 	PG_CHUNK_BLOCKS = 16, // the same in blocks of 32
 	PG_FLOAT_CHUNK = 128, // columns of float weights that are unpacked at a time
-	PG_MAX_COLUMNS = 12,  // of the widest tile
+	PG_MAX_COLUMNS = 12,  // of the widest tile of vectors
+	PG_MOST_COLUMNS = 32, // of the widest tile
 	PG_AHEAD = 6144,      // bytes that streams of one column prefetch ahead
 };
 
 // Forms of activations.
 enum {
-	PG_INT8,  // integers of 8 bits
-	PG_INT16, // integers of 16 bits
-	PG_FIXED, // integers of 8 bits, with scales that are integers: see fixed_tile-inl.h
+	PG_INT8,   // integers of 8 bits
+	PG_INT16,  // integers of 16 bits
+	PG_FIXED,  // integers of 8 bits, with scales that are integers: see fixed_tile-inl.h
+	PG_BFLOAT, // bfloat16: see bfloat.h
 	PG_FLOAT,
 	PG_FORMS,
 };
@@ -33,6 +35,8 @@ typedef struct pg_chunk {
 	float m[PG_CHUNK_BLOCKS][2][PG_PANEL];
 	int32_t fixed[PG_CHUNK_BLOCKS][PG_PANEL]; // for PG_FIXED: two scales of 16 bits each,
 	float unit[PG_PANEL];                     // and the units that they are multiples of
+	int configured;                           // columns that AMX's registers are set up for, or 0,
+	uint8_t before[64];                       // and how they were set up before
 } pg_chunk;
 
 // The activations of a tile of c columns are records, one for every 32 rows of
@@ -68,6 +72,8 @@ enum { PG_BIAS_BITS = 0x4b400000 };
 
 // pg_unit returns the bytes of a record per column.
 static inline int pg_unit(int form, int halves) {
+	if (form == PG_BFLOAT)
+		return 64;
 	return (form == PG_INT16 ? 64 : 32) + 4 * PG_FIELDS * (halves ? 2 : 1);
 }
 
@@ -108,8 +114,8 @@ typedef struct pg_level {
 	// activations.
 	int (*form)(const pg_format *f, int precise, int64_t n);
 
-	// quantize writes the records of c columns and some blocks of x.
-	void (*quantize)(int form, int halves, const float *x, int64_t x_stride, int c, int blocks, void *act);
+	// quantize writes the records of c columns of some rows of x.
+	void (*quantize)(int form, int halves, const float *x, int64_t x_stride, int c, int rows, void *act);
 
 	// round writes the record of 32 rows of c columns, PG_PANEL apart. Floats may
 	// be of fewer rows. The scales of PG_FIXED remain floats, until fix_scales makes
@@ -121,6 +127,7 @@ typedef struct pg_level {
 	void (*unpack)(pg_tile *t, const uint8_t *records);
 
 	void (*tile[PG_FORMS])(const pg_tile *t);
+	void (*release)(pg_chunk *chunk);           // ends a thread's tiles; may be NULL
 	void (*stream[PG_FORMS])(const pg_tile *t); // of one column, from packed weights
 	void (*finish)(const pg_finish *f);
 
@@ -137,6 +144,6 @@ typedef struct pg_level {
 // PG_AUTO; NULL if there are none.
 const pg_level *pg_level_of(int level);
 
-extern const pg_level pg_avx2, pg_avx_vnni, pg_avx512_vnni, pg_neon, pg_neon_i8mm;
+extern const pg_level pg_avx2, pg_avx_vnni, pg_avx512_vnni, pg_avx512_bf16, pg_amx_bf16, pg_neon, pg_neon_i8mm;
 
 #endif

@@ -18,10 +18,10 @@ var uniformColumns = []int{2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 1
 // epilogues, residuals and MLPs.
 func TestUniformProductsEqualOneColumn(t *testing.T) {
 	ps := pools(t)
-	eachLevel(t, func(t *testing.T, level Level) {
+	eachProductLevel(t, func(t *testing.T, level Level) {
 		eachType(t, func(t *testing.T, typ gguf.Type) {
 			for _, precise := range []bool{false, true} {
-				if precise && steps(level, typ, true) == steps(level, typ, false) {
+				if !own(level, typ) || precise && !rounds(level, typ) {
 					continue
 				}
 				t.Run(fmt.Sprintf("precise=%t", precise), func(t *testing.T) { testUniform(t, ps, level, typ, precise) })

@@ -88,6 +88,9 @@ PG_DOT static inline void unpack_planes(const int plane, const int form, const p
 			unpack_planes(PG_##name, PG_INT8, t, records); \
 		break;
 
+// together returns how many columns of float weights lie in turn.
+static inline int together(const int type) { return type == PG_BF16 ? 2 : 1; }
+
 // floats reads LANES float weights.
 PG_DOT static inline vf floats(const int type, const uint8_t *p) {
 	if (type == PG_F16)
@@ -97,10 +100,20 @@ PG_DOT static inline vf floats(const int type, const uint8_t *p) {
 	return vload((const float *)p);
 }
 
+// packed_floats reads vector v of the rows of packed weights, of column i of those
+// that lie in turn from p on.
+PG_DOT static inline vf packed_floats(const int type, const uint8_t *p, const int v, const int i) {
+	if (type == PG_BF16)
+		return ibhalf(iload(p + v * VECTOR), i);
+	return floats(type, p + v * LANES * (type == PG_F32 ? 4 : 2));
+}
+
 PG_DOT static inline void unpack_floats(const int type, const pg_tile *t, const uint8_t *p) {
-	int bytes = t->f->bytes;
-	for (int i = 0; i < t->blocks * PG_PANEL; i += LANES)
-		vstore((float *)t->chunk->w + i, floats(type, p + i * bytes));
+	float *to = (float *)t->chunk->w;
+	for (int k = 0; k < t->blocks; k += together(type), p += together(type) * PG_PANEL * t->f->bytes)
+		UNROLL for (int i = 0; i < together(type); i++)
+			UNROLL for (int v = 0; v < VECTORS; v++, to += LANES)
+				vstore(to, packed_floats(type, p, v, i));
 }
 
 // unpack prepares the weights of a tile, whose records it reads.
@@ -108,6 +121,10 @@ PG_KERNEL static void unpack(pg_tile *t, const uint8_t *records) {
 	const pg_format *f = t->f;
 	const int form = t->form;
 	t->w = t->chunk->w;
+	if (form == PG_BFLOAT) {
+		t->w = records; // in place
+		return;
+	}
 	if (form == PG_FLOAT) {
 		switch (f->type) {
 		case PG_F16: unpack_floats(PG_F16, t, records); break;

@@ -7,10 +7,22 @@ import (
 	"math/rand/v2"
 	"testing"
 	"unsafe"
+
+	"github.com/pgcli/paligemma/gguf"
 )
 
-// eachLevel runs f for each supported level.
+// eachLevel runs f for each supported level, but those that differ from another in
+// products of bfloat16 only.
 func eachLevel(t *testing.T, f func(t *testing.T, level Level)) {
+	eachProductLevel(t, func(t *testing.T, level Level) {
+		if own(level, gguf.F32) {
+			f(t, level)
+		}
+	})
+}
+
+// eachProductLevel runs f for each supported level.
+func eachProductLevel(t *testing.T, f func(t *testing.T, level Level)) {
 	levels := Levels()
 	if len(levels) == 0 {
 		t.Skip(ErrNone)

@@ -78,13 +78,16 @@ func chatAction(c *cli.Context) error {
 		line, err := lines.next(interrupts)
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil
+			return t.end(lines)
 		case err != nil:
 			return err
 		}
 		again, err := t.line(line, interrupts)
-		if err != nil || !again {
+		if err != nil {
 			return err
+		}
+		if !again {
+			return t.end(lines)
 		}
 	}
 }
@@ -92,8 +95,21 @@ func chatAction(c *cli.Context) error {
 // A talk is a chat about pictures, which /image replaces.
 type talk struct {
 	*asking
-	c    *cli.Context
-	view *view
+	c             *cli.Context
+	view          *view
+	asked, failed int  // lines that are not blank
+	ended         bool // by SIGTERM
+}
+
+// end returns the chat's error: for input that nobody watches, that lines failed.
+func (t *talk) end(lines *lineReader) error {
+	switch {
+	case lines.terminal != nil:
+		return nil
+	case t.failed > 0 && t.failed == t.asked:
+		return fmt.Errorf("nothing is answered: %d of %d lines failed", t.failed, t.asked)
+	}
+	return someFailed(t.failed, t.asked, "lines")
 }
 
 // line answers a line. It returns false after /bye, and an error if no other line can
@@ -114,10 +130,15 @@ func (t *talk) line(line string, interrupts <-chan os.Signal) (again bool, err e
 	default:
 		err = t.ask(paligemma.Prompt(line), interrupts)
 	}
-	if errors.As(err, new(outputError)) {
+	switch {
+	case errors.As(err, new(outputError)):
 		return false, err
+	case t.ended:
+		return false, context.Canceled
 	}
+	t.asked++
 	if err != nil {
+		t.failed++
 		fmt.Fprintf(t.c.App.ErrWriter, "pgcli: %s\n", message(err))
 	}
 	return true, nil
@@ -158,7 +179,8 @@ func (t *talk) ask(p paligemma.Prompt, interrupts <-chan os.Signal) error {
 	go func() {
 		defer close(watched)
 		select {
-		case <-interrupts:
+		case s := <-interrupts:
+			t.ended = s == syscall.SIGTERM
 			stop()
 		case <-ended:
 		}

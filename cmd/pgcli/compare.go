@@ -65,8 +65,11 @@ func compareAction(c *cli.Context) error {
 	if report == nil {
 		return err
 	}
-	if err == nil && report.Compared == 0 {
-		err = fmt.Errorf("nothing is left: %d of %d lines failed", report.Failed, report.Examples)
+	if err == nil {
+		err = someFailed(report.Failed, report.Examples, "lines")
+		if report.Compared == 0 {
+			err = fmt.Errorf("nothing is left: %d of %d lines failed", report.Failed, report.Examples)
+		}
 	}
 	if c.Bool("json") {
 		return errors.Join(err, printJSON(c.App.Writer, report))

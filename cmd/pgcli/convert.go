@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // outputFlags are the flags of every command that writes a model.
@@ -24,6 +25,7 @@ func outputFlags(types string) []cli.Flag {
 		&cli.StringFlag{Name: "name", Usage: "general.name (default: the name of the source)"},
 		&cli.StringFlag{Name: "resample", Usage: "`filter` that stretches pictures: bicubic or bilinear (default: as in training)"},
 		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU `threads` (0: one per processor)"},
+		memoryFlag(),
 		&cli.BoolFlag{Name: "force", Usage: "replace the output if it exists"},
 		&cli.BoolFlag{Name: "verify", Usage: "read the output again and compare it with the source"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "show what would be written, and write nothing"},
@@ -149,6 +151,11 @@ func write(c *cli.Context, what string, o convert.Options) error {
 	if n := c.Int("threads"); n < 0 || n > 1024 {
 		return usagef("--threads is %d, want 0 to 1024", n)
 	}
+	limit, err := maxMemory(c)
+	if err != nil {
+		return err
+	}
+	o.MemoryLimit = limit
 	src, dst := c.Args().First(), c.Path("output")
 	if c.Bool("dry-run") {
 		plan, err := convert.MakePlan(src, dst, o)
@@ -181,7 +188,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 // printNotes says how the source was read where that may surprise.
 func printNotes(c *cli.Context, p *convert.Plan) {
 	for _, note := range p.Notes {
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: note: %s\n", note)
+		fmt.Fprintf(c.App.ErrWriter, "pgcli: note: %s\n", legible.Text(note))
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -13,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/infile"
 )
 
 // demoFiles holds the page's template, and the pictures and prompts that
@@ -73,7 +72,7 @@ func demoAction(c *cli.Context) error {
 		return err
 	}
 	page := filepath.Join(dir, "index.html")
-	if err := mayWrite(page, c.Bool("force"), c.Args().Slice()); err != nil {
+	if err := mayWrite(c, page, c.Args().Slice()); err != nil {
 		return err
 	}
 	model, err := openModel(c)
@@ -92,7 +91,7 @@ func demoAction(c *cli.Context) error {
 			return fmt.Errorf("picture %s: %w", e.name, err)
 		}
 	}
-	if err := save(page, g.write); err != nil {
+	if err := save(c, page, g.write); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.App.ErrWriter, "pgcli: wrote %s: %d pictures, %d answers in %s\n", page, len(g.Cards), g.Answers, g.Took())
@@ -118,16 +117,30 @@ func exhibits(c *cli.Context) ([]exhibit, error) {
 	}
 	var all []exhibit
 	for _, path := range c.Args().Slice() {
-		file, err := os.ReadFile(path)
-		if path == "-" {
-			file, err = io.ReadAll(c.App.Reader)
-		}
+		file, err := readPicture(c, path)
 		if err != nil {
-			return nil, fmt.Errorf("picture: %w", err)
+			return nil, fmt.Errorf("picture %s: %w", path, err)
 		}
 		all = append(all, exhibit{filepath.Base(path), file, asks})
 	}
 	return all, nil
+}
+
+// maxPictureFile bounds the file of a picture, which a page holds whole.
+const maxPictureFile = 256 << 20
+
+// readPicture returns the file of a picture; "-" stands for standard input. The error
+// does not name the file.
+func readPicture(c *cli.Context, path string) ([]byte, error) {
+	if path == "-" {
+		return infile.ReadAll(infile.Reader(c.Context, c.App.Reader), 0, maxPictureFile)
+	}
+	f, err := infile.OpenStream(c.Context, path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	defer f.Close()
+	return infile.ReadAll(f, 0, maxPictureFile)
 }
 
 // scenes returns the pictures inside the program, with asks, or with their own if

@@ -42,7 +42,7 @@ func findCommand(name, usage string, prompt func(...string) paligemma.Prompt, de
 		Usage:     usage,
 		ArgsUsage: "IMAGE... THING...",
 		Description: `Arguments that name files are pictures, which are asked about one by one, the other
-arguments are the things to find. If a thing has the name of a file, name the
+arguments are the things to find; "cat ; dog" is two, as in a prompt. If a thing has the name of a file, name the
 pictures with --image.
 
 ` + description[1:],
@@ -70,6 +70,9 @@ func pictureAndThings(c *cli.Context) (pictures, things []string, err error) {
 	if len(pictures) == 0 {
 		if len(args) == 0 {
 			return nil, nil, usagef("no picture; see pgcli help %s", c.Command.Name)
+		}
+		if len(args) == 1 && !exists(args[0]) {
+			return nil, nil, usagef("no picture: %q is no file; name a picture and a thing, for example pgcli %s photo.jpg %s", args[0], c.Command.Name, quoted(args[0]))
 		}
 		pictures, args = args[:1], args[1:]
 	}

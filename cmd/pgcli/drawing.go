@@ -2,13 +2,11 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
 	"image/png"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +16,7 @@ import (
 	"golang.org/x/image/font/sfnt"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 	"github.com/pgcli/paligemma/internal/overlay"
 )
@@ -75,6 +74,9 @@ func outputNames(c *cli.Context, flag string, pictures []string, extensions ...s
 	case len(pictures) == 0:
 		return nil, usagef("--%s %s: no picture to draw on", flag, out)
 	case len(pictures) > 1:
+		if slices.Contains(extensions, ext) && !isDir(out) {
+			return nil, usagef("--%s is %q, and there are %d pictures: want a folder, which gets a file for each", flag, out, len(pictures))
+		}
 		names = nil
 		for _, p := range pictures {
 			base := strings.TrimSuffix(filepath.Base(p), filepath.Ext(p))
@@ -92,39 +94,44 @@ func outputNames(c *cli.Context, flag string, pictures []string, extensions ...s
 			return nil, usagef("%s and %s would both be drawn to %s", other, pictures[i], name)
 		}
 		seen[name] = pictures[i]
-		if err := mayWrite(name, c.Bool("force"), pictures); err != nil {
+		if err := mayWrite(c, name, pictures); err != nil {
 			return nil, err
 		}
 	}
 	return names, nil
 }
 
-// mayWrite refuses a file that exists, unless force is set. It always refuses one
-// of the inputs.
-func mayWrite(path string, force bool, inputs []string) error {
+// isDir reports whether a path is a folder.
+func isDir(path string) bool {
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	return err == nil && info.IsDir()
+}
+
+// mayWrite refuses a file that exists, unless force is set. It always refuses one
+// of the inputs: pictures, and the files that flags name.
+func mayWrite(c *cli.Context, path string, pictures []string) error {
+	if newfile.Input(path, pictures...) != "" {
+		return usagef("%s is the picture that is read; write to another file", path)
 	}
-	if err != nil {
-		return err
-	}
-	for _, in := range inputs {
-		if other, err := os.Stat(in); err == nil && os.SameFile(info, other) {
-			return usagef("%s is the picture that is read; write to another file", path)
+	for _, flag := range []string{"model", "mmproj", "font", "file", "engine"} {
+		if in := c.Path(flag); in != "" && newfile.Input(path, in) != "" {
+			return usagef("%s is the file of %s, which is read; write to another file", path, dashed(flag))
 		}
 	}
-	if !force {
-		return fmt.Errorf("%s exists already; --force replaces it", path)
+	if _, err := os.Lstat(path); err == nil && !c.Bool("force") {
+		return withHint(fmt.Errorf("%s %w", path, newfile.ErrExists))
 	}
 	return nil
 }
 
+// maxFont bounds the file of a font; the largest, of all CJK signs, take some 30 MB.
+const maxFont = 128 << 20
+
 // readFont reads the first font of a file. The error does not name the file.
 func readFont(path string) (*sfnt.Font, error) {
-	data, err := os.ReadFile(path)
+	data, err := infile.Read(path, maxFont)
 	if err != nil {
-		return nil, errors.Unwrap(err)
+		return nil, cause(err)
 	}
 	all, err := sfnt.ParseCollection(data) // also reads a file of one font
 	if err != nil {
@@ -141,7 +148,7 @@ func (d *drawing) save(c *cli.Context, i int, img image.Image, objects []paligem
 		if err := d.warn(c.App.ErrWriter, path, shown); err != nil {
 			return err
 		}
-		err := save(path, func(w io.Writer) error {
+		err := save(c, path, func(w io.Writer) error {
 			out, err := overlay.Draw(img, shown, d.style)
 			if err != nil {
 				return err
@@ -158,7 +165,7 @@ func (d *drawing) save(c *cli.Context, i int, img image.Image, objects []paligem
 	if d.vector == nil {
 		return nil
 	}
-	return save(d.vector[i], func(w io.Writer) error {
+	return save(c, d.vector[i], func(w io.Writer) error {
 		uri, err := overlay.DataURI(img)
 		if err != nil {
 			return err
@@ -190,16 +197,19 @@ func overlayObjects(objects []paligemma.Object) []overlay.Object {
 }
 
 // save writes a file, and makes its folder if it is missing. The file appears under
-// its name only when it is complete.
-func save(path string, write func(io.Writer) error) error {
+// its name only when it is complete. Only with --force it replaces another.
+func save(c *cli.Context, path string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	f, err := newfile.Create(path)
+	f, err := newfile.Create(path, c.Bool("force"))
 	if err != nil {
-		return err
+		return withHint(err)
 	}
 	defer f.Close()
+	for _, name := range f.Removed() {
+		fmt.Fprintf(c.App.ErrWriter, "pgcli: %s was left by a run that was killed, and is removed\n", name)
+	}
 	w := bufio.NewWriter(f)
 	if err := write(w); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -207,5 +217,5 @@ func save(path string, write func(io.Writer) error) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	return f.Commit()
+	return withHint(f.Commit())
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -61,11 +59,15 @@ if the run was stopped, and for objects also truth (things in the pictures), fou
 and how well scores rank: upper_precision and lower_precision of the two halves,
 average_precision. Without --keep-going the first failure ends the run.
 
+With --out a run that was stopped goes on where it was, if data set, model and flags
+are the same: its answers are in FILE.partial, which is removed at the end. Pictures
+are not compared.
+
 Examples:
   pgcli eval data.jsonl -m model.gguf
   pgcli eval data.jsonl -m model.gguf --out answers.jsonl --json >report.json`,
 		Flags: slices.Concat([]cli.Flag{modelFlag()}, dataFlags(), []cli.Flag{
-			&cli.PathFlag{Name: "out", Usage: "write each answer with its scores to this `file`, as JSON lines"},
+			&cli.PathFlag{Name: "out", Usage: "write each answer with its scores to this `file`, as JSON lines; a run that was stopped goes on from FILE.partial"},
 			&cli.BoolFlag{Name: "force", Usage: "replace the file of --out if it exists"},
 			grammarFlag("off"),
 		}, modelFlags()),
@@ -91,24 +93,22 @@ func evalAction(c *cli.Context) error {
 		return err
 	}
 	defer model.Close()
-	var answers *answerFile
-	if path := c.Path("out"); path != "" {
-		if answers, err = createAnswers(path, c.Bool("force")); err != nil {
-			return err
-		}
-		opts.Answered = answers.write
+	if opts.Journal, err = openJournal(c, set); err != nil {
+		return err
 	}
+	defer opts.Journal.Close()
 	done := opts.show(c, "asking", set.Len())
 	report, err := eval.Run(c.Context, model, set, &opts.Options)
 	done()
-	if answers != nil {
-		err = errors.Join(err, answers.close(c.App.ErrWriter, report != nil && !report.Partial))
-	}
+	err = errors.Join(err, closeJournal(c, opts.Journal, report != nil && !report.Partial))
 	if report == nil {
 		return err
 	}
-	if err == nil && report.Answered == 0 {
-		err = fmt.Errorf("nothing is left: %d of %d lines failed", report.Failed, report.Examples)
+	if err == nil {
+		err = someFailed(report.Failed, report.Examples, "lines")
+		if report.Answered == 0 {
+			err = fmt.Errorf("nothing is left: %d of %d lines failed", report.Failed, report.Examples)
+		}
 	}
 	if c.Bool("json") {
 		return errors.Join(err, printJSON(c.App.Writer, report))
@@ -194,46 +194,4 @@ func number(v *float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.3f", *v)
-}
-
-// An answerFile has the name FILE.partial until it is complete. An interrupted run
-// leaves it under that name.
-type answerFile struct {
-	path string // without .partial
-	file *os.File
-	out  *json.Encoder
-}
-
-// createAnswers starts an answerFile. A file that exists at path is an error unless
-// replace is set. The caller must close the answerFile.
-func createAnswers(path string, replace bool) (*answerFile, error) {
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) && !replace {
-		return nil, errors.Join(err, fmt.Errorf("%s exists already; --force replaces it", path))
-	}
-	f, err := os.Create(path + ".partial")
-	if err != nil {
-		return nil, fmt.Errorf("answers: %w", err)
-	}
-	a := &answerFile{path: path, file: f, out: json.NewEncoder(f)}
-	a.out.SetEscapeHTML(false) // tokens such as <loc0512> stay readable
-	return a, nil
-}
-
-// write adds a line with an answer.
-func (a *answerFile) write(v *eval.Answered) error { return a.out.Encode(v) }
-
-// close gives the file its name if it is complete, and else says where it is.
-func (a *answerFile) close(w io.Writer, whole bool) error {
-	if !whole {
-		fmt.Fprintf(w, "pgcli: answers so far are in %s\n", a.file.Name())
-		return a.file.Close()
-	}
-	err := errors.Join(a.file.Sync(), a.file.Close())
-	if err == nil {
-		err = os.Rename(a.file.Name(), a.path)
-	}
-	if err != nil {
-		return fmt.Errorf("answers: %w", err)
-	}
-	return nil
 }

@@ -77,6 +77,7 @@ func appHelp(app *cli.App, width int) string {
 	for _, f := range app.Flags {
 		flagEntry(&b, f, width)
 	}
+	fmt.Fprintf(&b, "\n%s\n", paragraphs(exitCodes, width))
 	fmt.Fprintf(&b, "\n%s\n", wrap("pgcli help COMMAND shows the flags of a command, with examples.", width, 0))
 	return b.String()
 }

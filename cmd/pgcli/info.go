@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -12,6 +13,7 @@ import (
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 func infoCommand() *cli.Command {
@@ -67,13 +69,13 @@ func infoText(w io.Writer, f *gguf.File, tensors bool) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(table, "%s\t%s\n", k.Name, brief(v))
+		fmt.Fprintf(table, "%s\t%s\n", cell(k.Name), cell(brief(v)))
 	}
 	fmt.Fprintln(table)
 	if tensors {
 		fmt.Fprintln(table, "TENSOR\tTYPE\tSHAPE\tSIZE")
 		for _, t := range f.Tensors() {
-			fmt.Fprintf(table, "%s\t%v\t%v\t%s\n", t.Name, t.Type, t.Shape, size(t.Size))
+			fmt.Fprintf(table, "%s\t%v\t%v\t%s\n", cell(t.Name), t.Type, t.Shape, size(t.Size))
 		}
 		fmt.Fprintln(table)
 	}
@@ -94,6 +96,11 @@ func infoText(w io.Writer, f *gguf.File, tensors bool) error {
 		fmt.Fprintf(table, "%d\t%s\t%s\t%s\n", m.Context, size(m.CacheF16), size(m.CacheF32), size(m.Total))
 	}
 	return table.Flush()
+}
+
+// cell makes text of a file fit for a cell of a table.
+func cell(s string) string {
+	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(legible.Text(s))
 }
 
 // brief spells a value, long arrays by their length and beginning.

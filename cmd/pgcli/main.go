@@ -1,20 +1,16 @@
 // Command pgcli runs PaliGemma models from GGUF files: captions, answers,
 // boxes and masks for pictures, offline.
 //
-// Answers go to standard output, everything else to standard error. It exits
-// with 0 on success, 1 after a failure, 2 after a mistake in the command line and
-// 130 after Ctrl-C.
+// Answers go to standard output, everything else to standard error. exit.go has
+// the exit codes.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -22,40 +18,21 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	os.Exit(run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
+	ignoreFileLimit()
+	os.Exit(run(interruptible(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
-
-// Exit codes.
-const (
-	exitOK          = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130 // as shells report SIGINT
-)
 
 // run runs the command and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	app := newApp(stdin, stdout, stderr)
-	args, err := flagsFirst(app, args)
-	if err == nil {
-		err = app.RunContext(ctx, args)
-	}
-	switch {
-	case err == nil:
-		return exitOK
-	case errors.Is(err, syscall.EPIPE):
-		return exitFailed // the reader of the answer left: no message
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		fmt.Fprintln(stderr, "pgcli: interrupted")
-		return exitInterrupted
-	}
-	fmt.Fprintf(stderr, "pgcli: %s\n", message(err))
-	if isUsage(err) {
-		return exitUsage
-	}
-	return exitFailed
+	err := recovered(func() error {
+		app := newApp(stdin, stdout, stderr)
+		args, err := flagsFirst(app, args)
+		if err != nil {
+			return err
+		}
+		return app.RunContext(ctx, args)
+	})
+	return exitCode(ctx, err, stderr)
 }
 
 // newApp returns the command line: global flags and the commands, in the order of
@@ -71,7 +48,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		Writer:                    stdout,
 		ErrWriter:                 stderr,
 		Flags:                     append([]cli.Flag{cli.HelpFlag, &cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the versions of pgcli and of its engine"}}, engineFlags()...),
-		Commands: []*cli.Command{runCommand(), chatCommand(), detectCommand(), segmentCommand(), demoCommand(), convertCommand(), quantizeCommand(),
+		Commands: []*cli.Command{runCommand(), chatCommand(), detectCommand(), segmentCommand(), serveCommand(), demoCommand(), convertCommand(), quantizeCommand(),
 			infoCommand(), tokenizeCommand(), evalCommand(), compareCommand(), benchCommand(), devicesCommand(), versionCommand(), helpCommand()},
 		Action:         root,
 		OnUsageError:   wrongFlag,
@@ -142,7 +119,9 @@ func versionCommand() *cli.Command {
 
 // printVersion names the program and its engine; without an engine it says why.
 func printVersion(c *cli.Context) error {
-	fmt.Fprintf(c.App.Writer, "pgcli %s\n", version())
+	if _, err := fmt.Fprintf(c.App.Writer, "pgcli %s\n", version()); err != nil {
+		return err
+	}
 	engine, err := paligemma.LoadEngine(engineOptions(c))
 	if err != nil {
 		fmt.Fprintln(c.App.Writer, "engine: none")

@@ -2,8 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -31,10 +29,12 @@ func modelFlags() []cli.Flag {
 		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Value: 512, Usage: "prompt `tokens` computed at a time"},
 		threadsFlag(),
 		&cli.StringFlag{Name: "kernels", Value: "auto", Usage: "`kernels` for the CPU: auto, on (fails where they cannot run), off (ggml's alone), or a level such as avx2"},
-		&cli.BoolFlag{Name: "precise", Usage: "round activations to 16 bits instead of 8: slower; use it to check whether rounding is what hurts"},
+		&cli.BoolFlag{Name: "precise", Usage: "round activations to 16 bits instead of 8, and not to bfloat16: slower; use it to check whether rounding is what hurts"},
 		&cli.StringFlag{Name: "device", Usage: "`device` to run on, a name from pgcli devices (default: the CPU)"},
 		&cli.IntFlag{Name: "gpu-layers", Aliases: []string{"ngl"}, Usage: "0 keeps the model on the CPU; any other `number` puts the whole model on the first GPU"},
 		&cli.StringFlag{Name: "cache-type", Value: "f16", Usage: "`type` of the key-value cache: f16 or f32"},
+		&cli.BoolFlag{Name: "no-mmap", Usage: "read the whole model instead of mapping its file: its file may change or vanish while the model runs"},
+		memoryFlag(),
 		&cli.IntFlag{Name: "loc-scale", Value: 1024, Usage: "`coordinates` along a picture's side: 1024, or 1023 for big_vision's RefCOCO models"},
 		&cli.IntFlag{Name: "max-pixels", Usage: "refuse pictures with more `pixels` than this (0: 100 million)"},
 	}, engineFlags()))
@@ -67,9 +67,14 @@ func openModel(c *cli.Context) (*paligemma.Model, error) {
 // openModelFile is openModel with the path, the kernels and the threads given. The
 // path "" stands for the embedded model.
 func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemma.Model, error) {
+	limit, err := maxMemory(c)
+	if err != nil {
+		return nil, err
+	}
 	opts := &paligemma.Options{
 		Engine:    *engineOptions(c),
 		Projector: c.Path("mmproj"),
+		NoMmap:    c.Bool("no-mmap"),
 		Device:    c.String("device"),
 		Threads:   threads,
 		Kernels:   kernels,
@@ -80,6 +85,8 @@ func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemm
 		LocScale:  c.Int("loc-scale"),
 		MaxPixels: c.Int("max-pixels"),
 		Logger:    notices(c),
+
+		MemoryLimit: int(limit),
 	}
 	if c.Bool("precise") && c.String("kernels") == "off" {
 		return nil, usagef("--precise needs our kernels, which --kernels off turns off")
@@ -119,7 +126,7 @@ func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemm
 	open := func() (*paligemma.Model, error) {
 		loading.show("loading " + filepath.Base(path))
 		defer loading.clear()
-		return openOrLeave(c.Context, func() (*paligemma.Model, error) { return paligemma.Open(path, opts) })
+		return paligemma.OpenContext(c.Context, path, opts)
 	}
 	model, err := open()
 	if err == nil || opts.Projector != "" || c.Context.Err() != nil {
@@ -132,27 +139,6 @@ func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemm
 	fmt.Fprintf(c.App.ErrWriter, "pgcli: the vision tower is %s, beside the language model\n", projector)
 	opts.Projector = projector
 	return open()
-}
-
-// openOrLeave calls open, but returns early when ctx ends. Opening a large file that
-// is not in the system's cache takes seconds. A model that opens afterwards is not
-// closed, because the program ends.
-func openOrLeave(ctx context.Context, open func() (*paligemma.Model, error)) (*paligemma.Model, error) {
-	type result struct {
-		model *paligemma.Model
-		err   error
-	}
-	opened := make(chan result, 1)
-	go func() {
-		model, err := open()
-		opened <- result{model, err}
-	}()
-	select {
-	case r := <-opened:
-		return r.model, r.err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
 }
 
 // openEmbedded opens the model that comes with the program, and says so once.
@@ -179,5 +165,5 @@ func firstGPU(opts *paligemma.EngineOptions) (string, error) {
 			return d.Name, nil
 		}
 	}
-	return "", errors.New("-ngl: no GPU among the devices; see pgcli devices")
+	return "", usagef("-ngl asks for a GPU, and there is none among the devices; see pgcli devices, or leave -ngl out")
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // notices returns a logger that prints the library's warnings to standard error, each
@@ -25,6 +27,13 @@ type noticeHandler struct {
 	w    io.Writer
 	mu   sync.Mutex
 	said map[string]bool
+
+	withoutPrompts bool // warnings do not quote them
+}
+
+// keepPrompts says whether warnings may quote prompts.
+func keepPrompts(c *cli.Context, keep bool) {
+	notices(c).Handler().(*noticeHandler).withoutPrompts = !keep
 }
 
 func (h *noticeHandler) Enabled(_ context.Context, level slog.Level) bool {
@@ -41,12 +50,12 @@ func (h *noticeHandler) Handle(_ context.Context, r slog.Record) error {
 	h.said[r.Message] = true
 	about := ""
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == "prompt" {
+		if a.Key == "prompt" && !h.withoutPrompts {
 			about = fmt.Sprintf("%q: ", a.Value.String())
 		}
 		return true
 	})
-	_, err := fmt.Fprintf(h.w, "pgcli: %s%s\n", about, r.Message)
+	_, err := fmt.Fprintf(h.w, "pgcli: %s%s\n", about, legible.Text(r.Message))
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/infile"
 )
 
 // imageFlag names pictures, for commands whose arguments may be pictures too.
@@ -30,22 +32,22 @@ func keepGoingFlag() cli.Flag {
 var pictureEndings = []string{".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".jxl", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 // isPicture reports whether an argument names a picture: "-", a name with a picture's
-// ending, whose file may be missing, or a file that begins like a picture or has any
-// ending, which reading refuses if it is none. A file named cat is none by its name.
+// ending, whose file may be missing, a pipe, such as the shell's <(COMMAND) makes, a
+// device or socket, which reading refuses, or a file that begins like a picture or has any ending, which reading refuses if it is
+// none. A file named cat is none by its name.
 func isPicture(arg string) bool {
 	ext := strings.ToLower(filepath.Ext(arg))
 	if arg == "-" || slices.Contains(pictureEndings, ext) {
 		return true
 	}
-	f, err := os.Open(arg)
+	if info, err := os.Stat(arg); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return true
+	}
+	f, err := infile.Open(arg)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return false
-	}
 	head := make([]byte, 512)
 	n, _ := io.ReadFull(f, head)
 	return ext != "" || strings.HasPrefix(http.DetectContentType(head[:n]), "image/")
@@ -93,21 +95,26 @@ func encodeFile(c *cli.Context, m *paligemma.Model, path string) (image.Image, *
 	return img, encoded, nil
 }
 
-// readImage reads one picture; "-" stands for standard input. The error does not
-// name the file.
+// readImage reads one picture from a file or a pipe; "-" stands for standard input.
+// The error does not name the file.
 func readImage(c *cli.Context, m *paligemma.Model, path string) (image.Image, error) {
 	if path == "-" {
-		return m.ReadImage(c.App.Reader)
+		return m.ReadImage(infile.Reader(c.Context, c.App.Reader))
 	}
-	f, err := os.Open(path)
+	f, err := infile.OpenStream(c.Context, path)
 	if err != nil {
-		return nil, errors.Unwrap(err)
+		return nil, cause(err)
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, errors.New("is a folder, want a picture file")
-	}
 	return m.ReadImage(f)
+}
+
+// cause returns an error of opening without the path, which the caller names.
+func cause(err error) error {
+	if p := new(fs.PathError); errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }
 
 // forEach calls ask for the pictures in order. With --keep-going a picture that
@@ -128,7 +135,7 @@ func forEach(c *cli.Context, pictures []string, ask func(i int, path string) err
 	if failed == len(pictures) && failed > 0 {
 		return fmt.Errorf("nothing is left: %d of %d pictures failed", failed, failed)
 	}
-	return nil
+	return someFailed(failed, len(pictures), "pictures")
 }
 
 // An outputError says that an answer cannot be written: no other can be either.

@@ -2,14 +2,13 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/grammar"
+	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/textfile"
 )
 
@@ -88,20 +87,24 @@ func readTexts(c *cli.Context, words []string) ([]paligemma.Prompt, error) {
 	return append(texts, lines...), nil
 }
 
-// readLines returns the lines of a text file that are not blank; - is standard input.
+// maxPrompts is the longest file of prompts, in bytes.
+const maxPrompts = 16 << 20
+
+// readLines returns the lines that are not blank of a text file or a pipe; - is
+// standard input.
 func readLines(c *cli.Context, path string) ([]paligemma.Prompt, error) {
-	in := c.App.Reader
+	in := infile.Reader(c.Context, c.App.Reader)
 	if path == "-" {
 		path = "standard input"
 	} else {
-		f, err := os.Open(path)
+		f, err := infile.OpenStream(c.Context, path)
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close()
 		in = f
 	}
-	data, err := io.ReadAll(textfile.NewReader(in))
+	data, err := infile.ReadAll(textfile.NewReader(in), 0, maxPrompts)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

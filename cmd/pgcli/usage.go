@@ -11,6 +11,7 @@ import (
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // A usageError is a mistake in the command line.
@@ -114,13 +115,21 @@ func didYouMean(wrong string, spell func(string) string, names []string, where s
 
 // ourPackages begin the messages of our packages, for programs that call them. A
 // command has one name only.
-var ourPackages = []string{"paligemma: ", "convert: ", "eval: ", "gguf: ", "bindings: ", "imageproc: ", "kernels: ", "grammar: ", "nn: ", "spm: ", "overlay: "}
+var ourPackages = []string{"paligemma: ", "convert: ", "eval: ", "gguf: ", "bindings: ", "imageproc: ", "kernels: ", "grammar: ", "nn: ", "spm: ", "overlay: ", "server: "}
+
+// optionFlags has the flags that set the library's options, which its errors name.
+// What no flag sets is left out.
+var optionFlags = strings.NewReplacer(
+	"Options.MemoryLimit", "--max-memory",
+	"Options.NoMmap", "--no-mmap",
+	", a shorter context (Options.Context) or fewer tokens at a time (Options.Batch)", "",
+)
 
 // message returns the text of an error without the names of our packages, as far as
-// they come before anything quoted.
+// they come before anything quoted, and without signs that control a terminal.
 func message(err error) string {
 	var b strings.Builder
-	text := err.Error()
+	text := optionFlags.Replace(legible.Text(err.Error()))
 	for {
 		cut := false
 		for _, p := range ourPackages {

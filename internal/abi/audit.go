@@ -88,7 +88,7 @@ func (a *Audit) matches(g reflect.Type, c Type) bool {
 		if g.Elem().Kind() == reflect.Uint8 {
 			return slices.Contains(bytes, c.String())
 		}
-		return c.Stars > 0 && a.matches(g.Elem(), Type{c.Base, c.Stars - 1})
+		return c.Stars > 0 && a.matches(g.Elem(), Type{Base: c.Base, Stars: c.Stars - 1})
 	}
 	if g.PkgPath() != "" { // a named type that Named does not know
 		return false

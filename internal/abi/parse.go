@@ -14,11 +14,12 @@ import (
 type Type struct {
 	Base  string
 	Stars int
+	Array string // the length of an array in a struct, as C has it
 }
 
-// String spells a type as C does: "struct ggml_tensor *".
+// String spells a type nearly as C does: "struct ggml_tensor *", "bool [4]".
 func (t Type) String() string {
-	return strings.TrimSuffix(t.Base+" "+strings.Repeat("*", t.Stars), " ")
+	return strings.TrimSuffix(t.Base+" "+strings.Repeat("*", t.Stars)+t.Array, " ")
 }
 
 // A Param is a function's argument or a struct's field.
@@ -228,7 +229,12 @@ func (h *Headers) resolve(base string) Type {
 func (h *Headers) fields(body []string) []Param {
 	var list []Param
 	for _, part := range split(body, ";") {
+		array := ""
+		if open := slices.Index(part, "["); open >= 0 { // unlike an argument it is no pointer
+			part, array = part[:open], strings.Join(part[open:], "")
+		}
 		if f, ok := h.param(part); ok {
+			f.Type.Array = array
 			list = append(list, f)
 		}
 	}

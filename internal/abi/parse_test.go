@@ -22,6 +22,7 @@ struct params {
 	void * mem;
 	bool   flag;
 };
+struct mask { bool cpu[MOST]; };
 GGML_API const char * name(const struct t * GGML_RESTRICT x);
 GGML_API void none(void);
 GGML_API void unnamed(ggml_backend_t, int64_t, unsigned int);
@@ -58,6 +59,9 @@ func TestParseUnderstandsDeclarations(t *testing.T) {
 	}
 	if got := h.Structs["params"]; len(got) != 3 || got[2].Name != "flag" || got[0].Type.Base != "size_t" {
 		t.Errorf("struct params is %v", got)
+	}
+	if got := h.Structs["mask"]; len(got) != 1 || got[0].Name != "cpu" || got[0].Type.String() != "bool [MOST]" {
+		t.Errorf("struct mask: %v", got)
 	}
 	if n := h.Functions["old"].Params[1].Name; n != "f" {
 		t.Errorf("argument 2 of old is named %q, want f", n)

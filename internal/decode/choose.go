@@ -2,6 +2,7 @@ package decode
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -100,6 +101,10 @@ func (d *Decoder) fromLogits(ctx context.Context, rows []gemma.Rows, requests []
 func (d *Decoder) decide(r *Request, logits []float32) {
 	r.Sequence.logits = logits
 	if r.Sampler == nil {
+		if i := notFinite(logits); i >= 0 {
+			r.Err = fmt.Errorf("logit %d of %d: %w", i, len(logits), nn.ErrNotFinite)
+			return
+		}
 		r.Logits = logits
 		return
 	}

@@ -28,11 +28,14 @@ func (d *Decoder) Prefix(ctx context.Context, s *Sequence, soft []float32, ids [
 		return err
 	}
 	if err := p.g.ComputeInParts(ctx, pause); err != nil {
-		return err
+		return s.failed(err)
 	}
 	hidden := make([]float32, p.out.Len())
 	if err := nn.Get(p.g, p.out, hidden); err != nil {
 		return err
+	}
+	if err := s.check(hidden, 0, n); err != nil {
+		return s.failed(err)
 	}
 	s.length, s.hidden = n, hidden
 	return nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/pgcli/paligemma/grammar"
+	"github.com/pgcli/paligemma/internal/nn"
 	"github.com/pgcli/paligemma/internal/sample"
 )
 
@@ -65,16 +66,22 @@ func (d *Decoder) Next(ctx context.Context, requests []*Request) {
 		case len(r.IDs) == 0:
 			r.Computed = true
 		default:
-			for _, id := range r.IDs {
-				rows = append(rows, Row{Sequence: r.Sequence, ID: id})
-			}
+			rows = append(rows, r.rows()...)
 			waiting = append(waiting, r)
 		}
 	}
 	if len(rows) > 0 {
 		err := d.Step(ctx, rows...)
 		for _, r := range waiting {
-			r.Err, r.Computed = err, err == nil
+			r.Err = err
+		}
+		if errors.Is(err, nn.ErrNotFinite) && len(waiting) > 1 { // which of them?
+			for _, r := range waiting {
+				r.Err = d.Step(ctx, r.rows()...)
+			}
+		}
+		for _, r := range waiting {
+			r.Computed = r.Err == nil
 		}
 	}
 	d.choose(ctx, requests)
@@ -86,6 +93,14 @@ func (d *Decoder) Next(ctx context.Context, requests []*Request) {
 			r.LogProbs, r.Err = d.score(ctx, r.Sequence, r.Branches)
 		}
 	}
+}
+
+// rows returns the rows of a request's tokens.
+func (r *Request) rows() (rows []Row) {
+	for _, id := range r.IDs {
+		rows = append(rows, Row{Sequence: r.Sequence, ID: id})
+	}
+	return rows
 }
 
 // fail gives requests an error.

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/pgcli/paligemma/internal/gemma"
@@ -57,6 +58,11 @@ func (d *Decoder) score(ctx context.Context, s *Sequence, branches [][]int32) ([
 			return nil, err
 		}
 	}
+	for i, list := range results {
+		if k := notFinite(list); k >= 0 {
+			return nil, fmt.Errorf("log-probability of token %d: %w", branches[i][k], nn.ErrNotFinite)
+		}
+	}
 	return results, nil
 }
 
@@ -67,6 +73,9 @@ func (d *Decoder) predict(ctx context.Context, hidden [][]float32, each func(i i
 		h, err := d.logits(ctx, d.allRows(), some)
 		if err != nil {
 			return err
+		}
+		if i := notFinite(h.values); i >= 0 {
+			return fmt.Errorf("logit of token %d: %w", i%d.gemma.Vocab, nn.ErrNotFinite)
 		}
 		for i := range some {
 			each(first+i, h.column(i))

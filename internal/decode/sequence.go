@@ -1,6 +1,13 @@
 package decode
 
-import "github.com/pgcli/paligemma/internal/gemma"
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pgcli/paligemma/internal/gemma"
+	"github.com/pgcli/paligemma/internal/nn"
+)
 
 // A Sequence is the tokens of one answer, the prefix included, with their keys
 // and values. It belongs to the Decoder that made it.
@@ -38,6 +45,33 @@ func (s *Sequence) Ready() bool { return s.hidden != nil }
 
 // Reset forgets all tokens.
 func (s *Sequence) Reset() { s.length, s.hidden = 0, nil }
+
+// check reports numbers of n new tokens, from place first on, that are not finite:
+// their keys, values or hidden states.
+func (s *Sequence) check(hidden []float32, first, n int) error {
+	if err := s.cache.Check(first, n); err != nil {
+		return err
+	}
+	if notFinite(hidden) >= 0 {
+		return fmt.Errorf("hidden state: %w", nn.ErrNotFinite)
+	}
+	return nil
+}
+
+// failed empties a sequence of which err says that not all numbers are finite. Its
+// cache may hold them, and ggml multiplies by 0 what it masks.
+func (s *Sequence) failed(err error) error {
+	if errors.Is(err, nn.ErrNotFinite) {
+		s.Reset()
+		s.cache.Clear()
+	}
+	return err
+}
+
+// notFinite returns the place of the first of values that is NaN or infinite, or -1.
+func notFinite(values []float32) int {
+	return slices.IndexFunc(values, func(v float32) bool { return v-v != 0 })
+}
 
 // Close frees the cache and the graphs that use it. It waits for computations
 // that were cancelled. It is safe on nil and when closed.

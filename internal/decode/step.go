@@ -17,7 +17,8 @@ type Row struct {
 
 // Step computes tokens: rows of several sequences, and several rows of one,
 // which stand side by side and see those before them. Afterwards the sequences
-// have these tokens. If it fails they are as before.
+// have these tokens. If it fails they are as before; a sequence alone is empty if not
+// all of its numbers are finite.
 func (d *Decoder) Step(ctx context.Context, rows ...Row) error {
 	spans, err := d.spansOf(rows)
 	if err != nil {
@@ -47,11 +48,22 @@ func (d *Decoder) compute(ctx context.Context, rows []Row, spans []span) ([]floa
 	if err := t.set(rows, spans); err != nil {
 		return nil, err
 	}
-	if err := t.g.Compute(ctx); err != nil {
-		return nil, err
-	}
 	hidden := make([]float32, t.out.Len())
-	return hidden, nn.Get(t.g, t.out, hidden)
+	if err = t.g.Compute(ctx); err == nil {
+		err = nn.Get(t.g, t.out, hidden)
+	}
+	left := hidden
+	for _, s := range spans {
+		n := s.n * d.gemma.Width
+		if err == nil {
+			err = s.check(left[:n], s.length, s.n)
+		}
+		left = left[n:]
+	}
+	if len(spans) == 1 {
+		err = spans[0].failed(err)
+	}
+	return hidden, err
 }
 
 // A span is the rows of one sequence in a step.

@@ -17,6 +17,7 @@ type Cache struct {
 	*nn.Store
 	Len    int
 	cfg    Config
+	typ    gguf.Type
 	byRow  bool // values are a row per token
 	layers []layer
 }
@@ -41,7 +42,7 @@ func NewCache(b *nn.Backend, c Config, size int, t gguf.Type) (*Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache := &Cache{Store: store, Len: size, cfg: c, byRow: b.Kernels()}
+	cache := &Cache{Store: store, Len: size, cfg: c, typ: t, byRow: b.Kernels()}
 	w := nn.NewWeights(store)
 	for i := range c.Layers {
 		cache.layers = append(cache.layers, layer{w.Get(name(i, "k"), keys...), w.Get(name(i, "v"), values...)})
@@ -56,6 +57,37 @@ func (c Config) CacheBytes(size int, f32 bool) int {
 		return 4 * n
 	}
 	return 2 * n
+}
+
+// overflow says of keys or values what their check found, and what to do.
+func (c *Cache) overflow(part string) string {
+	if c.typ != gguf.F16 {
+		return part
+	}
+	return part + " as float16, at most 65504 (Options.CacheF32, --cache-type f32, keeps them in float32)"
+}
+
+// Check reports keys or values of n tokens from place first on that are not finite,
+// as an error that wraps nn.ErrNotFinite. In the caches of ggml's kernels graphs check
+// what they write.
+func (c *Cache) Check(first, n int) error {
+	if !c.byRow {
+		return nil
+	}
+	for i, l := range c.layers {
+		for _, x := range []struct {
+			part string
+			nn.Tensor
+		}{{"keys", l.k}, {"values", l.v}} {
+			switch ok, err := nn.FiniteRows(x.Tensor, first, n); {
+			case err != nil:
+				return err
+			case !ok:
+				return fmt.Errorf("blk.%d.%s: %w", i, c.overflow(x.part), nn.ErrNotFinite)
+			}
+		}
+	}
+	return nil
 }
 
 func name(i int, part string) string { return fmt.Sprintf("cache.%d.%s", i, part) }
@@ -79,6 +111,10 @@ func (c *Cache) Cells(places []int64) []int64 {
 func (s Span) write(g *nn.Graph, i int, k, v nn.Tensor) {
 	l := s.Cache.layers[i]
 	e, hk, n := k.Dim(0), k.Dim(1), k.Dim(2)
+	if !s.Cache.byRow {
+		s.check(g, "keys", k)
+		s.check(g, "values", v)
+	}
 	tokens := func(x nn.Tensor) nn.Tensor {
 		if !x.Contiguous() {
 			x = g.Cont(x)
@@ -100,6 +136,14 @@ func (s Span) write(g *nn.Graph, i int, k, v nn.Tensor) {
 		g.Run(g.Copy(tokens(k), g.View(l.k, []int{0, s.Start}, e*hk, n)))              // [e*hk, n]
 		g.Run(g.Copy(g.Transpose(tokens(v)), g.View(l.v, []int{s.Start, 0}, n, e*hk))) // [n, e*hk]
 	}
+}
+
+// check has the graph check keys or values x as the cache will hold them.
+func (s Span) check(g *nn.Graph, part string, x nn.Tensor) {
+	if t := s.Cache.typ; t != gguf.F32 {
+		x = g.Cast(g.Cast(x, t), gguf.F32)
+	}
+	g.Finite(s.Cache.overflow(part), x)
 }
 
 // read returns the first m tokens of layer i: keys [e, m, hk] and values

@@ -36,10 +36,13 @@ func Read(text, projector *gguf.File) (Model, error) {
 	default:
 		err = fmt.Errorf("%s is %.40q, want paligemma (or gemma, gemma2 with a projector file)", ArchitectureKey, arch)
 	}
-	if err != nil {
-		return m, err
+	if err == nil {
+		err = m.fit()
 	}
-	return m, m.fit()
+	if err == nil && projector != text {
+		err = checkPair(text, projector)
+	}
+	return m, err
 }
 
 // ErrHalf reports one of llama.cpp's two files where a whole model is wanted.
@@ -72,6 +75,30 @@ func (m *Model) readTwo(family string, text, projector *gguf.File) error {
 	}
 	m.Text.setScales(family)
 	return read(projector, m.ProjectorFile())
+}
+
+// PairKey is the key of an id, in both of llama.cpp's two files when this project
+// wrote them: it is the same in the halves of one model. llama.cpp ignores it.
+const PairKey = "paligemma.pair"
+
+// checkPair refuses halves of different models. Files without the key, such as
+// llama.cpp's, are accepted.
+func checkPair(text, projector *gguf.File) error {
+	ids := [2]string{}
+	for i, f := range []*gguf.File{text, projector} {
+		var err error
+		ids[i], err = gguf.Get[string](f, PairKey)
+		if errors.Is(err, gguf.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if ids[0] != ids[1] {
+		return fmt.Errorf("%s is %.40q in the language model and %.40q in the projector file, want the same in both: they are halves of different models; give the file that was written together with the language model", PairKey, ids[0], ids[1])
+	}
+	return nil
 }
 
 // Check reports values that Read would refuse, as keys of the one-file form.

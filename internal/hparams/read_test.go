@@ -65,7 +65,7 @@ var bounds = func() map[string]struct{ in, out []any } {
 	type values = struct{ in, out []any }
 	sizes := values{[]any{uint32(1), uint32(1 << 22)}, []any{uint32(0), uint32(1<<22 + 1), uint32(math.MaxInt32 + 1), uint32(math.MaxUint32)}}
 	above0 := values{[]any{float32(1e-30), float32(math.MaxFloat32)}, []any{float32(0), float32(-1), nan, inf, -inf}}
-	from0 := values{[]any{float32(0), float32(math.MaxFloat32)}, []any{float32(-1e-30), nan, inf, -inf}}
+	caps := values{[]any{float32(0), float32(1e-9), float32(1e9)}, []any{float32(-1), float32(1e-10), float32(1.1e9), nan, inf, -inf}}
 	channels := values{[]any{[]float32{0.5, 0.5, 0.5}}, []any{[]float32{}, []float32{0.5, 0.5}, []float32{0.5, 0.5, 0.5, 0.5}, []float32{0.5, 0.5, 0.4}, []float32{nan, nan, nan}}}
 	return map[string]values{
 		"family":                              {[]any{"gemma", "gemma2"}, []any{"", "gemma3", strings.Repeat("x", 1000)}},
@@ -80,9 +80,9 @@ var bounds = func() map[string]struct{ in, out []any } {
 		"attention.layer_norm_rms_epsilon":    above0,
 		"rope.freq_base":                      {[]any{float32(1), float32(math.MaxFloat32)}, []any{float32(0.99), nan, inf}},
 		"embedding_scale":                     above0,
-		"attention.scale":                     above0,
-		"attn_logit_softcapping":              from0,
-		"final_logit_softcapping":             from0,
+		"attention.scale":                     {[]any{float32(1e-30), float32(1e9)}, []any{float32(0), float32(-1), float32(1.1e9), nan, inf, -inf}},
+		"attn_logit_softcapping":              caps,
+		"final_logit_softcapping":             caps,
 		"vision.image_size":                   {[]any{uint32(1), uint32(4096)}, []any{uint32(0), uint32(4097), uint32(math.MaxUint32)}},
 		"vision.patch_size":                   sizes,
 		"vision.embedding_length":             sizes,

@@ -43,15 +43,15 @@ func (t *Text) sizes() []Field {
 func (t *Text) scales() []Field {
 	return []Field{
 		{"embedding_scale", above(&t.EmbedScale, 0)},
-		{"attention.scale", above(&t.QueryScale, 0)},
+		{"attention.scale", scaleOf(&t.QueryScale)},
 	}
 }
 
 // caps lists the soft caps. llama.cpp's form has them for Gemma 2 alone.
 func (t *Text) caps() []Field {
 	return []Field{
-		{"attn_logit_softcapping", atLeast(&t.AttnSoftcap, 0)},
-		{"final_logit_softcapping", atLeast(&t.FinalSoftcap, 0)},
+		{"attn_logit_softcapping", capOf(&t.AttnSoftcap)},
+		{"final_logit_softcapping", capOf(&t.FinalSoftcap)},
 	}
 }
 

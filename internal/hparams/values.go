@@ -42,6 +42,37 @@ func (n number) check(key string) error {
 	return fmt.Errorf("%s is %v, want a finite number of %v or more", key, v, n.least)
 }
 
+// Limits of soft caps and of the factor of queries: within them no quotient of two is
+// infinite or loses digits. Gemma 2 has caps of 50 and 30 and a factor of 1/16.
+const (
+	leastCap  = 1e-9
+	mostScale = 1e9
+)
+
+// A scale is a number above 0 and at most mostScale.
+type scale struct{ number }
+
+func scaleOf(p *float32) scale { return scale{above(p, 0)} }
+
+func (s scale) check(key string) error {
+	if v := *s.p; v > mostScale && v <= math.MaxFloat32 {
+		return fmt.Errorf("%s is %v, want a number above 0, at most %v", key, v, float32(mostScale))
+	}
+	return s.number.check(key)
+}
+
+// A softCap is 0 for none, or a number from leastCap to mostScale.
+type softCap struct{ entry[float32] }
+
+func capOf(p *float32) softCap { return softCap{entry[float32]{p}} }
+
+func (c softCap) check(key string) error {
+	if v := *c.p; v == 0 || v >= leastCap && v <= mostScale {
+		return nil
+	}
+	return fmt.Errorf("%s is %v, want 0 for no cap, or a number from %v to %v", key, *c.p, float32(leastCap), float32(mostScale))
+}
+
 // A word is one of a few strings.
 type word struct {
 	entry[string]

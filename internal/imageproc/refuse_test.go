@@ -7,6 +7,8 @@ import (
 	"image"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/allocation"
 )
 
 // replaced returns a golden picture with some bytes replaced once.
@@ -107,9 +109,9 @@ func TestClaimIsBounded(t *testing.T) {
 		"TIFF, 4 bits": large(t, "grey4-tiles.tif", side),
 		"WebP":         replaced(t, "animated-part.webp", "\x1e\x00\x00\x15\x00\x00", "\xe7\x03\x00\xe7\x03\x00"),
 	} {
-		before := allocated()
+		before := allocation.Total()
 		_, err := Decode(file, side*side)
-		if n := allocated() - before; n > 16*side*side+1<<20 {
+		if n := allocation.Total() - before; n > 16*side*side+1<<20 {
 			t.Errorf("%s: allocated %d bytes (error %v)", name, n, err)
 		}
 		if err == nil && name != "WebP" { // the canvas may be larger than the frame

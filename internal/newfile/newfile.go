@@ -1,70 +1,71 @@
 // Package newfile writes files that appear under their names only when they are
-// complete.
+// complete, and files that one process at a time writes.
 package newfile
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"runtime"
 )
+
+// ErrExists reports a file that may not be replaced.
+var ErrExists = errors.New("exists already")
 
 // A File is a file that has a temporary name until it is committed. It is not
 // safe for concurrent use, except that Close may interrupt other calls.
 type File struct {
 	*os.File
-	path string
-	done bool // committed or closed
+	path    string
+	replace bool
+	done    bool // committed or closed
+	removed []string
 }
 
 // Create starts a file at path. Until [File.Commit] it has a temporary name in
 // the same folder, ending in ".partial", and a file that exists at path stays as
-// it is. Whether it may be replaced is the caller's decision. The caller must
-// Close the File, also after an interrupt.
-func Create(path string) (*File, error) {
-	// Checked here, because the rename would fail only after all the work.
+// it is. Without replace, such a file is an [ErrExists], also if it appears
+// before Commit. Create removes the temporary files of path that no living
+// process writes, see [File.Removed]. The caller must Close the File, also after
+// an interrupt.
+func Create(path string, replace bool) (*File, error) {
+	if err := check(path, replace); err != nil { // here, because Commit would fail only after all the work
+		return nil, err
+	}
+	removed := removeAbandoned(path)
+	for {
+		file, err := os.OpenFile(tempName(path), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if err != nil {
+			return nil, err
+		}
+		// The lock tells other programs that this one lives. Where the file system has
+		// no locks it fails, here and for them, and nothing is removed.
+		if errors.Is(lock(file), errLocked) || !current(file) {
+			file.Close() // another program took it for abandoned, before the lock, and removes it
+			continue
+		}
+		return &File{File: file, path: path, replace: replace, removed: removed}, nil
+	}
+}
+
+// check refuses a path that cannot become a new file.
+func check(path string, replace bool) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s exists and is not a regular file", path)
+		return fmt.Errorf("%s exists and is not a regular file", path)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return nil, err
+		return err
 	}
-	// The temporary name is in the same folder, since a rename does not cross file
-	// systems, and has a random part, so that two programs do not write into one
-	// file.
-	temp := path + "." + rand.Text()[:8] + ".partial"
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return nil, err
+	if _, err := os.Lstat(path); err == nil && !replace { // also a link to nothing
+		return fmt.Errorf("%s %w", path, ErrExists)
 	}
-	return &File{File: file, path: path}, nil
+	return nil
 }
 
-// Commit waits until the file is on the disk and gives it its name, replacing an
-// old file of that name. If Commit fails before the rename, the old file is
-// untouched, and Close removes the new one. After Close it returns
-// [os.ErrClosed].
-func (f *File) Commit() error {
-	if f.done {
-		return fmt.Errorf("%s: %w", f.path, os.ErrClosed)
-	}
-	// Without the sync a crash could leave the name on an empty file.
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.File.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), f.path); err != nil {
-		return err
-	}
-	f.done = true
-	return syncDir(filepath.Dir(f.path))
-}
+// Removed lists the temporary files that Create removed: runs left them that were
+// killed.
+func (f *File) Removed() []string { return f.removed }
 
 // Close removes the file unless it was committed. It is safe on nil and may be
 // called again. Calls still writing from other goroutines fail.
@@ -77,17 +78,9 @@ func (f *File) Close() error {
 	if errors.Is(err, os.ErrClosed) { // a Commit closed it, but failed to rename it
 		err = nil
 	}
-	return errors.Join(err, os.Remove(f.Name()))
-}
-
-// syncDir makes a rename in dir durable.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" { // cannot sync a folder
-		return nil
+	gone := os.Remove(f.Name())
+	if errors.Is(gone, fs.ErrNotExist) {
+		gone = nil
 	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(err, gone)
 }

@@ -43,7 +43,7 @@ func TestOnlyCommitReplaces(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			f, err := Create(path)
+			f, err := Create(path, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,10 +79,10 @@ func TestOnlyCommitReplaces(t *testing.T) {
 
 func TestCreateRefusesFolders(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Create(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := Create(dir, true); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a folder: %v", err)
 	}
-	if _, err := Create(filepath.Join(dir, "none", "x")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Create(filepath.Join(dir, "none", "x"), true); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no folder: %v", err)
 	}
 }

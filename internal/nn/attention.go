@@ -8,6 +8,9 @@ import (
 // maxScores bounds the scores of attention in memory, in elements: 64 MiB.
 const maxScores = 64 << 20 / 4
 
+// HeadUnit divides the length of the heads that package kernels computes.
+const HeadUnit = 8
+
 // Attention is softmax(softcap(scale·kᵀq) + mask)·v, heads side by side
 // (arXiv:1706.03762, equation 1). Axis letters: e head dim, h query heads, hk
 // key heads, n queries, m keys.
@@ -71,7 +74,7 @@ func (g *Graph) attend(q, k, vT, mask Tensor, scale, softcap float32) Tensor {
 func (g *Graph) kernelAttention(q, k, vT, mask Tensor, scale, softcap float32) Tensor {
 	const op = "attention"
 	if !g.begin(op, withMask(mask, q, k, vT)...) {
-		return Tensor{}
+		return lost
 	}
 	size := k.typ.BlockBytes()
 	half := k.typ == gguf.F16
@@ -79,8 +82,8 @@ func (g *Graph) kernelAttention(q, k, vT, mask Tensor, scale, softcap float32) T
 	switch {
 	case q.typ != gguf.F32 || !q.rowsContiguous() || !k.rowsContiguous() || k.typ != vT.typ || !half && k.typ != gguf.F32:
 		return g.fail(op, "q %v, k %v, v %v: want f32 queries, f32 or f16 keys and values, in contiguous rows", q, k, vT)
-	case k.ne[0] != e || vT.ne[0] != m || vT.ne[1] != e || vT.ne[2] != hk || h%hk != 0 || e%8 != 0 || q.ne[3]*k.ne[3]*vT.ne[3] != 1:
-		return g.fail(op, "q %v, k %v, v %v: want [e n h], [e m hk], [m e hk], e a multiple of 8", q, k, vT)
+	case k.ne[0] != e || vT.ne[0] != m || vT.ne[1] != e || vT.ne[2] != hk || h%hk != 0 || e%HeadUnit != 0 || q.ne[3]*k.ne[3]*vT.ne[3] != 1:
+		return g.fail(op, "q %v, k %v, v %v: want [e n h], [e m hk], [m e hk], e a multiple of %d", q, k, vT, HeadUnit)
 	case vT.nb[0] != size && vT.nb[1] != size:
 		return g.fail(op, "values %v are contiguous neither by token nor by channel", vT)
 	case mask.home != nil && (mask.typ != gguf.F32 || mask.ne != [4]int{m, n, 1, 1} || !mask.rowsContiguous()):

@@ -18,8 +18,8 @@ type Backend struct {
 	pool  *kernels.Pool // runs package kernels; nil when ggml computes everything
 	level kernels.Level
 
-	// Precise makes kernels round activations to 16 bits, not 8. It may be set
-	// until the first graph is built.
+	// Precise makes kernels round activations to 16 bits, not 8, and not to
+	// bfloat16. It may be set until the first graph is built.
 	Precise bool
 
 	turn  chan struct{} // full while a graph is computed, an abandoned one included

@@ -24,7 +24,7 @@ const (
 func (g *Graph) Input(name string, t gguf.Type, shape ...int) Tensor {
 	op := "input " + name
 	if !g.begin(op) {
-		return Tensor{}
+		return lost
 	}
 	ne, err := shape4(t, shape)
 	if err != nil {
@@ -56,13 +56,12 @@ func (g *Graph) Run(x Tensor) {
 	}
 }
 
-// fail keeps the graph's first error, which op met, and returns the zero
-// Tensor.
+// fail keeps the graph's first error, which op met, and returns a lost tensor.
 func (g *Graph) fail(op, format string, args ...any) Tensor {
 	if g.err == nil {
 		g.err = fmt.Errorf("nn: %s%s: %w", g.prefix, op, fmt.Errorf(format, args...))
 	}
-	return Tensor{}
+	return lost
 }
 
 // begin checks what every operation needs: a graph that has no error, is open

@@ -188,7 +188,7 @@ func TestConcurrentGraphsAgree(t *testing.T) {
 
 // modelOn builds, computes and closes a graph of a few layers.
 func modelOn(b *Backend, s *Store, values []float32) ([]float32, error) {
-	g, err := NewGraph(b, 40, nil)
+	g, err := NewGraph(b, 60, nil)
 	if err != nil {
 		return nil, err
 	}

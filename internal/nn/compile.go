@@ -29,6 +29,7 @@ func (g *Graph) Compile(outputs ...Tensor) error {
 		g.outputs[x.t] = true
 		g.graph.Expand(x.t)
 	}
+	g.keepSums()
 	if g.graph.Len() == 0 {
 		g.fail(op, "nothing to compute")
 		return g.err

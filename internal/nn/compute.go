@@ -139,10 +139,18 @@ func (g *Graph) run(ctx context.Context, start func() bindings.Status) error {
 	return err
 }
 
-// endCompute makes the results readable and traces the taps.
+// endCompute makes the results readable, traces the taps and checks that the numbers
+// given to Finite are finite.
 func (g *Graph) endCompute() error {
 	g.computed = true
-	return g.traceTaps()
+	if err := g.traceTaps(); err != nil {
+		return err
+	}
+	if err := g.checkFinite(); err != nil {
+		g.computed = false
+		return err
+	}
+	return nil
 }
 
 // unset names the inputs that the graph reads and that were never set: their

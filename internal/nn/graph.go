@@ -28,6 +28,9 @@ type builder struct {
 	weights map[bindings.Tensor]bool // tensors of stores that the graph reads
 	inputs  map[bindings.Tensor]input
 	outputs map[bindings.Tensor]bool
+	checks  []string                 // see Finite
+	checked map[bindings.Tensor]bool // the tensors of checks
+	sums    Tensor                   // [checks], each NaN or infinite if an element of its tensor is: one tensor, as ggml keeps few
 
 	stepInputs map[bindings.Tensor]*stepInput // see Caches and Places
 	steps      map[stepPair]bool

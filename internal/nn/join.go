@@ -53,7 +53,7 @@ func present(operands ...Tensor) (there []Tensor) {
 // rows is the sum of the layers' outputs, or one layer's outputs for GeGLU.
 func (g *Graph) linear(epilogue kernels.Epilogue, x Tensor, layers ...Linear) Tensor {
 	if !g.f32Rows(opLinear, x) {
-		return Tensor{}
+		return lost
 	}
 	for _, l := range layers {
 		w := l.W
@@ -171,7 +171,7 @@ func (n *linearNode) kernel(b *Backend, to uintptr) *kernels.Linear {
 // kernelNorm norms the columns of x [d, n] with weights w and b, both [d]: [d, n].
 func (g *Graph) kernelNorm(x, w, b Tensor, eps float32, centered bool) Tensor {
 	if !g.f32Rows(opNorm, present(x, w, b)...) {
-		return Tensor{}
+		return lost
 	}
 	column := [4]int{x.ne[0], 1, 1, 1}
 	switch {

@@ -111,7 +111,7 @@ func (g *Graph) kernelSum(a, b Tensor) Tensor {
 		}
 	}
 	if !g.f32Rows(opAdd, a, b) {
-		return Tensor{}
+		return lost
 	}
 	return g.kernel(opAdd, a.ne, func(dst Tensor) kernels.Op {
 		return &kernels.Sum{Len: a.Len(), A: a.address(), B: b.address(), Out: dst.address(), Level: g.backend.level}

@@ -56,6 +56,10 @@ func GeGLU(g *Graph, gate, up Linear, x Tensor) Tensor {
 // length e: for a layer, f32 [e, out/e, n] with contiguous rows.
 func Heads(g *Graph, e int, x Tensor, layers ...Linear) []Tensor {
 	heads := make([]Tensor, len(layers))
+	if e < 1 {
+		g.fail("heads", "heads are %d long, want 1 or more", e)
+		e = 1
+	}
 	if !slices.ContainsFunc(layers, func(l Linear) bool { return l.W.packed == nil }) {
 		y := g.linear(kernels.Plain, x, layers...) // [sum of out, n]
 		y = g.Reshape(y, e, y.ne[0]/e, y.ne[1])    // [e, sum of out/e, n]

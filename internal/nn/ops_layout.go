@@ -13,7 +13,7 @@ import (
 func (g *Graph) Reshape(a Tensor, shape ...int) Tensor {
 	const op = "reshape"
 	if !g.begin(op, a) {
-		return Tensor{}
+		return lost
 	}
 	ne, err := shape4(a.typ, shape)
 	switch {
@@ -33,7 +33,7 @@ func (g *Graph) Reshape(a Tensor, shape ...int) Tensor {
 func (g *Graph) View(a Tensor, at []int, shape ...int) Tensor {
 	const op = "view"
 	if !g.begin(op, a) {
-		return Tensor{}
+		return lost
 	}
 	ne, err := shape4(a.typ, shape)
 	if err != nil || len(at) != len(shape) {
@@ -64,7 +64,7 @@ func (g *Graph) View(a Tensor, at []int, shape ...int) Tensor {
 func (g *Graph) Permute(a Tensor, axes ...int) Tensor {
 	const op = "permute"
 	if !g.begin(op, a) {
-		return Tensor{}
+		return lost
 	}
 	sorted := slices.Sorted(slices.Values(axes))
 	if !slices.Equal(sorted, []int{0, 1, 2, 3}) {
@@ -100,7 +100,7 @@ func floats(t gguf.Type) bool { return moves(t) && t != gguf.I32 }
 func (g *Graph) Cont(a Tensor) Tensor {
 	const op = "cont"
 	if !g.begin(op, a) {
-		return Tensor{}
+		return lost
 	}
 	if !moves(a.typ) {
 		return g.fail(op, "%v: want f32, f16, bf16 or i32", a)
@@ -113,7 +113,7 @@ func (g *Graph) Cont(a Tensor) Tensor {
 func (g *Graph) Cast(a Tensor, t gguf.Type) Tensor {
 	const op = "cast"
 	if !g.begin(op, a) {
-		return Tensor{}
+		return lost
 	}
 	if !(floats(a.typ) && floats(t)) && !(a.typ.Quantized() && t == gguf.F32) {
 		return g.fail(op, "%v to %v: want f32, f16 or bf16, or a quantized type to f32", a, t)
@@ -127,7 +127,7 @@ func (g *Graph) Cast(a Tensor, t gguf.Type) Tensor {
 func (g *Graph) Copy(a, b Tensor) Tensor {
 	const op = "copy"
 	if !g.begin(op, a, b) {
-		return Tensor{}
+		return lost
 	}
 	if a.ne != b.ne || !floats(a.typ) || !floats(b.typ) {
 		return g.fail(op, "%v to %v: want one shape, of f32, f16 or bf16", a, b)
@@ -143,7 +143,7 @@ func (g *Graph) Copy(a, b Tensor) Tensor {
 func (g *Graph) Concat(a, b Tensor, dim int) Tensor {
 	const op = "concat"
 	if !g.begin(op, a, b) {
-		return Tensor{}
+		return lost
 	}
 	if dim < 0 || dim > 3 || a.typ != b.typ || !moves(a.typ) {
 		return g.fail(op, "%v and %v along axis %d: want one type of f32, f16, bf16 or i32, an axis from 0 to 3", a, b, dim)
@@ -178,7 +178,7 @@ func (g *Graph) indexes(op string, rows Tensor, n int) bool {
 func (g *Graph) GetRows(a, rows Tensor) Tensor {
 	const op = "get_rows"
 	if !g.begin(op, a, rows) {
-		return Tensor{}
+		return lost
 	}
 	switch {
 	case a.ne[2] != 1 || a.ne[3] != 1 || !a.rowsContiguous() || a.typ == gguf.I32 || a.typ == gguf.I64:
@@ -186,7 +186,7 @@ func (g *Graph) GetRows(a, rows Tensor) Tensor {
 	case rows.typ != gguf.I32 || rows.ne[1] != 1 || rows.ne[2] != 1 || rows.ne[3] != 1:
 		return g.fail(op, "rows %v, want i32 [n]", rows)
 	case !g.indexes(op, rows, a.ne[1]):
-		return Tensor{}
+		return lost
 	}
 	return g.node(op, g.home.ctx.GetRows(a.t, rows.t), gguf.F32, [4]int{a.ne[0], rows.ne[0], 1, 1}) // [d, n]
 }
@@ -197,7 +197,7 @@ func (g *Graph) GetRows(a, rows Tensor) Tensor {
 func (g *Graph) SetRows(a, b, rows Tensor) Tensor {
 	const op = "set_rows"
 	if !g.begin(op, a, b, rows) {
-		return Tensor{}
+		return lost
 	}
 	switch {
 	case !floats(a.typ) || b.typ != gguf.F32 || !a.rowsContiguous() || !b.rowsContiguous():
@@ -209,7 +209,7 @@ func (g *Graph) SetRows(a, b, rows Tensor) Tensor {
 	case a.readOnly:
 		return g.fail(op, "%v lies in a mapped store, which is read only", a)
 	case !g.indexes(op, rows, a.ne[1]):
-		return Tensor{}
+		return lost
 	}
 	return g.view(op, g.home.ctx.SetRows(a.t, b.t, rows.t), a, a.ne, a.nb)
 }

@@ -27,7 +27,7 @@ func (g *Graph) f32Rows(op string, operands ...Tensor) bool {
 // to a's shape, of which each axis must be a multiple of b's.
 func (g *Graph) arithmetic(op string, f func(a, b bindings.Tensor) bindings.Tensor, a, b Tensor) Tensor {
 	if !g.f32Rows(op, a, b) {
-		return Tensor{}
+		return lost
 	}
 	for i := range a.ne {
 		if a.ne[i]%b.ne[i] != 0 {
@@ -55,7 +55,7 @@ func (g *Graph) Div(a, b Tensor) Tensor { return g.arithmetic("div", g.home.ctx.
 // evenly.
 func (g *Graph) pointwise(op string, f func(bindings.Tensor) bindings.Tensor, a Tensor) Tensor {
 	if !g.f32Rows(op, a) {
-		return Tensor{}
+		return lost
 	}
 	if !a.rowsEven() {
 		return g.fail(op, "%v has permuted rows; make it contiguous first", a)
@@ -94,7 +94,7 @@ func (g *Graph) Scale(a Tensor, s float32) Tensor { return g.Affine(a, s, 0) }
 func (g *Graph) Affine(a Tensor, s, b float32) Tensor {
 	const op = "scale"
 	if !g.f32Rows(op, a) {
-		return Tensor{}
+		return lost
 	}
 	if !finite(s) || !finite(b) || !a.Contiguous() || !a.padded1D() {
 		return g.fail(op, "%v by %v plus %v: want a contiguous tensor and finite numbers", a, s, b)
@@ -114,7 +114,7 @@ func (g *Graph) Softcap(a Tensor, limit float32) Tensor {
 // normal appends f, which normalizes each row of a.
 func (g *Graph) normal(op string, f func(bindings.Tensor, float32) bindings.Tensor, a Tensor, eps float32) Tensor {
 	if !g.f32Rows(op, a) {
-		return Tensor{}
+		return lost
 	}
 	if !finite(eps) || eps < 0 {
 		return g.fail(op, "epsilon is %v, want 0 or more", eps)

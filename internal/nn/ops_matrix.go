@@ -9,7 +9,7 @@ import "github.com/pgcli/paligemma/gguf"
 // the shape of x. On the CPU ggml quantizes the columns of x if w is quantized.
 func (g *Graph) MulMat(w, x Tensor) Tensor {
 	if !g.begin(opMulMat, w, x) {
-		return Tensor{}
+		return lost
 	}
 	switch {
 	case x.typ != gguf.F32 || w.typ == gguf.I32 || w.typ == gguf.I64:
@@ -27,6 +27,9 @@ func (g *Graph) MulMat(w, x Tensor) Tensor {
 	if w.rowsOverlap() || x.rowsOverlap() {
 		return g.fail(opMulMat, "%v by %v: a row is longer than the step to the next; make it contiguous first", w, x)
 	}
+	if w.typ.Quantized() { // ggml rounds x, and takes NaN for 0 or a large integer
+		g.Finite("operand of "+w.t.Name(), x)
+	}
 	t := g.home.ctx.MulMat(w.t, x.t)
 	if w.repacked && (x.ne[3] != 1 || !g.backend.Device().SupportsOp(t)) {
 		return g.fail(opMulMat, "%v by %v: the layout of the weights does not multiply this", w, x)
@@ -43,7 +46,7 @@ func withMask(mask Tensor, operands ...Tensor) []Tensor { return append(operands
 func (g *Graph) SoftMax(a, mask Tensor, scale float32) Tensor {
 	const op = "soft_max"
 	if !g.begin(op, withMask(mask, a)...) {
-		return Tensor{}
+		return lost
 	}
 	switch {
 	case a.typ != gguf.F32:
@@ -63,7 +66,7 @@ func (g *Graph) SoftMax(a, mask Tensor, scale float32) Tensor {
 // in the half-split form of Gemma.)
 func (g *Graph) RoPE(a, pos Tensor, base float32) Tensor {
 	if !g.begin(opRoPE, a, pos) {
-		return Tensor{}
+		return lost
 	}
 	switch {
 	case a.typ != gguf.F32 || !a.rowsContiguous() || a.ne[0]%2 != 0:
@@ -84,7 +87,7 @@ func (g *Graph) RoPE(a, pos Tensor, base float32) Tensor {
 // each other row by row.
 func (g *Graph) Patches(image Tensor, p int) Tensor {
 	if !g.f32Rows(opPatches, image) {
-		return Tensor{}
+		return lost
 	}
 	w, h, c := image.ne[0], image.ne[1], image.ne[2]
 	switch {
@@ -95,7 +98,7 @@ func (g *Graph) Patches(image Tensor, p int) Tensor {
 	case g.backend.pool != nil:
 		return g.kernelPatches(image, p) // [p*p*c, w/p*h/p]
 	case !g.begin(opPatches): // for the second node, the kernel of a convolution
-		return Tensor{}
+		return lost
 	}
 	kernel := g.home.ctx.New(gguf.F32, int64(p), int64(p), int64(c), 1) // [p, p, c, 1]; ggml reads only its shape
 	kernel.MarkInput()

@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"sync/atomic"
 
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/gguf"
@@ -15,8 +14,9 @@ func Packable(t gguf.Type, shape []int) bool {
 	return len(shape) == 2 && kernels.Packable(t, shape[0], shape[1])
 }
 
-// packPanels is how much of a matrix a thread packs at a time, in panels.
-const packPanels = 16
+// packPanels is how much of a matrix a thread packs at a time at most, in panels of
+// panelRows rows.
+const packPanels, panelRows = 16, 32
 
 // pack packs the product weights and leaves the other tensors in the file.
 func (s *Store) pack(dev bindings.Device, file []byte, specs []Spec, threads int) error {
@@ -43,20 +43,18 @@ func (s *Store) pack(dev bindings.Device, file []byte, specs []Spec, threads int
 	if s.packed, err = kernels.Alloc(size); err != nil {
 		return err
 	}
-	var jobs []func()
+	var jobs []job
 	free := s.packed
 	for _, spec := range products {
 		n := kernels.PackedBytes(spec.Type, spec.Shape[0], spec.Shape[1])
 		jobs = append(jobs, s.packJobs(spec, file, free[:n])...)
 		free = free[n:]
 	}
-	inParallel(threads, jobs)
-	return nil
+	return inParallel(threads, jobs)
 }
 
-// plan notes what pack would do.
-func (s *Store) plan(dev bindings.Device, file []byte, specs []Spec) error {
-	var rest []Spec
+// plan notes the product weights that pack would pack, and returns the others.
+func (s *Store) plan(specs []Spec) (rest []Spec) {
 	for _, spec := range specs {
 		if !spec.Product {
 			rest = append(rest, spec)
@@ -67,26 +65,39 @@ func (s *Store) plan(dev bindings.Device, file []byte, specs []Spec) error {
 		s.tensors[spec.Name] = x
 		s.planned += kernels.PackedBytes(spec.Type, spec.Shape[0], spec.Shape[1])
 	}
-	return s.fill(dev, file, rest, false)
+	return rest
 }
 
 // packJobs returns the jobs that pack spec, some panels each, into memory.
-func (s *Store) packJobs(spec Spec, file []byte, memory kernels.Memory) (jobs []func()) {
+func (s *Store) packJobs(spec Spec, file []byte, memory kernels.Memory) (jobs []job) {
 	k, m := spec.Shape[0], spec.Shape[1]
 	w := &kernels.Matrix{Type: spec.Type, K: k, M: m, Packed: memory}
 	x := s.tensors[spec.Name]
 	x.packed = w
 	s.tensors[spec.Name] = x
-	rows := file[spec.Offset:][:x.Bytes()]
 	panels := kernels.Panels(m)
-	var left atomic.Int64
-	left.Store(int64((panels + packPanels - 1) / packPanels))
-	for first := 0; first < panels; first += packPanels {
-		jobs = append(jobs, func() {
-			w.Pack(rows, first, min(first+packPanels, panels))
-			if left.Add(-1) == 0 && spec.Copied != nil {
-				spec.Copied()
+	rowBytes := x.Bytes() / m
+	step := packPanels
+	if spec.Read != nil { // about as many bytes as copyData reads
+		step = max(1, min(step, copyStep/(panelRows*rowBytes)))
+	}
+	for first := 0; first < panels; first += step {
+		last := min(first+step, panels)
+		if spec.Read == nil {
+			rows := file[spec.Offset:][:x.Bytes()]
+			jobs = append(jobs, func(*[]byte) error { w.Pack(rows, first, last); return nil })
+			continue
+		}
+		jobs = append(jobs, func(scratch *[]byte) error {
+			from, to := first*panelRows, min(last*panelRows, m)
+			rows := sized(scratch, (to-from)*rowBytes)
+			if err := spec.Read(rows, from*rowBytes); err != nil {
+				return err
 			}
+			n := kernels.PackedBytes(spec.Type, k, panelRows) // of a panel
+			part := &kernels.Matrix{Type: spec.Type, K: k, M: to - from, Packed: memory[first*n:][:(last-first)*n]}
+			part.Pack(rows, 0, last-first)
+			return nil
 		})
 	}
 	return jobs

@@ -24,7 +24,7 @@ func (g *Graph) Runs(w, x Tensor, softcap float32) Tensor {
 	const op = "runs"
 	switch {
 	case !g.begin(op, w, x) || !g.columnsOfRows(op, w, x):
-		return Tensor{}
+		return lost
 	case !finite(softcap) || softcap < 0:
 		return g.fail(op, "softcap %v, want 0 or more", softcap)
 	}
@@ -76,11 +76,11 @@ func (g *Graph) RunProducts(w, x, runs Tensor) Tensor {
 	const op = "run products"
 	switch {
 	case !g.begin(op, w, x, runs) || !g.columnsOfRows(op, w, x):
-		return Tensor{}
+		return lost
 	case runs.typ != gguf.I32 || runs.ne[1] != x.ne[1] || runs.ne[2]*runs.ne[3] != 1 || !runs.Contiguous():
 		return g.fail(op, "runs %v for %d columns, want i32 [p %d]", runs, x.ne[1], x.ne[1])
 	case !g.indexes(op, runs, runsOf(w)):
-		return Tensor{}
+		return lost
 	}
 	return g.kernel(op, [4]int{RunRows, runs.ne[0], runs.ne[1], 1}, func(dst Tensor) kernels.Op {
 		rows := g.rows(w, x)

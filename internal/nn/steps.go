@@ -23,7 +23,7 @@ import (
 func (g *Graph) StepAttention(q, k, v, caches, places, keys, values Tensor, scale, softcap float32) Tensor {
 	const op = "step attention"
 	if !g.begin(op, q, k, v, caches, places) {
-		return Tensor{}
+		return lost
 	}
 	rows, at := g.stepInputs[caches.t], g.stepInputs[places.t]
 	e, h, n, hk := q.ne[0], q.ne[1], q.ne[2], k.ne[1]
@@ -35,8 +35,8 @@ func (g *Graph) StepAttention(q, k, v, caches, places, keys, values Tensor, scal
 		return g.fail(op, "caches %v and places %v, want inputs made by Caches and Places for %d rows", caches, places, n)
 	case q.typ != gguf.F32 || k.typ != gguf.F32 || v.typ != gguf.F32 || !q.rowsContiguous() || !k.rowsContiguous() || !v.rowsContiguous():
 		return g.fail(op, "q %v, k %v, v %v: want f32 in contiguous rows", q, k, v)
-	case k.ne != row || v.ne != row || h%hk != 0 || e%8 != 0 || q.ne[3] != 1:
-		return g.fail(op, "q %v, k %v, v %v: want [e h n], [e hk n], [e hk n], e a multiple of 8", q, k, v)
+	case k.ne != row || v.ne != row || h%hk != 0 || e%HeadUnit != 0 || q.ne[3] != 1:
+		return g.fail(op, "q %v, k %v, v %v: want [e h n], [e hk n], [e hk n], e a multiple of %d", q, k, v, HeadUnit)
 	case !finite(scale) || !finite(softcap) || softcap < 0:
 		return g.fail(op, "scale %v, softcap %v: want finite numbers, softcap 0 or more", scale, softcap)
 	}

@@ -28,17 +28,23 @@ type Spec struct {
 	Type  gguf.Type
 	Shape []int // fastest axis first
 
-	// Offset is where the data starts in the file given to MapStore, in bytes.
+	// Offset is where the data starts in the file given to MapStore, in bytes;
+	// NotInFile if only Read has it in this type.
 	Offset int
+
+	// Read, if not nil, fills p with the data, from a byte of it on: data that is
+	// copied then comes from Read, and not from the mapped file. Calls come from
+	// several goroutines; the first error ends the copying.
+	Read func(p []byte, from int) error
 
 	// Product says that graphs use the tensor only as the weights of products. It
 	// may then be kept in the layout that the device multiplies fastest.
 	Product bool
-
-	// Copied, if not nil, is called when the data has been copied and its place
-	// in the file is no longer read. Calls come from several goroutines.
-	Copied func()
 }
+
+// NotInFile is the Offset of a tensor whose data does not lie in the file as graphs
+// read it.
+const NotInFile = -1
 
 // NewStore returns a store of tensors filled with zeros in the memory of dev.
 // name is for messages. The caller must Close the store, after the graphs that
@@ -65,8 +71,9 @@ func NewStore(dev bindings.Device, name string, specs []Spec) (*Store, error) {
 // MapStore returns a store of tensors whose data lies in file, which must stay
 // mapped and unchanged until Close. Graphs only read them. Where the device can
 // read host memory nothing is copied, except product weights if repack is set
-// and the device has a faster layout for them; other devices get a copy of all.
-// The caller must Close the store, after the graphs that use it.
+// and the device has a faster layout for them; other devices get a copy of all, and
+// so does any device if file is nil: then all specs have a Read. The caller must
+// Close the store, after the graphs that use it.
 func MapStore(dev bindings.Device, name string, file []byte, specs []Spec, repack bool) (*Store, error) {
 	return mapStore(dev, name, file, specs, func(s *Store) error { return s.fill(dev, file, specs, repack) })
 }
@@ -79,28 +86,38 @@ func PackStore(dev bindings.Device, name string, file []byte, specs []Spec, thre
 }
 
 // PlanStore is PackStore, or MapStore without repack if packed is not set, for those
-// who ask what graphs will take: product weights are neither read nor kept, so that
-// its graphs cannot be computed. Bytes counts the product weights.
-func PlanStore(dev bindings.Device, name string, file []byte, specs []Spec, packed bool) (*Store, error) {
-	return mapStore(dev, name, file, specs, func(s *Store) error {
-		if !packed {
-			return s.fill(dev, file, specs, false)
+// who ask what graphs will take: on the CPU nothing is read, mapped or kept, so that
+// its graphs cannot be computed. Bytes counts what the weights would take.
+func PlanStore(dev bindings.Device, name string, specs []Spec, packed bool) (*Store, error) {
+	return newReadOnly(dev, name, specs, func(s *Store) error {
+		if packed {
+			specs = s.plan(specs)
 		}
-		return s.plan(dev, file, specs)
+		return s.imagine(dev, specs)
 	})
 }
 
 // mapStore describes tensors in file and has fill give them their memory.
 func mapStore(dev bindings.Device, name string, file []byte, specs []Spec, fill func(*Store) error) (*Store, error) {
+	return newReadOnly(dev, name, specs, func(s *Store) error {
+		for _, spec := range specs {
+			n := s.tensors[spec.Name].Bytes()
+			switch {
+			case (file == nil || spec.Offset == NotInFile) && spec.Read != nil:
+			case spec.Offset < 0 || n > len(file) || spec.Offset > len(file)-n:
+				return fmt.Errorf("tensor %s: %d bytes at %d of a file of %d", spec.Name, n, spec.Offset, len(file))
+			}
+		}
+		return fill(s)
+	})
+}
+
+// newReadOnly describes tensors that graphs only read, and has fill give them their
+// memory.
+func newReadOnly(dev bindings.Device, name string, specs []Spec, fill func(*Store) error) (*Store, error) {
 	s, err := describe(dev.Lib(), name, specs, true)
 	if err != nil {
 		return nil, err
-	}
-	for _, spec := range specs {
-		if n := s.tensors[spec.Name].Bytes(); spec.Offset < 0 || n > len(file) || spec.Offset > len(file)-n {
-			s.Close()
-			return nil, fmt.Errorf("nn: %s: tensor %s: %d bytes at %d of a file of %d", name, spec.Name, n, spec.Offset, len(file))
-		}
 	}
 	if err := fill(s); err != nil {
 		s.Close()
@@ -142,6 +159,13 @@ func (s *Store) Bytes() int {
 		n += b.Bytes()
 	}
 	return n - s.unread + s.planned + s.packed.Bytes()
+}
+
+// Clear fills a store that NewStore made with zeros. No computation may use it.
+func (s *Store) Clear() {
+	for _, b := range s.buffers {
+		b.Clear(0)
+	}
 }
 
 // Close frees the memory. It fails while graphs use the store. It is safe on

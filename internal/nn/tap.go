@@ -32,7 +32,7 @@ func (g *Graph) Tap(name string, x Tensor) Tensor {
 		seen = g.Cont(x)
 	}
 	if g.err != nil {
-		return Tensor{}
+		return lost
 	}
 	keep(seen)
 	g.Run(seen)

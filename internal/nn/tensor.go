@@ -10,9 +10,8 @@ import (
 	"github.com/pgcli/paligemma/kernels"
 )
 
-// A Tensor is a node of a graph or an entry of a store. The zero Tensor stands
-// for a result that could not be computed, whose error the graph keeps, or for
-// an operand that is left out.
+// A Tensor is a node of a graph or an entry of a store. The zero Tensor stands for an
+// operand that is left out.
 type Tensor struct {
 	t    bindings.Tensor
 	typ  gguf.Type
@@ -28,11 +27,16 @@ type Tensor struct {
 	producer any             // the *linearNode or *normNode that gives x; see join.go
 }
 
+// lost stands for the result of an operation on a graph that has an error. It is not
+// valid, and its axes are 1 long: models go on describing, and divide by lengths.
+var lost = Tensor{ne: [4]int{1, 1, 1, 1}}
+
 // address returns where the data lies once the graph is compiled; 0 for the
 // zero Tensor.
 func (x Tensor) address() uintptr { return x.t.Address() }
 
-// Valid reports whether x is not the zero Tensor.
+// Valid reports whether x is a node or an entry: neither the zero Tensor nor the
+// result of a failed operation.
 func (x Tensor) Valid() bool { return x.t.Valid() }
 
 // Dim returns the length of axis i, 0 <= i < 4; axes past the last are 1 long.

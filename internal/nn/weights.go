@@ -1,8 +1,9 @@
 package nn
 
 import (
-	"errors"
 	"fmt"
+
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // Weights looks up tensors of a store by name and shape. It keeps every error,
@@ -47,7 +48,7 @@ func (w Weights) Get(name string, shape ...int) Tensor {
 }
 
 // Err returns all errors so far as one; nil if all went well.
-func (w Weights) Err() error { return errors.Join(*w.errs...) }
+func (w Weights) Err() error { return legible.Join(*w.errs...) }
 
 // A TensorError says that a file lacks a tensor or has it in another shape.
 type TensorError struct {

@@ -120,8 +120,15 @@ func TestPanicIsAnError(t *testing.T) {
 		t.Errorf("step: error %v", err)
 	}
 	err := s.Task(t.Context(), func(context.Context, func() error) error { panic("broken task") })
-	if err == nil || !strings.Contains(err.Error(), "broken task") {
+	var p *PanicError
+	if !errors.As(err, &p) || p.Value != "broken task" || !strings.Contains(string(p.Stack), "TestPanicIsAnError") {
 		t.Errorf("task: error %v", err)
+	} else if text := p.Error(); strings.Contains(text, "\n") || !strings.Contains(text, "TestPanicIsAnError") || !strings.Contains(text, "steps_test.go:") {
+		t.Errorf("task: error %q, want one line with the place", text)
+	}
+	zero := 0
+	if err := s.Task(t.Context(), func(context.Context, func() error) error { zero = 1 / zero; return nil }); !errors.As(err, new(runtime.Error)) {
+		t.Errorf("a division by zero: error %v", err)
 	}
 	if err := s.Step(t.Context(), "a", "good"); err != nil {
 		t.Errorf("afterwards: %v", err)

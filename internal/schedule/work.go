@@ -3,8 +3,6 @@ package schedule
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 )
@@ -111,7 +109,7 @@ func (s *Scheduler[R]) pause() {
 func (s *Scheduler[R]) run(c *call[R]) {
 	defer close(c.done)
 	c.err = errExit
-	c.err = guarded(func() error {
+	c.err = Guard(func() error {
 		if c.ctx.Err() != nil { // it ended while other work ran
 			return ended(c.ctx)
 		}
@@ -147,7 +145,7 @@ func (s *Scheduler[R]) together(calls []*call[R]) {
 			close(c.done)
 		}
 	}()
-	err = guarded(func() error {
+	err = Guard(func() error {
 		s.compute(ctx, steps)
 		return nil
 	})
@@ -180,15 +178,4 @@ func common[R any](calls []*call[R]) (context.Context, func()) {
 		}
 		cancel(nil)
 	}
-}
-
-// guarded calls f and makes an error of a panic: its caller, who may know what
-// to do about it, is in another goroutine.
-func guarded(f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-		}
-	}()
-	return f()
 }

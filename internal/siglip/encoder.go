@@ -27,6 +27,9 @@ type Config struct {
 // Tokens returns the number of patches, and so of soft tokens.
 func (c Config) Tokens() int { return (c.ImageSize / c.PatchSize) * (c.ImageSize / c.PatchSize) }
 
+// HeadDim returns e.
+func (c Config) HeadDim() int { return c.Width / c.Heads }
+
 // Nodes returns an upper bound of the nodes of a graph with one Forward.
 func (c Config) Nodes() int {
 	groups := 1 + c.Tokens()*c.Tokens()*c.Heads/(1<<24)
@@ -95,17 +98,17 @@ func (e *Encoder) Forward(g *nn.Graph, pixels nn.Tensor) nn.Tensor {
 // Attention is full multi-head attention, with biases.
 type Attention struct {
 	Q, K, V, Out nn.Linear
-	heads        int
+	headDim      int // e
 }
 
 func newAttention(w nn.Weights, c Config) Attention {
 	square := func(name string) nn.Linear { return w.Linear(name, c.Width, c.Width, true) }
-	return Attention{square("attn_q"), square("attn_k"), square("attn_v"), square("attn_out"), c.Heads}
+	return Attention{square("attn_q"), square("attn_k"), square("attn_v"), square("attn_out"), c.HeadDim()}
 }
 
 // Forward maps x [d, n] to [d, n].
 func (a Attention) Forward(g *nn.Graph, x nn.Tensor) nn.Tensor {
-	e := x.Dim(0) / a.heads
+	e := a.headDim
 	heads := nn.Heads(g, e, x, a.Q, a.K, a.V)                                    // [e, h, n] each
 	q := g.Permute(heads[0], 0, 2, 1, 3)                                         // [e, n, h]
 	k := g.Permute(heads[1], 0, 2, 1, 3)                                         // [e, n, h]

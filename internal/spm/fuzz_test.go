@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/pgcli/paligemma/internal/allocation"
 )
 
 // FuzzEncode: any text comes back from its ids, except for normalization, and no id
@@ -91,7 +93,9 @@ func FuzzParseModel(f *testing.F) {
 	f.Add(model[:3000])
 	f.Add(override(model, modelNormalizer, normalizerDummyPrefix, 1))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		v, err := ParseModel(data)
+		var v Vocabulary
+		var err error
+		allocation.Bound(t, len(data), func() { v, err = ParseModel(data) })
 		tryVocabulary(t, v, err)
 	})
 }
@@ -110,7 +114,9 @@ func FuzzParseTokenizerJSON(f *testing.F) {
 		"vocab":{"<unk>":3,"h":260,"e":261,"he":262` + pieces.String() + `},"merges":["h e"]}}`))
 	f.Add([]byte(`{"model":{"type":"BPE","byte_fallback":true,"vocab":{"a":0},"merges":[["a","b"]]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		v, err := ParseTokenizerJSON(data)
+		var v Vocabulary
+		var err error
+		allocation.Bound(t, len(data), func() { v, err = ParseTokenizerJSON(data) })
 		tryVocabulary(t, v, err)
 	})
 }

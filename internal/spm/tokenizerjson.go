@@ -5,24 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/pgcli/paligemma/internal/jsonerr"
 )
 
 // A tokenizerJSON holds the fields of a tokenizer.json that ParseTokenizerJSON reads.
 type tokenizerJSON struct {
-	AddedTokens  []AddedToken `json:"added_tokens"`
-	Normalizer   json.RawMessage
+	AddedTokens  []AddedToken    `json:"added_tokens"`
+	Normalizer   json.RawMessage `json:"normalizer"`
 	PreTokenizer json.RawMessage `json:"pre_tokenizer"`
 	Model        struct {
-		Type         string
-		Dropout      *float64
-		UnkToken     string  `json:"unk_token"`
-		Prefix       *string `json:"continuing_subword_prefix"`
-		Suffix       *string `json:"end_of_word_suffix"`
-		ByteFallback bool    `json:"byte_fallback"`
-		IgnoreMerges bool    `json:"ignore_merges"`
-		Vocab        map[string]int
-		Merges       []mergeRule
-	}
+		Type         string         `json:"type"`
+		Dropout      *float64       `json:"dropout"`
+		UnkToken     string         `json:"unk_token"`
+		Prefix       *string        `json:"continuing_subword_prefix"`
+		Suffix       *string        `json:"end_of_word_suffix"`
+		ByteFallback bool           `json:"byte_fallback"`
+		IgnoreMerges bool           `json:"ignore_merges"`
+		Vocab        map[string]int `json:"vocab"`
+		Merges       []mergeRule    `json:"merges"`
+	} `json:"model"`
 }
 
 // A mergeRule is two pieces that may be merged: ["a", "b"], or "a b" in files
@@ -38,7 +40,7 @@ func (r *mergeRule) UnmarshalJSON(data []byte) error {
 		}
 		both = strings.Split(s, " ")
 	} else if err := json.Unmarshal(data, &both); err != nil {
-		return fmt.Errorf("merge %.100s: want two pieces: %w", data, err)
+		return fmt.Errorf("merge %.100s: want two pieces", data)
 	}
 	if len(both) != 2 || both[0] == "" || both[1] == "" {
 		return fmt.Errorf("merge %.100q: want two pieces", both)
@@ -56,7 +58,7 @@ func (r *mergeRule) UnmarshalJSON(data []byte) error {
 // finds "<bos>" in text, SentencePiece and this package do not.
 func ParseTokenizerJSON(data []byte) (Vocabulary, error) {
 	var j tokenizerJSON
-	err := json.Unmarshal(data, &j)
+	err := jsonerr.Explain(data, json.Unmarshal(data, &j))
 	if err == nil {
 		err = j.check()
 	}
@@ -117,7 +119,7 @@ type step struct {
 func checkNormalizer(raw json.RawMessage) error {
 	var s step
 	if err := json.Unmarshal(orNull(raw), &s); err != nil {
-		return fmt.Errorf("normalizer: %w", err)
+		return fmt.Errorf("normalizer: %w", jsonerr.Explain(raw, err))
 	}
 	if s.Type == "Sequence" && len(s.Normalizers) == 1 {
 		return checkNormalizer(s.Normalizers[0])
@@ -133,7 +135,7 @@ func checkNormalizer(raw json.RawMessage) error {
 func checkPreTokenizer(raw json.RawMessage) error {
 	var s step
 	if err := json.Unmarshal(orNull(raw), &s); err != nil {
-		return fmt.Errorf("pre_tokenizer: %w", err)
+		return fmt.Errorf("pre_tokenizer: %w", jsonerr.Explain(raw, err))
 	}
 	if s.Type == "" || s.Type == "Split" && s.Pattern.String == " " && !s.Invert {
 		return nil

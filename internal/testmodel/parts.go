@@ -48,6 +48,13 @@ func OracleParts(t testing.TB, name string) *Parts {
 // tensors without data.
 func (p *Parts) File(t testing.TB) []byte {
 	t.Helper()
+	file, err := p.Build()
+	must(t, err)
+	return file
+}
+
+// Build is File for parts that the writer may refuse.
+func (p *Parts) Build() ([]byte, error) {
 	var b bytes.Buffer
 	w := gguf.NewWriter(&b)
 	for _, key := range p.Keys {
@@ -60,14 +67,18 @@ func (p *Parts) File(t testing.TB) []byte {
 			w.AddTensor(x.Name, x.Type, x.Shape...)
 		}
 	}
-	must(t, w.WriteHeader())
+	if err := w.WriteHeader(); err != nil {
+		return nil, err
+	}
 	for _, x := range p.Tensors {
 		if data, ok := p.Data[x.Name]; ok {
-			must(t, w.WriteTensor(x.Name, data))
+			if err := w.WriteTensor(x.Name, data); err != nil {
+				return nil, err
+			}
 		}
 	}
-	must(t, w.Finish())
-	return b.Bytes()
+	err := w.Finish()
+	return b.Bytes(), err
 }
 
 // Index returns the place of a tensor in Tensors.

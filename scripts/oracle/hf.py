@@ -74,7 +74,7 @@ def taps(model, images):
 
     def keep(name, value):
         if name not in got:
-            got[name] = value.detach().numpy().copy()
+            got[name] = value.detach().float().numpy().copy()
 
     def output(module, name, select=lambda y: y):
         handles.append(module.register_forward_hook(lambda m, args, y: keep(name, select(y))))
@@ -104,7 +104,7 @@ def taps(model, images):
         output(block, f"blk.{i}.out", lambda y: first(y)[0])
     output(decoder.norm, "output_norm", lambda y: y[0])
     # Before the final softcap, which some versions of the reference apply and others do not.
-    handles.append(model.lm_head.register_forward_hook(lambda m, args, y: logits.append(y[0, -1].numpy().copy())))
+    handles.append(model.lm_head.register_forward_hook(lambda m, args, y: logits.append(y[0, -1].float().numpy().copy())))
     try:
         yield got, logits
     finally:

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/pgcli/paligemma"
+)
+
+// Exit codes. Shells report a signal's number plus 128.
+const (
+	exitOK         = 0
+	exitFailed     = 1
+	exitUsage      = 2
+	exitSomeFailed = 3
+	exitPanic      = 70 // EX_SOFTWARE of sysexits.h
+	exitSignal     = 128
+)
+
+// exitCodes is the part of the help about them.
+const exitCodes = `Exit codes: 0 success; 1 failure; 2 a mistake in the command line, or a flag that
+this machine cannot follow; 3 some of several pictures, lines or prompts failed, and
+the others are answered; 70 a bug of pgcli; 130 Ctrl-C; 143 SIGTERM.
+serve ends with 0 after either, if its requests ended.`
+
+// An interruption is the cause of a context that a signal ended.
+type interruption struct{ signal syscall.Signal }
+
+func (i interruption) Error() string { return "interrupted" }
+
+// Is lets an interruption pass for the end of a context.
+func (i interruption) Is(target error) bool { return target == context.Canceled }
+
+// interruptible returns a context that ends at the first Ctrl-C or SIGTERM. A second
+// one ends the program at once.
+func interruptible() context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s := <-signals
+		signal.Stop(signals)
+		number, _ := s.(syscall.Signal)
+		cancel(interruption{number})
+	}()
+	return ctx
+}
+
+// A someFailedError says that some of several questions failed. The others have been
+// answered.
+type someFailedError struct{ error }
+
+// someFailed returns a someFailedError; nil if none failed.
+func someFailed(failed, total int, what string) error {
+	if failed == 0 {
+		return nil
+	}
+	return someFailedError{fmt.Errorf("%d of %d %s failed", failed, total, what)}
+}
+
+// exitCode reports an error on stderr and returns the code of the program's end.
+func exitCode(ctx context.Context, err error, stderr io.Writer) int {
+	var fault *paligemma.PanicError
+	var stopped interruption
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &fault):
+		reportPanic(stderr, fault)
+		return exitPanic
+	case errors.Is(err, syscall.EPIPE):
+		return exitFailed // the reader of the answer left: no message
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(stderr, "pgcli: interrupted")
+		errors.As(context.Cause(ctx), &stopped)
+		if stopped.signal == 0 {
+			stopped.signal = syscall.SIGINT
+		}
+		return exitSignal + int(stopped.signal)
+	}
+	fmt.Fprintf(stderr, "pgcli: %s\n", message(err))
+	switch {
+	case isUsage(err):
+		return exitUsage
+	case errors.As(err, new(someFailedError)):
+		return exitSomeFailed
+	}
+	return exitFailed
+}
+
+// reportPanic prints a panic, and asks for a report.
+func reportPanic(w io.Writer, p *paligemma.PanicError) {
+	fmt.Fprintf(w, "pgcli: this is a bug of pgcli %s, please report it with the command, its files and these lines:\npanic: %v\n%s\n",
+		version(), p.Value, strings.TrimSpace(string(p.Stack)))
+}
+
+// recovered calls f, and returns a panic in it as an error.
+func recovered(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &paligemma.PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return f()
+}

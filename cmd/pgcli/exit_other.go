@@ -1,0 +1,6 @@
+//go:build !unix
+
+package main
+
+// ignoreFileLimit does nothing: files have no such limit here.
+func ignoreFileLimit() {}

@@ -1,0 +1,171 @@
+package eval
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/newfile"
+)
+
+// A Journal keeps the answers of a run in a file, so that a run that was stopped
+// goes on where it was. The file is a JSON object of the run's settings on the first
+// line, and one for each answer on the others.
+type Journal struct {
+	path    string // of the file that Finish writes
+	replace bool
+	file    *os.File
+	end     int64
+	entries map[int]entry // by line of the data set
+	earlier int
+}
+
+// A Setting is something that the answers of a run depend on.
+type Setting struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// An entry is where an answer's line lies in the file.
+type entry struct{ start, length int64 }
+
+// An entryLine is an answer in the file, with everything that its measures need.
+type entryLine struct {
+	Answer json.RawMessage   `json:"answer"` // an Answered
+	Tokens []paligemma.Token `json:"tokens"`
+	Size   [2]int            `json:"size"` // of the picture, in pixels
+}
+
+// OpenJournal opens the journal of the answers to be written to path: path with
+// ".partial" at its end. If it exists, the run goes on with its answers, unless its
+// settings are others, which is an error. Another is a journal that another process
+// writes, and, unless replace is set, a file that exists at path. Neither file may be
+// the data set, one of its pictures, or one of inputs. The caller must Close the
+// Journal.
+func OpenJournal(path string, replace bool, set *DataSet, settings []Setting, inputs ...string) (*Journal, error) {
+	j := &Journal{path: path, replace: replace, entries: map[int]entry{}}
+	partial := path + ".partial"
+	if _, err := os.Lstat(path); err == nil && !replace {
+		return nil, fmt.Errorf("eval: %s %w", path, newfile.ErrExists)
+	}
+	for _, out := range []string{path, partial} {
+		if err := set.isInput(out, inputs); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if j.file, err = newfile.Lock(partial); err != nil {
+		return nil, fmt.Errorf("eval: answers: %w", err)
+	}
+	if err := j.read(settings); err != nil {
+		j.file.Close()
+		return nil, fmt.Errorf("eval: %w", err)
+	}
+	return j, nil
+}
+
+// isInput refuses an output that is the data set, one of its pictures or masks, or
+// one of inputs.
+func (d *DataSet) isInput(out string, inputs []string) error {
+	if _, err := os.Stat(out); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	in := newfile.Input(out, append(inputs, d.path)...)
+	for e, err := range d.Examples() {
+		if err != nil {
+			return err
+		}
+		for _, name := range append(slices.Clone(e.Masks), e.Image) {
+			if in == "" {
+				in = newfile.Input(out, d.file(name))
+			}
+		}
+	}
+	if in != "" {
+		return fmt.Errorf("eval: %s is read (as %s), and cannot hold the answers", out, in)
+	}
+	return nil
+}
+
+// Earlier returns the number of answers of runs that were stopped.
+func (j *Journal) Earlier() int { return j.earlier }
+
+// Len returns the number of answers, earlier ones included.
+func (j *Journal) Len() int { return len(j.entries) }
+
+// Path returns the name of the journal's file.
+func (j *Journal) Path() string { return j.file.Name() }
+
+// find returns an earlier answer to an example, its tokens, and the size of its
+// picture; nil without one.
+func (j *Journal) find(e *Example) (*Answered, *entryLine, error) {
+	at, known := j.entries[e.Line]
+	if !known {
+		return nil, nil, nil
+	}
+	data := make([]byte, at.length)
+	if _, err := j.file.ReadAt(data, at.start); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", j.Path(), err)
+	}
+	line, a, err := parseEntry(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", j.Path(), err)
+	}
+	a.Example = e
+	return a, line, nil
+}
+
+// parseEntry reads a line of the file.
+func parseEntry(data []byte) (*entryLine, *Answered, error) {
+	var line entryLine
+	if err := json.Unmarshal(data, &line); err != nil {
+		return nil, nil, errors.New("not an answer")
+	}
+	var a struct {
+		Line *int            `json:"line"`
+		Text *string         `json:"answer"`
+		Stop *paligemma.Stop `json:"stop"`
+		Answered
+	}
+	if err := json.Unmarshal(line.Answer, &a); err != nil || a.Line == nil || a.Text == nil || a.Stop == nil {
+		return nil, nil, errors.New("not an answer")
+	}
+	return &line, &Answered{Example: &Example{Line: *a.Line}, Text: *a.Text, Stop: *a.Stop, Time: a.Time}, nil
+}
+
+// add writes an answer.
+func (j *Journal) add(a *Answered, tokens []paligemma.Token, size [2]int) error {
+	answer, err := encodeLine(a)
+	if err != nil {
+		return err
+	}
+	line, err := encodeLine(entryLine{answer, tokens, size})
+	if err != nil {
+		return err
+	}
+	return j.append(line, a.Line)
+}
+
+// append writes a line at the end of the file, and notes where the answer lies.
+func (j *Journal) append(line []byte, example int) error {
+	if _, err := j.file.WriteAt(line, j.end); err != nil {
+		return fmt.Errorf("answers: %w", err)
+	}
+	j.entries[example] = entry{j.end, int64(len(line))}
+	j.end += int64(len(line))
+	return nil
+}
+
+// encodeLine returns a value as a line of JSON.
+func encodeLine(v any) ([]byte, error) {
+	var b bytes.Buffer
+	out := json.NewEncoder(&b)
+	out.SetEscapeHTML(false) // tokens such as <loc0512> stay readable
+	err := out.Encode(v)
+	return b.Bytes(), err
+}

@@ -1,0 +1,113 @@
+package newfile
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// start writes text to a new file at path, and does not commit it.
+func start(t *testing.T, path, text string, replace bool) *File {
+	t.Helper()
+	f, err := Create(path, replace)
+	must(t, err)
+	t.Cleanup(func() { f.Close() })
+	_, err = f.WriteString(text)
+	must(t, err)
+	return f
+}
+
+func holds(t *testing.T, path, want string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil || string(data) != want {
+		t.Errorf("%s holds %q, %v, want %q", filepath.Base(path), data, err, want)
+	}
+}
+
+// TestAFileThatAppearedIsNotReplaced guards against a rename over a file that another
+// program made while this one wrote.
+func TestAFileThatAppearedIsNotReplaced(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x")
+	f := start(t, path, "new", false)
+	must(t, os.WriteFile(path, []byte("other"), 0o600))
+	if err := f.Commit(); !errors.Is(err, ErrExists) {
+		t.Errorf("Commit: %v, want %v", err, ErrExists)
+	}
+	must(t, f.Close())
+	holds(t, path, "other")
+	if got := left(t, dir); got != "x" {
+		t.Errorf("left: %s", got)
+	}
+	if _, err := Create(path, false); !errors.Is(err, ErrExists) {
+		t.Errorf("Create: %v, want %v", err, ErrExists)
+	}
+	nowhere := filepath.Join(dir, "link")
+	must(t, os.Symlink("nowhere", nowhere))
+	if _, err := Create(nowhere, false); !errors.Is(err, ErrExists) {
+		t.Errorf("Create at a link to nothing: %v, want %v", err, ErrExists)
+	}
+}
+
+// TestAReplacedFileKeepsItsMode: a file that only its owner may read stays so.
+func TestAReplacedFileKeepsItsMode(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("has no such permissions")
+	}
+	path := filepath.Join(t.TempDir(), "x")
+	for _, mode := range []os.FileMode{0o600, 0o444, 0o640} {
+		must(t, os.WriteFile(path, nil, 0o600))
+		must(t, os.Chmod(path, mode))
+		must(t, start(t, path, "new", true).Commit())
+		info, err := os.Stat(path)
+		must(t, err)
+		if info.Mode().Perm() != mode {
+			t.Errorf("mode is %o, want %o", info.Mode().Perm(), mode)
+		}
+		must(t, os.Remove(path))
+	}
+}
+
+// TestCommitAllIsAllOrNothing: when the second file cannot get its name, the first
+// is taken back, and an old file is there again.
+func TestCommitAllIsAllOrNothing(t *testing.T) {
+	for _, replace := range []bool{true, false} {
+		dir := t.TempDir()
+		a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+		if replace {
+			must(t, os.WriteFile(a, []byte("old"), 0o600))
+		}
+		first, second := start(t, a, "new a", replace), start(t, b, "new b", replace)
+		must(t, os.MkdirAll(filepath.Join(b, "occupied"), 0o700)) // nothing can be renamed to it
+		if err := CommitAll(first, second); err == nil {
+			t.Error("no error")
+		}
+		must(t, errors.Join(first.Close(), second.Close()))
+		want := "b"
+		if replace {
+			want = "a b"
+			holds(t, a, "old")
+		}
+		if got := left(t, dir); got != want {
+			t.Errorf("replace %v: left: %s, want %s", replace, got, want)
+		}
+		must(t, os.RemoveAll(b))
+		first, second = start(t, a, "new a", replace), start(t, b, "new b", replace)
+		must(t, CommitAll(first, second))
+		holds(t, a, "new a")
+		holds(t, b, "new b")
+		if got := left(t, dir); got != "a b" {
+			t.Errorf("replace %v: left: %s, want a b", replace, got)
+		}
+	}
+}

@@ -1,0 +1,24 @@
+//go:build unix && !solaris && !illumos
+
+package newfile
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// errLocked says that another open file has the lock.
+var errLocked error = unix.EWOULDBLOCK
+
+// lock locks a file without waiting. The lock ends when the file is closed, which
+// the system also does when the process ends.
+func lock(f *os.File) error {
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}

@@ -1,0 +1,18 @@
+package newfile
+
+import (
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// errLocked says that another open file has the lock.
+var errLocked error = windows.ERROR_LOCK_VIOLATION
+
+// lock locks a file without waiting. The lock ends when the file is closed, which
+// the system also does when the process ends. It is on a byte far beyond the end,
+// because Windows lets nobody else read what is locked.
+func lock(f *os.File) error {
+	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+	return windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &windows.Overlapped{OffsetHigh: 1 << 30})
+}

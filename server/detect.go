@@ -1,0 +1,171 @@
+package server
+
+import (
+	"context"
+	"image"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pgcli/paligemma"
+)
+
+// A detectRequest is a request to /v1/detect or /v1/segment.
+type detectRequest struct {
+	pictured
+	choosing
+	Labels     []string `json:"labels"`      // things to find
+	PerLabel   bool     `json:"per_label"`   // one prompt for each label, over one encoded picture
+	Threshold  float32  `json:"threshold"`   // objects with a lower score are left out
+	MaxObjects int      `json:"max_objects"` // those with the highest scores; 0 means all
+	Masks      maskForm `json:"masks"`
+	Format     string   `json:"format"`   // pgcli, roboflow, coco or hf
+	ImageID    string   `json:"image_id"` // of COCO's form
+	Tokens     bool     `json:"tokens"`   // answers have their tokens
+
+	Parameters struct { // of Hugging Face's clients
+		Threshold *float32 `json:"threshold"`
+		Labels    []string `json:"candidate_labels"`
+	} `json:"parameters"`
+}
+
+// A detection is what was found in a picture.
+type detection struct {
+	*detectRequest
+	segments bool
+	size     image.Point
+	answers  []*answer
+	objects  []found // with masks of the form that was asked for
+	problems []paligemma.Problem
+	took     time.Duration
+}
+
+func (s *Server) detect(w http.ResponseWriter, r *http.Request) error {
+	return s.find(w, r, &detection{detectRequest: &detectRequest{Masks: masksNone}}, paligemma.Detect)
+}
+
+func (s *Server) segment(w http.ResponseWriter, r *http.Request) error {
+	return s.find(w, r, &detection{detectRequest: &detectRequest{Masks: masksRLE}, segments: true}, paligemma.Segment)
+}
+
+// find answers a request for objects.
+func (s *Server) find(w http.ResponseWriter, r *http.Request, d *detection, prompt func(...string) paligemma.Prompt) error {
+	start := time.Now()
+	file, err := s.readTask(w, r, d.detectRequest)
+	if err != nil {
+		return err
+	}
+	if err := d.check(); err != nil {
+		return err
+	}
+	prompts := []paligemma.Prompt{prompt(d.Labels...)}
+	if d.PerLabel {
+		prompts = nil
+		for _, label := range d.Labels {
+			prompts = append(prompts, prompt(label))
+		}
+	}
+	if err := s.findAll(r.Context(), d, file, prompts); err != nil {
+		return err
+	}
+	d.took = time.Since(start)
+	return writeJSON(w, http.StatusOK, formats[d.Format](s, d))
+}
+
+// check refuses a request that cannot be answered, and fills in defaults.
+func (d *detection) check() error {
+	set(&d.Threshold, d.Parameters.Threshold)
+	if d.Parameters.Labels != nil {
+		d.Labels = d.Parameters.Labels
+	}
+	if d.Format == "" {
+		d.Format = "pgcli"
+	}
+	if _, known := formats[d.Format]; !known {
+		return wrong("format", "format is %.40q, want pgcli, roboflow, coco or hf", d.Format)
+	}
+	switch {
+	case len(d.Labels) == 0 || len(d.Labels) > mostNames:
+		return wrong("labels", "%d labels, want 1 to %d things to find", len(d.Labels), mostNames)
+	case !(d.Threshold >= 0 && d.Threshold <= 1):
+		return wrong("threshold", "threshold is %v, want 0 to 1", d.Threshold)
+	case d.MaxObjects < 0:
+		return wrong("max_objects", "max_objects is %d, want 0 for all, or more", d.MaxObjects)
+	}
+	for i, label := range d.Labels {
+		d.Labels[i] = strings.TrimSpace(label)
+	}
+	if _, err := paligemma.Detect(d.Labels...).Read(); err != nil {
+		return &failure{status: http.StatusBadRequest, err: err, param: "labels"}
+	}
+	return d.Masks.check("masks")
+}
+
+// findAll asks all prompts about a picture.
+func (s *Server) findAll(ctx context.Context, d *detection, file []byte, prompts []paligemma.Prompt) error {
+	sampling, err := s.sampling(d.choosing)
+	if err != nil {
+		return err
+	}
+	return s.compute(ctx, func(h *held) error {
+		images, took, err := h.encode(ctx, [][]byte{file})
+		if err != nil {
+			return err
+		}
+		d.size = images[0].Bounds().Size()
+		for i, p := range prompts {
+			a, err := h.ask(ctx, question{images: images, prompt: p, sampling: sampling}, nil, nil)
+			if err != nil {
+				return err
+			}
+			if i == 0 {
+				a.Timings.Encode = took
+			}
+			d.answers = append(d.answers, a)
+			d.problems = append(d.problems, a.Problems...)
+		}
+		d.keep(s)
+		return nil
+	})
+}
+
+// keep chooses among the objects of all answers, in their order.
+func (d *detection) keep(s *Server) {
+	var scores []float32
+	for _, a := range d.answers {
+		a.Objects = slices.DeleteFunc(a.Objects, func(o paligemma.Object) bool { return o.Score < d.Threshold })
+		for _, o := range a.Objects {
+			scores = append(scores, o.Score)
+		}
+	}
+	left, least := len(scores), float32(0)
+	if d.MaxObjects > 0 && d.MaxObjects < len(scores) {
+		slices.Sort(scores)
+		slices.Reverse(scores)
+		left, least = d.MaxObjects, scores[d.MaxObjects-1]
+	}
+	equals := left // of the lowest score that is kept, so many
+	for _, v := range scores[:left] {
+		if v > least {
+			equals--
+		}
+	}
+	form := d.Masks
+	if d.Format != "pgcli" {
+		form = masksNone // the format has its own
+	}
+	for i, a := range d.answers {
+		a.Objects = slices.DeleteFunc(a.Objects, func(o paligemma.Object) bool {
+			if left == len(scores) || o.Score > least {
+				return false
+			}
+			if o.Score < least || equals == 0 {
+				return true
+			}
+			equals--
+			return false
+		})
+		d.objects = append(d.objects, s.found(a, i, form, d.size)...)
+	}
+}

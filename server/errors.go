@@ -1,0 +1,119 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/pgcli/paligemma"
+)
+
+// A failure is an answer that is an error.
+type failure struct {
+	status int
+	err    error
+	param  string        // the field of the request that is wrong, if it is one
+	after  time.Duration // when to try again; 0 if that is no use
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// fail returns a failure.
+func fail(status int, format string, args ...any) error {
+	return &failure{status: status, err: fmt.Errorf(format, args...)}
+}
+
+// wrong returns a failure about a field of a request.
+func wrong(param, format string, args ...any) error {
+	return &failure{status: http.StatusBadRequest, err: fmt.Errorf(format, args...), param: param}
+}
+
+// statusClosed is for the log: the client left before its answer.
+const statusClosed = 499
+
+// Causes of contexts that end.
+var (
+	errTimeout  = errors.New("the time of a request is over")
+	errShutdown = errors.New("the server shuts down")
+)
+
+// failureOf tells how an error is answered.
+func failureOf(err error) *failure {
+	var f *failure
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.Is(err, errShutdown) || errors.Is(err, paligemma.ErrClosed):
+		return &failure{status: http.StatusServiceUnavailable, err: errShutdown, after: time.Second}
+	case errors.Is(err, errTimeout):
+		return &failure{status: http.StatusGatewayTimeout, err: errTimeout}
+	case errors.Is(err, context.Canceled):
+		return &failure{status: statusClosed, err: errors.New("the client left")}
+	case errors.Is(err, paligemma.ErrNoMemory):
+		return &failure{status: http.StatusServiceUnavailable, err: err, after: time.Second}
+	case errors.Is(err, paligemma.ErrRequest):
+		return &failure{status: http.StatusBadRequest, err: err}
+	}
+	return &failure{status: http.StatusInternalServerError, err: err}
+}
+
+// types are the names that OpenAI and llama-server have for kinds of errors.
+var types = map[int]string{
+	http.StatusUnauthorized:       "authentication_error",
+	http.StatusForbidden:          "permission_error",
+	http.StatusNotFound:           "not_found_error",
+	http.StatusTooManyRequests:    "rate_limit_error",
+	http.StatusNotImplemented:     "not_supported_error",
+	http.StatusServiceUnavailable: "unavailable_error",
+	http.StatusGatewayTimeout:     "timeout_error",
+}
+
+// typeOf returns the name of a status.
+func typeOf(status int) string {
+	if name, ok := types[status]; ok {
+		return name
+	}
+	if status >= http.StatusInternalServerError {
+		return "server_error"
+	}
+	return "invalid_request_error"
+}
+
+// An apiError is an error as OpenAI's clients read it.
+type apiError struct {
+	Message string  `json:"message"`
+	Type    string  `json:"type"`
+	Param   *string `json:"param"`
+	Code    *string `json:"code"`
+}
+
+// object returns the object of a failure in OpenAI's form.
+func (f *failure) object() any {
+	e := apiError{Message: f.Error(), Type: typeOf(f.status)}
+	if f.param != "" {
+		e.Param = &f.param
+	}
+	return map[string]apiError{"error": e}
+}
+
+// plain returns the object of a failure in ollama's form.
+func (f *failure) plain() any { return map[string]string{"error": f.Error()} }
+
+// write sends a failure in a form.
+func (f *failure) write(w http.ResponseWriter, form func(*failure) any) {
+	h := w.Header()
+	if f.after > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(max(1, (f.after+time.Second-1)/time.Second))))
+	}
+	if f.status == http.StatusGatewayTimeout { // OpenAI's clients would ask for the same work again
+		h.Set("X-Should-Retry", "false")
+	}
+	if f.status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="pgcli"`)
+	}
+	writeJSON(w, f.status, form(f))
+}

@@ -1,0 +1,100 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const (
+	bodyTime  = 30 * time.Second // for a client to send a request
+	writeTime = 30 * time.Second // for a client to take a piece of an answer
+)
+
+// readBody returns the body of a request, at most Options.MaxBody bytes of it.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // a writer of tests has none
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
+	if err == nil {
+		_ = control.SetReadDeadline(time.Time{})
+	}
+	return data, bodyError(err)
+}
+
+// bodyError tells what is wrong with a body that could not be read.
+func bodyError(err error) error {
+	var tooBig *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooBig):
+		return fail(http.StatusRequestEntityTooLarge, "the request has more than %d bytes", tooBig.Limit)
+	case err != nil:
+		return fail(http.StatusRequestTimeout, "the request's body did not arrive: %w", err)
+	}
+	return nil
+}
+
+// readJSON reads a request's body, one JSON object, into v. Fields that v lacks
+// are left out: other servers know more of them.
+func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	data, err := s.readBody(w, r)
+	if err != nil {
+		return err
+	}
+	return parse(data, v)
+}
+
+// parse parses one JSON object.
+func parse(data []byte, v any) error {
+	err := json.Unmarshal(data, v)
+	var typed *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &typed) && typed.Field == "":
+		return fail(http.StatusBadRequest, "the body is a JSON %s, want %s", typed.Value, wanted(typed))
+	case errors.As(err, &typed):
+		return wrong(typed.Field, "field %q is a JSON %s, want %s", typed.Field, typed.Value, wanted(typed))
+	case err != nil:
+		var f *failure
+		if errors.As(err, &f) {
+			return f
+		}
+		return fail(http.StatusBadRequest, "the body is not a JSON object: %w", err)
+	}
+	return nil
+}
+
+// wanted names the JSON value that a field holds.
+func wanted(e *json.UnmarshalTypeError) string {
+	switch k := e.Type.Kind().String(); k {
+	case "struct", "map":
+		return "an object"
+	case "slice":
+		if e.Type.Name() != "" { // orTexts, orParts
+			return "a string or an array"
+		}
+		return "an array"
+	case "bool", "string":
+		return "a " + k
+	case "float32", "float64":
+		if strings.HasPrefix(e.Value, "number ") {
+			return "a number that fits a " + k
+		}
+		return "a number"
+	default:
+		return "a whole number (" + k + ")"
+	}
+}
+
+// writeJSON sends a JSON value. Tokens such as <loc0512> stay readable: no browser
+// takes JSON for a page.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	return out.Encode(v)
+}

@@ -1,0 +1,24 @@
+package server
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestWrongTypes: a message tells every type that a field may have.
+func TestWrongTypes(t *testing.T) {
+	for body, want := range map[string]string{
+		`[]`:                             "the body is a JSON array, want an object",
+		`7`:                              "the body is a JSON number, want an object",
+		`{"messages": 7}`:                `field "messages" is a JSON number, want an array`,
+		`{"messages": [{"content": 7}]}`: `field "messages.content" is a JSON number, want a string or an array`,
+		`{"stop": 7}`:                    `field "stop" is a JSON number, want a string or an array`,
+		`{"temperature": 1e400}`:         "number 1e400, want a number that fits a float",
+		`{"temperature": "1"}`:           `field "temperature" is a JSON string, want a number`,
+	} {
+		var r chatRequest
+		if err := parse([]byte(body), &r); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", body, err, want)
+		}
+	}
+}

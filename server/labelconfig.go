@@ -1,0 +1,93 @@
+package server
+
+import (
+	"encoding/xml"
+	"io"
+	"slices"
+	"strings"
+)
+
+// A labelling is a control of a Label Studio configuration that boxes or polygons are
+// drawn with (https://labelstud.io/tags).
+type labelling struct {
+	kind   string // rectanglelabels or polygonlabels
+	name   string
+	to     string            // the picture that is labelled
+	key    string            // of the picture in a task's data
+	things []string          // to ask for
+	label  map[string]string // of each thing
+}
+
+// controls are the tags of controls that can be answered.
+var controls = map[string]string{"RectangleLabels": "rectanglelabels", "PolygonLabels": "polygonlabels"}
+
+// labellings returns the controls of a configuration that can be answered. A label
+// asks for its predicted_values, which are words with commas between them, or else for
+// its value in lower case, as the models were trained.
+func labellings(config string) (list []*labelling, err error) {
+	in := xml.NewDecoder(strings.NewReader(config))
+	keys := map[string]string{} // of pictures, by name
+	var open []string
+	var current *labelling
+	for {
+		token, err := in.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, wrong("label_config", "label_config is not XML: %w", err)
+		}
+		switch t := token.(type) {
+		case xml.EndElement:
+			if current != nil && len(open) > 0 && controls[t.Name.Local] == current.kind {
+				current = nil
+			}
+			open = open[:max(0, len(open)-1)]
+		case xml.StartElement:
+			open = append(open, t.Name.Local)
+			switch kind := controls[t.Name.Local]; {
+			case kind != "":
+				current = &labelling{kind: kind, name: attribute(t, "name"), to: attribute(t, "toName"), label: map[string]string{}}
+				list = append(list, current)
+			case t.Name.Local == "Image":
+				keys[attribute(t, "name")] = strings.TrimPrefix(attribute(t, "value"), "$")
+			case t.Name.Local == "Label" && current != nil:
+				current.add(attribute(t, "value"), attribute(t, "predicted_values"))
+			}
+		}
+	}
+	for _, l := range list {
+		key, known := keys[l.to]
+		if !known || key == "" {
+			return nil, wrong("label_config", "control %.60q labels %.60q, which is no Image of the configuration", l.name, l.to)
+		}
+		l.key = key
+	}
+	list = slices.DeleteFunc(list, func(l *labelling) bool { return len(l.things) == 0 })
+	if len(list) == 0 {
+		return nil, wrong("label_config", "label_config has no RectangleLabels or PolygonLabels with labels: want one of them")
+	}
+	return list, nil
+}
+
+// add adds a label with the things that it stands for.
+func (l *labelling) add(value, predicted string) {
+	if predicted == "" {
+		predicted = strings.ToLower(value)
+	}
+	for thing := range strings.SplitSeq(predicted, ",") {
+		if thing = strings.TrimSpace(thing); thing != "" && l.label[thing] == "" {
+			l.things = append(l.things, thing)
+			l.label[thing] = value
+		}
+	}
+}
+
+func attribute(t xml.StartElement, name string) string {
+	for _, a := range t.Attr {
+		if strings.EqualFold(a.Name.Local, name) {
+			return a.Value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,105 @@
+package server
+
+import (
+	_ "embed"
+	"fmt"
+	"net/http"
+)
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+func (s *Server) openAPI(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Content-Type", "application/yaml; charset=utf-8")
+	_, err := w.Write(openAPI)
+	return err
+}
+
+// health says whether requests are admitted.
+func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
+	if err := s.queue.open(); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]string{"status": "ok", "model_class": "PaliGemma"})
+}
+
+// A modelObject is a model in OpenAI's API, with llama-server's extensions.
+type modelObject struct {
+	ID           string       `json:"id"`
+	Object       string       `json:"object"`
+	Created      int64        `json:"created"`
+	OwnedBy      string       `json:"owned_by"`
+	Architecture architecture `json:"architecture"`
+	Meta         modelMeta    `json:"meta"`
+}
+
+type architecture struct {
+	Input  []string `json:"input_modalities"`
+	Output []string `json:"output_modalities"`
+}
+
+type modelMeta struct {
+	Vocabulary int `json:"n_vocab"`
+	Context    int `json:"n_ctx_train"`
+	Width      int `json:"n_embd"`
+}
+
+func (s *Server) modelObject() modelObject {
+	c := s.model.Config()
+	return modelObject{s.opts.Name, "model", s.started.Unix(), "pgcli", architecture{[]string{"text", "image"}, []string{"text"}}, modelMeta{c.Vocabulary, c.Context, c.Width}}
+}
+
+func (s *Server) listModels(w http.ResponseWriter, r *http.Request) error {
+	return writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": []modelObject{s.modelObject()}})
+}
+
+func (s *Server) showModel(w http.ResponseWriter, r *http.Request) error {
+	if err := s.checkModel(r.PathValue("model")); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, s.modelObject())
+}
+
+// checkModel refuses a request for another model. "" is any.
+func (s *Server) checkModel(name string) error {
+	if name != "" && name != s.opts.Name {
+		return &failure{status: http.StatusNotFound, param: "model", err: fmt.Errorf("model %.100q is not served: want %q", name, s.opts.Name)}
+	}
+	return nil
+}
+
+// properties are what /props tells, with llama-server's names as far as it has them.
+type properties struct {
+	Defaults   generation      `json:"default_generation_settings"`
+	Slots      int             `json:"total_slots"`
+	ModelPath  string          `json:"model_path"` // the model's name: no path of this machine
+	Template   string          `json:"chat_template"`
+	Modalities map[string]bool `json:"modalities"`
+	Build      string          `json:"build_info"`
+	PaliGemma  modelFacts      `json:"paligemma"`
+}
+
+type generation struct {
+	MaxTokens   int     `json:"n_predict"`
+	Temperature float32 `json:"temperature"`
+}
+
+type modelFacts struct {
+	Family      string `json:"family"`
+	ImageSize   int    `json:"image_size"`   // side of the square that pictures are stretched to, in pixels
+	ImageTokens int    `json:"image_tokens"` // soft tokens of a picture
+	Context     int    `json:"context"`
+	Vocabulary  int    `json:"vocabulary"`
+	Masks       bool   `json:"masks"` // whether masks can be decoded
+	Queue       int    `json:"queue"`
+	MaxBody     int64  `json:"max_body"`
+}
+
+func (s *Server) props(w http.ResponseWriter, r *http.Request) error {
+	c := s.model.Config()
+	return writeJSON(w, http.StatusOK, properties{
+		Defaults: generation{s.opts.MaxTokens, 0}, Slots: s.opts.Parallel, ModelPath: s.opts.Name,
+		Modalities: map[string]bool{"vision": true, "audio": false}, Build: s.opts.Version,
+		PaliGemma: modelFacts{c.Family, c.ImageSize, c.ImageTokens, c.Context, c.Vocabulary, c.Masks, s.opts.Queue, s.opts.MaxBody},
+	})
+}

@@ -1,0 +1,112 @@
+package server
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"image"
+	"image/png"
+	"slices"
+
+	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/overlay"
+)
+
+// A maskForm says how masks are written.
+type maskForm string
+
+// Forms of masks.
+const (
+	masksNone    maskForm = "none"
+	masksRLE     maskForm = "rle"     // COCO's, of the whole picture
+	masksPolygon maskForm = "polygon" // outlines in pixels of the picture; holes run the other way round
+	masksPNG     maskForm = "png"     // grey, of the box in pixels, 128 or more is the thing
+)
+
+func (f maskForm) check(param string) error {
+	if f != "" && !slices.Contains([]maskForm{masksNone, masksRLE, masksPolygon, masksPNG}, f) {
+		return wrong(param, "%s is %.40q, want none, rle, polygon or png", param, string(f))
+	}
+	return nil
+}
+
+// A found object is an object of an answer, as it is written.
+type found struct {
+	paligemma.Object
+	answer int // its number among the answers of a request
+	mask   *mask
+}
+
+// A mask is a mask in one of the forms.
+type mask struct {
+	RLE      *overlay.RLE   `json:"rle,omitempty"`
+	Polygons [][][2]float32 `json:"polygons,omitempty"`
+	PNG      []byte         `json:"png,omitempty"` // base64 in JSON
+}
+
+// MarshalJSON writes the fields of the object, then those of found.
+func (f found) MarshalJSON() ([]byte, error) {
+	object, err := f.Object.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	rest, err := json.Marshal(struct {
+		Answer int   `json:"answer"`
+		Mask   *mask `json:"mask,omitempty"`
+	}{f.answer, f.mask})
+	if err != nil {
+		return nil, err
+	}
+	object[len(object)-1] = ','
+	return append(object, rest[1:]...), nil
+}
+
+// found returns the objects of an answer, the n-th of its request, with masks in a form.
+func (s *Server) found(a *answer, n int, form maskForm, size image.Point) (list []found) {
+	for _, o := range a.Objects {
+		list = append(list, found{o, n, newMask(o, form, size)})
+	}
+	return list
+}
+
+// newMask writes the mask of an object of a picture of a size; nil if it has none, or
+// none is wanted.
+func newMask(o paligemma.Object, form maskForm, size image.Point) *mask {
+	if o.Mask == nil {
+		return nil
+	}
+	switch form {
+	case masksRLE:
+		return &mask{RLE: overlay.EncodeMask(o.Mask, size)}
+	case masksPolygon:
+		return &mask{Polygons: overlay.Outlines(o.Mask)}
+	case masksPNG:
+		return &mask{PNG: encodePNG(o.Mask, o.Pixels)}
+	}
+	return nil
+}
+
+// encodePNG writes a mask as a grey PNG of a part of the picture.
+func encodePNG(m *image.Alpha, part image.Rectangle) []byte {
+	grey := image.NewGray(part)
+	inside := part.Intersect(m.Rect)
+	for y := inside.Min.Y; y < inside.Max.Y; y++ {
+		copy(grey.Pix[grey.PixOffset(inside.Min.X, y):], m.Pix[m.PixOffset(inside.Min.X, y):m.PixOffset(inside.Min.X, y)+inside.Dx()])
+	}
+	var b bytes.Buffer
+	_ = png.Encode(&b, grey) // fails for empty pictures only, and a box with a mask has pixels
+	return b.Bytes()
+}
+
+// base64PNG is encodePNG for formats with base64.
+func base64PNG(m *image.Alpha, part image.Rectangle) string {
+	return base64.StdEncoding.EncodeToString(encodePNG(m, part))
+}
+
+// size returns the size of the picture of a question; the zero point for several.
+func (q question) size() image.Point {
+	if len(q.images) != 1 {
+		return image.Point{}
+	}
+	return q.images[0].Bounds().Size()
+}

@@ -1,0 +1,106 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/pgcli/paligemma"
+)
+
+// A record is what is logged and counted of a request.
+type record struct {
+	route   string // its path in the table of routes
+	status  int    // 0 until the answer begins
+	failed  *failure
+	waited  time.Duration // for a slot
+	prompts []string
+	read    int // tokens of prompts
+	written int // tokens of answers
+}
+
+// add counts an answer.
+func (r *record) add(t paligemma.Timings) {
+	r.read += t.PromptTokens
+	r.written += t.Generated
+}
+
+// recordKey is the key of a request's record in its context.
+type recordKey struct{}
+
+// recordOf returns the record of a request.
+func recordOf(ctx context.Context) *record { return ctx.Value(recordKey{}).(*record) }
+
+// A watched writer notes the status of an answer.
+type watched struct {
+	http.ResponseWriter
+	record *record
+}
+
+func (w watched) WriteHeader(status int) {
+	if w.record.status == 0 {
+		w.record.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w watched) Write(b []byte) (int, error) {
+	if w.record.status == 0 {
+		w.record.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (w watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// observe counts and logs each request: neither pictures nor, unless asked for,
+// prompts. A handler that panics answers status 500.
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start, rec := time.Now(), &record{}
+		out := watched{w, rec}
+		defer func() {
+			if p := recover(); p != nil {
+				s.opts.Logger.Error("a handler panicked", "route", rec.route, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				rec.failed = &failure{status: http.StatusInternalServerError, err: fmt.Errorf("internal error")}
+				if rec.status == 0 {
+					rec.failed.write(out, tells.form)
+				}
+			}
+			s.report(r, rec, time.Since(start))
+		}()
+		next.ServeHTTP(out, r.WithContext(context.WithValue(r.Context(), recordKey{}, rec)))
+	})
+}
+
+// report counts and logs a request at its end.
+func (s *Server) report(r *http.Request, rec *record, took time.Duration) {
+	status := rec.status
+	level := slog.LevelInfo
+	attrs := []slog.Attr{slog.String("method", r.Method), slog.String("route", rec.route), slog.Duration("took", took)}
+	if rec.waited > 0 {
+		attrs = append(attrs, slog.Duration("waited", rec.waited))
+	}
+	if rec.read > 0 {
+		attrs = append(attrs, slog.Int("prompt_tokens", rec.read), slog.Int("generated_tokens", rec.written))
+	}
+	if f := rec.failed; f != nil {
+		status = f.status
+		// The message of a wrong request quotes it.
+		if s.opts.LogPrompts || status >= http.StatusInternalServerError {
+			attrs = append(attrs, slog.String("error", f.Error()))
+		}
+		if status == http.StatusInternalServerError {
+			level = slog.LevelError
+		}
+	}
+	if s.opts.LogPrompts && rec.prompts != nil {
+		attrs = append(attrs, slog.Any("prompts", rec.prompts))
+	}
+	s.metrics.request(rec.route, status, took)
+	s.opts.Logger.LogAttrs(r.Context(), level, "request", append([]slog.Attr{slog.Int("status", status)}, attrs...)...)
+}

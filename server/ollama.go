@@ -1,0 +1,153 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/pgcli/paligemma"
+)
+
+// ollama's API (github.com/ollama/ollama, api/types.go).
+type (
+	ollamaRequest struct {
+		Model       string          `json:"model"`
+		Prompt      string          `json:"prompt"`   // of /api/generate
+		Images      []string        `json:"images"`   // base64
+		Messages    []ollamaMessage `json:"messages"` // of /api/chat
+		Stream      *bool           `json:"stream"`   // nil means true
+		Format      json.RawMessage `json:"format"`
+		Tools       []any           `json:"tools"`
+		Suffix      string          `json:"suffix"`
+		Options     ollamaOptions   `json:"options"`
+		LogProbs    bool            `json:"logprobs"`
+		TopLogProbs int             `json:"top_logprobs"`
+	}
+	ollamaMessage struct {
+		Role    string   `json:"role"`
+		Content string   `json:"content"`
+		Images  []string `json:"images,omitempty"`
+	}
+	// Other options than these do not change an answer here.
+	ollamaOptions struct {
+		Temperature *float32 `json:"temperature"`
+		TopK        *int     `json:"top_k"`
+		TopP        *float32 `json:"top_p"`
+		MinP        *float32 `json:"min_p"`
+		Seed        *int64   `json:"seed"`
+		Length      *int     `json:"num_predict"` // -1 and -2 mean as many as the server allows
+		Stop        texts    `json:"stop"`
+	}
+	ollamaPart struct {
+		Model     string         `json:"model"`
+		CreatedAt time.Time      `json:"created_at"`
+		Response  *string        `json:"response,omitempty"` // of /api/generate
+		Message   *ollamaMessage `json:"message,omitempty"`  // of /api/chat
+		LogProbs  []tokenLogProb `json:"logprobs,omitempty"`
+		Done      bool           `json:"done"`
+		Reason    string         `json:"done_reason,omitempty"`
+		Details   *details       `json:"paligemma,omitempty"` // an extension, in the last part
+		Total     time.Duration  `json:"total_duration,omitempty"`
+		Load      time.Duration  `json:"load_duration,omitempty"`
+		Read      int            `json:"prompt_eval_count,omitempty"`
+		Reading   time.Duration  `json:"prompt_eval_duration,omitempty"`
+		Generated int            `json:"eval_count,omitempty"`
+		Writing   time.Duration  `json:"eval_duration,omitempty"`
+	}
+)
+
+func (s *Server) ollamaGenerate(w http.ResponseWriter, r *http.Request) error {
+	var request ollamaRequest
+	if err := s.readJSON(w, r, &request); err != nil {
+		return err
+	}
+	return s.ollama(w, r, &request, turn{prompt: request.Prompt, pictures: request.Images}, false)
+}
+
+func (s *Server) ollamaChat(w http.ResponseWriter, r *http.Request) error {
+	var request ollamaRequest
+	if err := s.readJSON(w, r, &request); err != nil {
+		return err
+	}
+	var messages []chatMessage
+	for _, m := range request.Messages {
+		c := content{{Type: "text", Text: m.Content}}
+		for _, data := range m.Images {
+			c = append(c, contentPart{Type: "image_url", ImageURL: imageURL{data}})
+		}
+		messages = append(messages, chatMessage{m.Role, c})
+	}
+	t := turn{}
+	if len(messages) > 0 {
+		var err error
+		if t, err = conversation(messages); err != nil {
+			return err
+		}
+	}
+	return s.ollama(w, r, &request, t, true)
+}
+
+// check refuses what cannot be honoured.
+func (r *ollamaRequest) check() error {
+	switch format := string(bytes.TrimSpace(r.Format)); {
+	case format != "" && format != "null" && format != `""`:
+		return wrong("format", "format is not supported: the model answers in text")
+	case len(r.Tools) > 0:
+		return wrong("tools", "%s does not support tools", r.Model)
+	case r.Suffix != "":
+		return wrong("suffix", "suffix is not supported")
+	case r.TopLogProbs < 0 || r.TopLogProbs > mostTop:
+		return wrong("top_logprobs", "top_logprobs is %d, want 0 to %d", r.TopLogProbs, mostTop)
+	}
+	return checkStops(r.Options.Stop)
+}
+
+// ollama answers a turn.
+func (s *Server) ollama(w http.ResponseWriter, r *http.Request, request *ollamaRequest, t turn, chat bool) error {
+	a := &ollamaStream{server: s, request: request, chat: chat, start: time.Now(), w: w}
+	if err := s.checkOllamaModel(request.Model); err != nil {
+		return err
+	}
+	if err := request.check(); err != nil {
+		return err
+	}
+	if t.ignored != nil {
+		w.Header().Set(ignoredHeader, strings.Join(t.ignored, ", "))
+	}
+	if t.prompt == "" && t.pictures == nil { // asks to load the model, which is loaded
+		p := a.part("")
+		p.Done, p.Reason = true, "load"
+		return writeJSON(w, http.StatusOK, p)
+	}
+	files, err := s.readPictures(r.Context(), "images", t.pictures)
+	if err != nil {
+		return err
+	}
+	q, err := s.ollamaQuestion(request, t.prompt)
+	if err != nil {
+		return err
+	}
+	err = a.answer(r.Context(), q, files)
+	if err != nil && a.begun {
+		_ = a.send(failureOf(err).plain()) // the client may be gone
+	}
+	return err
+}
+
+func (s *Server) ollamaQuestion(r *ollamaRequest, prompt string) (q question, err error) {
+	o := r.Options
+	if o.Length != nil && *o.Length <= 0 {
+		if *o.Length < -2 || *o.Length == 0 {
+			return q, wrong("num_predict", "num_predict is %d, want 1 or more, or -1 for as many as the server allows", *o.Length)
+		}
+		o.Length = nil
+	}
+	q = question{prompt: paligemma.Prompt(prompt), stops: o.Stop}
+	if r.LogProbs {
+		q.top = r.TopLogProbs
+	}
+	q.sampling, err = s.sampling(choosing{o.Temperature, o.TopK, o.TopP, o.MinP, o.Seed, o.Length})
+	return q, err
+}

@@ -1,0 +1,86 @@
+package server
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Models in ollama's API.
+type (
+	ollamaModel struct {
+		Name       string        `json:"name"`
+		Model      string        `json:"model"`
+		ModifiedAt time.Time     `json:"modified_at"`
+		Size       int           `json:"size"` // bytes of the weights in memory
+		Digest     string        `json:"digest"`
+		Details    ollamaDetails `json:"details"`
+	}
+	ollamaDetails struct {
+		Parent       string   `json:"parent_model"`
+		Format       string   `json:"format"`
+		Family       string   `json:"family"`
+		Families     []string `json:"families"`
+		Parameters   string   `json:"parameter_size"`
+		Quantization string   `json:"quantization_level"`
+	}
+	ollamaShown struct {
+		Modelfile    string         `json:"modelfile"`
+		Parameters   string         `json:"parameters"`
+		Template     string         `json:"template"`
+		Details      ollamaDetails  `json:"details"`
+		ModelInfo    map[string]any `json:"model_info"`
+		Capabilities []string       `json:"capabilities"`
+		ModifiedAt   time.Time      `json:"modified_at"`
+	}
+)
+
+// checkOllamaModel refuses a request for another model; a name may end in ":latest".
+func (s *Server) checkOllamaModel(name string) error {
+	if name == "" {
+		return wrong("model", "model is required")
+	}
+	if err := s.checkModel(strings.TrimSuffix(name, ":latest")); err != nil && s.checkModel(name) != nil {
+		return err
+	}
+	return nil
+}
+
+func (s *Server) ollamaVersion(w http.ResponseWriter, r *http.Request) error {
+	return writeJSON(w, http.StatusOK, map[string]string{"version": s.opts.Version})
+}
+
+func (s *Server) ollamaTags(w http.ResponseWriter, r *http.Request) error {
+	memory, err := s.model.Memory()
+	if err != nil {
+		return err
+	}
+	m := ollamaModel{s.opts.Name, s.opts.Name, s.started.UTC(), memory.Weights, fmt.Sprintf("%x", sha256.Sum256([]byte(s.opts.Name))), s.ollamaDetails()}
+	return writeJSON(w, http.StatusOK, map[string][]ollamaModel{"models": {m}})
+}
+
+func (s *Server) ollamaDetails() ollamaDetails {
+	family := s.model.Config().Family
+	return ollamaDetails{Format: "gguf", Family: family, Families: []string{family, "siglip"}}
+}
+
+func (s *Server) ollamaShow(w http.ResponseWriter, r *http.Request) error {
+	var request struct {
+		Model string `json:"model"`
+		Name  string `json:"name"` // as older clients have it
+	}
+	if err := s.readJSON(w, r, &request); err != nil {
+		return err
+	}
+	defaults(&request.Model, request.Name)
+	if err := s.checkOllamaModel(request.Model); err != nil {
+		return err
+	}
+	c := s.model.Config()
+	return writeJSON(w, http.StatusOK, ollamaShown{
+		Template: "{{ .Prompt }}", Details: s.ollamaDetails(), Capabilities: []string{"completion", "vision"}, ModifiedAt: s.started.UTC(),
+		ModelInfo: map[string]any{"general.architecture": c.Family, c.Family + ".context_length": c.Context, c.Family + ".embedding_length": c.Width, c.Family + ".block_count": c.Layers},
+	})
+}

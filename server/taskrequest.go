@@ -1,0 +1,175 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// readTask reads the request of one of our own endpoints into v, a struct, and returns
+// its pictures. A request is
+//
+//   - JSON with the fields of v; the picture is its field image, or Hugging Face's inputs,
+//   - a form (multipart/form-data) with the same fields and the file image, or
+//   - the picture file itself, with the fields in the URL's query.
+//
+// A field that v lacks is an error.
+func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([]byte, error) {
+	data, err := s.readBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case err == nil && kind == "multipart/form-data":
+		if data, err = readForm(data, params["boundary"], s.opts.MaxBody, v); err != nil {
+			return nil, err
+		}
+	case err == nil && (strings.HasPrefix(kind, "image/") || kind == "application/octet-stream"):
+		if err := setFields(v, r.URL.Query()); err != nil {
+			return nil, err
+		}
+	default:
+		if err := setFields(v, r.URL.Query()); err != nil {
+			return nil, err
+		}
+		in := json.NewDecoder(bytes.NewReader(data))
+		in.DisallowUnknownFields()
+		if err := in.Decode(v); err != nil {
+			if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+				return nil, wrong(strings.Trim(name, `"`), "no field %s is known here", name)
+			}
+			return nil, fail(http.StatusBadRequest, "the body is neither a JSON object, nor a form, nor a picture: %w", parseError(data, v, err))
+		}
+		if _, err := in.Token(); err != io.EOF {
+			return nil, fail(http.StatusBadRequest, "the body goes on after its JSON object")
+		}
+		return s.sources.read(r.Context(), "image", v.picture())
+	}
+	if len(data) == 0 {
+		return nil, wrong("image", "image is missing: want the picture's file")
+	}
+	return data, nil
+}
+
+// parseError says which field is wrong, if it is one.
+func parseError(data []byte, v any, err error) error {
+	if e := parse(data, v); e != nil {
+		return e
+	}
+	return err
+}
+
+// A picturer is a request about a picture.
+type picturer interface{ picture() string }
+
+// A pictured request names its picture in JSON.
+type pictured struct {
+	Image  string `json:"image"`  // a data URI, base64 or URL
+	Inputs string `json:"inputs"` // base64, as Hugging Face's clients send it
+}
+
+func (p *pictured) picture() string {
+	if p.Image != "" {
+		return p.Image
+	}
+	return p.Inputs
+}
+
+// readForm reads a form's fields into v and returns its picture.
+func readForm(data []byte, boundary string, most int64, v any) ([]byte, error) {
+	request := http.Request{Method: http.MethodPost, Body: io.NopCloser(bytes.NewReader(data)),
+		Header: http.Header{"Content-Type": {mime.FormatMediaType("multipart/form-data", map[string]string{"boundary": boundary})}}}
+	if err := request.ParseMultipartForm(most + 1); err != nil { // all of it stays in memory
+		return nil, fail(http.StatusBadRequest, "the form cannot be read: %w", err)
+	}
+	defer request.MultipartForm.RemoveAll()
+	if err := setFields(v, request.MultipartForm.Value); err != nil {
+		return nil, err
+	}
+	for name, files := range request.MultipartForm.File {
+		if name != "image" || len(files) != 1 {
+			return nil, wrong(name, "%d files %.40q, want one file: image", len(files), name)
+		}
+		f, err := files[0].Open()
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return io.ReadAll(f)
+	}
+	return nil, nil
+}
+
+// setFields sets fields of the struct that v points to, by their JSON names. Texts
+// that hold a list have commas between them, or are several.
+func setFields(v any, values url.Values) error {
+	for name, given := range values {
+		field, ok := fieldOf(reflect.ValueOf(v).Elem(), name)
+		if !ok || name == "inputs" || name == "image" || name == "parameters" {
+			return wrong(name, "no field %.40q is known here", name)
+		}
+		if err := setField(field, given); err != nil {
+			return wrong(name, "field %s is %.60q: %w", name, strings.Join(given, ", "), err)
+		}
+	}
+	return nil
+}
+
+// fieldOf returns the field of a struct with a JSON name.
+func fieldOf(v reflect.Value, name string) (reflect.Value, bool) {
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name {
+			return v.FieldByIndex(f.Index), true
+		}
+	}
+	return reflect.Value{}, false
+}
+
+// setField sets a field to what a text spells in JSON, or to the text itself.
+func setField(field reflect.Value, given []string) error {
+	if field.Kind() == reflect.Slice {
+		var list []string
+		for _, text := range given {
+			for part := range strings.SplitSeq(text, ",") {
+				list = append(list, strings.TrimSpace(part))
+			}
+		}
+		field.Set(reflect.ValueOf(list))
+		return nil
+	}
+	if len(given) != 1 {
+		return fail(http.StatusBadRequest, "want it once")
+	}
+	target := field
+	if field.Kind() == reflect.Pointer {
+		target = reflect.New(field.Type().Elem()).Elem()
+	}
+	text := given[0]
+	if target.Kind() == reflect.String {
+		text = strconv.Quote(text)
+	}
+	if err := json.Unmarshal([]byte(text), target.Addr().Interface()); err != nil {
+		return fail(http.StatusBadRequest, "want a %s", target.Kind())
+	}
+	if field.Kind() == reflect.Pointer {
+		field.Set(target.Addr())
+	}
+	return nil
+}
+
+// sizeObject is the size of a picture, in pixels.
+type sizeObject struct {
+	Width  int `json:"width"`
+	Height int `json:"height"`
+}
+
+// seconds spells a time.
+func seconds(d time.Duration) float64 { return d.Seconds() }

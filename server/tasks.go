@@ -1,0 +1,154 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/pgcli/paligemma"
+)
+
+// A taskRequest is a request to /v1/caption, /v1/answer or /v1/ocr.
+type taskRequest struct {
+	pictured
+	choosing
+	Language string `json:"language"` // "" means "en"
+	Question string `json:"question"` // of /v1/answer
+}
+
+// A taskAnswer is an answer with the prompt that was asked.
+type taskAnswer struct {
+	Model  string           `json:"model"`
+	Prompt paligemma.Prompt `json:"prompt"`
+	Image  sizeObject       `json:"image"`
+	paligemma.Result
+}
+
+func (s *Server) caption(w http.ResponseWriter, r *http.Request) error {
+	return s.task(w, r, false, func(t taskRequest) paligemma.Prompt { return paligemma.Caption(t.Language) })
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) error {
+	return s.task(w, r, true, func(t taskRequest) paligemma.Prompt { return paligemma.Answer(t.Language, t.Question) })
+}
+
+func (s *Server) ocr(w http.ResponseWriter, r *http.Request) error {
+	return s.task(w, r, false, func(taskRequest) paligemma.Prompt { return paligemma.OCR() })
+}
+
+// task answers a request with the prompt that it spells.
+func (s *Server) task(w http.ResponseWriter, r *http.Request, asks bool, prompt func(taskRequest) paligemma.Prompt) error {
+	t := taskRequest{Language: "en"}
+	file, err := s.readTask(w, r, &t)
+	switch {
+	case err != nil:
+		return err
+	case asks && strings.TrimSpace(t.Question) == "":
+		return wrong("question", "question is missing")
+	case !asks && t.Question != "":
+		return wrong("question", "a question goes to /v1/answer")
+	case strings.ContainsAny(t.Language, " \r\n") || t.Language == "":
+		return wrong("language", "language is %.40q, want a code such as en", t.Language)
+	}
+	q := question{prompt: prompt(t)}
+	if q.sampling, err = s.sampling(t.choosing); err != nil {
+		return err
+	}
+	out := taskAnswer{Model: s.opts.Name, Prompt: q.prompt}
+	err = s.compute(r.Context(), func(h *held) error {
+		images, took, err := h.encode(r.Context(), [][]byte{file})
+		if err != nil {
+			return err
+		}
+		q.images = images
+		a, err := h.ask(r.Context(), q, nil, nil)
+		if err != nil {
+			return err
+		}
+		a.Timings.Encode = took
+		out.Result, out.Image = a.Result, sizeObject{q.size().X, q.size().Y}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, out)
+}
+
+// mostNames bounds labels and choices of a request.
+const mostNames = 200
+
+// A choosingRequest is a request to /v1/choose.
+type choosingRequest struct {
+	pictured
+	Prompt   string   `json:"prompt"`   // or a question:
+	Question string   `json:"question"` // of the prompt "answer en …"
+	Language string   `json:"language"` // of the question; "" means "en"
+	Choices  []string `json:"choices"`
+}
+
+// chosen is the answer of /v1/choose.
+type chosen struct {
+	Model   string             `json:"model"`
+	Prompt  paligemma.Prompt   `json:"prompt"`
+	Best    string             `json:"best"`
+	Choices []paligemma.Chosen `json:"choices"` // in the order of the request
+}
+
+// choose compares given answers.
+func (s *Server) choose(w http.ResponseWriter, r *http.Request) error {
+	c := choosingRequest{Language: "en"}
+	file, err := s.readTask(w, r, &c)
+	if err != nil {
+		return err
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	prompt := paligemma.Prompt(c.Prompt)
+	if c.Question != "" {
+		prompt = paligemma.Answer(c.Language, c.Question)
+	}
+	out := chosen{Model: s.opts.Name, Prompt: prompt}
+	err = s.compute(r.Context(), func(h *held) error {
+		images, _, err := h.encode(r.Context(), [][]byte{file})
+		if err != nil {
+			return err
+		}
+		h.request.prompts = append(h.request.prompts, string(prompt))
+		if err := h.session.Prefill(r.Context(), images, prompt); err != nil {
+			return err
+		}
+		out.Choices, err = h.session.Choose(r.Context(), c.Choices...)
+		h.request.add(h.session.Timings())
+		s.metrics.answered(h.session.Timings())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	best := out.Choices[0]
+	for _, other := range out.Choices {
+		if other.Probability > best.Probability {
+			best = other
+		}
+	}
+	out.Best = best.Text
+	return writeJSON(w, http.StatusOK, out)
+}
+
+// check refuses a request that asks nothing, or has nothing to choose from.
+func (c *choosingRequest) check() error {
+	switch {
+	case (strings.TrimSpace(c.Prompt) == "") == (strings.TrimSpace(c.Question) == ""):
+		return wrong("prompt", "want either a prompt or a question")
+	case len(c.Choices) < 2 || len(c.Choices) > mostNames:
+		return wrong("choices", "%d choices, want 2 to %d", len(c.Choices), mostNames)
+	}
+	for i, text := range c.Choices {
+		if text == "" || slices.Contains(c.Choices[:i], text) {
+			return wrong("choices", "choice %d is %.60q, want texts that differ and are not empty", i+1, text)
+		}
+	}
+	return nil
+}
