@@ -22,20 +22,20 @@ PG_DOT static inline void row_stream(const int type, const int form, const int p
 		vf y[2][PG_MAX_COLUMNS];
 		sums(1, 1, v, t->acc, y);
 		for (int b = 0; b < t->blocks; b += each, p += bytes) {
-			row_ahead(p + 2 * LANES * step, step, 2 * LANES, bytes);
+			const int line = row_line(b / each * bytes, bytes); // of the rows that follow
 			row_place r[2];
 			UNROLL for (int i = 0; i < 2; i++)
-				r[i] = (row_place){.p = p + (size_t)(i * LANES) * step, .step = step, .to = t->chunk->w, .to_step = to_step, .chunk = t->chunk, .v = v + i};
+				r[i] = (row_place){.p = p + (size_t)(i * LANES) * step, .step = step, .to = t->chunk->w, .to_step = to_step, .chunk = t->chunk, .v = v + i, .ahead = line ? p + (size_t)((2 + i) * LANES) * step : NULL};
 #ifdef ROW_SUMS
 			if (row_sums_apply(type, form)) {
 				UNROLL for (int i = 0; i < 2; i++)
-					y[i][0] = row_sums(type, &r[i], act, y[i][0]);
+					y[i][0] = row_sums(type, bytes, &r[i], act, y[i][0]);
 				act += (size_t)each * record;
 				continue;
 			}
 #endif
 			UNROLL for (int i = 0; i < 2; i++)
-				row_block(type, form, plane == UNPACKED6, &r[i]);
+				row_block(type, form, plane == UNPACKED6, bytes, &r[i]);
 			UNROLL for (int i = 0; i < each; i++, act += record)
 				block(form, plane, halves, 1, t, t->chunk->w + (size_t)i * to_step, act, t->chunk->d[i][0], t->chunk->m[i][0], v, y);
 		}

@@ -25,11 +25,12 @@ PG_DOT static inline void row_totals(const vi a[8], vi half[2]) {
 PG_DOT static inline vi row_signed(const uint8_t *p) { return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p)); }
 
 // row_sums adds the products of a block of 8 rows to y.
-PG_DOT static inline vf row_sums(const int type, const row_place *r, const uint8_t *act, vf y) {
+PG_DOT static inline vf row_sums(const int type, const int bytes, const row_place *r, const uint8_t *act, vf y) {
 	vi a[8], s[2];
 	const uint8_t *p = r->p;
 	row_scales(type, r);
 	if (type == PG_Q8_0) {
+		row_ahead(r, bytes, 0, 1);
 		vi x0 = iload(act), x1 = iload(act + 32);
 		UNROLL for (int i = 0; i < 8; i++, p += r->step)
 			a[i] = iadd32(_mm256_madd_epi16(row_signed(p + 2), x0), _mm256_madd_epi16(row_signed(p + 18), x1));
@@ -39,6 +40,7 @@ PG_DOT static inline vf row_sums(const int type, const row_place *r, const uint8
 	UNROLL for (int b = 0; b < 8; b++, act += pg_unit(PG_INT8, 1)) {
 		vi x = iload(act);
 		p = r->p;
+		row_ahead(r, bytes, b, 8);
 		UNROLL for (int i = 0; i < 8; i++, p += r->step) {
 			vi low = ishift(iload(p + b / 4 * 64 + b % 2 * 32), -(b % 4 / 2 * 4));
 			vi high = ishift(iload(p + 128 + b / 4 * 32), 4 - b % 4 * 2);

@@ -19,9 +19,20 @@ typedef struct {
 	uint8_t *to;
 	size_t to_step; // bytes from 32 columns to the next
 	pg_chunk *chunk;
-	int b; // the first 32 columns of the chunk that the block has
-	int v; // vector of rows
+	int b;                // the first 32 columns of the chunk that the block has
+	int v;                // vector of rows
+	const uint8_t *ahead; // a block of as many rows to prefetch meanwhile, or NULL
 } row_place;
+
+// row_ahead prefetches a part of the rows ahead: part i of n. All at once would wait
+// for memory.
+PG_DOT static inline void row_ahead(const row_place *r, const int bytes, const int i, const int n) {
+	if (r->ahead) {
+		for (int row = i * LANES / n; row < (i + 1) * LANES / n; row++)
+			for (int j = 0; j < (bytes < 64 ? 64 : bytes); j += 64)
+				__builtin_prefetch(r->ahead + (size_t)row * r->step + j, 0, 2);
+	}
+}
 
 // row_emit stores four groups of quants, from group g on, of columns 32 b.. of a
 // block.
@@ -95,7 +106,7 @@ PG_DOT static inline void row_scales(const int type, const row_place *r) {
 }
 
 // row_block unpacks a block. Quants of 6 bits stay around 32 if own.
-PG_DOT static inline void row_block(const int type, const int form, const int own, const row_place *r) {
+PG_DOT static inline void row_block(const int type, const int form, const int own, const int bytes, const row_place *r) {
 	const uint8_t *p = r->p;
 	vi q[4], more[4], high[4];
 	const int six = own ? UNPACKED6 : PG_P6;
@@ -103,6 +114,7 @@ PG_DOT static inline void row_block(const int type, const int form, const int ow
 	switch (type) {
 	case PG_Q8_0:
 		UNROLL for (int g = 0; g < 8; g += 4) {
+			row_ahead(r, bytes, g / 4, 2);
 			ipieces(p + 2 + 4 * g, r->step, q);
 			UNROLL for (int i = 0; i < 4; i++)
 				q[i] = iadd8(q[i], ibytes(-128));
@@ -110,6 +122,7 @@ PG_DOT static inline void row_block(const int type, const int form, const int ow
 		}
 		break;
 	case PG_Q4_0:
+		row_ahead(r, bytes, 0, 1);
 		ipieces(p + 2, r->step, q);
 		row_bits(PG_P4, form, r, 0, 0, q, 0, NULL, 0);
 		row_bits(PG_P4, form, r, 0, 4, q, 4, NULL, 0);
@@ -117,6 +130,7 @@ PG_DOT static inline void row_block(const int type, const int form, const int ow
 	case PG_Q4_K:
 		UNROLL for (int b = 0; b < 8; b += 2) {
 			UNROLL for (int g = 0; g < 8; g += 4) {
+				row_ahead(r, bytes, b + g / 4, 8);
 				ipieces(p + 16 + 16 * b + 4 * g, r->step, q);
 				row_bits(PG_P4U, form, r, b, g, q, 0, NULL, 0);
 				row_bits(PG_P4U, form, r, b + 1, g, q, 4, NULL, 0);
@@ -126,6 +140,7 @@ PG_DOT static inline void row_block(const int type, const int form, const int ow
 	case PG_Q6_K:
 		UNROLL for (int b = 0; b < 8; b += 4) {
 			UNROLL for (int g = 0; g < 8; g += 4) {
+				row_ahead(r, bytes, b / 2 + g / 4, 4);
 				ipieces(p + 16 * b + 4 * g, r->step, q);
 				ipieces(p + 16 * b + 32 + 4 * g, r->step, more);
 				ipieces(p + 128 + 8 * b + 4 * g, r->step, high);
@@ -139,12 +154,8 @@ PG_DOT static inline void row_block(const int type, const int form, const int ow
 	}
 }
 
-// row_ahead prefetches a block of some rows.
-PG_DOT static inline void row_ahead(const uint8_t *p, size_t step, const int rows, const int bytes) {
-	for (int i = 0; i < rows; i++, p += step)
-		for (int j = 0; j < bytes; j += 64)
-			__builtin_prefetch(p + j, 0, 2);
-}
+// row_line reports whether a line of memory begins in a block, if one begins at 0.
+PG_DOT static inline int row_line(int at, const int bytes) { return at % 64 == 0 || at % 64 + bytes > 64; }
 
 // row_quants unpacks rows of a quantized type. If a tile prefetches lines, it does so
 // for the same columns of the next panel.
@@ -153,9 +164,8 @@ PG_DOT static inline void row_quants(const int type, const int form, const int b
 	for (int v = 0; v < VECTORS; v++) {
 		row_place r = {.p = rows + (size_t)(v * LANES) * step, .step = step, .to = t->chunk->w, .to_step = t->w_step, .chunk = t->chunk, .v = v};
 		for (; r.b < t->blocks; r.b += block / 32, r.p += bytes, r.to += (size_t)(block / 32) * t->w_step) {
-			if (t->lines)
-				row_ahead(r.p + PG_PANEL * step, step, LANES, bytes);
-			row_block(type, form, 0, &r);
+			r.ahead = t->lines && row_line(r.b * bytes, bytes) ? r.p + PG_PANEL * step : NULL;
+			row_block(type, form, 0, bytes, &r);
 		}
 	}
 }
