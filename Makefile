@@ -80,7 +80,9 @@ fuzz: toolchain ## each fuzz test for FUZZTIME (10s): searches at random, so it 
 	time grep -rno --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | while IFS=: read -r file line name; do \
 		CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname $$file)" || exit 1; done
 
-# Each line names its seed, which repeats it.
+# Each line names its seed, which repeats it. The C library keeps freed memory
+# for each thread; with the threshold it gives large pieces back, so that what
+# is resident is what is held.
 MUTANTS ?= 10000
 RUNS    ?= 10000
 CYCLES  ?= 1000
@@ -89,9 +91,9 @@ SEED    := $(shell date +%s)
 
 .PHONY: soak
 soak: toolchain ## MUTANTS broken files, KILLS conversions, RUNS answers, CYCLES of opening and closing: an hour
-	time $(TEST) -v -run '^TestHostileModels$$' ./cmd/pgcli -mutants $(MUTANTS) -mutants.seed $(SEED)
+	time $(TEST) -v -run '^TestHostileModels$$' ./cmd/pgcli -mutants $(MUTANTS) -mutants.seed $(SEED) -mutants.slow 10s
 	time $(TEST) -v -run '^TestKilledAtAnyMoment$$' ./cmd/pgcli -kills $(KILLS)
-	time $(TEST) -v -run '^TestSoak' . -soak.runs $(RUNS) -soak.cycles $(CYCLES)
+	time MALLOC_MMAP_THRESHOLD_=65536 $(TEST) -v -run '^TestSoak' . -soak.runs $(RUNS) -soak.cycles $(CYCLES)
 
 .PHONY: test-traps
 test-traps: toolchain ## each edit listed in breaks_test.go makes exactly one test fail
@@ -178,11 +180,18 @@ $(HELD)/data.jsonl: # scripts/tiny/README.md says what Python needs
 	$(PYTHON) scripts/tiny/heldout.py --vae models/tiny/vae.npz --out $(HELD)
 
 .PHONY: sanitize
-sanitize: sanitize-kernels sanitize-threads sanitize-model ## C under the address, undefined-behaviour and thread sanitizers: half an hour
+sanitize: sanitize-kernels sanitize-pool sanitize-threads sanitize-model ## C under the address, undefined-behaviour and thread sanitizers: half an hour
 
 .PHONY: sanitize-kernels
 sanitize-kernels: toolchain # kernels under the address and undefined-behaviour sanitizers
 	CGO_CFLAGS="-O1 -g -fsanitize=undefined -fno-sanitize-recover=all" CGO_LDFLAGS="-fsanitize=undefined" $(GO) test -count=1 -asan -timeout 60m $(RUN) ./kernels
+
+.PHONY: sanitize-pool
+sanitize-pool: # calls that begin and end fast, on more threads than processors
+	mkdir -p build
+	for kind in thread address,undefined; do for threads in 1 2 3 8; do \
+		$(CC) -O1 -g -fsanitize=$$kind -fno-sanitize-recover=all scripts/kernels/stress/stress.c kernels/pool.c -o build/stress -lpthread && \
+		build/stress $$threads 20000 || exit 1; done; done
 
 # Without ggml: it would be called through purego, which tells the sanitizer
 # nothing of how goroutines wait for each other.
