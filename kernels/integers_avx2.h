@@ -67,6 +67,7 @@ PG_DOT static inline void ihalves(vi a, vf to[2]) {
 // to each vector.
 PG_DOT static inline void ipieces(const uint8_t *p, size_t step, vi to[4]) {
 	vi a[4], b[4];
+	PG_ANEW(p);
 	PG_UNROLL for (int i = 0; i < 4; i++, p += step) {
 		a[i] = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)p));
 		a[i] = _mm256_inserti128_si256(a[i], _mm_loadu_si128((const __m128i *)(p + 4 * step)), 1);

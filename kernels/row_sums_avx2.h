@@ -35,7 +35,7 @@ PG_DOT static inline vf row_sums(const int type, const int bytes, const row_plac
 		UNROLL for (int i = 0; i < 8; i++, p += r->step)
 			a[i] = iadd32(_mm256_madd_epi16(row_signed(p + 2), x0), _mm256_madd_epi16(row_signed(p + 18), x1));
 		row_totals(a, s);
-		return with_block(PG_INT16, iadd32(s[0], s[1]), vload(r->chunk->d[0][0] + r->v * LANES), vset(*field(PG_INT16, act, 1, 0, PG_ACT_D)), vset(0), y);
+		return with_block(PG_INT16, iadd32(s[0], s[1]), vload(r->d[0][0] + r->v * LANES), vset(*field(PG_INT16, act, 1, 0, PG_ACT_D)), vset(0), y);
 	}
 	UNROLL for (int b = 0; b < 8; b++, act += pg_unit(PG_INT8, 1)) {
 		vi x = iload(act);
@@ -50,7 +50,7 @@ PG_DOT static inline vf row_sums(const int type, const int bytes, const row_plac
 		vf part = vset(0);
 		UNROLL for (int h = 0; h < 2; h++) {
 			s[h] = iadd32(s[h], start_around_32(field(PG_INT8, act, 1, 0, PG_ACT_START0 + h)));
-			part = with_half(PG_INT8, h, s[h], vload(r->chunk->d[b][h] + r->v * LANES), part);
+			part = with_half(PG_INT8, h, s[h], vload(r->d[b][h] + r->v * LANES), part);
 		}
 		y = vfma(part, vset(*field(PG_INT8, act, 1, 0, PG_ACT_D)), y);
 	}

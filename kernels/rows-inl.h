@@ -17,20 +17,21 @@ typedef struct {
 	const uint8_t *p;
 	size_t step; // bytes from row to row
 	uint8_t *to;
-	size_t to_step; // bytes from 32 columns to the next
-	pg_chunk *chunk;
-	int b;                // the first 32 columns of the chunk that the block has
-	int v;                // vector of rows
-	const uint8_t *ahead; // a block of as many rows to prefetch meanwhile, or NULL
+	size_t to_step;                             // bytes from 32 columns to the next
+	float (*d)[2][PG_PANEL], (*m)[2][PG_PANEL]; // scales and minimums, as in a pg_chunk
+	int v;                                      // vector of rows
+	const uint8_t *ahead;                       // a block of as many rows to prefetch meanwhile, or NULL
 } row_place;
 
 // row_ahead prefetches a part of the rows ahead: part i of n. All at once would wait
 // for memory.
 PG_DOT static inline void row_ahead(const row_place *r, const int bytes, const int i, const int n) {
 	if (r->ahead) {
-		for (int row = i * LANES / n; row < (i + 1) * LANES / n; row++)
+		const uint8_t *p = r->ahead + (size_t)(i * LANES / n) * r->step;
+		PG_ANEW(p);
+		for (int row = i * LANES / n; row < (i + 1) * LANES / n; row++, p += r->step)
 			for (int j = 0; j < (bytes < 64 ? 64 : bytes); j += 64)
-				__builtin_prefetch(r->ahead + (size_t)row * r->step + j, 0, 2);
+				__builtin_prefetch(p + j, 0, 2);
 	}
 }
 
@@ -77,9 +78,8 @@ PG_DOT static inline vf row_byte(row_words a, const int i) { return iconvert((vi
 
 // row_scales stores the scales of a block, and its minimums.
 PG_DOT static inline void row_scales(const int type, const row_place *r) {
-	float (*d)[2][PG_PANEL] = r->chunk->d + r->b, (*m)[2][PG_PANEL] = r->chunk->m + r->b;
 	if (type == PG_Q8_0 || type == PG_Q4_0)
-		row_scale(r, d[0][0], row_d(r, r->p));
+		row_scale(r, r->d[0][0], row_d(r, r->p));
 	vi q[4];
 	if (type == PG_Q4_K) {
 		ipieces(r->p, r->step, q); // d, dmin, and 12 bytes of 6-bit scales and minimums
@@ -91,8 +91,8 @@ PG_DOT static inline void row_scales(const int type, const row_place *r) {
 			s[i][1] = (a[2] >> 4 * i & 0x0f0f0f0f) | (a[i] >> 2 & 0x30303030);
 		}
 		UNROLL for (int b = 0; b < 8; b++) {
-			row_scale(r, d[b][0], vmul(all[0], row_byte(s[0][b / 4], b % 4)));
-			row_scale(r, m[b][0], vmul(vsub(vset(0), all[1]), row_byte(s[1][b / 4], b % 4)));
+			row_scale(r, r->d[b][0], vmul(all[0], row_byte(s[0][b / 4], b % 4)));
+			row_scale(r, r->m[b][0], vmul(vsub(vset(0), all[1]), row_byte(s[1][b / 4], b % 4)));
 		}
 	}
 	if (type == PG_Q6_K) {
@@ -100,7 +100,7 @@ PG_DOT static inline void row_scales(const int type, const row_place *r) {
 		ipieces(r->p + 192, r->step, q); // 16 signed scales
 		UNROLL for (int i = 0; i < 16; i++) {
 			vf s = iconvert((vi)((row_ints)((row_words)q[i / 4] << (24 - i % 4 * 8)) >> 24));
-			row_scale(r, d[i / 2][i % 2], vmul(all, s));
+			row_scale(r, r->d[i / 2][i % 2], vmul(all, s));
 		}
 	}
 }
@@ -162,9 +162,11 @@ PG_DOT static inline int row_line(int at, const int bytes) { return at % 64 == 0
 PG_DOT static inline void row_quants(const int type, const int form, const int block, const int bytes, const pg_tile *t,
 	const uint8_t *rows, size_t step) {
 	for (int v = 0; v < VECTORS; v++) {
-		row_place r = {.p = rows + (size_t)(v * LANES) * step, .step = step, .to = t->chunk->w, .to_step = t->w_step, .chunk = t->chunk, .v = v};
-		for (; r.b < t->blocks; r.b += block / 32, r.p += bytes, r.to += (size_t)(block / 32) * t->w_step) {
-			r.ahead = t->lines && row_line(r.b * bytes, bytes) ? r.p + PG_PANEL * step : NULL;
+		row_place r = {.p = rows + (size_t)(v * LANES) * step, .step = step, .to = t->chunk->w, .to_step = t->w_step, .v = v};
+		for (int b = 0; b < t->blocks; b += block / 32, r.p += bytes, r.to += (size_t)(block / 32) * t->w_step) {
+			r.d = t->chunk->d + b;
+			r.m = t->chunk->m + b;
+			r.ahead = t->lines && row_line(b * bytes, bytes) ? r.p + PG_PANEL * step : NULL;
 			row_block(type, form, 0, bytes, &r);
 		}
 	}
