@@ -18,7 +18,7 @@ PG_DOT static inline void row_stream(const int type, const int form, const int p
 	const size_t record = (size_t)pg_unit(form, t->halves), to_step = (form == PG_INT16 ? 16 : 8) * LINES;
 	// A block as in a chunk: in registers, as far as they suffice.
 	_Alignas(64) uint8_t w[8 * 16 * LINES];
-	float d[8][2][PG_PANEL], m[8][2][PG_PANEL];
+	float d[8][2][PG_PANEL];
 	clear(t, 1);
 	ONCE for (int v = 0; v < VECTORS; v += 2) {
 		const uint8_t *p = rows + (size_t)(v * LANES) * step, *act = t->act;
@@ -28,7 +28,7 @@ PG_DOT static inline void row_stream(const int type, const int form, const int p
 			const int line = row_line(b / each * bytes, bytes); // of the rows that follow
 			row_place r[2];
 			UNROLL for (int i = 0; i < 2; i++)
-				r[i] = (row_place){.p = p + (size_t)(i * LANES) * step, .step = step, .to = w, .to_step = to_step, .d = d, .m = m, .v = v + i, .ahead = line ? p + (size_t)((2 + i) * LANES) * step : NULL};
+				r[i] = (row_place){.p = p + (size_t)(i * LANES) * step, .step = step, .to = w, .to_step = to_step, .d = d, .m = t->chunk->m, .v = v + i, .ahead = line ? p + (size_t)((2 + i) * LANES) * step : NULL};
 #ifdef ROW_SUMS
 			if (row_sums_apply(type, form)) {
 				UNROLL for (int i = 0; i < 2; i++)
@@ -40,7 +40,7 @@ PG_DOT static inline void row_stream(const int type, const int form, const int p
 			UNROLL for (int i = 0; i < 2; i++)
 				row_block(type, form, plane == UNPACKED6, bytes, &r[i]);
 			UNROLL for (int i = 0; i < each; i++, act += record)
-				block(form, plane, halves, 1, t, w + (size_t)i * to_step, act, d[i][0], type == PG_Q4_K ? m[i][0] : NULL, v, y);
+				block(form, plane, halves, 1, t, w + (size_t)i * to_step, act, d[i][0], t->chunk->m[i][0], v, y);
 		}
 		sums(0, 1, v, t->acc, y);
 	}
