@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/grammar"
 	"github.com/pgcli/paligemma/internal/decode"
 	"github.com/pgcli/paligemma/internal/testmodel"
 )
@@ -91,16 +92,19 @@ func TestEstimate(t *testing.T) {
 	}
 }
 
-// together computes a token of all sessions in one step, whatever the scheduler
-// would do.
+// together computes a token of all sessions in one step and a coordinate after it,
+// whatever the scheduler would do.
 func (m *Model) together(t *testing.T, sessions []*Session) error {
-	var requests []*decode.Request
+	var requests, coordinates []*decode.Request
 	for _, s := range sessions {
 		requests = append(requests, &decode.Request{Sequence: s.sequence, IDs: []int32{5}, Sampler: greedy})
+		coordinates = append(coordinates, &decode.Request{Sequence: s.sequence, Sampler: greedy,
+			Allowed: []grammar.Range{m.decoder.Locs}})
 	}
 	return m.turns.Do(func() {
 		m.decoder.Next(t.Context(), requests)
-		for _, r := range requests {
+		m.decoder.Next(t.Context(), coordinates)
+		for _, r := range slices.Concat(requests, coordinates) {
 			if r.Err != nil {
 				t.Error(r.Err)
 			}

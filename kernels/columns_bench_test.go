@@ -139,11 +139,7 @@ func BenchmarkHeadColumns(b *testing.B) {
 		b.Run(typ.String(), func(b *testing.B) {
 			const k, m, most = 2048, 257216, 16
 			r := rand.New(rand.NewPCG(1, 1))
-			rows, err := Alloc(typ.RowBytes(k) * m)
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer rows.Free()
+			rows := Memory(make([]byte, typ.RowBytes(k)*m)) // in small pages, as a mapped file
 			for some, i := randomRows(b, r, typ, k, 64), 0; i < len(rows); {
 				i += copy(rows[i:], some)
 			}
@@ -154,7 +150,7 @@ func BenchmarkHeadColumns(b *testing.B) {
 			}
 			scratch := fenced[byte](b, 1<<20)
 			inTurns(b, limits, float64(len(rows)), 2*k*m, peak, func(n int) {
-				p.run(&Rows{Type: typ, K: k, Last: m, Data: rows.address(), RowBytes: typ.RowBytes(k), N: n, X: addr(x), XStride: k, Stats: addr(out)}, Memory(scratch))
+				p.run(&Rows{Type: typ, Threads: p.Threads(), K: k, Last: m, Data: rows.address(), RowBytes: typ.RowBytes(k), N: n, X: addr(x), XStride: k, Stats: addr(out)}, Memory(scratch))
 			})
 		})
 	}

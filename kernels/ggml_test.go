@@ -157,3 +157,13 @@ func TestProductIsAsAccurateAsGGML(t *testing.T) {
 		}
 	})
 }
+
+// relative returns the norm of the difference, relative to the norm of want.
+func relative(got []float32, want []float64) float64 {
+	var diff, norm float64
+	for i, w := range want {
+		diff += (float64(got[i]) - w) * (float64(got[i]) - w)
+		norm += w * w
+	}
+	return math.Sqrt(diff / norm)
+}

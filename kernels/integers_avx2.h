@@ -54,6 +54,34 @@ PG_DOT static inline vi ijoin(vi a, vi b, const int n) {
 PG_DOT static inline vi imulhrs(vi a, vi b) { return _mm256_mulhrs_epi16(a, b); }
 PG_DOT static inline vi iround(vf a) { return _mm256_cvtps_epi32(a); }
 
+// ihalves converts the float16 in the low and in the high half of each 32 bits.
+PG_DOT static inline void ihalves(vi a, vf to[2]) {
+	const vi order = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15,
+		0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+	a = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(a, order), 0xd8);
+	to[0] = _mm256_cvtph_ps(_mm256_castsi256_si128(a));
+	to[1] = _mm256_cvtph_ps(_mm256_extracti128_si256(a, 1));
+}
+
+// ipieces reads 16 bytes of each of LANES rows, step apart: four bytes of every row
+// to each vector.
+PG_DOT static inline void ipieces(const uint8_t *p, size_t step, vi to[4]) {
+	vi a[4], b[4];
+	PG_ANEW(p);
+	PG_UNROLL for (int i = 0; i < 4; i++, p += step) {
+		a[i] = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)p));
+		a[i] = _mm256_inserti128_si256(a[i], _mm_loadu_si128((const __m128i *)(p + 4 * step)), 1);
+	}
+	PG_UNROLL for (int i = 0; i < 4; i += 2) {
+		b[i] = _mm256_unpacklo_epi32(a[i], a[i + 1]);
+		b[i + 1] = _mm256_unpackhi_epi32(a[i], a[i + 1]);
+	}
+	PG_UNROLL for (int i = 0; i < 2; i++) {
+		to[2 * i] = _mm256_unpacklo_epi64(b[i], b[i + 2]);
+		to[2 * i + 1] = _mm256_unpackhi_epi64(b[i], b[i + 2]);
+	}
+}
+
 // iint8, inibble and ibfloat convert signed bytes, 4 bits of bytes, and bfloat16;
 // ibhalf converts the first or the second bfloat16 of each pair.
 PG_DOT static inline vf iint8(const uint8_t *p) {

@@ -58,6 +58,31 @@ PG_DOT static inline vf inibble(const uint8_t *p, const int from) {
 	vi a = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
 	return _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srli_epi32(a, (unsigned)from), _mm512_set1_epi32(15)));
 }
+PG_DOT static inline void ihalves(vi a, vf to[2]) {
+	const vi order = _mm512_set_epi16(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1,
+		30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+	a = _mm512_permutexvar_epi16(order, a);
+	to[0] = _mm512_cvtph_ps(_mm512_castsi512_si256(a));
+	to[1] = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(a, 1));
+}
+PG_DOT static inline void ipieces(const uint8_t *p, size_t step, vi to[4]) {
+	vi a[4], b[4];
+	PG_ANEW(p);
+	PG_UNROLL for (int i = 0; i < 4; i++, p += step) {
+		a[i] = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)p));
+		a[i] = _mm512_inserti32x4(a[i], _mm_loadu_si128((const __m128i *)(p + 4 * step)), 1);
+		a[i] = _mm512_inserti32x4(a[i], _mm_loadu_si128((const __m128i *)(p + 8 * step)), 2);
+		a[i] = _mm512_inserti32x4(a[i], _mm_loadu_si128((const __m128i *)(p + 12 * step)), 3);
+	}
+	PG_UNROLL for (int i = 0; i < 4; i += 2) {
+		b[i] = _mm512_unpacklo_epi32(a[i], a[i + 1]);
+		b[i + 1] = _mm512_unpackhi_epi32(a[i], a[i + 1]);
+	}
+	PG_UNROLL for (int i = 0; i < 2; i++) {
+		to[2 * i] = _mm512_unpacklo_epi64(b[i], b[i + 2]);
+		to[2 * i + 1] = _mm512_unpackhi_epi64(b[i], b[i + 2]);
+	}
+}
 PG_DOT static inline vf ibfloat(const uint16_t *p) {
 	return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
 }

@@ -88,6 +88,21 @@ PG_DOT static inline vf ibhalf(vi a, const int second) {
 	return vreinterpretq_f32_s32(second ? vandq_s32(a, vdupq_n_s32((int)0xffff0000)) : vshlq_n_s32(a, 16));
 }
 
+PG_DOT static inline void ihalves(vi a, vf to[2]) {
+	uint32x4_t halves = vreinterpretq_u32_s32(a);
+	to[0] = vcvt_f32_f16(vreinterpret_f16_u16(vmovn_u32(halves)));
+	to[1] = vcvt_f32_f16(vreinterpret_f16_u16(vshrn_n_u32(halves, 16)));
+}
+PG_DOT static inline void ipieces(const uint8_t *p, size_t step, vi to[4]) {
+	vi a[4];
+	for (int i = 0; i < 4; i++, p += step)
+		a[i] = iload(p);
+	int32x4x2_t low = vzipq_s32(a[0], a[2]), high = vzipq_s32(a[1], a[3]);
+	int32x4x2_t first = vzipq_s32(low.val[0], high.val[0]), last = vzipq_s32(low.val[1], high.val[1]);
+	to[0] = first.val[0], to[1] = first.val[1];
+	to[2] = last.val[0], to[3] = last.val[1];
+}
+
 #include "quants-inl.h"
 
 // dots8 adds the products of bytes to s.

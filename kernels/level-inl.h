@@ -11,9 +11,10 @@
 
 #include "finish-inl.h"
 #include "fixed_tile-inl.h"
+#include "float_rows-inl.h"
 #include "float_tile-inl.h"
 #include "product_tile-inl.h"
-#include "rows-inl.h"
+#include "row_stream-inl.h"
 
 #ifdef __x86_64__
 #include "round_x86.h"
@@ -82,8 +83,9 @@ static int form(const pg_format *f, int precise, int64_t n) {
 	.tile = {[PG_INT8] = tile, [PG_INT16] = tile, [PG_FIXED] = fixed_tile, [PG_FLOAT] = float_tile}, \
 	.stream = {[PG_INT8] = stream, [PG_INT16] = stream, [PG_FLOAT] = float_stream}, \
 	.finish = finish, \
-	.arrange = arrange, \
-	.rows = rows
+	.unpack_rows = unpack_rows, \
+	.stream_rows = stream_rows, \
+	.float_rows = float_rows
 
 const pg_level PG_LEVEL = {.columns = PG_COLUMNS, .form = form, PG_FUNCTIONS};
 

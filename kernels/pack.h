@@ -23,6 +23,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// PG_ANEW makes compilers compute addresses from p anew. They would keep the address
+// of every row that is read twice, and run out of registers.
+#define PG_ANEW(p) __asm__("" : "+r"(p))
+
 enum { PG_PANEL = 32 }; // rows of a panel
 
 // clang-format off

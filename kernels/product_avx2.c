@@ -82,6 +82,7 @@ PG_DOT static inline void short_sums(const int shift, const int columns, const u
 }
 
 #define ROW_BYTES(u, s) _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), iwords(1))
+#define ROW_SUMS // see row_sums_avx2.h
 
 #define PG_LEVEL pg_avx2
 #define PG_COLUMNS {[PG_INT8] = 4, [PG_INT16] = 6, [PG_FIXED] = 6, [PG_FLOAT] = 6}

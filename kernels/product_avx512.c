@@ -34,7 +34,6 @@ PG_DOT static inline void integers8(const int plane, const int columns, const ui
 }
 
 #define ROW_BYTES(u, s) _mm256_dpbusd_epi32(_mm256_setzero_si256(), u, s)
-#define ROW_512
 
 #define PG_LEVEL pg_avx512_vnni
 #define PG_COLUMNS {[PG_INT8] = 6, [PG_INT16] = 6, [PG_FIXED] = 6, [PG_FLOAT] = 12}

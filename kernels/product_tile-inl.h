@@ -29,6 +29,26 @@ PG_DOT static inline vf scale(const int plane, const void *d, int i) {
 	return plain(plane) ? vload_half((const uint16_t *)d + i) : vload((const float *)d + i);
 }
 
+typedef int32_t start_ints __attribute__((vector_size(VECTOR)));
+
+// start_around_32 returns PG_BIAS_BITS - 32 S for a start of PG_BIAS_BITS - 128 S.
+PG_DOT static inline vi start_around_32(const float *start) {
+	return (vi)(PG_BIAS_BITS - ((PG_BIAS_BITS - (start_ints)iset(start)) >> 2));
+}
+
+// with_half adds a sum of 16 columns, times its scale, to the other half's.
+PG_DOT static inline vf with_half(const int form, const int h, vi s, vf d, vf part) {
+	vf sum = form == PG_INT8 ? vsub(ifloat(s), vset(PG_BIAS)) : iconvert(s);
+	return h == 0 ? vmul(sum, d) : vfma(sum, d, part);
+}
+
+// with_block adds a sum of 32 columns, times the scales of weights and of
+// activations, to y.
+PG_DOT static inline vf with_block(const int form, vi s, vf d, vf xd, vf bias, vf y) {
+	vf sum = form == PG_INT8 ? vfma(ifloat(s), xd, bias) : vmul(iconvert(s), xd);
+	return vfma(sum, d, y);
+}
+
 // block adds the products of 32 columns of 2 vectors of rows, from vector v on, to
 // y.
 PG_DOT static inline void block(const int form, const int plane, const int halves, const int columns,
@@ -39,7 +59,9 @@ PG_DOT static inline void block(const int form, const int plane, const int halve
 	UNROLL for (int h = 0; h < 1 + halves; h++) {
 		UNROLL for (int c = 0; c < columns; c++) {
 			vi start = izero();
-			if (form == PG_INT8)
+			if (form == PG_INT8 && plane == UNPACKED6)
+				start = start_around_32(field(form, act, columns, c, PG_ACT_START0 + h));
+			else if (form == PG_INT8)
 				start = istart(field(form, act, columns, c, halves ? PG_ACT_START0 + h : PG_ACT_START), t->f);
 			s[0][c] = s[1][c] = start;
 		}
@@ -48,13 +70,10 @@ PG_DOT static inline void block(const int form, const int plane, const int halve
 		else
 			integers(form, plane, columns, w, act, v, 0, 8, s);
 		if (halves) {
-			vf bias = vset(PG_BIAS);
 			UNROLL for (int i = 0; i < 2; i++) {
 				vf wd = scale(plane, d, h * PG_PANEL + (v + i) * LANES);
-				UNROLL for (int c = 0; c < columns; c++) {
-					vf sum = form == PG_INT8 ? vsub(ifloat(s[i][c]), bias) : iconvert(s[i][c]);
-					part[i][c] = h == 0 ? vmul(sum, wd) : vfma(sum, wd, part[i][c]);
-				}
+				UNROLL for (int c = 0; c < columns; c++)
+					part[i][c] = with_half(form, h, s[i][c], wd, part[i][c]);
 			}
 		}
 	}
@@ -65,8 +84,7 @@ PG_DOT static inline void block(const int form, const int plane, const int halve
 				y[i][c] = vfma(part[i][c], xd, y[i][c]);
 				continue;
 			}
-			vf sum = form == PG_INT8 ? vfma(ifloat(s[i][c]), xd, bias) : vmul(iconvert(s[i][c]), xd);
-			y[i][c] = vfma(sum, scale(plane, d, (v + i) * LANES), y[i][c]);
+			y[i][c] = with_block(form, s[i][c], scale(plane, d, (v + i) * LANES), xd, bias, y[i][c]);
 		}
 	}
 	if (!plain(plane) && t->f->mins) {

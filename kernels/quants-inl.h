@@ -51,21 +51,31 @@ PG_DOT static inline vi quants(const int plane, const uint8_t *w, const int g, c
 	return iload(w + g * LINES); // PG_P8, UNPACKED, UNPACKED4
 }
 
-// bytes returns quants as unpack stores them: around CENTER, or in their own
-// range if NARROW.
-PG_DOT static inline vi bytes(const int plane, const uint8_t *w, const int g, const int v) {
-	vi q = quants(plane, w, g, v);
+// centered returns quants of a plane as unpack stores them: around CENTER, or in
+// their own range if NARROW.
+PG_DOT static inline vi centered(const int plane, vi q) {
 	if (NARROW || plane == PG_P4C || plane < 0 || less(plane) == CENTER)
 		return q;
 	return iadd8(q, ibytes((int8_t)(CENTER - less(plane))));
+}
+
+// bytes is quants, centered.
+PG_DOT static inline vi bytes(const int plane, const uint8_t *w, const int g, const int v) {
+	return centered(plane, quants(plane, w, g, v));
+}
+
+// widened returns bytes 0 and 1 of every four centered quants, or 2 and 3, as
+// signed 16-bit values.
+PG_DOT static inline vi widened(const int plane, vi q, const int pair) {
+	int center = plane == PG_P4C || !NARROW ? CENTER : less(plane);
+	return isub16(iwiden(q, pair), iwords((int16_t)center));
 }
 
 // words returns columns 0 and 1 of a group, or 2 and 3, as signed 16-bit values.
 PG_DOT static inline vi words(const int plane, const uint8_t *w, const int g, const int v, const int pair) {
 	if (plane < 0)
 		return iload(w + (2 * g + pair) * LINES + v * VECTOR);
-	int center = plane == PG_P4C || !NARROW ? CENTER : less(plane);
-	return isub16(iwiden(bytes(plane, w, g, v), pair), iwords((int16_t)center));
+	return widened(plane, bytes(plane, w, g, v), pair);
 }
 
 #endif

@@ -1,13 +1,16 @@
-#include "tile.h"
+#include "rows.h"
+#include "job.h"
 #include "vector.h"
 
-// Counters of the team.
-enum {
-	UNITS,
-	ROWS,
-};
+enum { PANELS = PG_RUN / PG_PANEL }; // of a run
 
-enum { UNIT_BLOCKS = 16 }; // blocks of 32 columns that are rounded at a time
+// A work is the scratch memory of a thread: up to a chunk of a panel, its bytes if
+// they cannot be read in place, and the sums of all columns of a run.
+typedef struct {
+	pg_chunk chunk;
+	_Alignas(64) uint8_t rest[PG_PANEL][PG_CHUNK_BLOCKS * 34];
+	_Alignas(64) float acc[][PG_PANEL];
+} work;
 
 int pg_rows_supported(int type, int64_t k) {
 #define ROW(name, ...) case PG_##name:
@@ -20,118 +23,158 @@ int pg_rows_supported(int type, int64_t k) {
 	return 0;
 }
 
-// quantized reports whether x is rounded, for which act_bytes of memory are needed.
-static int quantized(const pg_rows *op) { return pg_format_of(op->type)->planes >= 0; }
-
-// act_bytes returns the bytes of a rounded column.
-static size_t act_bytes(const pg_rows *op) { return ((size_t)op->k / 32 * PG_ROW_BYTES + 63) & ~(size_t)63; }
-
-size_t pg_rows_scratch(const pg_rows *op) {
-	return quantized(op) ? (size_t)op->n * act_bytes(op) * (op->precise ? 2 : 1) + 64 : 0;
-}
-
-// round_x rounds this thread's share of the columns and, if rest is not NULL, the
-// error of that rounding.
-static void round_x(const pg_rows *op, const pg_level *level, uint8_t *act, uint8_t *rest, pg_team *team) {
-	int64_t blocks = op->k / 32, units = (blocks + UNIT_BLOCKS - 1) / UNIT_BLOCKS;
-	_Alignas(64) uint8_t records[UNIT_BLOCKS * PG_ROW_UNIT];
-	for (int64_t unit; (unit = pg_take(team, UNITS, 1)) < op->n * units;) {
-		int64_t column = unit / units, b = unit % units * UNIT_BLOCKS;
-		size_t at = (size_t)column * act_bytes(op);
-		int count = blocks - b < UNIT_BLOCKS ? (int)(blocks - b) : UNIT_BLOCKS;
-		const float *x = op->x + column * op->x_stride + b * 32;
-		level->quantize(PG_INT8, 0, x, op->k, 1, count * 32, records);
-		level->arrange(op->type, records, count, act + at, b);
-		if (!rest)
-			continue;
-		float left[UNIT_BLOCKS * 32];
-		for (int i = 0; i < count * 32; i++) {
-			const uint8_t *record = records + i / 32 * PG_ROW_UNIT;
-			left[i] = x[i] - pg_row_field(record, PG_ACT_D) * (float)((const int8_t *)record)[i % 32];
-		}
-		level->quantize(PG_INT8, 0, left, op->k, 1, count * 32, records);
-		level->arrange(op->type, records, count, rest + at, b);
-	}
-}
-
-// A job is an op with its rounded columns; rest is NULL unless they are precise.
+// A job is an op as a product: its columns and their rounded activations.
 typedef struct {
 	const pg_rows *op;
-	const pg_level *level;
-	const uint8_t *act, *rest;
+	const pg_format *f;
+	const pg_layout *layout;
+	int form;
+	pg_linear linear;
+	pg_job product;
+	uint8_t *works;
+	size_t work_bytes;
 } job;
 
-// dot stores the products of up to a run, rows [first, last), and up to
-// PG_ROW_COLUMNS columns from column on.
-static void dot(const job *j, int64_t first, int64_t last, int64_t column, int64_t columns, float *y, int64_t y_stride) {
-	pg_rows part = *j->op;
-	size_t at = (size_t)column * act_bytes(&part);
-	part.first = first;
-	part.last = last;
-	part.n = columns;
-	part.x += column * part.x_stride;
-	part.y = y;
-	part.y_stride = y_stride;
-	j->level->rows(&part, j->act + at, act_bytes(&part));
-	if (j->rest) {
-		float more[PG_ROW_COLUMNS * PG_RUN];
-		part.y = more;
-		part.y_stride = PG_RUN;
-		j->level->rows(&part, j->rest + at, act_bytes(&part));
-		for (int64_t c = 0; c < columns; c++)
-			for (int64_t i = 0; i < last - first; i++)
-				y[c * y_stride + i] += more[c * PG_RUN + i];
+// plan lays out the memory of all threads and returns its end. Columns that have
+// picks of their own are tiles of their own.
+static uint8_t *plan(job *j, const pg_rows *op, void *scratch, int threads) {
+	*j = (job){.op = op, .f = pg_format_of(op->type)};
+	j->linear = (pg_linear){.x = op->x, .x_stride = op->x_stride, .k = op->k, .n = op->n, .weights = 1, .out = {{.w = {.type = op->type, .k = op->k, .m = op->last}}}, .precise = op->precise, .uniform = 1, .level = op->level};
+	j->works = (uint8_t *)pg_round_up((size_t)scratch);
+	j->work_bytes = pg_round_up(sizeof(work) + (size_t)(PANELS * op->n) * PG_PANEL * sizeof(float));
+	int64_t widest = op->picks ? 1 : pg_widest(&j->linear);
+	uint8_t *rounded = j->works + (size_t)threads * j->work_bytes, *end = pg_plan(&j->product, &j->linear, threads, widest, rounded);
+	j->form = pg_form(&j->linear, j->product.level, j->f);
+	j->layout = &j->product.layouts[j->form];
+	return j->f->planes < 0 ? rounded : end; // floats are multiplied by x itself
+}
+
+size_t pg_rows_scratch(const pg_rows *op, int threads) {
+	job j;
+	return (size_t)plan(&j, op, NULL, threads) + 64;
+}
+
+// copy copies some bytes of the rows of a part of a panel, with zeros behind them.
+static const uint8_t *copy(work *w, const uint8_t *rows, size_t row_bytes, int64_t count, size_t bytes) {
+	memset(w->rest, 0, sizeof w->rest);
+	for (int64_t i = 0; i < count; i++)
+		memcpy(w->rest[i], rows + (size_t)i * row_bytes, bytes);
+	return w->rest[0];
+}
+
+// multiply adds rows of a chunk, step bytes apart, times the columns of tiles [tile,
+// end) to acc. It prefetches some lines in all for each block.
+static void multiply(const job *j, pg_tile t, const uint8_t *rows, size_t step, const uint8_t *act, size_t column_bytes, int64_t tile,
+	int64_t end, float (*acc)[PG_PANEL], int lines) {
+	const pg_level *level = j->product.level;
+	int64_t origin = pg_first_column(&j->product, tile), column = origin, columns = pg_first_column(&j->product, end) - origin;
+	int few = columns <= 6; // their tiles take less time than unpacking
+	if (columns == 1) {
+		t.columns = 1;
+		t.act = act + (size_t)column * column_bytes;
+		t.acc = acc[0];
+		level->stream_rows(&t, rows, step);
+		return;
+	}
+	t.lines = few;
+	level->unpack_rows(&t, rows, step);
+	t.lines = few ? 0 : lines / (int)(end - tile) + 1;
+	for (int64_t i = tile; i < end; i++, column += t.columns) {
+		t.columns = (int)(pg_first_column(&j->product, i + 1) - column);
+		t.act = act + (size_t)column * column_bytes;
+		t.acc = acc[column - origin];
+		level->tile[j->form](&t);
+		t.next += 64 * t.lines * t.blocks;
 	}
 }
 
-// run computes run number i of the rows from first on, for all columns.
-static void run(const job *j, const pg_vectors *vectors, int64_t i, int64_t runs) {
+// panel sums quantized rows [first, last) times the columns of tiles [tile, end) into
+// acc, and prefetches the panel of rows at next.
+static void panel(const job *j, work *w, int64_t first, int64_t last, int64_t tile, int64_t end, float (*acc)[PG_PANEL], const uint8_t *next) {
 	const pg_rows *op = j->op;
-	int64_t first = op->first + i * PG_RUN, last = first + PG_RUN < op->last ? first + PG_RUN : op->last;
-	for (int64_t c = 0; c < op->n; c += PG_ROW_COLUMNS) {
-		int64_t columns = op->n - c < PG_ROW_COLUMNS ? op->n - c : PG_ROW_COLUMNS;
-		if (!op->stats) {
-			dot(j, first, last, c, columns, op->y + c * op->y_stride + i * PG_RUN, op->y_stride);
-			continue;
+	const pg_layout *l = j->layout;
+	const uint8_t *rows = (const uint8_t *)op->rows + (size_t)first * op->row_bytes;
+	for (int64_t chunk = 0; chunk < l->chunks; chunk++) {
+		pg_tile t = {.f = j->f, .form = j->form, .chunk = &w->chunk, .halves = l->halves, .first = chunk == 0, .next = next};
+		t.blocks = (int)(pg_chunk_rows(l, op->k, chunk) / l->block);
+		size_t bytes = (size_t)(t.blocks * 32 / j->f->block * j->f->bytes), step = op->row_bytes, column_bytes;
+		const uint8_t *act = pg_act_of(&j->product, l, chunk, &column_bytes), *from = rows;
+		if (last - first < PG_PANEL) {
+			from = copy(w, rows, step, last - first, bytes);
+			step = sizeof w->rest[0];
 		}
-		float y[PG_ROW_COLUMNS * PG_RUN];
-		dot(j, first, last, c, columns, y, PG_RUN);
-		for (int64_t l = 0; l < columns; l++)
-			op->stats[(c + l) * runs + i] = vectors->run_stats(y + l * PG_RUN, last - first, op->softcap);
+		multiply(j, t, from, step, act, column_bytes, tile, end, acc, (int)bytes * PG_PANEL / 64 / t.blocks + 1);
+		rows += bytes;
+		next += bytes * PG_PANEL;
 	}
 }
+
+// run computes rows [first, last), up to a run, for the columns of some tiles, into
+// panels of acc.
+static void run(const job *j, work *w, int64_t first, int64_t last, int64_t tile, int64_t end, int64_t next) {
+	int64_t column = pg_first_column(&j->product, tile), columns = pg_first_column(&j->product, end) - column;
+	const uint8_t *rows = j->op->rows;
+	for (int64_t i = 0; first < last; i++, first += PG_PANEL) {
+		int64_t stop = first + PG_PANEL < last ? first + PG_PANEL : last;
+		if (j->f->planes < 0)
+			j->product.level->float_rows(j->op, first, stop, column, columns, w->acc + i * columns);
+		else
+			panel(j, w, first, stop, tile, end, w->acc + i * columns, rows + (size_t)(stop < last ? stop : next) * j->op->row_bytes);
+	}
+}
+
+// scores copies column c of n columns and some rows of a run to y.
+static void scores(const work *w, int64_t c, int64_t n, int64_t rows, float *y) {
+	for (int64_t i = 0; i < rows; i += PG_PANEL)
+		memcpy(y + i, w->acc[i / PG_PANEL * n + c], (size_t)(rows - i < PG_PANEL ? rows - i : PG_PANEL) * sizeof *y);
+}
+
+// end_of returns the end of a run that begins with a row.
+static int64_t end_of(const pg_rows *op, int64_t first) { return first + PG_RUN < op->last ? first + PG_RUN : op->last; }
 
 // pick computes pick number i, counted through all columns.
-static void pick(const job *j, int64_t i) {
+static void pick(const job *j, work *w, int64_t i) {
 	const pg_rows *op = j->op;
-	int64_t first = (int64_t)op->runs[i] * PG_RUN, last = first + PG_RUN < op->last ? first + PG_RUN : op->last;
-	int64_t column = i / op->picks;
-	dot(j, first, last, column, 1, op->y + column * op->y_stride + i % op->picks * PG_RUN, op->y_stride);
+	int64_t first = (int64_t)op->runs[i] * PG_RUN, last = end_of(op, first), c = i / op->picks;
+	int64_t next = i + 1 < op->picks * op->n ? (int64_t)op->runs[i + 1] * PG_RUN : 0;
+	run(j, w, first, last, c, c + 1, next);
+	scores(w, 0, 1, last - first, op->y + c * op->y_stride + i % op->picks * PG_RUN);
+}
+
+// all computes run number i of the rows from first on, for all columns.
+static void all(const job *j, work *w, const pg_vectors *vectors, int64_t i, int64_t runs) {
+	const pg_rows *op = j->op;
+	int64_t first = op->first + i * PG_RUN, last = end_of(op, first);
+	run(j, w, first, last, 0, j->product.tiles, last);
+	for (int64_t c = 0; c < op->n; c++) {
+		float y[PG_RUN];
+		scores(w, c, op->n, last - first, op->stats ? y : op->y + c * op->y_stride + i * PG_RUN);
+		if (op->stats)
+			op->stats[c * runs + i] = vectors->run_stats(y, last - first, op->softcap);
+	}
 }
 
 void pg_rows_run(const void *rows, int ith, pg_team *team) {
-	(void)ith;
 	const pg_rows *op = rows;
 	const pg_vectors *vectors = pg_vectors_of(op->level);
-	uint8_t *act = (uint8_t *)(((size_t)op->scratch + 63) & ~(size_t)63), *rest = NULL;
-	job j = {.op = op, .level = pg_level_of(op->level), .act = act};
-	if (quantized(op)) {
-		if (op->precise)
-			j.rest = rest = act + (size_t)op->n * act_bytes(op);
-		round_x(op, j.level, act, rest, team);
+	job j;
+	plan(&j, op, op->scratch, team->threads);
+	work *w = (work *)(j.works + (size_t)ith * j.work_bytes);
+	if (j.f->planes >= 0) {
+		pg_round_all(&j.product, ith, team);
 		if (!pg_next_phase(team))
 			return;
 	}
-	int64_t runs = (op->last - op->first + PG_RUN - 1) / PG_RUN, all = op->picks ? op->picks * op->n : runs;
+	int64_t runs = (op->last - op->first + PG_RUN - 1) / PG_RUN, count = op->picks ? op->picks * op->n : runs;
 
 	// A thread prefetches beyond its last run for another thread, so it takes many
 	// runs at a time.
-	for (int64_t first, end; (first = pg_take_share(team, ROWS, all, 2 * team->threads, all, 1, &end)) < all;) {
-		for (; first < end; first++) {
+	for (int64_t i, end; (i = pg_take_share(team, PG_PANELS, count, 2 * team->threads, count, 1, &end)) < count;) {
+		for (; i < end; i++) {
 			if (op->picks)
-				pick(&j, first);
+				pick(&j, w, i);
 			else
-				run(&j, vectors, first, runs);
+				all(&j, w, vectors, i, runs);
 		}
 	}
 }

@@ -22,5 +22,6 @@ type Rows struct {
 	Picks            int
 	Softcap          float32 // 0 for none
 	Precise          bool    // round x to 16 bits, not 8
+	Threads          int     // the most that take part
 	Level            Level
 }

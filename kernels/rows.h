@@ -7,13 +7,10 @@
 #include <stdint.h>
 
 // Quantized types whose rows are read in ggml's layout: X(name). Floats are read,
-// too. rows_x86.h and rows_neon.h have the loops.
+// too. rows-inl.h unpacks them.
 #define PG_ROW_LIST(X) X(Q8_0) X(Q4_0) X(Q4_K) X(Q6_K)
 
-enum {
-	PG_RUN = 64,         // rows of a run
-	PG_ROW_COLUMNS = 16, // columns that share one reading of a run
-};
+enum { PG_RUN = 64 }; // rows of a run
 
 // A pg_run_stats holds the softmax statistics of the scores of a run: the greatest
 // score, its row counted from the run's first, and the sum of exp(score - max). If
@@ -51,8 +48,9 @@ typedef struct pg_rows {
 // type.
 int pg_rows_supported(int type, int64_t k);
 
-// pg_rows_scratch returns the bytes of scratch memory that op needs.
-size_t pg_rows_scratch(const pg_rows *op);
+// pg_rows_scratch returns the bytes of scratch memory that op needs on this many
+// threads.
+size_t pg_rows_scratch(const pg_rows *op, int threads);
 
 // pg_rows_run is a pg_kernel on a pg_rows.
 void pg_rows_run(const void *op, int ith, pg_team *team);

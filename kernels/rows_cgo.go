@@ -33,7 +33,7 @@ func (r *Rows) c(scratch uintptr) *C.pg_rows {
 func (r *Rows) Scratch() int {
 	op := r.c(0)
 	op.rows, op.x, op.y, op.stats, op.runs = nil, nil, nil, nil, nil // see Linear.shape
-	return int(C.pg_rows_scratch(op))
+	return int(C.pg_rows_scratch(op, C.int(r.Threads)))
 }
 
 func (r *Rows) native(scratch uintptr) (C.pg_kernel, unsafe.Pointer, C.size_t) {

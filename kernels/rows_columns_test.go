@@ -42,7 +42,7 @@ func testRowColumns(t *testing.T, ps []*Pool, level Level, typ gguf.Type, precis
 	}
 	// run computes columns [from, from+n): products of a span of rows, statistics, picks.
 	run := func(from, n int) (y, stats, picked []float32) {
-		op := Rows{Type: typ, K: k, First: 3, Last: m, Data: addr(rows), RowBytes: typ.RowBytes(k), Level: level, Precise: precise,
+		op := Rows{Type: typ, K: k, First: 3, Last: m, Data: addr(rows), RowBytes: typ.RowBytes(k), Threads: 3, Level: level, Precise: precise,
 			N: n, X: addr(x[from*(k+3):]), XStride: k + 3}
 		out := newGuarded(t, n, m-3, m-3+n%2, 1)
 		op.Y, op.YStride = out.addr(), out.step

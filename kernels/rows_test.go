@@ -43,16 +43,13 @@ func testRows(t *testing.T, ps []*Pool, level Level, typ gguf.Type) {
 		r := rand.New(rand.NewPCG(6, uint64(k)))
 		rows := randomRows(t, r, typ, k, m)
 		x := fill(r, fenced[float32](t, k))
-		in := exact(x)
-		if typ.Quantized() {
-			in = rounded(x, 127)
-		}
+		in := acts(level, typ, false, 1, x)
 		want, size := linear(m, 1, weights(typ, rows), in)
 		for _, span := range [][2]int{{0, m}, {3, 4}, {10, 140}, {5, 5}} {
 			first, last := span[0], span[1]
 			y := fenced[float32](t, last-first)
 			op := Rows{Type: typ, K: k, First: first, Last: last, Data: addr(rows), RowBytes: typ.RowBytes(k),
-				X: addr(x), Y: addr(y), Level: level}
+				X: addr(x), Y: addr(y), Threads: 3, Level: level}
 			compute(t, ps[units%3], &op)
 			within(t, y, want[first:last], size[first:last])
 		}
@@ -60,7 +57,7 @@ func testRows(t *testing.T, ps []*Pool, level Level, typ gguf.Type) {
 		copy(runs, []int32{2, 0, 2})
 		picked := fenced[float32](t, 3*RunRows)
 		compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: typ.RowBytes(k),
-			X: addr(x), Y: addr(picked), Runs: addr(runs), Picks: 3, Level: level})
+			X: addr(x), Y: addr(picked), Runs: addr(runs), Picks: 3, Threads: 3, Level: level})
 		for i, run := range runs {
 			first, last := int(run)*RunRows, min(int(run+1)*RunRows, m)
 			within(t, picked[i*RunRows:][:last-first], want[first:last], size[first:last])
@@ -68,23 +65,30 @@ func testRows(t *testing.T, ps []*Pool, level Level, typ gguf.Type) {
 		if typ.Quantized() {
 			precise := fenced[float32](t, m)
 			compute(t, ps[units%3], &Rows{Type: typ, K: k, Last: m, Data: addr(rows), RowBytes: typ.RowBytes(k),
-				X: addr(x), Y: addr(precise), Precise: true, Level: level})
-			want, _ := linear(m, 1, weights(typ, rows), exact(x))
-			if d := relative(precise, want); !(d < 3e-5) { // 1/127², and float32
-				t.Errorf("%d columns: precise rows are %.1e from the exact", k, d)
+				X: addr(x), Y: addr(precise), Precise: true, Threads: 3, Level: level})
+			want, size := linear(m, 1, weights(typ, rows), acts(level, typ, true, 1, x))
+			within(t, precise, want, size)
+			whole, float := linear(m, 1, weights(typ, rows), exact(x))
+			_, step := linear(m, 1, weights(typ, rows), tops(x))
+			for i, w := range whole {
+				if d := math.Abs(float64(precise[i]) - w); !(d <= step[i]/(2*32767)+float[i]*0x1p-20) {
+					t.Fatalf("%d columns: precise row %d is %v, %.1e from the exact: more than half a step of 16 bits", k, i, precise[i], d)
+				}
 			}
 		}
 	}
 }
 
-// relative returns the norm of the difference, relative to the norm of want.
-func relative(got []float32, want []float64) float64 {
-	var diff, norm float64
-	for i, w := range want {
-		diff += (float64(got[i]) - w) * (float64(got[i]) - w)
-		norm += w * w
+// tops returns the greatest magnitude of each block of 32 values, 32 times.
+func tops(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i := range x {
+		first := i / 32 * 32
+		for _, v := range x[first:min(first+32, len(x))] {
+			y[i] = max(y[i], math.Abs(float64(v)))
+		}
 	}
-	return math.Sqrt(diff / norm)
+	return y
 }
 
 // TestRunStats compares the statistics of runs with the definition, for scores that
@@ -98,7 +102,7 @@ func TestRunStats(t *testing.T) {
 		for _, span := range [][2]int{{0, m}, {0, 1}, {3, 3 + RunRows}, {9, 9 + RunRows + 1}, {40, m - 1}, {5, 5}} {
 			first, last := span[0], span[1]
 			y := fenced[float32](t, last-first)
-			op := Rows{Type: gguf.Q8_0, K: k, First: first, Last: last, Data: addr(rows), RowBytes: gguf.Q8_0.RowBytes(k), X: addr(x), Y: addr(y), Level: level}
+			op := Rows{Type: gguf.Q8_0, K: k, First: first, Last: last, Data: addr(rows), RowBytes: gguf.Q8_0.RowBytes(k), X: addr(x), Y: addr(y), Threads: 3, Level: level}
 			compute(t, ps[0], &op)
 			for _, softcap := range []float32{0, 0.25, 30} {
 				runs := (last - first + RunRows - 1) / RunRows
@@ -139,7 +143,7 @@ func TestRunStatsFaults(t *testing.T) {
 				for _, fault := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
 					rows, x, out := fenced[float32](t, n), fenced[float32](t, 1), fenced[float32](t, (n+RunRows-1)/RunRows*RunFloats)
 					rows[at], x[0] = fault, 1
-					compute(t, ps[0], &Rows{Type: gguf.F32, K: 1, Last: n, Data: addr(rows), RowBytes: 4, X: addr(x), Stats: addr(out), Level: level})
+					compute(t, ps[0], &Rows{Type: gguf.F32, K: 1, Last: n, Data: addr(rows), RowBytes: 4, X: addr(x), Stats: addr(out), Threads: 3, Level: level})
 					if b := RunOf(out[at/RunRows*RunFloats:]); b.Max == b.Max {
 						t.Fatalf("score %d of %d is %v: %v, want a top that is no number", at, n, fault, b)
 					}

@@ -60,10 +60,12 @@ enum {
 	LINES = 4 * PG_PANEL,       // bytes of 4 columns of a panel
 };
 
-// Instead of a plane: quants that unpack has written, and 4-bit ones if NARROW.
+// Instead of a plane: quants that unpack has written, 4-bit ones if NARROW, and ones
+// around 32 in any case.
 enum {
 	UNPACKED = -1,
 	UNPACKED4 = -2,
+	UNPACKED6 = -3,
 };
 
 // field returns a field of column c of a record of activations.

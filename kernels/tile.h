@@ -77,17 +77,6 @@ static inline int pg_unit(int form, int halves) {
 	return (form == PG_INT16 ? 64 : 32) + 4 * PG_FIELDS * (halves ? 2 : 1);
 }
 
-// A record of PG_INT8 of one column, without halves, which rows read.
-enum {
-	PG_ROW_UNIT = 32 + 4 * PG_FIELDS,
-	PG_ROW_BYTES = 72, // room for what a level makes of a record
-};
-
-// pg_row_field returns a field of such a record.
-static inline __attribute__((always_inline)) float pg_row_field(const uint8_t *record, int field) {
-	return ((const float *)(record + 32))[field];
-}
-
 // A pg_tile is one call of an inner loop: acc[c][32] (+)= panel x columns, over
 // blocks of 32 columns of weights (for floats, over single columns).
 typedef struct pg_tile {
@@ -142,13 +131,13 @@ typedef struct pg_level {
 	void (*stream[PG_FORMS])(const pg_tile *t); // of one column, from packed weights
 	void (*finish)(const pg_finish *f);
 
-	// arrange puts records of one column at block b of act, as rows of a type read
-	// them: up to PG_ROW_BYTES for each.
-	void (*arrange)(int type, const uint8_t *records, int blocks, uint8_t *act, int64_t b);
-
-	// rows stores the products of rows [op->first, op->last) at op->y. Rounded columns
-	// are act_step bytes apart.
-	void (*rows)(const pg_rows *op, const uint8_t *act, size_t act_step);
+	// unpack_rows is unpack for quantized rows of a panel in ggml's layout, step bytes
+	// apart; stream_rows multiplies such rows by one column. float_rows stores the
+	// products of up to a panel of rows [first, last) of floats and some columns,
+	// PG_PANEL apart.
+	void (*unpack_rows)(pg_tile *t, const uint8_t *rows, size_t step);
+	void (*stream_rows)(const pg_tile *t, const uint8_t *rows, size_t step);
+	void (*float_rows)(const pg_rows *op, int64_t first, int64_t last, int64_t column, int64_t columns, float (*y)[PG_PANEL]);
 } pg_level;
 
 // pg_level_of returns the functions of a level, of the best supported one for

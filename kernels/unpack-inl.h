@@ -46,6 +46,19 @@ PG_KERNEL static void heads(const pg_format *f, const uint8_t *p, int b, int end
 	}
 }
 
+// put stores four groups of centered quants, from group g on, of vector v of rows.
+PG_DOT static inline void put(const int plane, const int form, uint8_t *to, const int g, const int v, const vi q[4]) {
+	to += v * VECTOR;
+	UNROLL for (int i = 0; i < 4; i++) {
+		if (form == PG_INT16) {
+			istore(to + 2 * (g + i) * LINES, widened(plane, q[i], 0));
+			istore(to + (2 * (g + i) + 1) * LINES, widened(plane, q[i], 1));
+		} else {
+			istore(to + (g + i) * LINES, PAIRS ? ipair(q[i & ~1], q[i | 1], i & 1) : q[i]);
+		}
+	}
+}
+
 // unpack_planes stores the quants of a tile's weights, whose records begin at p.
 PG_DOT static inline void unpack_planes(const int plane, const int form, const pg_tile *t, const uint8_t *p) {
 	int each = t->f->block / 32;
@@ -56,16 +69,12 @@ PG_DOT static inline void unpack_planes(const int plane, const int form, const p
 			__builtin_prefetch(ahead, 0, 2);
 		if (b % each == 0)
 			p += t->f->head_bytes;
-		UNROLL for (int g = 0; g < 8; g++) {
+		UNROLL for (int g = 0; g < 8; g += 4) {
 			UNROLL for (int v = 0; v < VECTORS; v++) {
-				if (form != PG_INT16 && PAIRS) {
-					istore(to + g * LINES + v * VECTOR, ipair(bytes(plane, p, g & ~1, v), bytes(plane, p, g | 1, v), g & 1));
-				} else if (form != PG_INT16) {
-					istore(to + g * LINES + v * VECTOR, bytes(plane, p, g, v));
-				} else {
-					istore(to + 2 * g * LINES + v * VECTOR, words(plane, p, g, v, 0));
-					istore(to + (2 * g + 1) * LINES + v * VECTOR, words(plane, p, g, v, 1));
-				}
+				vi q[4];
+				UNROLL for (int i = 0; i < 4; i++)
+					q[i] = bytes(plane, p, g + i, v);
+				put(plane, form, to, g, v, q);
 			}
 		}
 	}

@@ -73,10 +73,7 @@ func (d *Decoder) StepBytes(size, n int) (bytes int, err error) {
 	}
 	defer s.Close()
 	one := span{Sequence: s, n: 1, keys: min(stepKeys, size), places: []place{{}}}
-	form, last := headForm{}, 0
-	if !d.canSummarize() {
-		form.rows = d.allRows()
-	}
+	last := 0
 	for rows := 1; rows <= n; rows++ {
 		t, err := d.newStep(slices.Repeat([]span{one}, rows), rows)
 		if err != nil {
@@ -88,7 +85,8 @@ func (d *Decoder) StepBytes(size, n int) (bytes int, err error) {
 			last = t.g.Bytes()
 		}
 		t.g.Close()
-		form.columns = min(rows, mostColumns)
+	}
+	for _, form := range d.headForms(n) {
 		h, err := d.newHead(form)
 		if err != nil {
 			return 0, err
@@ -97,6 +95,22 @@ func (d *Decoder) StepBytes(size, n int) (bytes int, err error) {
 		h.g.Close()
 	}
 	return bytes + last, nil
+}
+
+// headForms returns the forms of heads that up to n sequences use when each takes
+// its likeliest token: all tokens, and after a coordinate all coordinates.
+func (d *Decoder) headForms(n int) (forms []headForm) {
+	all := headForm{}
+	if !d.canSummarize() {
+		all.rows = d.allRows()
+	}
+	locs := headForm{rows: headRows([]grammar.Range{d.Locs}, d.gemma.Vocab, !d.backend.OnCPU())}
+	for columns := 1; columns <= n; columns++ {
+		all.columns = min(columns, mostColumns)
+		locs.columns = all.columns
+		forms = append(forms, all, locs)
+	}
+	return forms
 }
 
 // Close frees the graphs. It waits for computations that were cancelled. It is

@@ -96,7 +96,8 @@ func (g *Graph) kernelRows(w, x Tensor) Tensor {
 // result goes.
 func (g *Graph) rows(w, x Tensor) *kernels.Rows {
 	return &kernels.Rows{Type: w.typ, K: w.ne[0], Last: w.ne[1], Data: w.address(), RowBytes: w.nb[1],
-		N: x.ne[1], X: x.address(), XStride: x.nb[1] / 4, Precise: g.backend.Precise, Level: g.backend.level}
+		N: x.ne[1], X: x.address(), XStride: x.nb[1] / 4, Precise: g.backend.Precise,
+		Threads: g.backend.pool.Threads(), Level: g.backend.level}
 }
 
 // kernelSum is a + b, both contiguous and of the result's shape.
