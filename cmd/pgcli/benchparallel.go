@@ -193,7 +193,9 @@ func (b *bencher) client(ctx context.Context, t parallelTest, requests int, time
 			}
 		}
 		got := 0
-		for _, e := range s.Tokens(ctx, &paligemma.Sampling{MaxTokens: t.tokens, Forbidden: []int32{b.model.EOS()}}) {
+		for _, e := range s.Tokens(ctx, &paligemma.Sampling{
+			MaxTokens: t.tokens, Forbidden: []int32{b.model.EOS()}, AllowRepeats: true,
+		}) {
 			if e != nil {
 				return e
 			}
