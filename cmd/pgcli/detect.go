@@ -148,7 +148,7 @@ func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) er
 		}
 		warnObjects(c.App.ErrWriter, path, r)
 		if len(r.Objects) == 0 {
-			fmt.Fprintf(c.App.ErrWriter, "pgcli: %s: nothing found\n", path)
+			tell(c.App.ErrWriter, "%s: nothing found", path)
 		}
 		if err := out.print(finding{prompt, path, r, img.Bounds().Size()}); err != nil {
 			return output(err)
