@@ -178,7 +178,7 @@ func (a *asking) answer(c *cli.Context, ctx context.Context, v *view, p paligemm
 		return f.Result, err
 	}
 	if a.out.form != "json" {
-		warnObjects(c.App.ErrWriter, fmt.Sprintf("prompt %q", p), f.Result)
+		warnObjects(c.App.ErrWriter, fmt.Sprintf("prompt %q", p), a.model, f.Result)
 	}
 	if a.out.form != "lines" && err == nil {
 		err = output(a.out.print(f))

@@ -146,7 +146,7 @@ func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) er
 			fmt.Fprintf(c.App.ErrWriter, "encode  %8.1f ms\n", ms(took))
 			printTimings(c.App.ErrWriter, r.Timings)
 		}
-		warnObjects(c.App.ErrWriter, path, r)
+		warnObjects(c.App.ErrWriter, path, model, r)
 		if len(r.Objects) == 0 {
 			tell(c.App.ErrWriter, "%s: nothing found", path)
 		}

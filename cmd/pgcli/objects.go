@@ -190,12 +190,12 @@ func cocoName(path string) any {
 
 // warnObjects reports the problems of an answer, and masks that the model cannot
 // decode.
-func warnObjects(w io.Writer, name string, r *paligemma.Result) {
+func warnObjects(w io.Writer, name string, m *paligemma.Model, r *paligemma.Result) {
 	for _, p := range r.Problems {
 		tell(w, "%s: %q is not an object: %s", name, p.Text, p.Reason)
 	}
 	for _, o := range r.Objects {
-		if o.Codes != nil && o.Mask == nil && !o.Pixels.Empty() {
+		if o.Codes != nil && !o.Pixels.Empty() && !m.Config().Masks {
 			tell(w, "%s: no masks, only boxes: the model has no mask decoder; see pgcli convert --mask-decoder", name)
 			return
 		}
