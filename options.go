@@ -60,7 +60,8 @@ type Options struct {
 // A TraceFunc receives each named activation in graph order, such as
 // "v.blk.0.attn_out". shape is fastest axis first; values is valid only during
 // the call. Calls of one model come one after the other; they
-// must not call the model.
+// must not call the model, whose turn they hold: such a call waits until its context
+// ends, or for ever. A panic is a PanicError of the call that is traced.
 type TraceFunc = nn.TraceFunc
 
 // processors returns how many threads run at once. A test replaces it.
