@@ -20,20 +20,24 @@ const maxRatio = 1032
 const maxDirectory = 4 << 20
 
 // A directory reads an archive, no more than left bytes until all of its members are known:
-// package zip reads a directory of any length, and takes several times its bytes.
+// package zip reads a directory of any length, and takes several times its bytes. An archive
+// that ends before its size is an error: package zip would take it for an empty one.
 type directory struct {
-	r    io.ReaderAt
-	left int64
+	r          io.ReaderAt
+	size, left int64
 }
 
 func (d *directory) ReadAt(p []byte, at int64) (int, error) {
-	if d.left == math.MaxInt64 {
-		return d.r.ReadAt(p, at)
+	if d.left < math.MaxInt64 {
+		if d.left -= int64(len(p)); d.left < 0 {
+			return 0, fmt.Errorf("the archive's directory has more than %d bytes, the most that are read", maxDirectory)
+		}
 	}
-	if d.left -= int64(len(p)); d.left < 0 {
-		return 0, fmt.Errorf("the archive's directory has more than %d bytes, the most that are read", maxDirectory)
+	n, err := d.r.ReadAt(p, at)
+	if n < len(p) && at+int64(n) < d.size {
+		err = noEOF(err)
 	}
-	return d.r.ReadAt(p, at)
+	return n, err
 }
 
 // npz is a checkpoint in one zip archive of .npy members. Members are stored or
@@ -72,7 +76,7 @@ const paramsPrefix = "params/"
 // every member. If names begin with "params/", that is stripped, and members
 // without it are ignored.
 func readNPZ(r io.ReaderAt, size int64, name string) (*npz, error) {
-	bounded := &directory{r: r, left: maxDirectory}
+	bounded := &directory{r: r, size: size, left: maxDirectory}
 	archive, err := zip.NewReader(bounded, size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
