@@ -52,7 +52,7 @@ type Options struct {
 	MemoryLimit int
 
 	LocScale  int          // coordinates in a picture's side: 1024 (0 means that), or 1023 as in big_vision's RefCOCO models
-	MaxPixels int          // larger pictures are refused; 0 means 100 million
+	MaxPixels int          // larger pictures are refused; 0 means 100 million. Decoding takes up to 16 bytes a pixel
 	Logger    *slog.Logger // receives the engine's advice, prompts that are asked otherwise than written, and ggml's log; nil discards them
 	Trace     TraceFunc    // receives every named activation; nil reads nothing back
 }
