@@ -23,7 +23,7 @@ var layers = map[string][]string{
 	"server":    {"", "grammar", "internal/overlay", "server/internal/remote"},
 	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/guard", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
-		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "internal/sysmem", "gguf", "bindings", "kernels"},
+		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "internal/sysmem", "internal/legible", "gguf", "bindings", "kernels"},
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
 	"internal/sample":  {"grammar"},
 	"grammar":          {"internal/locseg"},
@@ -32,7 +32,7 @@ var layers = map[string][]string{
 	"internal/siglip":  {"internal/nn", "internal/hparams"},
 	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},
 	"internal/nn":      {"bindings", "kernels", "gguf", "internal/legible"},
-	"bindings":         {"internal/door", "gguf"},
+	"bindings":         {"internal/door", "internal/legible", "gguf"},
 	"ggml":             {"internal/door"}, // imported by programs and tests only
 	"gguf":             {"internal/infile", "internal/newfile", "internal/lfs"},
 	"internal/overlay": {"internal/imageproc"},
