@@ -13,7 +13,7 @@ export function make(name, properties = {}, ...children) {
 }
 
 // seconds spells a time in milliseconds.
-export const seconds = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
+export const seconds = (ms) => (ms < 1 ? "< 1 ms" : ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
 
 // An Entry is a question about a picture, and its answer once there is one.
 export class Entry {
@@ -25,6 +25,9 @@ export class Entry {
   }
 
   shown(i) { return this.answer.objects[i].score >= this.least && !this.hidden.has(i); }
+
+  // title names the task, and the prompt after its first word.
+  title() { return [make("b", { textContent: tasks[this.task].name }), this.prompt.replace(/^\w+/, "")]; }
 
   // words says the answer in a line.
   words() {
@@ -43,12 +46,13 @@ const percent = (p) => `${(100 * p).toFixed(p > 0.9995 || p < 0.1 ? 1 : 0)} %`;
 export function begin(entry) {
   $("answer").hidden = false;
   $("failure").hidden = true;
-  $("asked").replaceChildren(make("b", { textContent: tasks[entry.task].name }), ` ${entry.prompt}`);
+  $("asked").replaceChildren(...entry.title());
   $("text").textContent = "";
   $("text").classList.remove("words");
   for (const id of ["objects", "chosen", "remarks"]) $(id).replaceChildren();
   for (const id of ["raw", "copies", "least-field"]) $(id).hidden = true;
   for (const li of $("stages").children) li.className = li.lastChild.textContent = "";
+  lit = null;
   drawOver(null);
 }
 
@@ -128,14 +132,17 @@ export function drawOver(entry) {
   svg.ariaLabel = shown.length ? `Marked: ${shown.map(caption).join(", ")}` : "Nothing is marked";
   const size = entry?.picture ?? { width: 1, height: 1 };
   draw(svg, objects, size, size.width / ($("picture").clientWidth || size.width), (i) => entry.shown(i));
+  light(lit);
 }
+
+let lit = null; // the number of the object that is pointed at, as text
 
 // light marks an object and its row while one of the two is pointed at; null is none.
 export function light(number) {
-  $("overlay").classList.toggle("dim", number !== null);
-  for (const e of document.querySelectorAll("#overlay .object, #objects button")) {
-    e.classList.toggle("lit", number !== null && e.dataset.object === number);
-  }
+  lit = number;
+  const marks = [...document.querySelectorAll("#overlay .object")];
+  $("overlay").classList.toggle("dim", marks.some((e) => e.dataset.object === lit));
+  for (const e of [...marks, ...$("objects").querySelectorAll("button")]) e.classList.toggle("lit", e.dataset.object === lit);
 }
 
 // remarks says what is odd about an answer.
@@ -146,4 +153,28 @@ function remarks({ stop, problems }) {
   };
   const list = (problems ?? []).map((p) => `A part of the answer is no object: ${p.reason}.`);
   return odd[stop] ? [odd[stop], ...list] : list;
+}
+
+// watch measures how long each stage takes, and shows it while it runs.
+export function watch(mine, say) {
+  const start = performance.now(), times = {};
+  let now, since = start;
+  const tick = () => {
+    if (!now || !mine()) return;
+    times[now] = performance.now() - since;
+    reach(now, times);
+  };
+  const timer = setInterval(tick, 100);
+  const says = { seeing: "Seeing the picture.", reading: "Reading the question.", answering: "Answering." };
+  return {
+    stage(name) {
+      tick();
+      if (!(name in says)) return; // it waits for its turn
+      [now, since] = [name, performance.now()];
+      tick();
+      if (mine()) say(says[name]);
+    },
+    total: () => performance.now() - start,
+    stop: () => clearInterval(timer),
+  };
 }

@@ -1,4 +1,4 @@
-// Forms in which an answer is copied. Each returns text, or a promise of a PNG.
+// Forms in which an answer is copied. Each returns text or a blob, or a promise of one.
 
 import { draw, element } from "./overlay.js";
 import { tasks } from "./tasks.js";
@@ -92,4 +92,28 @@ export async function copy(name, made) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   return `Saved as ${name}.`;
+}
+
+// What the forms are called, the files that they may become, and whether they need objects.
+const forms = [
+  ["JSON", "answer.json", json], ["COCO", "coco.json", coco, true], ["SVG", "answer.svg", svg, true], ["PNG", "answer.png", png, true],
+  ["curl", "ask.sh", curl],
+];
+
+// offer adds a button for each form of entry(). say and fail tell how it went.
+export function offer(area, { entry, secret, say, fail }) {
+  for (const [name, file, form, needs] of forms) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "plain", textContent: name });
+    if (needs) button.dataset.objects = "";
+    button.addEventListener("click", async () => {
+      try {
+        say(await copy(file, form(entry(), secret())));
+        button.classList.add("done");
+        setTimeout(() => button.classList.remove("done"), 1500);
+      } catch (error) {
+        fail(`It cannot be copied: ${error.message}`);
+      }
+    });
+    area.append(button);
+  }
 }

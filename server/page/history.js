@@ -1,7 +1,6 @@
 // The answers of this session, the newest first.
 
 import { make, seconds } from "./answer.js";
-import { tasks } from "./tasks.js";
 
 const most = 50; // answers that are kept, with their pictures
 const entries = [];
@@ -12,7 +11,7 @@ export function remember(entry, recall) {
   entries.unshift(entry);
   const button = make("button", { type: "button" },
     make("img", { src: entry.picture.url, alt: "", width: 56, height: 56 }),
-    make("span", { className: "asked" }, make("b", { textContent: tasks[entry.task].name }), ` ${entry.prompt}`),
+    make("span", { className: "asked" }, ...entry.title()),
     make("span", { className: "words", textContent: entry.words() }),
     make("span", { className: "took", textContent: seconds(entry.took) }));
   button.addEventListener("click", () => recall(entry));

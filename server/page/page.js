@@ -1,6 +1,6 @@
 // The page: a form that asks about a picture, and the answers of this session.
 
-import { Entry, begin, drawOver, light, make, progress, reach, refresh, seconds, show } from "./answer.js";
+import { Entry, begin, drawOver, light, make, progress, refresh, seconds, show, watch } from "./answer.js";
 import * as copies from "./copies.js";
 import { remember } from "./history.js";
 import { Picture, receive } from "./pictures.js";
@@ -107,7 +107,7 @@ async function answer(next) {
   begin(next);
   $("stop").hidden = false;
   $("panel").ariaBusy = "true";
-  const clock = watch(mine);
+  const clock = watch(mine, say);
   try {
     const image = await next.picture.data();
     next.answer = next.task === "choose"
@@ -147,30 +147,6 @@ function refused(error, again) {
   fail(error.status === 429 && error.after ? `${error.message} Try again in ${error.after} s.` : error.message, again);
 }
 
-// watch measures how long each stage takes, and shows it while it runs.
-function watch(mine) {
-  const start = performance.now(), times = {};
-  let now, since = start;
-  const tick = () => {
-    if (!now || !mine()) return;
-    times[now] = performance.now() - since;
-    reach(now, times);
-  };
-  const timer = setInterval(tick, 100);
-  const says = { seeing: "Seeing the picture.", reading: "Reading the question.", answering: "Answering." };
-  return {
-    stage(name) {
-      tick();
-      if (!(name in says)) return; // it waits for its turn
-      [now, since] = [name, performance.now()];
-      tick();
-      if (mine()) say(says[name]);
-    },
-    total: () => performance.now() - start,
-    stop: () => clearInterval(timer),
-  };
-}
-
 // recall shows an earlier answer, with its picture and question.
 function recall(old) {
   running?.abort();
@@ -208,25 +184,7 @@ async function example({ file, task: name, fields }) {
   if (await take(blob, file)) await ask();
 }
 
-// Copies: what each is called, the file that it may become, and whether it needs objects.
-const forms = [
-  ["JSON", "answer.json", copies.json], ["COCO", "coco.json", copies.coco, true], ["SVG", "answer.svg", copies.svg, true],
-  ["PNG", "answer.png", copies.png, true], ["curl", "ask.sh", (e) => copies.curl(e, server.hasKey())],
-];
-for (const [name, file, form, needs] of forms) {
-  const button = make("button", { type: "button", className: "plain", textContent: name });
-  if (needs) button.dataset.objects = "";
-  button.addEventListener("click", async () => {
-    try {
-      say(await copies.copy(file, form(entry)));
-      button.classList.add("done");
-      setTimeout(() => button.classList.remove("done"), 1500);
-    } catch (error) {
-      fail(`It cannot be copied: ${error.message}`);
-    }
-  });
-  $("copies").append(button);
-}
+copies.offer($("copies"), { entry: () => entry, secret: server.hasKey, say, fail });
 
 for (const [name, { name: text }] of Object.entries(tasks)) {
   const radio = make("input", { type: "radio", name: "task", value: name, id: `task-${name}` });
