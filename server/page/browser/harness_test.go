@@ -68,6 +68,7 @@ type site struct {
 	answer atomic.Pointer[func(w http.ResponseWriter, r *http.Request) bool]
 }
 
+// serve starts a server that the test ends.
 func serve(t *testing.T, o server.Options) *site {
 	t.Helper()
 	s := &site{}
@@ -120,8 +121,9 @@ type look struct {
 	touch         bool
 }
 
-// open shows a URL. The test fails if the page logs an error, throws, or breaks its policy.
-func open(t testing.TB, url string, l look) *tab {
+// newTab opens an empty tab. The test fails if a page in it logs an error, throws, or
+// breaks its policy.
+func newTab(t testing.TB, l look) *tab {
 	t.Helper()
 	all, err := chromium()
 	if errors.Is(err, exec.ErrNotFound) && os.Getenv(requireVariable) == "" {
@@ -144,6 +146,13 @@ func open(t testing.TB, url string, l look) *tab {
 	call(b, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: l.touch})
 	call(b, cdpage.AddScriptToEvaluateOnNewDocument, cdpage.AddScriptToEvaluateOnNewDocumentParams{Source: `window.violations = [];
 		addEventListener("securitypolicyviolation", (e) => violations.push(e.violatedDirective + " " + e.blockedURI));`})
+	return b
+}
+
+// open shows a URL in a new tab.
+func open(t testing.TB, url string, l look) *tab {
+	t.Helper()
+	b := newTab(t, l)
 	b.do(chromedp.Navigate(url))
 	b.until(`document.querySelector("#task-choose")`)
 	return b
@@ -277,7 +286,8 @@ func (b *tab) press(selector string) {
 // allow lets the page write to the clipboard, and the test read it.
 func (b *tab) allow() {
 	for _, name := range []string{"clipboard-read", "clipboard-write"} {
-		call(b, cdbrowser.SetPermission, cdbrowser.SetPermissionParams{Permission: &cdbrowser.PermissionDescriptor{Name: name}, Setting: cdbrowser.PermissionSettingGranted})
+		call(b, cdbrowser.SetPermission, cdbrowser.SetPermissionParams{Permission: &cdbrowser.PermissionDescriptor{Name: name},
+			Setting: cdbrowser.PermissionSettingGranted, BrowserContextID: chromedp.FromContext(b.ctx).BrowserContextID})
 	}
 }
 
