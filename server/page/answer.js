@@ -40,7 +40,7 @@ export class Entry {
   }
 }
 
-const percent = (p) => `${(100 * p).toFixed(p > 0.9995 || p < 0.1 ? 1 : 0)} %`;
+const percent = (p) => (p < 0.001 ? "< 0.1 %" : p > 0.999 ? "> 99.9 %" : `${(100 * p).toFixed(1)} %`);
 
 // begin clears the last answer and names the question.
 export function begin(entry) {
@@ -51,7 +51,7 @@ export function begin(entry) {
   $("text").classList.remove("words");
   for (const id of ["objects", "chosen", "remarks"]) $(id).replaceChildren();
   for (const id of ["raw", "copies", "least-field"]) $(id).hidden = true;
-  for (const li of $("stages").children) li.className = li.lastChild.textContent = "";
+  reach("seeing", {});
   lit = null;
   drawOver(null);
 }
@@ -62,13 +62,14 @@ export function progress(entry, text) {
   $("text").textContent = text;
 }
 
-// reach marks a stage, and the ones before it, with times in milliseconds.
+// reach marks a stage, and the ones before it, with times in milliseconds; "" is the end.
 export function reach(name, times) {
   let done = true;
   for (const li of $("stages").children) {
     const { stage } = li.dataset;
     if (stage === name) done = false;
     li.className = stage === name ? "now" : done ? "done" : "";
+    li.hidden = !name && times[stage] === undefined;
     li.lastChild.textContent = times[stage] === undefined ? "" : seconds(times[stage]);
   }
 }

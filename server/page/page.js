@@ -181,7 +181,9 @@ async function example({ file, task: name, fields }) {
   }
   choose(name);
   for (const [field, value] of Object.entries(fields)) $(field).value = value;
-  if (await take(blob, file)) await ask();
+  if (!await take(blob, file)) return;
+  $("stage").scrollIntoView({ block: "nearest" });
+  await ask();
 }
 
 copies.offer($("copies"), { entry: () => entry, secret: server.hasKey, say, fail });

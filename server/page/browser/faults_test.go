@@ -160,6 +160,7 @@ func TestStop(t *testing.T) {
 		})
 		b.press("#go")
 		b.until(`document.querySelector("#stages .now")?.textContent.startsWith("reading")`)
+		b.shot("reading")
 		stop()
 		select {
 		case <-left:
