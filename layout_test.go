@@ -20,7 +20,7 @@ const module = "github.com/pgcli/paligemma"
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
 	"cmd/pgcli": {"", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server"},
-	"server":    {"", "grammar", "internal/overlay", "server/internal/remote"},
+	"server":    {"", "grammar", "internal/overlay", "server/internal/remote", "server/page"},
 	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/guard", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
 		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "internal/sysmem", "internal/legible", "gguf", "bindings", "kernels"},
@@ -51,6 +51,7 @@ var layers = map[string][]string{
 	"internal/locseg":          nil,
 	"internal/metrics":         nil,
 	"server/internal/remote":   nil,
+	"server/page":              nil,
 	"internal/infile":          nil,
 	"internal/newfile":         nil,
 	"internal/lfs":             nil,

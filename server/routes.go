@@ -34,6 +34,8 @@ var (
 
 // routes is the one table of routes; openapi.yaml describes each.
 var routes = []route{
+	{"GET", "/{$}", (*Server).showPage, public},
+	{"GET", "/page/{file}", (*Server).showPageFile, public},
 	{"GET", "/health", (*Server).health, public},
 	{"GET", "/v1/health", (*Server).health, public},
 	{"GET", "/openapi.yaml", (*Server).openAPI, tells},
@@ -119,7 +121,7 @@ func (s *Server) admit(r route, w http.ResponseWriter, req *http.Request) error 
 func (s *Server) noRoute(w http.ResponseWriter, r *http.Request) error {
 	var methods []string
 	for _, known := range routes {
-		if known.path == r.URL.Path {
+		if strings.TrimSuffix(known.path, "{$}") == r.URL.Path {
 			methods = append(methods, known.method)
 		}
 	}
