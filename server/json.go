@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -47,8 +48,12 @@ func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	return parse(data, v)
 }
 
-// parse parses one JSON object.
+// parse parses one JSON object. A null would leave v as it is, and errors would be
+// about fields that the request lacks.
 func parse(data []byte, v any) error {
+	if string(bytes.TrimSpace(data)) == "null" {
+		return fail(http.StatusBadRequest, "the body is a JSON null, want an object")
+	}
 	err := json.Unmarshal(data, v)
 	var typed *json.UnmarshalTypeError
 	switch {
@@ -61,7 +66,7 @@ func parse(data []byte, v any) error {
 		if errors.As(err, &f) {
 			return f
 		}
-		return fail(http.StatusBadRequest, "the body is not a JSON object: %w", err)
+		return fail(http.StatusBadRequest, "the body is no JSON object: %w", err)
 	}
 	return nil
 }
