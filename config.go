@@ -22,7 +22,7 @@ type Config struct {
 	Masks       bool   // whether it has a mask decoder
 	Kernels     string // level of our own kernels that computes; "" if ggml does
 	Threads     int    // CPU threads of a computation
-	Parameters  int    // numbers in the file's tensors, those of the mask decoder included
+	Parameters  int    // numbers in the file's tensors, mask decoder and padding included
 	WeightType  string // element type of most of them, in llama.cpp's spelling, such as "Q4_K"
 
 	vision    siglip.Config
