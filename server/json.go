@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,11 +16,21 @@ const (
 	writeTime = 30 * time.Second // for a client to take a piece of an answer
 )
 
-// readBody returns the body of a request, at most Options.MaxBody bytes of it.
+// readBody returns the body of a request, at most Options.MaxBody bytes of it. The end
+// of the request's context ends the wait for it.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // a writer of tests has none
+	ended := make(chan struct{})
+	goOn := context.AfterFunc(r.Context(), func() {
+		defer close(ended)
+		_ = control.SetReadDeadline(time.Now())
+	})
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
+	if !goOn() {
+		<-ended
+		return nil, context.Cause(r.Context())
+	}
 	if err == nil {
 		_ = control.SetReadDeadline(time.Time{})
 	}

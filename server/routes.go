@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A route is a path that is answered.
@@ -104,7 +105,10 @@ func (s *Server) admit(r route, w http.ResponseWriter, req *http.Request) error 
 	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	defer context.AfterFunc(s.ctx, func() { end(errShutdown) })()
+	defer context.AfterFunc(s.ctx, func() {
+		end(errShutdown)
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Second)) // of a client that does not read
+	})()
 	err := r.handle(s, w, req.WithContext(ctx))
 	if err != nil && ctx.Err() != nil && !errors.As(err, new(*failure)) {
 		return context.Cause(ctx) // whatever it interrupted
