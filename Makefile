@@ -211,6 +211,10 @@ sanitize-model: toolchain # the embedded model, with ggml and the kernels under 
 	build/pgcli-asan demo -o build/demo-asan --force --kernels off -t 1
 	build/pgcli-asan demo -o build/demo-asan --force -t 2
 
+.PHONY: test-clients
+test-clients: $(BIN) ## pgcli serve answers OpenAI's, ollama's, Hugging Face's, Roboflow's and Label Studio's clients
+	PYTHON=$(PYTHON) sh scripts/clients/run.sh
+
 .PHONY: soak-server
 soak-server: toolchain ## 64 clients send the server REQUESTS (10000) requests, some of them wrong
 	PALIGEMMA_TEST_REQUESTS=$(or $(REQUESTS),10000) $(GO) test -count=1 -timeout 60m -v -run '^TestLoad$$' ./server
