@@ -21,7 +21,9 @@ const module = "github.com/pgcli/paligemma"
 var layers = map[string][]string{
 	"cmd/pgcli": {"", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server"},
 	"server":    {"", "grammar", "internal/overlay", "server/internal/remote"},
-	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr"},
+	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr", "internal/jsonl"},
+
+	"batch/record": {"", "internal/jsonerr", "internal/jsonl", "internal/overlay"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/guard", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
 		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "internal/sysmem", "gguf", "bindings", "kernels"},
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
@@ -58,6 +60,7 @@ var layers = map[string][]string{
 	"internal/spm":             {"internal/jsonerr"},
 	"internal/sysmem":          nil,
 	"internal/jsonerr":         nil,
+	"internal/jsonl":           nil,
 	"internal/textfile":        nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests
