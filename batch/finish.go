@@ -13,6 +13,7 @@ import (
 // after them, and leaves out lines that a later one replaces. A file that is so already
 // stays. The new file gets its name when it is complete.
 func (f *File) finish(keys []key) error {
+	f.whole = true
 	order := make([]key, 0, len(f.order))
 	asked := make(map[key]bool, len(keys))
 	for _, k := range keys {
