@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma/batch/merge"
+	"github.com/pgcli/paligemma/internal/infile"
+	"github.com/pgcli/paligemma/internal/newfile"
+	"github.com/pgcli/paligemma/internal/textfile"
+)
+
+func mergeCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "merge",
+		Usage:     "join the shards of a batch to one file of records",
+		ArgsUsage: "RECORDS.jsonl...",
+		Description: `Writes one record for each picture and prompt. With --inputs they are in the order
+of a list: a line for each picture, folder, archive or video, as pgcli batch was given
+them. Without it they are in the order in which pgcli batch goes through one folder.
+
+Of two records for one question an answer goes before an error. Shards of different
+models or options are refused. Names that have no record, and pictures that were not
+asked every prompt, are missing: the first 20 are named, --missing writes all names to
+a file, for pgcli batch @FILE.
+
+Exits with 3 if something is missing, or if records are errors.
+
+Examples:
+  pgcli merge shard-*.jsonl -o all.jsonl
+  pgcli merge shard-*.jsonl -o all.jsonl --inputs pictures.txt --missing rest.txt`,
+		Flags: []cli.Flag{
+			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write this `file`"},
+			&cli.PathFlag{Name: "inputs", Usage: "check against this `list`, and keep its order; - for standard input"},
+			&cli.PathFlag{Name: "missing", Usage: "write the names of what is missing to this `file`"},
+			&cli.BoolFlag{Name: "force", Usage: "replace files that exist"},
+		},
+		OnUsageError: wrongFlag,
+		Action:       mergeAction,
+	}
+}
+
+func mergeAction(c *cli.Context) error {
+	out, shards := c.Path("output"), c.Args().Slice()
+	switch {
+	case len(shards) == 0:
+		return usagef("no file of records to read; see pgcli help merge")
+	case out == "":
+		return usagef("no file to write: give one with -o FILE")
+	}
+	for _, path := range []string{out, c.Path("missing")} {
+		if in := newfile.Input(path, append(slices.Clone(shards), c.Path("inputs"))...); in != "" {
+			return usagef("%s is read, as %s; write to another file", path, in)
+		}
+	}
+	list, err := inputList(c)
+	if err != nil {
+		return err
+	}
+	set, err := merge.Open(c.Context, shards...)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	report, err := set.Write(c.Context, out, c.Bool("force"), list)
+	if err != nil {
+		return withHint(err)
+	}
+	return merged(c, out, report)
+}
+
+// inputList reads the list of --inputs; nil without one.
+func inputList(c *cli.Context) ([]string, error) {
+	path := c.Path("inputs")
+	if path == "" {
+		return nil, nil
+	}
+	var in io.Reader = infile.Reader(c.Context, c.App.Reader)
+	if path != "-" {
+		f, err := infile.OpenStream(c.Context, path)
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", path, cause(err))
+		}
+		defer f.Close()
+		in = f
+	}
+	var names []string
+	lines := bufio.NewScanner(textfile.NewReader(in))
+	for lines.Scan() {
+		if name := lines.Text(); name != "" {
+			names = append(names, name)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("list %s: line %d: %w", path, len(names)+1, err)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("list %s is empty, want a name on each line", path)
+	}
+	return names, nil
+}
+
+// namedMissing is how many questions without a record a message names.
+const namedMissing = 20
+
+// merged reports what was joined.
+func merged(c *cli.Context, out string, r *merge.Report) error {
+	w := c.App.ErrWriter
+	for _, name := range r.Torn {
+		fmt.Fprintf(w, "pgcli: %s: the last line is cut, and is left out: its run was stopped\n", name)
+	}
+	fmt.Fprintf(w, "pgcli: %d records in %s; %d duplicates are left out, and %d records of pictures that the list does not name\n", r.Records, out, r.Duplicates, r.Others)
+	var names []string
+	for i, m := range r.Missing {
+		if i < namedMissing {
+			line := "pgcli: missing: " + m.Image
+			if m.Prompt != "" {
+				line += fmt.Sprintf(", prompt %q", m.Prompt)
+			}
+			fmt.Fprintln(w, line)
+		}
+		if len(names) == 0 || names[len(names)-1] != m.Image {
+			names = append(names, m.Image)
+		}
+	}
+	if n := len(r.Missing) - namedMissing; n > 0 {
+		fmt.Fprintf(w, "pgcli: missing: %d more\n", n)
+	}
+	if path := c.Path("missing"); path != "" {
+		err := save(c, path, func(w io.Writer) error {
+			_, err := io.WriteString(w, strings.Join(append(names, ""), "\n"))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if n := len(r.Missing); n > 0 {
+		return someFailedError{fmt.Errorf("%d of %d questions have no record", n, n+r.Records)}
+	}
+	return someFailed(r.Failed, r.Records, "questions")
+}
