@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"slices"
@@ -9,10 +8,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgcli/paligemma/batch"
 	"github.com/pgcli/paligemma/batch/merge"
 	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
-	"github.com/pgcli/paligemma/internal/textfile"
 )
 
 func mergeCommand() *cli.Command {
@@ -89,15 +88,9 @@ func inputList(c *cli.Context) ([]string, error) {
 		defer f.Close()
 		in = f
 	}
-	var names []string
-	lines := bufio.NewScanner(textfile.NewReader(in))
-	for lines.Scan() {
-		if name := lines.Text(); name != "" {
-			names = append(names, name)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("list %s: line %d: %w", path, len(names)+1, err)
+	names, err := batch.List(in)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", path, err)
 	}
 	if len(names) == 0 {
 		return nil, fmt.Errorf("list %s is empty, want a name on each line", path)
