@@ -34,8 +34,8 @@ type Report struct {
 
 // A Missing is a question without a record.
 type Missing struct {
-	Image  string           // or a name of the list that no record is of
-	Prompt paligemma.Prompt // "" if no prompt has a record
+	Image  string
+	Prompt paligemma.Prompt // "" if the picture has no record at all
 }
 
 // A Set is an index of records in files. It holds some 200 bytes for each record, not
@@ -140,9 +140,9 @@ func (s *Set) add(r *record.Record, at *place) error {
 	return nil
 }
 
-// Write writes the records to path, in the order of list, the names that a batch was
-// asked about: files, folders, archives or videos. Without one they are in the order of
-// pgcli batch for one folder. replace is for a file that exists at path.
+// Write writes the records to path, in the order of list, the names of all pictures.
+// Without one they are in the order of pgcli batch for one folder. replace is for a file
+// that exists at path.
 func (s *Set) Write(ctx context.Context, path string, replace bool, list []string) (*Report, error) {
 	for _, f := range s.files {
 		if newfile.Input(path, f.Name()) != "" {
@@ -176,42 +176,31 @@ func (s *Set) Write(ctx context.Context, path string, replace bool, list []strin
 	return &s.report, out.Commit()
 }
 
-// missing returns the names of the list without a picture, and the prompts that a
-// picture was not asked though others were.
+// missing returns the questions without a record, in the order of the list or of the
+// records: each picture is asked every prompt that one of them was asked.
 func (s *Set) missing(list []string, order []question) (all []Missing) {
-	has := map[int]int{} // number of answers by picture
-	for _, q := range order {
-		has[q.picture]++
-	}
-	entries := newEntries(list)
-	found := make([]bool, len(list))
-	holes := map[int][]int{} // pictures with fewer answers than prompts, by entry
-	var pictures []int
-	for i, q := range order {
-		if i > 0 && order[i-1].picture == q.picture {
-			continue
-		}
-		e := 0
-		if list != nil {
-			e, _ = entries.of(s.names[q.picture])
-			found[e] = true
-		}
-		if has[q.picture] < len(s.prompts) {
-			holes[e] = append(holes[e], q.picture)
+	if list == nil {
+		for i, q := range order {
+			if i == 0 || order[i-1].picture != q.picture {
+				list = append(list, s.names[q.picture])
+			}
 		}
 	}
-	for e := range max(1, len(list)) {
-		if list != nil && !found[e] && entries.first[list[e]] == e {
-			all = append(all, Missing{Image: list[e]})
-		}
-		pictures = holes[e]
-		for _, p := range pictures {
+	seen := make(map[string]bool, len(list))
+	for _, name := range list {
+		picture, known := s.number[name]
+		switch {
+		case seen[name]:
+		case !known:
+			all = append(all, Missing{Image: name})
+		default:
 			for n, prompt := range s.prompts {
-				if _, ok := s.places[question{p, n}]; !ok {
-					all = append(all, Missing{s.names[p], prompt})
+				if _, ok := s.places[question{picture, n}]; !ok {
+					all = append(all, Missing{name, prompt})
 				}
 			}
 		}
+		seen[name] = true
 	}
 	return all
 }

@@ -10,17 +10,18 @@ import (
 // order returns the questions in the order of the input, without those of pictures
 // that a list does not name. Answers about one picture stay in the order of their file.
 func (s *Set) order(list []string) []question {
-	entry := make([]int, len(s.names)) // of each picture; -1 for none
-	entries := newEntries(list)
-	for i, name := range s.names {
-		if list == nil {
-			break
+	entry := make([]int, len(s.names)) // place of each picture in the list; -1 for none
+	if list != nil {
+		at := make(map[string]int, len(list))
+		for i, name := range slices.Backward(list) {
+			at[name] = i
 		}
-		e, ok := entries.of(name)
-		if !ok {
-			e = -1
+		for i, name := range s.names {
+			var ok bool
+			if entry[i], ok = at[name]; !ok {
+				entry[i] = -1
+			}
 		}
-		entry[i] = e
 	}
 	var all []question
 	for q := range s.places {
@@ -38,8 +39,7 @@ func (s *Set) order(list []string) []question {
 }
 
 // compare puts pictures into the order of a folder that is walked: name by name along
-// the paths. Members of an archive stay in the order in which they were answered, frames
-// go by their time.
+// the paths. Frames go by their time, rows by their number.
 func (s *Set) compare(a, b int) int {
 	x, inX, _ := strings.Cut(s.names[a], "#")
 	y, inY, _ := strings.Cut(s.names[b], "#")
@@ -57,37 +57,3 @@ func natural(name string) string {
 
 // split returns the names along a path.
 func split(path string) []string { return strings.Split(filepath.ToSlash(path), "/") }
-
-// entries find the name of a list that a picture is of.
-type entries struct{ first map[string]int }
-
-func newEntries(list []string) entries {
-	e := entries{map[string]int{}}
-	for i, name := range list {
-		if _, twice := e.first[name]; !twice {
-			e.first[name] = i
-		}
-	}
-	return e
-}
-
-// of returns the number of the picture's own name in the list, or else of the
-// archive, video or folder that it is in.
-func (e entries) of(name string) (n int, ok bool) {
-	if n, ok = e.first[name]; ok {
-		return n, true
-	}
-	for i := len(name) - 1; i >= 0; i-- {
-		if c := name[i]; c != '/' && c != '#' && c != filepath.Separator {
-			continue
-		}
-		if n, ok = e.first[name[:i]]; ok {
-			return n, true
-		}
-		if n, ok = e.first[name[:i+1]]; ok { // a folder named with its separator
-			return n, true
-		}
-	}
-	n, ok = e.first["."]
-	return n, ok
-}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -39,8 +39,8 @@ func exportCommand() *cli.Command {
 
 ` + table.String() + `
 html, pictures and yolo read the pictures again, by the names in the records, relative
-to --pictures; one that changed since it was answered is an error. A file appears only
-when it is complete. A folder must be new or empty.
+to --pictures, also from archives and videos; one that changed since it was answered is
+an error. A file appears only when it is complete. A folder must be new or empty.
 
 Answers that are errors are in csv, jsonl, parquet and html. Label Studio needs
 addresses of pictures: --url http://host/pictures/ goes before their names.
@@ -58,6 +58,7 @@ Examples:
 			&cli.Float64Flag{Name: "validation", Usage: "yolo: `share` of pictures to validate with; 0 validates with those to train on"},
 			&cli.StringFlag{Name: "url", Usage: "label-studio: `prefix` of the pictures' addresses"},
 			&cli.PathFlag{Name: "pictures", Usage: "`folder` that the names of pictures are relative to (default: the working folder)"},
+			&cli.DurationFlag{Name: "every", Value: time.Second, Usage: "`time` between frames of videos, as pgcli batch was given"},
 			&cli.IntFlag{Name: "max-pixels", Usage: "refuse pictures of more `pixels`"},
 			&cli.BoolFlag{Name: "force", Usage: "replace a file that exists"},
 		},
@@ -81,11 +82,15 @@ func exportAction(c *cli.Context) error {
 		return usagef("%s is read; write to another file", out)
 	case !(score >= 0 && score <= 1):
 		return usagef("--min-score is %v, want 0 to 1", score)
+	case c.Duration("every") < time.Millisecond:
+		return usagef("--every is %v, want 1ms or more", c.Duration("every"))
 	case !(share >= 0 && share < 1):
 		return usagef("--validation is %v, want 0 to less than 1", share)
 	}
+	pictures := &exportPictures{folder: c.Path("pictures"), every: c.Duration("every")}
+	defer pictures.close()
 	o := &export.Options{MinScore: float32(c.Float64("min-score")), Found: c.Bool("found"), Validation: c.Float64("validation"), Replace: c.Bool("force"),
-		Read:      func(_ context.Context, name string) ([]byte, error) { return readExported(c.Path("pictures"), name) },
+		Read:      pictures.read,
 		MaxPixels: c.Int("max-pixels")}
 	if c.IsSet("label") {
 		o.Labels = c.StringSlice("label")
@@ -153,22 +158,6 @@ func recordsOf(c *cli.Context, path string, yield func(*record.Record, error) bo
 			return false
 		}
 	}
-}
-
-// maxPicture is the largest file of a picture that is read, in bytes.
-const maxPicture = 256 << 20
-
-// readExported reads a picture's file, relative to a folder.
-func readExported(folder, name string) ([]byte, error) {
-	path := name
-	if !filepath.IsAbs(name) {
-		path = filepath.Join(folder, name)
-	}
-	data, err := infile.Read(path, maxPicture)
-	if err != nil && (strings.Contains(name, "#") || strings.Contains(name, "://")) {
-		return nil, errors.New("the format holds pictures, which are read from files, not from archives, videos or the network; extract them, or choose another format")
-	}
-	return data, cause(err)
 }
 
 // address returns a picture's address: a prefix and its name, escaped. A name that is

@@ -1,16 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pgcli/paligemma/batch"
 	"github.com/pgcli/paligemma/batch/merge"
-	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
@@ -20,13 +20,14 @@ func mergeCommand() *cli.Command {
 		Usage:     "join the shards of a batch to one file of records",
 		ArgsUsage: "RECORDS.jsonl...",
 		Description: `Writes one record for each picture and prompt. With --inputs they are in the order
-of a list: a line for each picture, folder, archive or video, as pgcli batch was given
-them. Without it they are in the order in which pgcli batch goes through one folder.
+of the inputs on the lines of a list, which are as those of pgcli batch: pictures,
+folders, archives, videos. Without it they are in the order in which pgcli batch goes
+through one folder.
 
 Of two records for one question an answer goes before an error. Shards of different
 models or options are refused. Names that have no record, and pictures that were not
-asked every prompt, are missing: the first 20 are named, --missing writes all names to
-a file, for pgcli batch @FILE.
+asked every prompt, are missing: the first 20 are named, --missing writes the names of
+all pictures to a file, of which pgcli batch @FILE asks about those that are files.
 
 Exits with 3 if something is missing, or if records are errors.
 
@@ -36,6 +37,7 @@ Examples:
 		Flags: []cli.Flag{
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write this `file`"},
 			&cli.PathFlag{Name: "inputs", Usage: "check against this `list`, and keep its order; - for standard input"},
+			&cli.DurationFlag{Name: "every", Value: time.Second, Usage: "`time` between frames of videos, as pgcli batch was given"},
 			&cli.PathFlag{Name: "missing", Usage: "write the names of what is missing to this `file`"},
 			&cli.BoolFlag{Name: "force", Usage: "replace files that exist"},
 		},
@@ -49,6 +51,8 @@ func mergeAction(c *cli.Context) error {
 	switch {
 	case len(shards) == 0:
 		return usagef("no file of records to read; see pgcli help merge")
+	case c.Duration("every") < time.Millisecond:
+		return usagef("--every is %v, want 1ms or more", c.Duration("every"))
 	case out == "":
 		return usagef("no file to write: give one with -o FILE")
 	}
@@ -73,29 +77,31 @@ func mergeAction(c *cli.Context) error {
 	return merged(c, out, report)
 }
 
-// inputList reads the list of --inputs; nil without one.
+// inputList returns the names of the pictures that the list of --inputs leads to, as
+// pgcli batch finds them; nil without one.
 func inputList(c *cli.Context) ([]string, error) {
 	path := c.Path("inputs")
 	if path == "" {
 		return nil, nil
 	}
-	var in io.Reader = infile.Reader(c.Context, c.App.Reader)
-	if path != "-" {
-		f, err := infile.OpenStream(c.Context, path)
-		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", path, cause(err))
+	in := &inputs{c: c, every: c.Duration("every")}
+	argument := "@" + path
+	if path == "-" {
+		argument = "-"
+	}
+	if err := in.argument(argument); err != nil {
+		return nil, err
+	}
+	names := []string{}
+	for _, source := range in.sources {
+		for item, err := range source.Items(c.Context) {
+			if err != nil {
+				return nil, err
+			}
+			names = append(names, item.Name)
 		}
-		defer f.Close()
-		in = f
 	}
-	names, err := batch.List(in)
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", path, err)
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("list %s is empty, want a name on each line", path)
-	}
-	return names, nil
+	return names, context.Cause(c.Context)
 }
 
 // namedMissing is how many questions without a record a message names.
@@ -134,7 +140,7 @@ func merged(c *cli.Context, out string, r *merge.Report) error {
 		}
 	}
 	if n := len(r.Missing); n > 0 {
-		return someFailedError{fmt.Errorf("%d of %d questions have no record", n, n+r.Records)}
+		return someFailedError{fmt.Errorf("%d pictures or prompts are missing, %d records are there", n, r.Records)}
 	}
 	return someFailed(r.Failed, r.Records, "questions")
 }
