@@ -19,14 +19,17 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/pgcli": {"", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server", "batch", "batch/record", "batch/archive", "batch/video"},
+	"cmd/pgcli": {"", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server", "batch", "batch/record", "batch/archive", "batch/video", "batch/export", "batch/export/parquet", "batch/merge"},
 	"server":    {"", "grammar", "internal/overlay", "server/internal/remote", "server/page"},
 	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr", "internal/jsonl"},
 
-	"batch":         {"", "batch/record", "internal/guard", "internal/infile", "internal/jsonerr", "internal/newfile", "internal/overlay", "internal/textfile"},
-	"batch/archive": {"batch", "internal/infile"},
-	"batch/video":   {"batch", "internal/infile"},
-	"batch/record":  {"", "internal/jsonerr", "internal/jsonl", "internal/overlay"},
+	"batch":                {"", "batch/record", "internal/guard", "internal/infile", "internal/jsonerr", "internal/newfile", "internal/overlay", "internal/textfile"},
+	"batch/archive":        {"batch", "internal/infile"},
+	"batch/export/parquet": {"batch/export", "internal/newfile"},
+	"batch/video":          {"batch", "internal/infile"},
+	"batch/export":         {"", "batch/record", "internal/overlay", "internal/imageproc", "internal/newfile", "internal/locseg"},
+	"batch/merge":          {"", "batch/record", "internal/infile", "internal/newfile"},
+	"batch/record":         {"", "internal/jsonerr", "internal/jsonl", "internal/overlay"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/guard", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
 		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "internal/sysmem", "internal/legible", "gguf", "bindings", "kernels"},
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
