@@ -19,7 +19,7 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/pgcli": {"", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server", "batch", "batch/record", "batch/archive", "batch/video", "batch/export", "batch/export/parquet", "batch/merge"},
+	"cmd/pgcli": {"", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server", "batch", "batch/record", "batch/archive", "batch/video", "batch/export", "batch/export/parquet", "batch/merge", "internal/hub"},
 	"server":    {"", "grammar", "internal/overlay", "server/internal/remote", "server/page"},
 	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr", "internal/jsonl"},
 
@@ -60,6 +60,8 @@ var layers = map[string][]string{
 	"internal/metrics":         nil,
 	"server/internal/remote":   nil,
 	"server/page":              nil,
+	"internal/hub":             {"internal/infile", "internal/newfile"},
+	"internal/testhub":         nil, // for tests
 	"internal/infile":          nil,
 	"internal/newfile":         nil,
 	"internal/lfs":             nil,
@@ -88,7 +90,7 @@ var guarded = map[string][]string{
 	// infile opens without waiting, sysmem asks for limits, gguf maps files into memory, bindings opens Windows libraries, pgcli
 	// answers signals, a test of convert mounts a full disk, kernels asks for the
 	// number of cores. None of them needs unsafe for it.
-	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "convert", "kernels", "server/internal/remote"},
+	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "convert", "kernels", "server/internal/remote", "internal/hub"},
 	"golang.org/x/sys": {"internal/infile", "bindings", "cmd/pgcli", "internal/newfile"}, // pgcli's tests open a terminal, newfile locks files
 }
 
