@@ -56,27 +56,45 @@ type Problem struct {
 	Last   int    `json:"last"`
 }
 
+// An objectJSON is an Object in JSON, which leaves out the mask's pixels.
+type objectJSON struct {
+	Label  string      `json:"label"`
+	Box    Box         `json:"box"`
+	Pixels *pixelsJSON `json:"pixels,omitempty"`
+	Codes  []int       `json:"codes,omitempty"`
+	Score  float32     `json:"score"`
+	First  int         `json:"first"`
+	Last   int         `json:"last"`
+}
+
+// A pixelsJSON is a rectangle of pixels in JSON; X1 and Y1 are outside.
+type pixelsJSON struct {
+	X0 int `json:"x0"`
+	Y0 int `json:"y0"`
+	X1 int `json:"x1"`
+	Y1 int `json:"y1"`
+}
+
 // MarshalJSON writes everything but the mask's pixels.
 func (o Object) MarshalJSON() ([]byte, error) {
-	type pixels struct {
-		X0 int `json:"x0"`
-		Y0 int `json:"y0"`
-		X1 int `json:"x1"`
-		Y1 int `json:"y1"`
-	}
-	out := struct {
-		Label  string  `json:"label"`
-		Box    Box     `json:"box"`
-		Pixels *pixels `json:"pixels,omitempty"`
-		Codes  []int   `json:"codes,omitempty"`
-		Score  float32 `json:"score"`
-		First  int     `json:"first"`
-		Last   int     `json:"last"`
-	}{o.Label, o.Box, nil, o.Codes, o.Score, o.First, o.Last}
+	out := objectJSON{o.Label, o.Box, nil, o.Codes, o.Score, o.First, o.Last}
 	if r := o.Pixels; !r.Empty() {
-		out.Pixels = &pixels{r.Min.X, r.Min.Y, r.Max.X, r.Max.Y}
+		out.Pixels = &pixelsJSON{r.Min.X, r.Min.Y, r.Max.X, r.Max.Y}
 	}
 	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads everything that MarshalJSON writes. Mask stays nil.
+func (o *Object) UnmarshalJSON(data []byte) error {
+	var in objectJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	*o = Object{Label: in.Label, Box: in.Box, Codes: in.Codes, Score: in.Score, First: in.First, Last: in.Last}
+	if p := in.Pixels; p != nil {
+		o.Pixels = image.Rect(p.X0, p.Y0, p.X1, p.Y1)
+	}
+	return nil
 }
 
 // Objects returns the objects of an answer about a picture of a size in pixels,

@@ -116,7 +116,7 @@ func didYouMean(wrong string, spell func(string) string, names []string, where s
 
 // ourPackages begin the messages of our packages, for programs that call them. A
 // command has one name only.
-var ourPackages = []string{"paligemma: ", "convert: ", "eval: ", "gguf: ", "bindings: ", "imageproc: ", "kernels: ", "grammar: ", "nn: ", "spm: ", "overlay: ", "server: "}
+var ourPackages = []string{"paligemma: ", "convert: ", "eval: ", "gguf: ", "bindings: ", "imageproc: ", "kernels: ", "grammar: ", "nn: ", "spm: ", "overlay: ", "server: ", "batch: "}
 
 // optionFlags has the flags that set the library's options, which its errors name.
 // What no flag sets is left out.
