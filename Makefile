@@ -3,7 +3,7 @@
 
 GO      ?= go
 BIN     := bin/pgcli
-SOURCES := $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h' | grep -v '^./\.') $(wildcard models/*.gguf cmd/pgcli/demo/*)
+SOURCES := $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h' | grep -v '^./\.') $(wildcard models/*.gguf cmd/pgcli/demo/* server/openapi.yaml server/page/*.*)
 
 # ggml compiled for this processor, with the weight layouts its fastest
 # products need. Without these it is compiled for the oldest x86-64. Products
@@ -218,6 +218,11 @@ test-clients: $(BIN) ## pgcli serve answers OpenAI's, ollama's, Hugging Face's, 
 .PHONY: soak-server
 soak-server: toolchain ## 64 clients send the server REQUESTS (10000) requests, some of them wrong
 	PALIGEMMA_TEST_REQUESTS=$(or $(REQUESTS),10000) $(GO) test -count=1 -timeout 60m -v -run '^TestLoad$$' ./server
+
+# A module of its own: the library's go.mod has no browser.
+.PHONY: test-page
+test-page: $(BIN) ## the page of pgcli serve in Chromium, which apt-get install chromium brings
+	cd server/page/browser && PGCLI=$(CURDIR)/$(BIN) $(GO) vet ./... && $(TEST) -v ./...
 
 .PHONY: clean
 clean: ## removes what was built
