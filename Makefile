@@ -66,6 +66,10 @@ GRAPHS ?= 10000
 SEEDS  ?= 10
 
 .PHONY: random
+test-full: toolchain ## answers alone and in company are the same to the bit, for the full-size MODEL: minutes
+	@test -n "$(MODEL)" || { echo "make test-full: MODEL names no GGUF file"; exit 1; }
+	PALIGEMMA_TEST_MODEL=$(abspath $(MODEL)) go test -count=1 -timeout 60m -run TestAloneOrInCompanyAtFullSize -v .
+
 random: toolchain ## GRAPHS random graphs through each door, SEEDS times 400 broken files
 	time $(TEST) -run '^TestRandomGraphs$$' ./internal/nn -nn.seeds $(GRAPHS)
 	time PALIGEMMA_TEST_SEEDS=$(SEEDS) $(TEST) -run '^TestManySeeds$$' .
@@ -210,6 +214,10 @@ sanitize-model: toolchain # the embedded model, with ggml and the kernels under 
 		$(GO) build -asan -o build/pgcli-asan ./cmd/pgcli
 	build/pgcli-asan demo -o build/demo-asan --force --kernels off -t 1
 	build/pgcli-asan demo -o build/demo-asan --force -t 2
+
+.PHONY: test-clients
+test-clients: $(BIN) ## pgcli serve answers OpenAI's, ollama's, Hugging Face's, Roboflow's and Label Studio's clients
+	PYTHON=$(PYTHON) sh scripts/clients/run.sh
 
 .PHONY: soak-server
 soak-server: toolchain ## 64 clients send the server REQUESTS (10000) requests, some of them wrong
