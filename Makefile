@@ -99,6 +99,10 @@ soak: toolchain ## MUTANTS broken files, KILLS conversions, RUNS answers, CYCLES
 	time $(TEST) -v -run '^TestKilledAtAnyMoment$$' ./cmd/pgcli -kills $(KILLS)
 	time MALLOC_MMAP_THRESHOLD_=65536 $(TEST) -v -run '^TestSoak' . -soak.runs $(RUNS) -soak.cycles $(CYCLES)
 
+.PHONY: test-kill-batch
+test-kill-batch: toolchain ## a batch that is killed at 300 random moments: the file is that of one that was not
+	time $(TEST) -v -run '^TestKilledBatches$$' ./cmd/pgcli -kills 300
+
 .PHONY: test-traps
 test-traps: toolchain ## each edit listed in breaks_test.go makes exactly one test fail
 	time PALIGEMMA_TEST_BREAKS=1 $(GO) test -count=1 -timeout 90m -run '^TestBreaks$$' .
