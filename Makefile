@@ -211,6 +211,10 @@ sanitize-model: toolchain # the embedded model, with ggml and the kernels under 
 soak-server: toolchain ## 64 clients send the server REQUESTS (10000) requests, some of them wrong
 	PALIGEMMA_TEST_REQUESTS=$(or $(REQUESTS),10000) $(GO) test -count=1 -timeout 60m -v -run '^TestLoad$$' ./server
 
+.PHONY: test-hub
+test-hub: toolchain ## fetching killed at 200 moments; with PYTHON=python, huggingface_hub shares the cache
+	$(TEST) -v -run '^(TestKilledAtAnyMoment|TestHuggingfaceHub)$$' ./internal/hub -kills 200 -python '$(PYTHON)'
+
 .PHONY: clean
 clean: ## removes what was built
 	rm -rf bin build
