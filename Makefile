@@ -228,6 +228,10 @@ soak-server: toolchain ## 64 clients send the server REQUESTS (10000) requests, 
 test-page: $(BIN) ## the page of pgcli serve in Chromium, which apt-get install chromium brings
 	cd server/page/browser && PGCLI=$(CURDIR)/$(BIN) $(GO) vet ./... && $(TEST) -v ./...
 
+.PHONY: test-hub
+test-hub: toolchain ## fetching killed at 200 moments; with PYTHON=python, huggingface_hub shares the cache
+	$(TEST) -v -run '^(TestKilledAtAnyMoment|TestHuggingfaceHub)$$' ./internal/hub -kills 200 -python '$(PYTHON)'
+
 .PHONY: clean
 clean: ## removes what was built
 	rm -rf bin build
