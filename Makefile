@@ -198,7 +198,7 @@ sanitize-kernels: toolchain # kernels under the address and undefined-behaviour 
 sanitize-pool: # calls that begin and end fast, on more threads than processors
 	mkdir -p build
 	for kind in thread address,undefined; do for threads in 1 2 3 8; do \
-		$(CC) -O1 -g -fsanitize=$$kind -fno-sanitize-recover=all scripts/kernels/stress/stress.c kernels/pool.c -o build/stress -lpthread && \
+		$(CC) -O1 -g -fsanitize=$$kind -fno-sanitize-recover=all scripts/kernels/stress/stress.c kernels/pool.c kernels/memory.c -o build/stress -lpthread && \
 		build/stress $$threads 20000 || exit 1; done; done
 
 # Without ggml: it would be called through purego, which tells the sanitizer
