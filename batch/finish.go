@@ -3,9 +3,10 @@ package batch
 import (
 	"bufio"
 	"io"
-	"os"
+
 	"runtime"
 
+	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
@@ -52,7 +53,7 @@ func (f *File) finish(keys []key) error {
 	}
 	// The lock was on the file that is gone now; Close leaves the new one alone.
 	f.file.Close()
-	f.file, err = os.Open(f.path)
+	f.file, err = infile.Open(f.path)
 	return err
 }
 

@@ -68,7 +68,9 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 // fetchCheckpoint fetches the files of a checkpoint that a conversion reads, and returns
 // their folder.
 func fetchCheckpoint(c *cli.Context, s *hub.Snapshot) (string, error) {
-	has := func(name string) bool { return slices.ContainsFunc(s.Files, func(f hub.File) bool { return f.Path == name }) }
+	has := func(name string) bool {
+		return slices.ContainsFunc(s.Files, func(f hub.File) bool { return f.Path == name })
+	}
 	single, sharded := has("model.safetensors"), has("model.safetensors.index.json")
 	var names []string
 	weights := false
