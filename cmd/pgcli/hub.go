@@ -111,7 +111,13 @@ func modelPath(c *cli.Context) (string, error) {
 			return "", err
 		}
 	}
-	return paths[0], c.Set("model", paths[0])
+	path = paths[0]
+	if len(paths) > 1 {
+		if path, err = joinedModel(paths, s, n); err != nil {
+			return "", err
+		}
+	}
+	return path, c.Set("model", path)
 }
 
 // snapshot finds a model, and names its licence when it is new to this machine.
