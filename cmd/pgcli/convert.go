@@ -12,7 +12,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // outputFlags are the flags of every command that writes a model.
@@ -186,7 +185,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		return printPlan(c, r.Plan)
 	}
 	for _, out := range r.Outputs {
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: wrote %s, %s of tensors, in %.1f s\n", out.Path, size(out.Bytes()), r.Elapsed.Seconds())
+		tell(c.App.ErrWriter, "wrote %s, %s of tensors, in %.1f s", out.Path, size(out.Bytes()), r.Elapsed.Seconds())
 	}
 	if r.Verified {
 		fmt.Fprintln(c.App.ErrWriter, "pgcli: verified against the source")
@@ -197,7 +196,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 // printNotes says how the source was read where that may surprise.
 func printNotes(c *cli.Context, p *convert.Plan) {
 	for _, note := range p.Notes {
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: note: %s\n", legible.Text(note))
+		tell(c.App.ErrWriter, "note: %s", note)
 	}
 }
 

@@ -139,7 +139,7 @@ func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemm
 	if projector == "" { // not half a model, or its other half is missing
 		return nil, cmp.Or(missing, err)
 	}
-	fmt.Fprintf(c.App.ErrWriter, "pgcli: the vision tower is %s, beside the language model\n", projector)
+	tell(c.App.ErrWriter, "the vision tower is %s, beside the language model", projector)
 	opts.Projector = projector
 	return open()
 }
