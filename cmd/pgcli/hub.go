@@ -66,6 +66,9 @@ func newHub(c *cli.Context) (*hub.Hub, func(), error) {
 	return h, done, nil
 }
 
+// hubModel is the key of the path that modelPath has found for -hf.
+const hubModel = "model of -hf"
+
 // modelPath returns the file of the model: of -m, or what -hf names, which it fetches.
 // "" stands for the embedded model.
 func modelPath(c *cli.Context) (string, error) {
@@ -74,6 +77,8 @@ func modelPath(c *cli.Context) (string, error) {
 	case name == "" && c.IsSet("hf-file"):
 		return "", usagef("-hff names a file of the repository of -hf: give that too")
 	case name == "":
+		return path, nil
+	case path != "" && path == c.App.Metadata[hubModel]: // found before
 		return path, nil
 	case path != "" && path != os.Getenv(modelVariable):
 		return "", usagef("-m and -hf both name the model, want one of them")
@@ -96,7 +101,10 @@ func modelPath(c *cli.Context) (string, error) {
 		return "", err
 	}
 	if text == nil {
-		return convertedModel(c, h, s, n, done)
+		if path, err = convertedModel(c, h, s, n, done); err == nil {
+			c.App.Metadata[hubModel] = path
+		}
+		return path, err
 	}
 	paths, err := s.Get(c.Context, text...)
 	if err != nil {
@@ -111,7 +119,14 @@ func modelPath(c *cli.Context) (string, error) {
 			return "", err
 		}
 	}
-	return paths[0], c.Set("model", paths[0])
+	path = paths[0]
+	if len(paths) > 1 {
+		if path, err = joinedModel(paths, s, n); err != nil {
+			return "", err
+		}
+	}
+	c.App.Metadata[hubModel] = path
+	return path, c.Set("model", path)
 }
 
 // snapshot finds a model, and names its licence when it is new to this machine.

@@ -130,10 +130,13 @@ func TestChooseGGUF(t *testing.T) {
 			t.Errorf("%+v: %q, %q, %v", c, text, projector, err)
 		}
 	}
-	for _, c := range []struct{ typ, file, want string }{{"q3_k", "", "no GGUF file of type q3_k"}, {"", "no.gguf", "no file"}, {"bf16", "", "one of several parts"}} {
+	for _, c := range []struct{ typ, file, want string }{{"q3_k", "", "no GGUF file of type q3_k"}, {"", "no.gguf", "no file"}} {
 		if _, _, err := chooseGGUF(list, hub.Name{Type: c.typ}, c.file); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c, err)
 		}
+	}
+	if text, _, err := chooseGGUF(list, hub.Name{Type: "bf16"}, ""); err != nil || !slices.Equal(text, []string{"z-bf16-00001-of-00002.gguf", "z-bf16-00002-of-00002.gguf"}) {
+		t.Errorf("split: %q, %v", text, err)
 	}
 	if text, _, err := chooseGGUF(list[:2], hub.Name{}, ""); text != nil || err != nil {
 		t.Errorf("without GGUF files: %q, %v", text, err)

@@ -17,6 +17,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/hub"
 )
 
@@ -63,6 +64,27 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 	}
 	h.Notice("converted " + n.Repo + " to " + dst)
 	return dst, c.Set("model", dst)
+}
+
+// joinedModel returns the file of a model that is split, which it makes of its parts if
+// it is not there.
+func joinedModel(parts []string, s *hub.Snapshot, n hub.Name) (string, error) {
+	dir, err := convertedDir()
+	if err != nil {
+		return "", err
+	}
+	base, _, _ := strings.Cut(filepath.Base(parts[0]), "-00001-of-")
+	dst := filepath.Join(dir, strings.ReplaceAll(n.Repo, "/", "--")+"@"+s.Commit+"-"+base+".gguf")
+	if exists(dst) {
+		return dst, nil
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return "", err
+	}
+	if err := joinParts(parts, dst, false); err != nil && !errors.Is(err, gguf.ErrExists) {
+		return "", err
+	}
+	return dst, nil
 }
 
 // fetchCheckpoint fetches the files of a checkpoint that a conversion reads, and returns

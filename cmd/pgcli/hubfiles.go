@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/hub"
 )
 
 var (
-	splitName  = regexp.MustCompile(`-\d{5}-of-\d{5}\.gguf$`)
 	notAModel  = regexp.MustCompile(`(?i)(mmproj|imatrix|mtp)`)
 	floatTypes = []string{"f16", "bf16", "f32", "q8_0"} // of a projector, the best first
 )
@@ -19,7 +19,7 @@ var (
 // chooseGGUF chooses the file of the model in a repository, by llama.cpp's rules: file,
 // else the type of the name, else q4_k_m, q8_0, any. The projector is the one in the
 // nearest folder, of the highest precision. It returns nil if the repository has no GGUF
-// files.
+// files, and all parts of a split file.
 func chooseGGUF(files []hub.File, n hub.Name, file string) (text []string, projector string, err error) {
 	var models, projectors []string
 	for _, f := range files {
@@ -50,8 +50,8 @@ func chooseGGUF(files []hub.File, n hub.Name, file string) (text []string, proje
 			}
 		}
 	}
-	if splitName.MatchString(chosen) {
-		return nil, "", fmt.Errorf("%s of %s is one of several parts, which pgcli does not read: join them with \"llama-gguf-split --merge\", or take another type of %q", chosen, n.Repo, models)
+	if parts := gguf.Parts(chosen); parts != nil {
+		return parts, nearest(projectors, chosen), nil
 	}
 	return []string{chosen}, nearest(projectors, chosen), nil
 }

@@ -171,29 +171,29 @@ func TestFaults(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, token string
-		hub         testhub.Hub
+		hub         *testhub.Hub
 		is          error
 		want        string
 	}{
-		{"gated", "", testhub.Hub{Gated: true}, hub.ErrGated, "set HF_TOKEN"},
-		{"gated, not accepted", "hf_x", testhub.Hub{Gated: true, Token: "hf_y"}, hub.ErrGated, "has not accepted it"},
-		{"no such file on the host", "", testhub.Hub{Fault: only("/resolve/", status(404))}, hub.ErrNotFound, "is its name right"},
-		{"server down", "", testhub.Hub{Fault: only("/resolve/", status(503))}, hub.ErrNetwork, "503"},
-		{"range refused", "", testhub.Hub{Fault: only("/resolve/", status(416))}, hub.ErrNetwork, "no bytes from 0 on"},
-		{"other bytes", "", testhub.Hub{Fault: only("/resolve/", text("x"))}, hub.ErrNetwork, "ends after"},
-		{"too many bytes", "", testhub.Hub{Fault: only("/resolve/", text(strings.Repeat("x", 400_000)))}, hub.ErrHash, "sends more"},
-		{"wrong hash", "", testhub.Hub{Fault: only("/resolve/", text(strings.Repeat("x", 300_000))), Files: map[string][]byte{big: content(300_000)}}, hub.ErrHash, "its hash is"},
-		{"no JSON", "", testhub.Hub{Fault: only("/api/", text("<html>"))}, nil, "other JSON"},
-		{"evil path", "", testhub.Hub{Files: map[string][]byte{"../../evil.gguf": content(10)}}, nil, "is refused"},
-		{"evil commit", "", testhub.Hub{Fault: only("/revision/", text(`{"sha":"../../x"}`))}, nil, "want 40 hexadecimal digits"},
-		{"evil hash", "", testhub.Hub{Fault: only("/tree/", text(`[{"type":"file","path":"a","size":1,"oid":"../../../x"}]`))}, nil, "is refused"},
-		{"evil next page", "", testhub.Hub{Fault: func(w http.ResponseWriter, r *http.Request) bool {
+		{"gated", "", &testhub.Hub{Gated: true}, hub.ErrGated, "set HF_TOKEN"},
+		{"gated, not accepted", "hf_x", &testhub.Hub{Gated: true, Token: "hf_y"}, hub.ErrGated, "has not accepted it"},
+		{"no such file on the host", "", &testhub.Hub{Fault: only("/resolve/", status(404))}, hub.ErrNotFound, "is its name right"},
+		{"server down", "", &testhub.Hub{Fault: only("/resolve/", status(503))}, hub.ErrNetwork, "503"},
+		{"range refused", "", &testhub.Hub{Fault: only("/resolve/", status(416))}, hub.ErrNetwork, "no bytes from 0 on"},
+		{"other bytes", "", &testhub.Hub{Fault: only("/resolve/", text("x"))}, hub.ErrNetwork, "ends after"},
+		{"too many bytes", "", &testhub.Hub{Fault: only("/resolve/", text(strings.Repeat("x", 400_000)))}, hub.ErrHash, "sends more"},
+		{"wrong hash", "", &testhub.Hub{Fault: only("/resolve/", text(strings.Repeat("x", 300_000))), Files: map[string][]byte{big: content(300_000)}}, hub.ErrHash, "its hash is"},
+		{"no JSON", "", &testhub.Hub{Fault: only("/api/", text("<html>"))}, nil, "other JSON"},
+		{"evil path", "", &testhub.Hub{Files: map[string][]byte{"../../evil.gguf": content(10)}}, nil, "is refused"},
+		{"evil commit", "", &testhub.Hub{Fault: only("/revision/", text(`{"sha":"../../x"}`))}, nil, "want 40 hexadecimal digits"},
+		{"evil hash", "", &testhub.Hub{Fault: only("/tree/", text(`[{"type":"file","path":"a","size":1,"oid":"../../../x"}]`))}, nil, "is refused"},
+		{"evil next page", "", &testhub.Hub{Fault: func(w http.ResponseWriter, r *http.Request) bool {
 			w.Header().Set("Link", `<http://elsewhere.example/x>; rel="next"`)
 			return false
 		}}, nil, "elsewhere"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, client := start(t, &c.hub)
+			_, client := start(t, c.hub)
 			client.Token = c.token
 			_, err := fetch(t.Context(), client)
 			if err == nil || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) {
