@@ -22,6 +22,7 @@ type Object struct {
 	// Mask covers Pixels, a byte each: opaque is the thing, from 128 on it is
 	// meant to count. It is nil unless the answer has one, the model has a mask
 	// decoder, and Pixels has at least one pixel and at most Options.MaxPixels.
+	// A mask of values that are not finite is a Problem, and Run fails.
 	Mask *image.Alpha
 
 	// Codes are the 16 numbers from 0 to 127 that a mask is spelled with; nil if
@@ -55,27 +56,45 @@ type Problem struct {
 	Last   int    `json:"last"`
 }
 
+// An objectJSON is an Object in JSON, which leaves out the mask's pixels.
+type objectJSON struct {
+	Label  string      `json:"label"`
+	Box    Box         `json:"box"`
+	Pixels *pixelsJSON `json:"pixels,omitempty"`
+	Codes  []int       `json:"codes,omitempty"`
+	Score  float32     `json:"score"`
+	First  int         `json:"first"`
+	Last   int         `json:"last"`
+}
+
+// A pixelsJSON is a rectangle of pixels in JSON; X1 and Y1 are outside.
+type pixelsJSON struct {
+	X0 int `json:"x0"`
+	Y0 int `json:"y0"`
+	X1 int `json:"x1"`
+	Y1 int `json:"y1"`
+}
+
 // MarshalJSON writes everything but the mask's pixels.
 func (o Object) MarshalJSON() ([]byte, error) {
-	type pixels struct {
-		X0 int `json:"x0"`
-		Y0 int `json:"y0"`
-		X1 int `json:"x1"`
-		Y1 int `json:"y1"`
-	}
-	out := struct {
-		Label  string  `json:"label"`
-		Box    Box     `json:"box"`
-		Pixels *pixels `json:"pixels,omitempty"`
-		Codes  []int   `json:"codes,omitempty"`
-		Score  float32 `json:"score"`
-		First  int     `json:"first"`
-		Last   int     `json:"last"`
-	}{o.Label, o.Box, nil, o.Codes, o.Score, o.First, o.Last}
+	out := objectJSON{o.Label, o.Box, nil, o.Codes, o.Score, o.First, o.Last}
 	if r := o.Pixels; !r.Empty() {
-		out.Pixels = &pixels{r.Min.X, r.Min.Y, r.Max.X, r.Max.Y}
+		out.Pixels = &pixelsJSON{r.Min.X, r.Min.Y, r.Max.X, r.Max.Y}
 	}
 	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads everything that MarshalJSON writes. Mask stays nil.
+func (o *Object) UnmarshalJSON(data []byte) error {
+	var in objectJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	*o = Object{Label: in.Label, Box: in.Box, Codes: in.Codes, Score: in.Score, First: in.First, Last: in.Last}
+	if p := in.Pixels; p != nil {
+		o.Pixels = image.Rect(p.X0, p.Y0, p.X1, p.Y1)
+	}
+	return nil
 }
 
 // Objects returns the objects of an answer about a picture of a size in pixels,
@@ -98,15 +117,15 @@ func (m *Model) Objects(tokens []Token, size image.Point) ([]Object, []Problem) 
 		return sort.SearchInts(ends, s.First+1), sort.SearchInts(ends, s.Last) + 1
 	}
 	found, wrong := locseg.Parse(text.String())
-	objects := m.objects(found, size)
+	objects, bad := m.objects(found, size)
 	for i, o := range found {
 		first, last := inTokens(o.Corners())
 		objects[i].Score = score(tokens[first:last], o.Loc)
 		objects[i].First, objects[i].Last = inTokens(o.Span)
 	}
-	problems := reported(wrong, text.String())
-	for i, p := range wrong {
-		problems[i].First, problems[i].Last = inTokens(p.Span)
+	problems := reported(append(wrong, badMasks(found, bad)...), text.String())
+	for i, p := range problems {
+		problems[i].First, problems[i].Last = inTokens(locseg.Span{First: p.First, Last: p.Last})
 	}
 	return objects, problems
 }
@@ -114,12 +133,23 @@ func (m *Model) Objects(tokens []Token, size image.Point) ([]Object, []Problem) 
 // ParseObjects is Objects for a text, such as an answer in a data set.
 func (m *Model) ParseObjects(text string, size image.Point) ([]Object, []Problem) {
 	found, wrong := locseg.Parse(text)
-	return m.objects(found, size), reported(wrong, text)
+	objects, bad := m.objects(found, size)
+	return objects, reported(append(wrong, badMasks(found, bad)...), text)
 }
 
-// objects places objects that were found in a text on a picture.
-func (m *Model) objects(found []locseg.Object, size image.Point) []Object {
-	var list []Object
+// badMasks returns a problem for each object whose mask is bad.
+func badMasks(found []locseg.Object, bad []bool) (problems []locseg.Problem) {
+	for i, o := range found {
+		if bad[i] {
+			problems = append(problems, locseg.Problem{Reason: badMask, Span: o.Span})
+		}
+	}
+	return problems
+}
+
+// objects places objects that were found in a text on a picture, and returns which of
+// their masks have values that are not finite.
+func (m *Model) objects(found []locseg.Object, size image.Point) (list []Object, bad []bool) {
 	for _, f := range found {
 		o := Object{Label: f.Label, First: f.First, Last: f.Last}
 		o.Box = m.box(f.Loc)
@@ -129,8 +159,7 @@ func (m *Model) objects(found []locseg.Object, size image.Point) []Object {
 		}
 		list = append(list, o)
 	}
-	m.addMasks(list)
-	return list
+	return list, m.addMasks(list)
 }
 
 func (m *Model) box(loc [4]int) Box {

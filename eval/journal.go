@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/jsonl"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
@@ -140,11 +140,11 @@ func parseEntry(data []byte) (*entryLine, *Answered, error) {
 
 // add writes an answer.
 func (j *Journal) add(a *Answered, tokens []paligemma.Token, size [2]int) error {
-	answer, err := encodeLine(a)
+	answer, err := jsonl.Encode(a)
 	if err != nil {
 		return err
 	}
-	line, err := encodeLine(entryLine{answer, tokens, size})
+	line, err := jsonl.Encode(entryLine{answer, tokens, size})
 	if err != nil {
 		return err
 	}
@@ -159,13 +159,4 @@ func (j *Journal) append(line []byte, example int) error {
 	j.entries[example] = entry{j.end, int64(len(line))}
 	j.end += int64(len(line))
 	return nil
-}
-
-// encodeLine returns a value as a line of JSON.
-func encodeLine(v any) ([]byte, error) {
-	var b bytes.Buffer
-	out := json.NewEncoder(&b)
-	out.SetEscapeHTML(false) // tokens such as <loc0512> stay readable
-	err := out.Encode(v)
-	return b.Bytes(), err
 }

@@ -11,23 +11,21 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgcli/paligemma/internal/jsonl"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
 // settingsStart begins every journal.
 const settingsStart = `{"settings":`
 
-// maxEntry is the longest line of a journal, in bytes.
-const maxEntry = 64 << 20
-
 // read reads the file, or begins it. A last line that was cut, because a run was
 // killed while it wrote, is removed.
 func (j *Journal) read(settings []Setting) error {
 	var had []Setting
-	lines := bufio.NewReader(j.file)
+	lines := jsonl.NewReader(j.file)
 	for n := 1; ; n++ {
-		line, err := readLine(lines)
-		if err == io.EOF { // also after a line without an end
+		line, err := lines.Next()
+		if err == io.EOF || err == jsonl.ErrTorn {
 			if n == 1 && !strings.HasPrefix(settingsStart, string(line[:min(len(line), len(settingsStart))])) {
 				return j.foreign(line)
 			}
@@ -65,7 +63,7 @@ func (j *Journal) read(settings []Setting) error {
 	if err := j.file.Truncate(0); err != nil {
 		return err
 	}
-	line, err := encodeLine(struct {
+	line, err := jsonl.Encode(struct {
 		Settings []Setting `json:"settings"`
 	}{settings})
 	if err != nil {
@@ -81,21 +79,6 @@ func (j *Journal) read(settings []Setting) error {
 // foreign is the error about a file that begins with another line than a journal.
 func (j *Journal) foreign(line []byte) error {
 	return fmt.Errorf("%s begins with %.60q, want the settings of a run: it is no journal of this version; remove or rename it", j.Path(), line)
-}
-
-// readLine reads a line with its end. The error is io.EOF at the end of the file, and
-// for a line without an end.
-func readLine(r *bufio.Reader) (line []byte, err error) {
-	for {
-		part, err := r.ReadSlice('\n')
-		line = append(line, part...)
-		switch {
-		case len(line) > maxEntry:
-			return nil, fmt.Errorf("longer than %d bytes", maxEntry)
-		case !errors.Is(err, bufio.ErrBufferFull):
-			return line, err
-		}
-	}
 }
 
 // sameSettings names the first setting that differs.

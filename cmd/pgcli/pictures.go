@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/batch"
 	"github.com/pgcli/paligemma/internal/infile"
 )
 
@@ -28,16 +29,13 @@ func keepGoingFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "keep-going", Usage: "leave out pictures that fail, and say so; it is a failure if all do"}
 }
 
-// pictureEndings are the usual names of picture files.
-var pictureEndings = []string{".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".jxl", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-
 // isPicture reports whether an argument names a picture: "-", a name with a picture's
 // ending, whose file may be missing, a pipe, such as the shell's <(COMMAND) makes, a
 // device or socket, which reading refuses, or a file that begins like a picture or has any ending, which reading refuses if it is
 // none. A file named cat is none by its name.
 func isPicture(arg string) bool {
 	ext := strings.ToLower(filepath.Ext(arg))
-	if arg == "-" || slices.Contains(pictureEndings, ext) {
+	if arg == "-" || batch.IsPicture(arg) {
 		return true
 	}
 	if info, err := os.Stat(arg); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
@@ -129,7 +127,7 @@ func forEach(c *cli.Context, pictures []string, ask func(i int, path string) err
 		if !c.Bool("keep-going") || c.Context.Err() != nil || errors.As(err, new(outputError)) {
 			return err
 		}
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: left out: %s\n", message(err))
+		tell(c.App.ErrWriter, "left out: %s", message(err))
 		failed++
 	}
 	if failed == len(pictures) && failed > 0 {

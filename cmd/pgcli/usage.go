@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -115,7 +116,7 @@ func didYouMean(wrong string, spell func(string) string, names []string, where s
 
 // ourPackages begin the messages of our packages, for programs that call them. A
 // command has one name only.
-var ourPackages = []string{"paligemma: ", "convert: ", "eval: ", "gguf: ", "bindings: ", "imageproc: ", "kernels: ", "grammar: ", "nn: ", "spm: ", "overlay: ", "server: "}
+var ourPackages = []string{"paligemma: ", "convert: ", "eval: ", "gguf: ", "bindings: ", "imageproc: ", "kernels: ", "grammar: ", "nn: ", "spm: ", "overlay: ", "server: ", "batch: "}
 
 // optionFlags has the flags that set the library's options, which its errors name.
 // What no flag sets is left out.
@@ -147,6 +148,12 @@ func message(err error) string {
 		b.WriteString(text[:i+2])
 		text = text[i+2:]
 	}
+}
+
+// tell prints a message on w, standard error, without signs that control a terminal.
+func tell(w io.Writer, format string, args ...any) error {
+	_, err := fmt.Fprintf(w, "pgcli: %s\n", legible.Text(fmt.Sprintf(format, args...)))
+	return err
 }
 
 // isUsage reports whether an error is a mistake in the command line.

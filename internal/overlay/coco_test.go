@@ -39,8 +39,51 @@ func TestEncodeMaskEqualsPycocotools(t *testing.T) {
 		if got.Counts != c.Counts || got.Size != [2]int{c.Height, c.Width} {
 			t.Errorf("%s: %v %q, want %q", c.Name, got.Size, got.Counts, c.Counts)
 		}
+		checkDecoded(t, c.Name, &RLE{[2]int{c.Height, c.Width}, c.Counts}, mask)
 	}
 	if EncodeMask(nil, image.Pt(3, 3)) != nil {
 		t.Error("no mask has an encoding")
+	}
+}
+
+// checkDecoded compares the mask that pycocotools encoded with the one decoded.
+func checkDecoded(t *testing.T, name string, m *RLE, want *image.Alpha) {
+	got, err := m.Decode()
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+		return
+	}
+	if got == nil {
+		got = &image.Alpha{}
+	}
+	area := 0
+	for x := range m.Size[1] {
+		for y := range m.Size[0] {
+			in := want.AlphaAt(x, y).A >= 128
+			if in {
+				area++
+			}
+			if in != (got.AlphaAt(x, y).A == 255) {
+				t.Fatalf("%s: pixel (%d, %d) is opaque: %v, want %v", name, x, y, !in, in)
+			}
+		}
+	}
+	if n, err := m.Area(); err != nil || n != area {
+		t.Errorf("%s: area %d (%v), want %d", name, n, err, area)
+	}
+}
+
+// TestDecodeRefusesBrokenMasks: sizes and counts that no encoder writes.
+func TestDecodeRefusesBrokenMasks(t *testing.T) {
+	for _, m := range []RLE{
+		{[2]int{0, 4}, "0"}, {[2]int{1 << 40, 1 << 40}, "0"}, {[2]int{2, 2}, ""}, {[2]int{2, 2}, "3"}, {[2]int{2, 2}, "5"},
+		{[2]int{2, 2}, "P"}, {[2]int{2, 2}, "\xff"}, {[2]int{2, 2}, "PPPPPPPPPPPPPPPPPPPPP"}, {[2]int{2, 2}, "\x00"}, {[2]int{2, 2}, "O5"},
+	} {
+		if got, err := m.Decode(); err == nil {
+			t.Errorf("%v %q is decoded to %v, want an error", m.Size, m.Counts, got)
+		}
+	}
+	if got, err := (&RLE{[2]int{2, 2}, "4"}).Decode(); got != nil || err != nil {
+		t.Errorf("a clear mask gives %v, %v, want neither", got, err)
 	}
 }

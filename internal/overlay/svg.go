@@ -18,8 +18,9 @@ import (
 
 // SVG writes objects as an SVG for a picture of a size in pixels. href refers to the
 // picture, as DataURI's result does; "" leaves it out, for an overlay over a picture
-// shown elsewhere. Each object is a group of class "object"; its parts have the
-// classes mask, box and label, and the shades beside lines the class shade.
+// shown elsewhere. Each object is a group of class "object" with the attributes
+// data-label and data-score; its parts have the classes mask, box and label, and the
+// shades beside lines the class shade.
 func SVG(w io.Writer, size image.Point, objects []Object, style Style, href string) error {
 	s := newSheet(size)
 	marks, err := s.layout(objects, style)
@@ -60,6 +61,8 @@ type (
 	}
 	svgObject struct {
 		Class string    `xml:"class,attr"`
+		Of    string    `xml:"data-label,attr"`
+		Score float32   `xml:"data-score,attr,omitempty"`
 		Title string    `xml:"title"`
 		Paths []svgPath `xml:"path"`
 		Rects []svgRect `xml:"rect"`
@@ -108,7 +111,7 @@ type (
 
 // svg returns the elements of a mark.
 func (s sheet) svg(m mark) svgObject {
-	g := svgObject{Class: "object", Title: withScore(printable(m.Label), m.Score)}
+	g := svgObject{Class: "object", Of: printable(m.Label), Score: m.Score, Title: withScore(printable(m.Label), m.Score)}
 	faint := math.Round(float64(shade.A)/0xff*1000) / 1000
 	if d := path(contours(m.Mask)); d != "" {
 		line := float64(s.line)

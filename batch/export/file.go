@@ -1,0 +1,80 @@
+package export
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/pgcli/paligemma/internal/newfile"
+)
+
+// A file is a Sink's file, which gets its name when it is complete.
+type file struct {
+	*bufio.Writer
+	f *newfile.File
+}
+
+func createFile(path string, o *Options) (*file, error) {
+	f, err := newfile.Create(path, o.Replace)
+	if err != nil {
+		return nil, err
+	}
+	return &file{bufio.NewWriterSize(f, 1<<16), f}, nil
+}
+
+// Finish gives the file its name.
+func (f *file) Finish() error {
+	if err := f.Flush(); err != nil {
+		return err
+	}
+	return f.f.Commit()
+}
+
+// Close removes a file without its name.
+func (f *file) Close() error { return f.f.Close() }
+
+// json writes a value on a line of its own. Tokens such as <loc0512> stay readable.
+func (f *file) json(v any) error {
+	out := json.NewEncoder(f)
+	out.SetEscapeHTML(false)
+	return out.Encode(v)
+}
+
+// A spool holds the part of a file that follows what is known at the end only.
+type spool struct {
+	*bufio.Writer
+	f *os.File
+}
+
+// newSpool starts a spool beside the file at path.
+func newSpool(path string) (*spool, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.spool")
+	if err != nil {
+		return nil, err
+	}
+	return &spool{bufio.NewWriterSize(f, 1<<16), f}, nil
+}
+
+// copyTo appends the spool to w.
+func (s *spool) copyTo(w io.Writer) error {
+	if err := s.Flush(); err != nil {
+		return err
+	}
+	if _, err := s.f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	_, err := io.Copy(w, s.f)
+	return err
+}
+
+// Close removes the spool.
+func (s *spool) Close() error {
+	err := s.f.Close()
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return errors.Join(err, os.Remove(s.f.Name()))
+}

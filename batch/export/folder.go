@@ -1,0 +1,121 @@
+package export
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+)
+
+// A folder is a Sink's folder, which gets its name when it is complete.
+type folder struct {
+	path string
+	temp string
+	done bool
+}
+
+// createFolder starts a folder. One that exists must be empty: an export never
+// removes what others wrote.
+func createFolder(path string) (*folder, error) {
+	path = filepath.Clean(path)
+	switch entries, err := os.ReadDir(path); {
+	case err == nil && len(entries) > 0:
+		return nil, fmt.Errorf("folder %s exists and is not empty; name a new one, or remove it", path)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	temp, err := os.MkdirTemp(filepath.Dir(path), filepath.Base(path)+".*.partial")
+	if err != nil {
+		return nil, err
+	}
+	return &folder{path: path, temp: temp}, os.Chmod(temp, 0o777&^umask(temp))
+}
+
+// umask returns the permissions that new folders in temp's place lack.
+func umask(temp string) fs.FileMode {
+	probe := filepath.Join(temp, "x")
+	if os.Mkdir(probe, 0o777) != nil {
+		return 0o077
+	}
+	defer os.Remove(probe)
+	info, err := os.Stat(probe)
+	if err != nil {
+		return 0o077
+	}
+	return ^info.Mode() & 0o777
+}
+
+// Finish gives the folder its name.
+func (f *folder) Finish() error {
+	if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) { // an empty folder
+		return err
+	}
+	if err := os.Rename(f.temp, f.path); err != nil {
+		return err
+	}
+	f.done = true
+	return nil
+}
+
+// Close removes a folder without its name.
+func (f *folder) Close() error {
+	if f.done {
+		return nil
+	}
+	return os.RemoveAll(f.temp)
+}
+
+// write writes a new file in the folder, whose name has slashes.
+func (f *folder) write(name string, write func(io.Writer) error) error {
+	path := filepath.Join(f.temp, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(out), out.Close())
+}
+
+// bytes returns a function for write.
+func bytes(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+// longestStem bounds the names of files, in bytes: file systems allow 255.
+const longestStem = 150
+
+// stems gives each picture a file name without ending that is safe on all systems and
+// shared with no other: the picture's path with __ for separators, and a part of its
+// hash if that is not unique.
+type stems map[uint64]bool
+
+func (s stems) of(picture string) string {
+	ext := filepath.Ext(picture)
+	if len(ext) > 5 || strings.ContainsAny(ext, "/\\#=") {
+		ext = ""
+	}
+	stem := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_.+,@", r) {
+			return r
+		}
+		return '_'
+	}, strings.NewReplacer("/", "__", "\\", "__").Replace(strings.TrimLeft(strings.TrimSuffix(picture, ext), "./\\")))
+	key := func() uint64 { return hash(strings.ToLower(stem)) }
+	if stem == "" || len(stem) > longestStem || strings.HasSuffix(stem, ".") || s[key()] {
+		sum := sha256.Sum256([]byte(picture))
+		stem = strings.ToValidUTF8(stem[:min(len(stem), longestStem)], "") + "-" + hex.EncodeToString(sum[:8])
+	}
+	s[key()] = true
+	return stem
+}

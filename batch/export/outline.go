@@ -1,0 +1,51 @@
+package export
+
+import (
+	"github.com/pgcli/paligemma/internal/overlay"
+)
+
+// A ring is a closed polygon of points x, y in pixels.
+type ring [][2]float32
+
+// outline returns the outlines of a mask joined to one polygon: from the nearest point
+// to the next outline, around it, and back. A renderer by the even-odd or the winding
+// rule fills what it fills of the outlines. Without a mask, or if the mask covers
+// nothing, it is nil.
+func (o Object) outline() (ring, error) {
+	mask, err := o.RLE.Decode()
+	if err != nil {
+		return nil, err
+	}
+	all := overlay.Outlines(mask)
+	if len(all) == 0 {
+		return nil, nil
+	}
+	joined := ring(all[0])
+	for _, next := range all[1:] {
+		joined = join(joined, next)
+	}
+	return joined, nil
+}
+
+// join inserts polygon b into a where the two are nearest.
+func join(a, b ring) ring {
+	atA, atB, least := 0, 0, float32(-1)
+	for i, p := range a {
+		for j, q := range b {
+			dx, dy := p[0]-q[0], p[1]-q[1]
+			if d := dx*dx + dy*dy; least < 0 || d < least {
+				atA, atB, least = i, j, d
+			}
+		}
+	}
+	joined := append(ring{}, a[:atA+1]...)
+	joined = append(joined, b[atB:]...)
+	joined = append(joined, b[:atB+1]...)
+	return append(joined, a[atA:]...)
+}
+
+// corners returns a box as a polygon, in fractions or pixels.
+func corners(x0, y0, x1, y1 float64) ring {
+	a, b, c, d := float32(x0), float32(y0), float32(x1), float32(y1)
+	return ring{{a, b}, {c, b}, {c, d}, {a, d}}
+}

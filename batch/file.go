@@ -1,0 +1,185 @@
+package batch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/pgcli/paligemma/batch/record"
+	"github.com/pgcli/paligemma/internal/newfile"
+)
+
+// A File is the file of records that a run adds to, one line each. It is not safe for
+// concurrent use.
+type File struct {
+	path    string
+	id      Identity
+	file    *os.File // locked
+	end     int64
+	records map[key]place
+	order   []key // of the records in the file, as they come first
+	stale   int   // lines that a later one replaces
+	torn    bool
+	whole   bool // a run has ended with all its records
+	synced  time.Time
+}
+
+// A place is where the record of a key lies in the file.
+type place struct {
+	start  int64
+	length int32
+	failed bool
+}
+
+// syncEvery is how long a record may be in the system's memory only.
+const syncEvery = 5 * time.Second
+
+// recordStart begins every line.
+const recordStart = `{"key":"`
+
+// Open opens the file of records at path, or creates it, and locks it until Close: a
+// second process gets an error. A last line without an end, which a killed process
+// leaves, is cut. Records of another model or with other settings are an error, unless
+// force is set, which removes them: all records of a file answer the same questions.
+func Open(path string, id Identity, force bool) (*File, error) {
+	f := &File{path: path, id: id, records: map[key]place{}, synced: time.Now()}
+	var err error
+	if f.file, err = newfile.Lock(path); err != nil {
+		return nil, fmt.Errorf("batch: %w", err)
+	}
+	if force {
+		err = f.file.Truncate(0)
+	} else if err = f.read(); err == nil && f.torn {
+		err = f.file.Truncate(f.end)
+	}
+	if err != nil {
+		f.file.Close()
+		return nil, fmt.Errorf("batch: %w", err)
+	}
+	return f, nil
+}
+
+// read notes the places of all records.
+func (f *File) read() error {
+	in := record.NewReader(f.file, f.path)
+	for {
+		r, err := in.Next()
+		switch {
+		case err == io.EOF:
+			return nil
+		case errors.Is(err, record.ErrTorn):
+			f.torn = true
+			return f.ours()
+		case err != nil:
+			return fmt.Errorf("%w; give another -o, or --force to start over", err)
+		}
+		if r.Model != f.id.Model {
+			return fmt.Errorf("%s:%d is an answer of another model (%.16s..., and it is %.16s... now); give another -o, or --force to start over", f.path, in.Line(), r.Model, f.id.Model)
+		}
+		k := f.id.key(r.Image, r.Prompt)
+		if had, ok := parseKey(r.Key); !ok || had != k {
+			return fmt.Errorf("%s:%d is an answer with other flags than now (%s); give the same flags, another -o, or --force to start over", f.path, in.Line(), f.id.flags())
+		}
+		f.note(k, place{f.end, int32(in.Offset() - f.end), r.Error != nil})
+		f.end = in.Offset()
+	}
+}
+
+// ours refuses to cut a file that does not begin as one of records.
+func (f *File) ours() error {
+	start := make([]byte, len(recordStart))
+	n, err := f.file.ReadAt(start, 0)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	if !bytes.HasPrefix([]byte(recordStart), start[:n]) {
+		return fmt.Errorf("%s begins with %q, want records of pgcli batch; give another -o", f.path, start[:n])
+	}
+	return nil
+}
+
+// flags spells the settings.
+func (id *Identity) flags() string {
+	var b bytes.Buffer
+	for i, s := range id.Settings {
+		if i > 0 {
+			b.WriteString(" ")
+		}
+		fmt.Fprintf(&b, "%s %s", s.Name, s.Value)
+	}
+	return b.String()
+}
+
+// note notes a record. Of several with a key the last answer counts.
+func (f *File) note(k key, at place) {
+	had, again := f.records[k]
+	if !again {
+		f.order = append(f.order, k)
+	} else {
+		f.stale++
+		if at.failed && !had.failed {
+			return
+		}
+	}
+	f.records[k] = at
+}
+
+// Torn reports whether Open cut a line.
+func (f *File) Torn() bool { return f.torn }
+
+// Len returns the number of records, and of those that failed.
+func (f *File) Len() (all, failed int) {
+	for _, at := range f.records {
+		if at.failed {
+			failed++
+		}
+	}
+	return len(f.records), failed
+}
+
+// known returns the questions whose records may stay: all, or those that did not fail.
+func (f *File) known(answeredOnly bool) map[key]bool {
+	keys := make(map[key]bool, len(f.records))
+	for k, at := range f.records {
+		if !answeredOnly || !at.failed {
+			keys[k] = true
+		}
+	}
+	return keys
+}
+
+// add writes a record at the end of the file. If that fails, the file is as before.
+func (f *File) add(k key, r *record.Record) error {
+	line, err := record.Encode(r)
+	if err != nil {
+		return err
+	}
+	if _, err := f.file.WriteAt(line, f.end); err != nil {
+		return errors.Join(fmt.Errorf("records: %w", err), f.file.Truncate(f.end))
+	}
+	f.note(k, place{f.end, int32(len(line)), r.Error != nil})
+	f.end += int64(len(line))
+	if time.Since(f.synced) < syncEvery {
+		return nil
+	}
+	f.synced = time.Now()
+	return f.file.Sync()
+}
+
+// Close closes the file, which keeps its records; one without any is removed, unless a
+// Run found no pictures for it, such as those of a shard. It is safe on nil and may be
+// called again.
+func (f *File) Close() error {
+	if f == nil || f.file == nil {
+		return nil
+	}
+	file := f.file
+	f.file = nil
+	if f.end == 0 && !f.whole {
+		return errors.Join(file.Close(), os.Remove(f.path))
+	}
+	return errors.Join(file.Sync(), file.Close())
+}

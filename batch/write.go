@@ -1,0 +1,64 @@
+package batch
+
+import (
+	"context"
+	"fmt"
+)
+
+// write writes the records of pictures in order, and makes room for as many others. It
+// ends when all pictures are done, or at the first error.
+func (r *run) write(ctx context.Context, from chan *job, room chan struct{}) error {
+	early := map[int]*job{} // that are done before one that is earlier
+	next := 0
+	for j := range from {
+		early[j.number] = j
+		for ; early[next] != nil; next++ {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := r.save(early[next]); err != nil {
+				return err
+			}
+			delete(early, next)
+			<-room
+		}
+	}
+	return nil
+}
+
+// save writes the records of a picture.
+func (r *run) save(j *job) error {
+	failed := 0
+	for i, rec := range j.records {
+		if err := r.out.add(j.ask[i].key, rec); err != nil {
+			return err
+		}
+		if rec.Error == nil {
+			continue
+		}
+		failed++
+		if r.opts.Failed != nil {
+			r.opts.Failed(rec)
+		}
+	}
+	p := r.count(Progress{Pictures: 1, Records: len(j.records), Failed: failed})
+	if most := r.opts.MaxFailures; most > 0 && p.Failed > most {
+		return fmt.Errorf("%w: %d, more than %d", ErrFailures, p.Failed, most)
+	}
+	return nil
+}
+
+// count adds to the progress, and reports it.
+func (r *run) count(add Progress) Progress {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := &r.progress
+	p.Pictures += add.Pictures
+	p.Earlier += add.Earlier
+	p.Records += add.Records
+	p.Failed += add.Failed
+	if r.opts.Progress != nil {
+		r.opts.Progress(*p)
+	}
+	return *p
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/batch"
+	"github.com/pgcli/paligemma/batch/record"
+	"github.com/pgcli/paligemma/internal/newfile"
+)
+
+func batchCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "batch",
+		Usage:     "answer prompts about folders of pictures",
+		ArgsUsage: "INPUT...",
+		Description: `Asks each prompt about each picture and writes a record of each answer, or failure, to
+the file of -o: a JSON object on each line, in the order of the pictures. An INPUT is
+  photos             a folder: its pictures and those of folders below it, by name;
+                     names with a dot first are left out, links to folders not followed
+  photo.jpg          a picture, or a quoted pattern such as 'photos/2024-*.jpg'
+  @list.txt, -       a file, or standard input, with an INPUT on each line
+  metadata.jsonl     of an imagefolder: the pictures that file_name names
+` + batchInputs + `
+Started again, it goes on where it was stopped: pictures with records are not read
+again, and the finished file is that of a run that was not stopped, but for times.
+Inputs and prompts may be added. Model and other flags must stay the same, and only
+one process may write a file.
+
+The members of a record:
+  key                identifies picture, prompt, model and flags
+  image, prompt      the question; image is the name as INPUT has it
+  sha256             digest of the picture's bytes
+  width, height      of the picture in pixels
+  time               seconds from the start of the video
+  model              digest of the model
+  ms                 milliseconds from the prompt to the end of the answer
+  masks              for each object a mask in COCO's form (RLE), or null
+  error              kind and message of a failure; else the members that
+                     pgcli help run lists: text, tokens, objects, problems, stop, timings
+kind is read (no file), decode (no picture), context (no room for picture and
+prompt), or internal.
+
+` + promptRule + `
+
+Examples:
+  pgcli batch photos -p "caption en" -p "detect cat ; dog" -o out.jsonl -m model.gguf
+  pgcli batch photos -p ocr -o out.jsonl -m model.gguf --retry-failed
+  find photos -name '*.jpg' | pgcli batch - -p ocr -o out.jsonl -m model.gguf
+  pgcli batch photos -p ocr --shard 3/16 -o out-3.jsonl -m model.gguf`,
+		Flags: slices.Concat([]cli.Flag{modelFlag()}, promptFlags(), []cli.Flag{
+			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "`file` of the records; a run goes on with the records that it has"},
+			&cli.BoolFlag{Name: "force", Usage: "remove the records that the file of -o has"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "only say how many answers are missing, and about how long they take"},
+			&cli.BoolFlag{Name: "retry-failed", Usage: "ask again about pictures that failed"},
+			&cli.IntFlag{Name: "max-failures", Usage: "stop after more failures than this `number` (0: never)"},
+			&cli.StringFlag{Name: "shard", Usage: "ask only about part `I/N` of the pictures, I from 0 to N-1: for N machines with the same inputs"},
+			&cli.IntFlag{Name: "parallel", Value: batch.DefaultParallel, Usage: "`pictures` asked about at a time"},
+			&cli.DurationFlag{Name: "patience", Value: batchPatience, Usage: "how long answers wait for pictures and prompts: a `time`"},
+		}, batchInputFlags(), samplingFlags("on"), modelFlags()),
+		OnUsageError: wrongFlag,
+		Action:       batchAction,
+	}
+}
+
+// batchPatience is Options.Patience of a model that nobody waits for.
+const batchPatience = 2 * time.Second
+
+// batchFlags are the flags that answers depend on: the settings of their records. -c is
+// among them, as it cuts answers; the device is not, so that different machines can
+// share the work.
+var batchFlags = []string{"predict", "temp", "top-k", "top-p", "min-p", "seed", "grammar", "repeats", "ctx-size", "kernels", "precise", "cache-type", "loc-scale"}
+
+// batchOptions reads the flags.
+func batchOptions(c *cli.Context) (*batch.Options, error) {
+	opts := &batch.Options{Parallel: c.Int("parallel"), RetryFailed: c.Bool("retry-failed"), MaxFailures: c.Int("max-failures")}
+	s, err := sampling(c)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := promptGrammar(c, ""); err != nil {
+		return nil, err
+	}
+	switch {
+	case s.Temperature > 0 && c.Int64("seed") == -1:
+		return nil, usagef("--temp goes with a --seed: a run that goes on has to choose as before")
+	case opts.Parallel < 1 || opts.Parallel > 256:
+		return nil, usagef("--parallel is %d, want 1 to 256", opts.Parallel)
+	case opts.MaxFailures < 0:
+		return nil, usagef("--max-failures is %d, want 1 or more, or 0 for no limit", opts.MaxFailures)
+	case c.Duration("patience") <= 0:
+		return nil, usagef("--patience is %v, want more than 0", c.Duration("patience"))
+	case c.Path("output") == "":
+		return nil, usagef("no -o: name the file of the records, for example -o out.jsonl")
+	case c.Path("output") == "-":
+		return nil, usagef("-o is -, want a file: a run that is stopped goes on with it")
+	}
+	if text := c.String("shard"); text != "" {
+		if opts.Shard, err = batch.ParseShard(text); err != nil {
+			return nil, usagef("--shard: %v", err)
+		}
+	}
+	if opts.Prompts, err = readPrompts(c, nil, 1); err != nil {
+		return nil, err
+	}
+	if len(opts.Prompts) == 0 {
+		return nil, usagef("no prompt: for example pgcli batch photos -p \"caption en\" -o out.jsonl")
+	}
+	for i, p := range opts.Prompts {
+		if slices.Contains(opts.Prompts[:i], p) {
+			return nil, usagef("prompt %q is given twice", p)
+		}
+	}
+	opts.Sampling = func(p paligemma.Prompt) *paligemma.Sampling {
+		own := *s
+		own.Grammar, _ = promptGrammar(c, p) // the flag is right
+		own.AnyText = own.Grammar == nil
+		return &own
+	}
+	return opts, nil
+}
+
+// batchAction checks flags and inputs before it opens the model.
+func batchAction(c *cli.Context) error {
+	opts, err := batchOptions(c)
+	if err != nil {
+		return err
+	}
+	in, err := readInputs(c)
+	if err != nil {
+		return err
+	}
+	path := c.Path("output")
+	id, err := batchIdentity(c)
+	if err != nil {
+		return err
+	}
+	had := path
+	if c.Bool("force") {
+		had = ""
+	}
+	plan, err := batch.Survey(c.Context, had, id, in, opts)
+	if err != nil {
+		return withHint(err)
+	}
+	if c.Bool("dry-run") {
+		return dryRun(c, plan, in, id, opts)
+	}
+	if input := newfile.Input(path, c.Path("model"), c.Path("mmproj"), c.Path("file")); input != "" {
+		return usagef("-o is %s, which is read (as %s)", path, input)
+	}
+	out, err := batch.Open(path, id, c.Bool("force"))
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	model, err := openModel(c)
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	return errors.Join(runBatch(c, model, out, in, plan, opts), out.Close())
+}
+
+// runBatch runs, and says what is left.
+func runBatch(c *cli.Context, m *paligemma.Model, out *batch.File, sources []batch.Source, plan *batch.Plan, opts *batch.Options) error {
+	if all, _ := out.Len(); all > 0 {
+		fmt.Fprintf(c.App.ErrWriter, "pgcli: going on after %d records in %s\n", all, c.Path("output"))
+	}
+	show, log, done := batchProgress(c.App.ErrWriter, plan)
+	opts.Progress = show
+	opts.Failed = failureReporter(log)
+	opts.Notice = func(text string) { fmt.Fprintf(log, "pgcli: %s\n", text) }
+	report, err := batch.Run(c.Context, m, out, sources, opts)
+	done()
+	if err != nil && report.Records+report.Earlier > 0 {
+		fmt.Fprintf(c.App.ErrWriter, "pgcli: records so far are in %s; the same command goes on from there\n", c.Path("output"))
+	}
+	switch {
+	case err != nil:
+		return err
+	case report.Failures == report.Questions && report.Failures > 0:
+		return fmt.Errorf("nothing is left: all %d records are failures", report.Failures)
+	}
+	return someFailed(report.Failures, report.Questions, "answers")
+}
+
+// failureReporter prints why pictures failed: once, if they have no answer at all.
+func failureReporter(w io.Writer) func(*record.Record) {
+	last := ""
+	return func(r *record.Record) {
+		about := oneLine(r.Image)
+		if k := r.Error.Kind; k != record.KindRead && k != record.KindDecode {
+			about += fmt.Sprintf(": %q", string(r.Prompt))
+		}
+		if about != last {
+			fmt.Fprintf(w, "pgcli: %s: %s\n", about, oneLine(r.Error.Message))
+		}
+		last = about
+	}
+}

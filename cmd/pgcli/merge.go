@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma/batch/merge"
+	"github.com/pgcli/paligemma/internal/newfile"
+)
+
+func mergeCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "merge",
+		Usage:     "join the shards of a batch to one file of records",
+		ArgsUsage: "RECORDS.jsonl...",
+		Description: `Writes one record for each picture and prompt. With --inputs they are in the order
+of the inputs on the lines of a list, which are as those of pgcli batch: pictures,
+folders, archives, videos. Without it they are in the order in which pgcli batch goes
+through one folder.
+
+Of two records for one question an answer goes before an error. Shards of different
+models or options are refused. Names that have no record, and pictures that were not
+asked every prompt, are missing: the first 20 are named, --missing writes the names of
+all pictures to a file, of which pgcli batch @FILE asks about those that are files.
+
+Exits with 3 if something is missing, or if records are errors.
+
+Examples:
+  pgcli merge shard-*.jsonl -o all.jsonl
+  pgcli merge shard-*.jsonl -o all.jsonl --inputs pictures.txt --missing rest.txt`,
+		Flags: []cli.Flag{
+			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write this `file`"},
+			&cli.PathFlag{Name: "inputs", Usage: "check against this `list`, and keep its order; - for standard input"},
+			&cli.DurationFlag{Name: "every", Value: time.Second, Usage: "`time` between frames of videos, as pgcli batch was given"},
+			&cli.PathFlag{Name: "missing", Usage: "write the names of what is missing to this `file`"},
+			&cli.BoolFlag{Name: "force", Usage: "replace files that exist"},
+		},
+		OnUsageError: wrongFlag,
+		Action:       mergeAction,
+	}
+}
+
+func mergeAction(c *cli.Context) error {
+	out, shards := c.Path("output"), c.Args().Slice()
+	switch {
+	case len(shards) == 0:
+		return usagef("no file of records to read; see pgcli help merge")
+	case c.Duration("every") < time.Millisecond:
+		return usagef("--every is %v, want 1ms or more", c.Duration("every"))
+	case out == "":
+		return usagef("no file to write: give one with -o FILE")
+	}
+	for _, path := range []string{out, c.Path("missing")} {
+		if in := newfile.Input(path, append(slices.Clone(shards), c.Path("inputs"))...); in != "" {
+			return usagef("%s is read, as %s; write to another file", path, in)
+		}
+	}
+	list, err := inputList(c)
+	if err != nil {
+		return err
+	}
+	set, err := merge.Open(c.Context, shards...)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	report, err := set.Write(c.Context, out, c.Bool("force"), list)
+	if err != nil {
+		return withHint(err)
+	}
+	return merged(c, out, report)
+}
+
+// inputList returns the names of the pictures that the list of --inputs leads to, as
+// pgcli batch finds them; nil without one.
+func inputList(c *cli.Context) ([]string, error) {
+	path := c.Path("inputs")
+	if path == "" {
+		return nil, nil
+	}
+	in := &inputs{c: c, every: c.Duration("every")}
+	argument := "@" + path
+	if path == "-" {
+		argument = "-"
+	}
+	if err := in.argument(argument); err != nil {
+		return nil, err
+	}
+	names := []string{}
+	for _, source := range in.sources {
+		for item, err := range source.Items(c.Context) {
+			if err != nil {
+				return nil, err
+			}
+			names = append(names, item.Name)
+		}
+	}
+	return names, context.Cause(c.Context)
+}
+
+// namedMissing is how many questions without a record a message names.
+const namedMissing = 20
+
+// merged reports what was joined.
+func merged(c *cli.Context, out string, r *merge.Report) error {
+	w := c.App.ErrWriter
+	for _, name := range r.Torn {
+		fmt.Fprintf(w, "pgcli: %s: the last line is cut, and is left out: its run was stopped\n", name)
+	}
+	fmt.Fprintf(w, "pgcli: %d records in %s; %d duplicates are left out, and %d records of pictures that the list does not name\n", r.Records, out, r.Duplicates, r.Others)
+	var names []string
+	for i, m := range r.Missing {
+		if i < namedMissing {
+			line := "pgcli: missing: " + m.Image
+			if m.Prompt != "" {
+				line += fmt.Sprintf(", prompt %q", m.Prompt)
+			}
+			fmt.Fprintln(w, line)
+		}
+		if len(names) == 0 || names[len(names)-1] != m.Image {
+			names = append(names, m.Image)
+		}
+	}
+	if n := len(r.Missing) - namedMissing; n > 0 {
+		fmt.Fprintf(w, "pgcli: missing: %d more\n", n)
+	}
+	if path := c.Path("missing"); path != "" {
+		err := save(c, path, func(w io.Writer) error {
+			_, err := io.WriteString(w, strings.Join(append(names, ""), "\n"))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if n := len(r.Missing); n > 0 {
+		return someFailedError{fmt.Errorf("%d pictures or prompts are missing, %d records are there", n, r.Records)}
+	}
+	return someFailed(r.Failed, r.Records, "questions")
+}
