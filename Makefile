@@ -3,7 +3,7 @@
 
 GO      ?= go
 BIN     := bin/pgcli
-SOURCES := $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h' | grep -v '^./\.') $(wildcard models/*.gguf cmd/pgcli/demo/*)
+SOURCES := $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h' | grep -v '^./\.') $(wildcard models/*.gguf cmd/pgcli/demo/* server/openapi.yaml server/page/*.*)
 
 # ggml compiled for this processor, with the weight layouts its fastest
 # products need. Without these it is compiled for the oldest x86-64. Products
@@ -98,6 +98,10 @@ soak: toolchain ## MUTANTS broken files, KILLS conversions, RUNS answers, CYCLES
 	time $(TEST) -v -run '^TestHostileModels$$' ./cmd/pgcli -mutants $(MUTANTS) -mutants.seed $(SEED) -mutants.slow 10s
 	time $(TEST) -v -run '^TestKilledAtAnyMoment$$' ./cmd/pgcli -kills $(KILLS)
 	time MALLOC_MMAP_THRESHOLD_=65536 $(TEST) -v -run '^TestSoak' . -soak.runs $(RUNS) -soak.cycles $(CYCLES)
+
+.PHONY: test-kill-batch
+test-kill-batch: toolchain ## a batch that is killed at 300 random moments: the file is that of one that was not
+	time $(TEST) -v -run '^TestKilledBatches$$' ./cmd/pgcli -kills 300
 
 .PHONY: test-traps
 test-traps: toolchain ## each edit listed in breaks_test.go makes exactly one test fail
@@ -194,7 +198,7 @@ sanitize-kernels: toolchain # kernels under the address and undefined-behaviour 
 sanitize-pool: # calls that begin and end fast, on more threads than processors
 	mkdir -p build
 	for kind in thread address,undefined; do for threads in 1 2 3 8; do \
-		$(CC) -O1 -g -fsanitize=$$kind -fno-sanitize-recover=all scripts/kernels/stress/stress.c kernels/pool.c -o build/stress -lpthread && \
+		$(CC) -O1 -g -fsanitize=$$kind -fno-sanitize-recover=all scripts/kernels/stress/stress.c kernels/pool.c kernels/memory.c -o build/stress -lpthread && \
 		build/stress $$threads 20000 || exit 1; done; done
 
 # Without ggml: it would be called through purego, which tells the sanitizer
@@ -218,6 +222,15 @@ test-clients: $(BIN) ## pgcli serve answers OpenAI's, ollama's, Hugging Face's, 
 .PHONY: soak-server
 soak-server: toolchain ## 64 clients send the server REQUESTS (10000) requests, some of them wrong
 	PALIGEMMA_TEST_REQUESTS=$(or $(REQUESTS),10000) $(GO) test -count=1 -timeout 60m -v -run '^TestLoad$$' ./server
+
+# A module of its own: the library's go.mod has no browser.
+.PHONY: test-page
+test-page: $(BIN) ## the page of pgcli serve in Chromium, which apt-get install chromium brings
+	cd server/page/browser && PGCLI=$(CURDIR)/$(BIN) $(GO) vet ./... && $(TEST) -v ./...
+
+.PHONY: test-hub
+test-hub: toolchain ## fetching killed at 200 moments; with PYTHON=python, huggingface_hub shares the cache
+	$(TEST) -v -run '^(TestKilledAtAnyMoment|TestHuggingfaceHub)$$' ./internal/hub -kills 200 -python '$(PYTHON)'
 
 .PHONY: clean
 clean: ## removes what was built
