@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-var kills = flag.Int("kills", 36, "`runs` that TestKilledAtAnyMoment ends")
+var kills = flag.Int("kills", 36, "`runs` that TestKilledAtAnyMoment and TestKilledBatches end")
 
 // listing returns the names in a folder.
 func listing(t *testing.T, dir string) []string {

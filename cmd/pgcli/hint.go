@@ -23,8 +23,7 @@ func hint(path string) error {
 	switch ext := strings.ToLower(filepath.Ext(path)); {
 	case errors.Is(err, fs.ErrNotExist) && hubName.MatchString(path) && ext != ".gguf":
 		name := hubName.FindStringSubmatch(path)[2]
-		dir := filepath.Base(name)
-		return fmt.Errorf("%s: no such file; if it is a name on the Hugging Face hub, download and convert it:\n  hf download %s --local-dir %s\n  %s", path, name, dir, convertLine(dir))
+		return fmt.Errorf("%s: no such file; if it is a name on the Hugging Face Hub, give it with -hf, which fetches and converts it:\n  -hf %s", path, name)
 	case err != nil:
 		return nil // opening says why
 	case info.IsDir():
@@ -45,6 +44,8 @@ func hint(path string) error {
 func checkpointHint(path string) error {
 	info, err := os.Stat(path)
 	switch base := filepath.Base(path); {
+	case errors.Is(err, fs.ErrNotExist) && hubName.MatchString(path):
+		return fmt.Errorf("%s: no such file; if it is a name on the Hugging Face Hub:\n  %s", path, convertLine(hubScheme+hubName.FindStringSubmatch(path)[2]))
 	case errors.Is(err, fs.ErrNotExist):
 		return hint(path)
 	case err != nil || info.IsDir():

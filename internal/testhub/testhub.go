@@ -43,8 +43,12 @@ type Hub struct {
 
 // Start starts the two hosts. Close ends them.
 func (h *Hub) Start() *Hub {
-	hub, cdn := httptest.NewServer(http.HandlerFunc(h.serveHub)), httptest.NewServer(http.HandlerFunc(h.serveCDN))
-	h.URL, h.CDN, h.servers = hub.URL, cdn.URL, []*httptest.Server{hub, cdn}
+	hub, cdn := httptest.NewUnstartedServer(http.HandlerFunc(h.serveHub)), httptest.NewUnstartedServer(http.HandlerFunc(h.serveCDN))
+	h.URL, h.CDN = "http://"+hub.Listener.Addr().String(), "http://"+cdn.Listener.Addr().String()
+	h.servers = []*httptest.Server{hub, cdn}
+	for _, s := range h.servers {
+		s.Start()
+	}
 	return h
 }
 
