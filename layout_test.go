@@ -60,6 +60,8 @@ var layers = map[string][]string{
 	"internal/metrics":         nil,
 	"server/internal/remote":   nil,
 	"server/page":              nil,
+	"examples":                 nil, // tests of clients
+	"examples/go":              nil,
 	"internal/hub":             {"internal/infile", "internal/newfile"},
 	"internal/testhub":         nil, // for tests
 	"internal/infile":          nil,
