@@ -108,7 +108,10 @@ func (d *Decoder) headForms(n int) (forms []headForm) {
 	for columns := 1; columns <= n; columns++ {
 		all.columns = min(columns, mostColumns)
 		locs.columns = all.columns
-		forms = append(forms, all, locs)
+		forms = append(forms, all)
+		if d.Locs.First < d.Locs.Last { // a tokenizer may have none
+			forms = append(forms, locs)
+		}
 	}
 	return forms
 }
