@@ -3,7 +3,7 @@
 
 GO      ?= go
 BIN     := bin/pgcli
-SOURCES := $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h' | grep -v '^./\.') $(wildcard models/*.gguf cmd/pgcli/demo/*)
+SOURCES := $(shell find . -name '*.go' -o -name '*.c' -o -name '*.h' | grep -v '^./\.') $(wildcard models/*.gguf cmd/pgcli/demo/* server/openapi.yaml server/page/*.*)
 
 # ggml compiled for this processor, with the weight layouts its fastest
 # products need. Without these it is compiled for the oldest x86-64. Products
@@ -66,19 +66,23 @@ GRAPHS ?= 10000
 SEEDS  ?= 10
 
 .PHONY: random
+test-full: toolchain ## answers alone and in company are the same to the bit, for the full-size MODEL: minutes
+	@test -n "$(MODEL)" || { echo "make test-full: MODEL names no GGUF file"; exit 1; }
+	PALIGEMMA_TEST_MODEL=$(abspath $(MODEL)) go test -count=1 -timeout 60m -run TestAloneOrInCompanyAtFullSize -v .
+
 random: toolchain ## GRAPHS random graphs through each door, SEEDS times 400 broken files
 	time $(TEST) -run '^TestRandomGraphs$$' ./internal/nn -nn.seeds $(GRAPHS)
 	time PALIGEMMA_TEST_SEEDS=$(SEEDS) $(TEST) -run '^TestManySeeds$$' .
 
-# What fuzz tests read is read in pure Go. Without cgo their instrumented
-# builds need not compile ggml again. Minimizing each input would take all of
+# What fuzz tests read is read in pure Go, but for FuzzModel of the root, which computes.
+# Without cgo the others' instrumented builds need not compile ggml again. Minimizing each input would take all of
 # the time, so it ends after 10 runs.
 FUZZTIME ?= 10s
 
 .PHONY: fuzz
 fuzz: toolchain ## each fuzz test for FUZZTIME (10s): searches at random, so it is no part of CI
 	time grep -rno --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | while IFS=: read -r file line name; do \
-		CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname $$file)" || exit 1; done
+		CGO_ENABLED=$$(case $$file in ./*/*) echo 0;; *) echo 1;; esac) $(GO) test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname $$file)" || exit 1; done
 
 # Each line names its seed, which repeats it. The C library keeps freed memory
 # for each thread; with the threshold it gives large pieces back, so that what
@@ -94,6 +98,10 @@ soak: toolchain ## MUTANTS broken files, KILLS conversions, RUNS answers, CYCLES
 	time $(TEST) -v -run '^TestHostileModels$$' ./cmd/pgcli -mutants $(MUTANTS) -mutants.seed $(SEED) -mutants.slow 10s
 	time $(TEST) -v -run '^TestKilledAtAnyMoment$$' ./cmd/pgcli -kills $(KILLS)
 	time MALLOC_MMAP_THRESHOLD_=65536 $(TEST) -v -run '^TestSoak' . -soak.runs $(RUNS) -soak.cycles $(CYCLES)
+
+.PHONY: test-kill-batch
+test-kill-batch: toolchain ## a batch that is killed at 300 random moments: the file is that of one that was not
+	time $(TEST) -v -run '^TestKilledBatches$$' ./cmd/pgcli -kills 300
 
 .PHONY: test-traps
 test-traps: toolchain ## each edit listed in breaks_test.go makes exactly one test fail
@@ -190,7 +198,7 @@ sanitize-kernels: toolchain # kernels under the address and undefined-behaviour 
 sanitize-pool: # calls that begin and end fast, on more threads than processors
 	mkdir -p build
 	for kind in thread address,undefined; do for threads in 1 2 3 8; do \
-		$(CC) -O1 -g -fsanitize=$$kind -fno-sanitize-recover=all scripts/kernels/stress/stress.c kernels/pool.c -o build/stress -lpthread && \
+		$(CC) -O1 -g -fsanitize=$$kind -fno-sanitize-recover=all scripts/kernels/stress/stress.c kernels/pool.c kernels/memory.c -o build/stress -lpthread && \
 		build/stress $$threads 20000 || exit 1; done; done
 
 # Without ggml: it would be called through purego, which tells the sanitizer
@@ -207,9 +215,22 @@ sanitize-model: toolchain # the embedded model, with ggml and the kernels under 
 	build/pgcli-asan demo -o build/demo-asan --force --kernels off -t 1
 	build/pgcli-asan demo -o build/demo-asan --force -t 2
 
+.PHONY: test-clients
+test-clients: $(BIN) ## pgcli serve answers OpenAI's, ollama's, Hugging Face's, Roboflow's and Label Studio's clients
+	PYTHON=$(PYTHON) sh scripts/clients/run.sh
+
 .PHONY: soak-server
 soak-server: toolchain ## 64 clients send the server REQUESTS (10000) requests, some of them wrong
 	PALIGEMMA_TEST_REQUESTS=$(or $(REQUESTS),10000) $(GO) test -count=1 -timeout 60m -v -run '^TestLoad$$' ./server
+
+# A module of its own: the library's go.mod has no browser.
+.PHONY: test-page
+test-page: $(BIN) ## the page of pgcli serve in Chromium, which apt-get install chromium brings
+	cd server/page/browser && PGCLI=$(CURDIR)/$(BIN) $(GO) vet ./... && $(TEST) -v ./...
+
+.PHONY: test-hub
+test-hub: toolchain ## fetching killed at 200 moments; with PYTHON=python, huggingface_hub shares the cache
+	$(TEST) -v -run '^(TestKilledAtAnyMoment|TestHuggingfaceHub)$$' ./internal/hub -kills 200 -python '$(PYTHON)'
 
 .PHONY: clean
 clean: ## removes what was built

@@ -43,12 +43,12 @@ func scenes(t *testing.T, n int) (list []image.Image) {
 	return list
 }
 
-// errands returns questions of all kinds, with the answers that a session alone
-// gives.
-func errands(t *testing.T, m *Model, images []*Image) (list []errand) {
+// errands returns questions of all kinds, each a number of times, with the answers
+// that a session alone gives.
+func errands(t *testing.T, m *Model, images []*Image, times int) (list []errand) {
 	t.Helper()
 	detect, segment := Detect("star", "circle"), Segment("square")
-	for i := range 24 {
+	for i := range times {
 		seed := uint64(i)
 		for _, e := range []errand{
 			{prompt: Caption("en")},
@@ -100,27 +100,43 @@ func TestAloneOrInCompany(t *testing.T) {
 		for _, precise := range []bool{false, true} {
 			t.Run(fmt.Sprint(level, precise), func(t *testing.T) {
 				m := openTiny(t, Options{Kernels: level.String(), Precise: precise, Parallel: 12, Patience: time.Millisecond})
-				pictures := scenes(t, 3)
-				images := encodeAll(t, m, pictures)
-				list := errands(t, m, images)
-				var all sync.WaitGroup
-				for i := range 32 {
-					r := rand.New(rand.NewPCG(uint64(i), 7))
-					all.Go(func() {
-						for range 12 {
-							keepCompany(t, m, images, list[r.IntN(len(list))], r)
-						}
-						n := r.IntN(len(pictures))
-						img, err := m.Encode(t.Context(), pictures[n])
-						if err != nil || !slices.Equal(img.tokens, images[n].tokens) {
-							t.Errorf("picture %d is another in company: %v", n, err)
-						}
-					})
-				}
-				all.Wait()
+				company(t, m, 24, 12)
 			})
 		}
 	}
+}
+
+// TestAloneOrInCompanyAtFullSize is the same for the model in a file, by the
+// variable's name: make test-full MODEL=FILE.
+func TestAloneOrInCompanyAtFullSize(t *testing.T) {
+	path := os.Getenv("PALIGEMMA_TEST_MODEL")
+	if path == "" {
+		t.Skip("PALIGEMMA_TEST_MODEL names no GGUF file")
+	}
+	company(t, open(t, path, Options{Threads: 2, Parallel: 12}), 3, 2)
+}
+
+// company has 32 goroutines run a number of errands each, of a list with every
+// kind a number of times.
+func company(t *testing.T, m *Model, kinds, each int) {
+	pictures := scenes(t, 3)
+	images := encodeAll(t, m, pictures)
+	list := errands(t, m, images, kinds)
+	var all sync.WaitGroup
+	for i := range 32 {
+		r := rand.New(rand.NewPCG(uint64(i), 7))
+		all.Go(func() {
+			for range each {
+				keepCompany(t, m, images, list[r.IntN(len(list))], r)
+			}
+			n := r.IntN(len(pictures))
+			img, err := m.Encode(t.Context(), pictures[n])
+			if err != nil || !slices.Equal(img.tokens, images[n].tokens) {
+				t.Errorf("picture %d is another in company: %v", n, err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // keepCompany runs an errand in one of several ways.

@@ -1,6 +1,8 @@
 package paligemma
 
 import (
+	"strings"
+
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/gemma"
 	"github.com/pgcli/paligemma/internal/hparams"
@@ -20,6 +22,8 @@ type Config struct {
 	Masks       bool   // whether it has a mask decoder
 	Kernels     string // level of our own kernels that computes; "" if ggml does
 	Threads     int    // CPU threads of a computation
+	Parameters  int    // numbers in the file's tensors, mask decoder and padding included
+	WeightType  string // element type of most of them, in llama.cpp's spelling, such as "Q4_K"
 
 	vision    siglip.Config
 	text      gemma.Config
@@ -35,7 +39,9 @@ func newConfig(text, projector *gguf.File) (Config, error) {
 		return Config{}, err
 	}
 	t, v := m.Text, m.Vision
+	parameters, weights := countWeights(text, projector)
 	return Config{
+		Parameters: parameters, WeightType: weights,
 		Family:    m.Family,
 		ImageSize: v.ImageSize, ImageTokens: v.Tokens(),
 		Context: t.Context, Vocabulary: t.Vocab, Width: t.Width, Layers: t.Layers,
@@ -43,6 +49,27 @@ func newConfig(text, projector *gguf.File) (Config, error) {
 		text: gemma.ConfigOf(m), vision: siglip.ConfigOf(m),
 		resample: filters[v.Resampling],
 	}, nil
+}
+
+// countWeights returns the number of elements in the files, and the type of most of them.
+func countWeights(text, projector *gguf.File) (all int, most string) {
+	list := text.Tensors()
+	if projector != text {
+		list = append(list, projector.Tensors()...)
+	}
+	counts := map[gguf.Type]int{}
+	for _, t := range list {
+		n := int(t.Elements())
+		all += n
+		counts[t.Type] += n
+	}
+	best := 0
+	for _, t := range list { // in the file's order: of equals the first
+		if counts[t.Type] > best {
+			best, most = counts[t.Type], strings.ToUpper(t.Type.String())
+		}
+	}
+	return all, most
 }
 
 // filters are the ways to stretch a picture, by their names in a file.

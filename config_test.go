@@ -14,8 +14,10 @@ import (
 // TestConfig reads what the checkpoints say of themselves.
 func TestConfig(t *testing.T) {
 	for name, want := range map[string]Config{
-		"pg1-b": {Family: "gemma", Width: 64, Layers: 3},
-		"pg2-a": {Family: "gemma2", Width: 96, Layers: 3},
+		// The checkpoint's parameters, without 15 rows of the embedding that no piece
+		// has, and with the padding of two vision MLPs to 256.
+		"pg1-b": {Family: "gemma", Width: 64, Layers: 3, WeightType: "F32", Parameters: 276608 - 15*64 + 2*(256-48)*(2*32+1)},
+		"pg2-a": {Family: "gemma2", Width: 96, Layers: 3, WeightType: "F32", Parameters: 460320 - 15*96 + 2*(256-80)*(2*64+1)},
 	} {
 		want.ImageSize, want.ImageTokens, want.Context, want.Vocabulary = 56, 16, 8192, 1713
 		got := openOracle(t, name, Options{}).Config()

@@ -98,11 +98,15 @@ func openEngine(opts *EngineOptions) (*bindings.Lib, error) {
 	}
 	lib, err := bindings.Open(opts.Library)
 	if err != nil {
-		return nil, fmt.Errorf("paligemma: %w", err)
+		err = fmt.Errorf("paligemma: %w", err)
+		if opts.Library != "" {
+			err = &optionsError{err}
+		}
+		return nil, err
 	}
 	for _, path := range opts.Plugins {
 		if _, err := lib.LoadPlugins(path); err != nil {
-			return nil, fmt.Errorf("paligemma: %w", err)
+			return nil, &optionsError{fmt.Errorf("paligemma: %w", err)}
 		}
 	}
 	return lib, nil

@@ -19,8 +19,8 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/pgcli": {"", "batch", "batch/record", "batch/archive", "batch/video", "batch/export", "batch/export/parquet", "batch/merge", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server"},
-	"server":    {"", "grammar", "internal/overlay", "server/internal/remote"},
+	"cmd/pgcli": {"", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server", "batch", "batch/record", "batch/archive", "batch/video", "batch/export", "batch/export/parquet", "batch/merge", "internal/hub"},
+	"server":    {"", "grammar", "internal/overlay", "server/internal/remote", "server/page"},
 	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr", "internal/jsonl"},
 
 	"batch":                {"", "batch/record", "internal/guard", "internal/infile", "internal/jsonerr", "internal/newfile", "internal/overlay", "internal/textfile"},
@@ -31,7 +31,7 @@ var layers = map[string][]string{
 	"batch/merge":          {"", "batch/record", "internal/infile", "internal/newfile"},
 	"batch/record":         {"", "internal/jsonerr", "internal/jsonl", "internal/overlay"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/guard", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
-		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "internal/sysmem", "gguf", "bindings", "kernels"},
+		"internal/hparams", "internal/imageproc", "internal/locseg", "internal/spm", "internal/sysmem", "internal/legible", "gguf", "bindings", "kernels"},
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
 	"internal/sample":  {"grammar"},
 	"grammar":          {"internal/locseg"},
@@ -40,7 +40,7 @@ var layers = map[string][]string{
 	"internal/siglip":  {"internal/nn", "internal/hparams"},
 	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},
 	"internal/nn":      {"bindings", "kernels", "gguf", "internal/legible"},
-	"bindings":         {"internal/door", "gguf"},
+	"bindings":         {"internal/door", "internal/legible", "gguf"},
 	"ggml":             {"internal/door"}, // imported by programs and tests only
 	"gguf":             {"internal/infile", "internal/newfile", "internal/lfs"},
 	"internal/overlay": {"internal/imageproc"},
@@ -59,6 +59,11 @@ var layers = map[string][]string{
 	"internal/locseg":          nil,
 	"internal/metrics":         nil,
 	"server/internal/remote":   nil,
+	"server/page":              nil,
+	"examples":                 nil, // tests of clients
+	"examples/go":              nil,
+	"internal/hub":             {"internal/infile", "internal/newfile"},
+	"internal/testhub":         nil, // for tests
 	"internal/infile":          nil,
 	"internal/newfile":         nil,
 	"internal/lfs":             nil,
@@ -71,6 +76,7 @@ var layers = map[string][]string{
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests
 	"internal/allocation":      nil, // for tests
+	"internal/faulty":          nil, // for tests
 	"internal/testengine":      nil, // for tests
 	"internal/testmodel": {"internal/testengine", "convert", "gguf", "grammar", "internal/golden", "internal/hparams", "internal/siglip",
 		"internal/gemma", "internal/nn", "internal/locseg", "bindings", "kernels", "ggml"}, // for tests
@@ -87,7 +93,7 @@ var guarded = map[string][]string{
 	// infile opens without waiting, sysmem asks for limits, gguf maps files into memory, bindings opens Windows libraries, pgcli
 	// answers signals, a test of convert mounts a full disk, kernels asks for the
 	// number of cores. None of them needs unsafe for it.
-	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "convert", "kernels", "server/internal/remote"},
+	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "convert", "kernels", "server/internal/remote", "internal/hub"},
 	"golang.org/x/sys": {"internal/infile", "bindings", "cmd/pgcli", "internal/newfile"}, // pgcli's tests open a terminal, newfile locks files
 }
 

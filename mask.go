@@ -11,6 +11,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/imageproc"
+	"github.com/pgcli/paligemma/internal/legible"
 	"github.com/pgcli/paligemma/internal/locseg"
 	"github.com/pgcli/paligemma/internal/nn"
 )
@@ -41,7 +42,7 @@ func maskDecoder(f *gguf.File, width int) (*locseg.Decoder, error) {
 		values[w.Name] = v
 	}
 	if errs != nil {
-		return nil, errors.Join(errs...)
+		return nil, legible.Join(errs...)
 	}
 	return locseg.NewDecoder(width, func(name string) []float32 { return values[name] }), nil
 }
@@ -78,39 +79,46 @@ func maskWeight(f *gguf.File, w locseg.Weight) ([]float32, error) {
 	return values, nil
 }
 
+// badMask is the reason of a Problem: finite weights can be so large that the decoder's
+// values are not.
+const badMask = "the values of its mask are NaN or infinite: the mask decoder's weights are damaged"
+
 // addMasks decodes the masks of objects whose boxes have pixels, several at a
-// time.
-func (m *Model) addMasks(objects []Object) {
+// time. It returns which of them have values that are not finite, and no mask.
+func (m *Model) addMasks(objects []Object) (bad []bool) {
+	bad = make([]bool, len(objects))
 	if m.masks == nil {
-		return
+		return bad
 	}
-	next := make(chan *Object)
+	next := make(chan int)
 	var workers sync.WaitGroup
 	for range min(m.opts.Threads, len(objects)) {
 		workers.Go(func() {
-			for o := range next {
-				o.Mask = paste(m.masks.Decode((*[locseg.Codes]int)(o.Codes)), o.Pixels, m.opts.MaxPixels)
+			for i := range next {
+				o := &objects[i]
+				values := m.masks.Decode((*[locseg.Codes]int)(o.Codes))
+				if bad[i] = nn.FirstNotFinite(values) >= 0; !bad[i] {
+					o.Mask = paste(values, o.Pixels, m.opts.MaxPixels)
+				}
 			}
 		})
 	}
-	for i := range objects {
-		if o := &objects[i]; o.Codes != nil && !o.Pixels.Empty() {
-			next <- o
+	for i, o := range objects {
+		if o.Codes != nil && !o.Pixels.Empty() {
+			next <- i
 		}
 	}
 	close(next)
 	workers.Wait()
+	return bad
 }
 
 // paste stretches the values of a mask, from -1 to 1, to a box as big_vision's
 // demo does: it rounds to bytes, so that 128 stands for 0, and then uses Pillow's
 // default filter, which leaves soft edges to draw. (The evaluator stretches the
 // values bilinearly and keeps those above 0.) It returns nil for a box of more
-// than maxPixels, and for values that are not finite.
+// than maxPixels.
 func paste(values []float32, box image.Rectangle, maxPixels int) *image.Alpha {
-	if nn.FirstNotFinite(values) >= 0 {
-		return nil
-	}
 	m := image.NewGray(image.Rect(0, 0, locseg.MaskSide, locseg.MaskSide))
 	for i, v := range values {
 		m.Pix[i] = uint8(min(max(v*0.5+0.5, 0), 1) * 255) // rounds down

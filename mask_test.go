@@ -167,3 +167,29 @@ func TestBadMaskDecoder(t *testing.T) {
 		}
 	}
 }
+
+// TestMaskOverflowIsAnError: weights that are finite, and so large that the values of a mask
+// are not.
+func TestMaskOverflowIsAnError(t *testing.T) {
+	p := maskParts(t)
+	for _, name := range []string{"mask.decoder.4.weight", "mask.decoder.6.weight", "mask.decoder.8.weight"} {
+		p.Change(t, name, func(_, _ int, v float32) float32 { return v * 1e20 })
+	}
+	m := openParts(t, p, Options{})
+	text := segmented(t, 0)
+	objects, problems := m.ParseObjects(text, image.Pt(128, 128))
+	if len(objects) != 1 || objects[0].Mask != nil || len(problems) != 1 || problems[0].Reason != badMask || problems[0].Text != text {
+		t.Errorf("objects %+v, problems %+v", objects, problems)
+	}
+	if _, problems := m.ParseObjects(text, image.Point{}); len(problems) != 0 { // nothing is decoded
+		t.Errorf("in a picture of no size: %+v", problems)
+	}
+	m = openParts(t, p, Options{})
+	r, err := m.Run(t.Context(), image.NewGray(image.Rect(0, 0, 40, 40)), Segment("square"), &Sampling{MaxTokens: 24})
+	if len(r.Objects) != 1 || r.Objects[0].Pixels.Empty() {
+		t.Fatalf("the answer %q has no mask to decode", r.Text)
+	}
+	if !errors.Is(err, ErrNotFinite) || r.Stop != StopFailed || r.Objects[0].Mask != nil {
+		t.Errorf("stop %q, error %v, objects %+v", r.Stop, err, r.Objects)
+	}
+}

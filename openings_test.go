@@ -13,7 +13,7 @@ import (
 
 // openers lists the packages that may open files by themselves: the two that others
 // open through, and those that read nothing that a user names.
-var openers = []string{"internal/infile", "internal/newfile", "internal/abi", "internal/golden", "internal/testmodel", "ggml/internal", "scripts"}
+var openers = []string{"internal/infile", "internal/newfile", "internal/abi", "internal/golden", "internal/testmodel", "ggml/internal", "scripts", "examples"}
 
 // TestFilesAreOpenedInOnePlace: a path may lead to a pipe or a device, which only
 // package infile opens without waiting or reading for ever.

@@ -52,7 +52,7 @@ type Options struct {
 	MemoryLimit int
 
 	LocScale  int          // coordinates in a picture's side: 1024 (0 means that), or 1023 as in big_vision's RefCOCO models
-	MaxPixels int          // larger pictures are refused; 0 means 100 million
+	MaxPixels int          // larger pictures are refused; 0 means 100 million. Decoding takes up to 16 bytes a pixel
 	Logger    *slog.Logger // receives the engine's advice, prompts that are asked otherwise than written, and ggml's log; nil discards them
 	Trace     TraceFunc    // receives every named activation; nil reads nothing back
 }
@@ -60,7 +60,8 @@ type Options struct {
 // A TraceFunc receives each named activation in graph order, such as
 // "v.blk.0.attn_out". shape is fastest axis first; values is valid only during
 // the call. Calls of one model come one after the other; they
-// must not call the model.
+// must not call the model, whose turn they hold: such a call waits until its context
+// ends, or for ever. A panic is a PanicError of the call that is traced.
 type TraceFunc = nn.TraceFunc
 
 // processors returns how many threads run at once. A test replaces it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/gguf"
@@ -145,7 +146,9 @@ func (m *Model) useKernels(specs []nn.Spec) (bool, error) {
 			reason = kernels.ErrNone
 		}
 	default:
-		m.level, reason = kernels.ParseLevel(asked)
+		if m.level, reason = kernels.ParseLevel(asked); reason != nil {
+			return false, fmt.Errorf("kernels is %q, want auto, on, off or a level of this processor: %s", asked, levelList())
+		}
 	}
 	if reason == nil && m.device.Type() != bindings.CPU {
 		reason = fmt.Errorf("%s is not the CPU", m.device.Name())
@@ -169,6 +172,18 @@ func (m *Model) useKernels(specs []nn.Spec) (bool, error) {
 		return false, nil
 	}
 	return false, fmt.Errorf("kernels %q: %w", asked, reason)
+}
+
+// levelList names the levels that this processor can run.
+func levelList() string {
+	var names []string
+	for _, l := range kernels.Levels() {
+		names = append(names, l.String())
+	}
+	if names == nil {
+		return fmt.Sprintf("none (%v)", kernels.ErrNone)
+	}
+	return strings.Join(names, ", ")
 }
 
 // newBackend starts the device and its threads. The caller must Close it.

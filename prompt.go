@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pgcli/paligemma/grammar"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // A Prompt is the text that a model is asked about pictures; these functions
@@ -30,9 +31,9 @@ func Detect(things ...string) Prompt { return pointAt("detect ", things) }
 // boxes.
 func Segment(things ...string) Prompt { return pointAt("segment ", things) }
 
-// wrongPrompt begins a prompt whose spelling failed; the reason follows. No other
-// prompt has this character.
-const wrongPrompt = "\x00"
+// wrongPrompt begins a prompt whose spelling failed; the reason follows. A text that is
+// asked has no such character.
+const wrongPrompt = "\x00wrong prompt: "
 
 func pointAt(task string, things []string) Prompt {
 	if len(things) == 0 {
@@ -43,7 +44,7 @@ func pointAt(task string, things []string) Prompt {
 		case strings.TrimSpace(t) == "":
 			return wrongPrompt + Prompt(task) + "prompt has an empty name among its things"
 		case strings.ContainsAny(t, ";<>\r\n"):
-			return wrongPrompt + Prompt(fmt.Sprintf("%sprompt names %q, want a thing without ; < > and line breaks", task, t))
+			return wrongPrompt + Prompt(fmt.Sprintf("%sprompt names %.60q, want a thing without ; < > and line breaks", task, t))
 		}
 	}
 	return Prompt(task + strings.Join(things, " ; "))
@@ -78,11 +79,11 @@ type Reading struct {
 // they are tokens of the model and no text.
 func (p Prompt) Read() (Reading, error) {
 	text := string(p)
-	if reason, ok := strings.CutPrefix(text, wrongPrompt); ok && reason != "" {
-		return Reading{}, requestf(ErrPrompt, "%s", reason)
-	}
 	if !utf8.ValidString(text) {
 		return Reading{}, requestf(ErrPrompt, "prompt %.60q is not UTF-8", text)
+	}
+	if reason, ok := strings.CutPrefix(text, wrongPrompt); ok {
+		return Reading{}, requestf(ErrPrompt, "%.300s", legible.Text(reason))
 	}
 	text = strings.TrimRight(strings.TrimPrefix(text, byteOrderMark), "\r\n")
 	r := Reading{Changed: text != string(p)}

@@ -2,6 +2,7 @@ package paligemma
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"iter"
 	"strings"
@@ -110,6 +111,11 @@ func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampli
 		size = images[0].bounds.Size()
 	}
 	r.Objects, r.Problems = s.model.Objects(r.Tokens, size)
+	for _, p := range r.Problems {
+		if p.Reason == badMask && err == nil {
+			r.Stop, err = StopFailed, fmt.Errorf("paligemma: mask of %.40q: %w", p.Text, ErrNotFinite)
+		}
+	}
 	r.Timings = s.Timings()
 	return &r, err
 }

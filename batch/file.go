@@ -23,6 +23,7 @@ type File struct {
 	order   []key // of the records in the file, as they come first
 	stale   int   // lines that a later one replaces
 	torn    bool
+	whole   bool // a run has ended with all its records
 	synced  time.Time
 }
 
@@ -168,15 +169,16 @@ func (f *File) add(k key, r *record.Record) error {
 	return f.file.Sync()
 }
 
-// Close closes the file, which keeps its records; one without any is removed. It is safe
-// on nil and may be called again.
+// Close closes the file, which keeps its records; one without any is removed, unless a
+// Run found no pictures for it, such as those of a shard. It is safe on nil and may be
+// called again.
 func (f *File) Close() error {
 	if f == nil || f.file == nil {
 		return nil
 	}
 	file := f.file
 	f.file = nil
-	if f.end == 0 {
+	if f.end == 0 && !f.whole {
 		return errors.Join(file.Close(), os.Remove(f.path))
 	}
 	return errors.Join(file.Sync(), file.Close())

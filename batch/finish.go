@@ -3,9 +3,10 @@ package batch
 import (
 	"bufio"
 	"io"
-	"os"
+
 	"runtime"
 
+	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
@@ -13,6 +14,7 @@ import (
 // after them, and leaves out lines that a later one replaces. A file that is so already
 // stays. The new file gets its name when it is complete.
 func (f *File) finish(keys []key) error {
+	f.whole = true
 	order := make([]key, 0, len(f.order))
 	asked := make(map[key]bool, len(keys))
 	for _, k := range keys {
@@ -51,7 +53,7 @@ func (f *File) finish(keys []key) error {
 	}
 	// The lock was on the file that is gone now; Close leaves the new one alone.
 	f.file.Close()
-	f.file, err = os.Open(f.path)
+	f.file, err = infile.Open(f.path)
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/pgcli/paligemma/internal/door"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // A Lib is one loaded ggml. It is safe for concurrent use and is never
@@ -200,5 +201,6 @@ type MissingSymbolsError struct {
 }
 
 func (e *MissingSymbolsError) Error() string {
-	return fmt.Sprintf("bindings: %s lacks %d of %d ggml functions: %q", e.Library, len(e.Names), e.Of, e.Names)
+	return fmt.Sprintf("bindings: %s lacks %d of %d ggml functions, so it is no ggml, or one of another version:\n%s",
+		e.Library, len(e.Names), e.Of, legible.Lines(e.Names, "  "))
 }

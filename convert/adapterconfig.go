@@ -26,7 +26,11 @@ type adapterConfig struct {
 	Saved        []string          `json:"modules_to_save"`
 	Tokens       tokenIndices      `json:"trainable_token_indices"`
 
-	Targets option[json.RawMessage] `json:"target_modules"`
+	Targets       moduleList    `json:"target_modules"`
+	Excluded      moduleList    `json:"exclude_modules"`
+	Parameters    []string      `json:"target_parameters"`
+	Layers        layerNumbers  `json:"layers_to_transform"`
+	LayersPattern layerPatterns `json:"layers_pattern"`
 }
 
 // PEFT's defaults, for files that leave the keys out.

@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -87,29 +86,3 @@ func (c adapterConfig) checkInit() error {
 
 // biases are PEFT's choices of which biases are trained.
 var biases = []string{"", "none", "all", "lora_only"}
-
-// checkTargets refuses an adapter with products of which none is for a module that
-// target_modules lists: PEFT finds no module to change. A regular expression is not
-// followed, as it is Python's.
-func (l *lora) checkTargets() error {
-	var targets []string
-	if json.Unmarshal(l.config.Targets.value, &targets) != nil || targets == nil {
-		return nil
-	}
-	products := 0
-	for module, arrays := range l.modules {
-		if arrays[kindA].name == "" && arrays[kindEmbeddingA].name == "" {
-			continue
-		}
-		products++
-		for _, t := range targets {
-			if module == t || strings.HasSuffix(module, "."+t) {
-				return nil
-			}
-		}
-	}
-	if products == 0 {
-		return nil
-	}
-	return fmt.Errorf("%s: target_modules is %.80s, which names none of the %d modules that the adapter holds matrices for: the files do not belong together", l.config.path, l.config.Targets.value, products)
-}

@@ -26,9 +26,9 @@ func (p *patterns[T]) UnmarshalJSON(data []byte) error {
 	}
 	for _, m := range all {
 		// PEFT's own expression, see get_pattern_key.
-		expr, err := regexp.Compile(`^(.*\.)?(` + m.name + `)$`)
+		expr, err := pythonRegexp(`^(.*\.)?(%s)$`, m.name)
 		if err != nil {
-			return fmt.Errorf("pattern %q: %w", m.name, err)
+			return err
 		}
 		var value T
 		if err := unmarshal(fmt.Sprintf("pattern %q", m.name), m.value, &value); err != nil {

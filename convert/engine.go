@@ -22,7 +22,11 @@ func openEngine(path string, tensors []*tensor) (*engine, error) {
 		}
 		lib, err := bindings.Open(path)
 		if err != nil {
-			return nil, fmt.Errorf("%s needs ggml for %v: %w", t.name, t.typ, err)
+			err = fmt.Errorf("%s needs ggml for %v: %w", t.name, t.typ, err)
+			if path != "" {
+				err = optionsError{err}
+			}
+			return nil, err
 		}
 		return &engine{lib}, nil
 	}

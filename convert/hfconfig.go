@@ -1,10 +1,11 @@
 package convert
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // An hfConfig holds the keys of a config.json that matter here. Published files
@@ -125,7 +126,7 @@ func (c hfConfig) checkKind() error {
 	if n := c.Vision.Channels.or(3); n != 3 {
 		refuse("vision_config.num_channels", n, "3")
 	}
-	return errors.Join(wrong...)
+	return legible.Join(wrong...)
 }
 
 // knownAs explains a wrong model_type, for an error message.
@@ -174,7 +175,7 @@ func (c hfConfig) checkDims(d Dims) error {
 	if f := Family(c.Text.ModelType.or(string(d.Family))); f != d.Family {
 		wrong = append(wrong, fmt.Errorf("%s: text_config.model_type is %q, but the tensors belong to %q (%s)", c.path, f, d.Family, normsOf[d.Family]))
 	}
-	return errors.Join(wrong...)
+	return legible.Join(wrong...)
 }
 
 // normsOf says how the families are told apart.

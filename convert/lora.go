@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -142,7 +141,7 @@ func (l *lora) attach(m *model) error {
 	if b := l.config.Bias; b != "" && b != "none" && !l.holdsBias() {
 		m.note("%s: bias is %q, but the adapter holds no bias: PEFT up to 0.18 does not save those of changed layers", l.config.path, b)
 	}
-	return errors.Join(errs...)
+	return legible.Join(errs...)
 }
 
 func (l *lora) holdsBias() bool {

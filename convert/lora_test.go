@@ -61,7 +61,7 @@ func TestNothingOfAnAdapterIsIgnored(t *testing.T) {
 		{"other method", [2]string{"LORA", "IA3"}, [2]string{}, 1, `peft_type is "IA3"`},
 		{"no alpha", [2]string{`"lora_alpha": 4`, `"lora_alpha": 0`}, [2]string{}, 1, "lora_alpha is 0"},
 		{"bad pattern", [2]string{"layers.1.mlp.*", "layers.1.mlp.("}, [2]string{}, 1, "missing closing"},
-		{"no target", [2]string{`"target_modules": `, `"target_modules": ["c_attn", "proj"], "exclude_modules": `}, [2]string{}, 1, `target_modules is ["c_attn", "proj"], which names none of the`},
+		{"no target", [2]string{`"target_modules": `, `"target_modules": ["c_attn", "proj"], "exclude_modules": `}, [2]string{}, 1, `target_modules is ["c_attn", "proj"], which with exclude_modules and layers_to_transform leaves out`},
 		{"no scale", [2]string{}, [2]string{}, 0, "scale is 0"},
 		{"infinite scale", [2]string{}, [2]string{}, math.Inf(1), "scale is +Inf"},
 	} {

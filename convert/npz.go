@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +14,31 @@ import (
 // maxRatio is the most that deflate can shrink: a member that claims more was
 // not made by a compressor.
 const maxRatio = 1032
+
+// maxDirectory bounds the directory of an archive, in bytes. An array of PaliGemma takes
+// some 150, its state in an optimizer not much more.
+const maxDirectory = 4 << 20
+
+// A directory reads an archive, no more than left bytes until all of its members are known:
+// package zip reads a directory of any length, and takes several times its bytes. An archive
+// that ends before its size is an error: package zip would take it for an empty one.
+type directory struct {
+	r          io.ReaderAt
+	size, left int64
+}
+
+func (d *directory) ReadAt(p []byte, at int64) (int, error) {
+	if d.left < math.MaxInt64 {
+		if d.left -= int64(len(p)); d.left < 0 {
+			return 0, fmt.Errorf("the archive's directory has more than %d bytes, the most that are read", maxDirectory)
+		}
+	}
+	n, err := d.r.ReadAt(p, at)
+	if n < len(p) && at+int64(n) < d.size {
+		err = noEOF(err)
+	}
+	return n, err
+}
 
 // npz is a checkpoint in one zip archive of .npy members. Members are stored or
 // deflated; archive/zip reads zip64 and checks each member's CRC-32 at its end.
@@ -50,10 +76,15 @@ const paramsPrefix = "params/"
 // every member. If names begin with "params/", that is stripped, and members
 // without it are ignored.
 func readNPZ(r io.ReaderAt, size int64, name string) (*npz, error) {
-	archive, err := zip.NewReader(r, size)
+	bounded := &directory{r: r, size: size, left: maxDirectory}
+	archive, err := zip.NewReader(bounded, size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	if n := len(archive.File); n > maxArrays {
+		return nil, fmt.Errorf("%s: %d members, at most %d are read", name, n, maxArrays)
+	}
+	bounded.left = math.MaxInt64
 	z := &npz{members: map[string]*zip.File{}, headers: map[string]int64{}}
 	prefix := ""
 	if slices.ContainsFunc(archive.File, func(m *zip.File) bool { return strings.HasPrefix(m.Name, paramsPrefix) }) {

@@ -80,6 +80,8 @@ func openPair(text, projector, name string) (_ *pair, err error) {
 	return p, nil
 }
 
+func (p *pair) tokenizer() *gguf.File { return p.text.File }
+
 func (p *pair) format() Format  { return GGUF }
 func (p *pair) arrays() []array { return slices.Concat(p.text.list, p.projector.list) }
 func (p *pair) paths() []string { return []string{p.text.path, p.projector.path} }

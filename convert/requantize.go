@@ -7,11 +7,13 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/locseg"
+	"github.com/pgcli/paligemma/internal/spm"
 )
 
 // A converted checkpoint is the output of an earlier conversion. The next output
 // has the same names, shapes and values.
 type converted interface {
+	tokenizer() *gguf.File // the file that holds it
 	checkpoint
 	config() (Config, error)
 	metadata(c Config, m mix) ([]KV, error) // of the output, but for its name
@@ -30,6 +32,9 @@ func (j *job) planGGUF(g converted, src, dst string, types typing) error {
 	}
 	c, err := g.config()
 	if err != nil {
+		return fmt.Errorf("%s: %w", src, err)
+	}
+	if err := checkTokenizer(g.tokenizer(), c.Vocab); err != nil {
 		return fmt.Errorf("%s: %w", src, err)
 	}
 	if o.Resample != "" {
@@ -65,6 +70,17 @@ func (j *job) planGGUF(g converted, src, dst string, types typing) error {
 	return nil
 }
 
+// checkTokenizer refuses a tokenizer with which the output would not open.
+func checkTokenizer(f *gguf.File, vocab int) error {
+	v, err := hparams.ReadTokenizer(f, vocab)
+	if err == nil {
+		_, err = spm.New(spm.Vocabulary(v))
+	}
+	return err
+}
+
+func (g *ggufFile) tokenizer() *gguf.File { return g.File }
+
 // config is ReadConfig, which fails for half a model.
 func (g *ggufFile) config() (Config, error) {
 	if err := hparams.CheckWhole(g.File); err != nil {
@@ -85,6 +101,9 @@ func (g *ggufFile) metadata(c Config, m mix) ([]KV, error) {
 	model, err := hparams.Read(g.File, g.File)
 	if err != nil {
 		return nil, err
+	}
+	if n := model.Vision.PaddedMLP; n != c.PaddedMLP() {
+		return nil, fmt.Errorf("%s is %d, but the tensors have %d rows", hparams.PaddedMLPKey, n, c.PaddedMLP())
 	}
 	model.Vision.Resampling, model.MaskWidth = c.Resample, c.MaskWidth
 	changed := append(entries(model.OneFile()), KV{hparams.FileTypeKey, m.code})

@@ -19,6 +19,14 @@ import (
 // of the largest PaliGemma shard takes some 100 KB.
 const maxSafetensorsHeader = 100_000_000
 
+// maxArrays is the most arrays that a file of a checkpoint may have, and maxEntry the
+// longest description of one in bytes: what is made of a header is bounded with them.
+// PaliGemma has 700 arrays, described by some 100 bytes each.
+const (
+	maxArrays = 1 << 14
+	maxEntry  = 4096
+)
+
 // safetensorsTypes has the dtypes by their names. Weights of the types in the
 // second line are refused later, but buffers that are ignored may have them.
 var safetensorsTypes = map[string]gguf.Type{
@@ -86,6 +94,9 @@ func parseSafetensors(header []byte, data int64, name string) ([]safetensorsArra
 			}
 			continue
 		}
+		if len(arrays) == maxArrays {
+			return nil, fail("", fmt.Errorf("there are %d already, the most that are read", maxArrays))
+		}
 		a, err := decodeSafetensors(dec, data)
 		if err != nil {
 			return nil, fail(fmt.Sprintf("%q: ", key), err)
@@ -111,6 +122,9 @@ func decodeSafetensors(dec *json.Decoder, data int64) (safetensorsArray, error) 
 	}
 	var raw json.RawMessage
 	err := dec.Decode(&raw)
+	if err == nil && len(raw) > maxEntry {
+		return safetensorsArray{}, fmt.Errorf("its description has %d bytes, want at most %d", len(raw), maxEntry)
+	}
 	if err == nil {
 		err = json.Unmarshal(raw, &entry)
 	}

@@ -65,9 +65,10 @@ func specialsOf(path string) (tokens []spm.AddedToken, err error) {
 		}
 		for _, item := range list {
 			var t spm.AddedToken
-			if json.Unmarshal(item, &t.Content) == nil || json.Unmarshal(item, &t) == nil {
-				tokens = append(tokens, t)
+			if json.Unmarshal(item, &t.Content) != nil && json.Unmarshal(item, &t) != nil {
+				return nil, fmt.Errorf("%s: %s: %.80s is no token, want a string or an object with content", path, role, item)
 			}
+			tokens = append(tokens, t)
 		}
 	}
 	return tokens, nil

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pgcli/paligemma/internal/spm"
@@ -74,6 +75,25 @@ func TestSpecialTokens(t *testing.T) {
 		check(err)
 		if got := tok.Encode(c.text); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q is %v, want %v", name, c.text, got, c.want)
+		}
+	}
+}
+
+// TestWrongSpecialTokens: what is no token is an error, as in transformers, and not passed
+// over.
+func TestWrongSpecialTokens(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"pad_token": 7}`:                         "pad_token: 7 is no token",
+		`{"additional_special_tokens": ["a", 2]}`:  "additional_special_tokens: 2 is no token",
+		`{"extra_special_tokens": {"x": [["a"]]}}`: `extra_special_tokens: [["a"]] is no token`,
+		`{"bos_token": null, "eos_token": {"content": "<eos>"}, "extra_special_tokens": []}`: "",
+	} {
+		path := filepath.Join(t.TempDir(), tokenizerConfig)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := specialsOf(path); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", text, err, want)
 		}
 	}
 }

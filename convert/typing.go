@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // typing is the choice of types for one conversion.
@@ -63,7 +63,7 @@ func newTyping(o Options) (typing, error) {
 		}
 		t.rules = append(t.rules, typeRule{rule, pattern, typ})
 	}
-	return t, errors.Join(errs...)
+	return t, legible.Join(errs...)
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {
@@ -119,7 +119,7 @@ func (t typing) assign(list []*tensor, d Dims) error {
 			errs = append(errs, fmt.Errorf("tensor type %q matches no tensor whose type can be chosen", rule.text))
 		}
 	}
-	return errors.Join(errs...)
+	return legible.Join(errs...)
 }
 
 // choose returns the type that the mixes give a tensor.

@@ -136,7 +136,11 @@ func (c *comparer) predict(ctx context.Context, p passage, all []place) ([]place
 	}
 	if c.expected {
 		var failed error
-		err := b.Read(ctx, p.ids, func(i int, logits []float32) { failed = errors.Join(failed, add(i, logits)) })
+		err := b.Read(ctx, p.ids, func(i int, logits []float32) {
+			if failed == nil {
+				failed = add(i, logits)
+			}
+		})
 		return all, errors.Join(err, failed)
 	}
 	for i, id := range p.ids {

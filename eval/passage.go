@@ -58,7 +58,9 @@ func (c *comparer) given(ids []int32) func(ctx context.Context, most int) (passa
 		some := ids[:min(passageTokens, most, len(ids))]
 		var failed error
 		err = c.side[0].session.Read(ctx, some, func(i int, logits []float32) {
-			failed = errors.Join(failed, p.add(some[i], logits))
+			if failed == nil {
+				failed = p.add(some[i], logits)
+			}
 		})
 		ids = ids[len(some):]
 		p.end = len(ids) == 0 || len(some) == most

@@ -122,3 +122,24 @@ func (d *decoder) skip(n int64) {
 		d.failRead(err)
 	}
 }
+
+// piece reads the next of the elements of an array of which some are left: as many as
+// lie in 64 KiB, and at least one. It returns them as a slice, and their number.
+func (d *decoder) piece(k Kind, left int) (piece any, n int) {
+	const most = 64 << 10 // bytes
+	if k != String {
+		n = min(left, most/kinds[k].size)
+		data := make([]byte, n*kinds[k].size)
+		if _, err := io.ReadFull(d.r, data); err != nil {
+			d.failRead(err)
+			return nil, 0
+		}
+		d.pos += int64(len(data))
+		return decodeNumbers(data, k, n, true), n
+	}
+	var texts []string
+	for start := d.pos; n < left && d.err == nil && d.pos-start < most; n++ {
+		texts = append(texts, string(d.text(maxString, "string length")))
+	}
+	return texts, n
+}

@@ -111,7 +111,10 @@ func (f *File) readPreamble(d *decoder) (nTensors, nKeys int) {
 	if nTensors = d.count(minTensorBytes, "tensor count"); nTensors > MaxTensors {
 		d.fail(at, "%d tensors, at most %d are read", nTensors, MaxTensors)
 	}
-	nKeys = d.count(minKeyBytes, "key count")
+	at = d.pos
+	if nKeys = d.count(minKeyBytes, "key count"); nKeys > MaxKeys {
+		d.fail(at, "%d keys, at most %d are read", nKeys, MaxKeys)
+	}
 	return nTensors, nKeys
 }
 

@@ -18,6 +18,8 @@ const (
 	MaxKeyLen = 1<<16 - 1
 	// MaxTensors is the largest number of tensors. The largest PaliGemma has 700.
 	MaxTensors = 1 << 16
+	// MaxKeys is the largest number of metadata keys. Models have some 50.
+	MaxKeys = 1 << 16
 	// DefaultAlignment is the alignment of tensor data in bytes, when the key
 	// general.alignment does not say another.
 	DefaultAlignment = 32

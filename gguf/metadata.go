@@ -3,6 +3,7 @@ package gguf
 import (
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"unicode/utf8"
 )
@@ -61,6 +62,37 @@ func (f *File) Value(key string) (any, error) {
 		return nil, err
 	}
 	return f.value(k)
+}
+
+// Pieces yields an array that is the value of a metadata key in slices of up to
+// 64 KiB in the file, so that memory does not grow with the array: for strings
+// []string, for uint8 []uint8. A string that is longer is a piece of its own. An
+// empty array, and a value that is no array, are one piece, as [File.Value] has
+// them. An error comes as the last pair.
+func (f *File) Pieces(key string) iter.Seq2[any, error] {
+	return func(yield func(any, error) bool) {
+		k, err := f.key(key)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		if !k.Array {
+			yield(f.value(k))
+			return
+		}
+		d := newDecoder(f.src, k.start, k.end)
+		d.entry = keyEntry(k.Name)
+		for left := k.Len; ; {
+			piece, n := d.piece(k.Kind, left)
+			if d.err != nil {
+				yield(nil, d.err)
+				return
+			}
+			if left -= n; !yield(piece, nil) || left == 0 {
+				return
+			}
+		}
+	}
 }
 
 func (f *File) key(name string) (Key, error) {

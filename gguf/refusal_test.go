@@ -145,3 +145,15 @@ func TestMaxTensors(t *testing.T) {
 	}
 	wantError(t, w.WriteHeader(), "there are 65536 tensors already")
 }
+
+// TestMaxKeys is TestMaxTensors for keys.
+func TestMaxKeys(t *testing.T) {
+	file := head(0, MaxKeys+1).data((MaxKeys + 1) * minKeyBytes)
+	_, err := New(bytes.NewReader(file), int64(len(file)))
+	wantError(t, err, "65537 keys, at most 65536 are read")
+	w := NewWriter(io.Discard)
+	for i := range MaxKeys + 1 {
+		w.Add(strconv.Itoa(i), true)
+	}
+	wantError(t, w.WriteHeader(), "there are 65536 keys already")
+}

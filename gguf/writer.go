@@ -93,6 +93,9 @@ func (w *Writer) add(key string, value any) error {
 	if w.keyIndex[key] {
 		return errTwice
 	}
+	if len(w.keys) == MaxKeys {
+		return fmt.Errorf("there are %d keys already, the most that are read", MaxKeys)
+	}
 	if err := checkValue(value); err != nil {
 		return err
 	}

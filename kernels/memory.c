@@ -5,20 +5,29 @@
 #include <sys/mman.h>
 #endif
 
-void *pg_alloc(size_t size) {
-	size = (size + PG_PAGE - 1) / PG_PAGE * PG_PAGE;
+// aligned returns memory at a multiple of a power of two, NULL if there is none.
+static void *aligned(size_t size, size_t to) {
 	void *p = NULL;
 #ifdef _WIN32
-	p = _aligned_malloc(size, PG_PAGE);
+	p = _aligned_malloc(size, to);
 #else
-	if (posix_memalign(&p, PG_PAGE, size))
+	if (posix_memalign(&p, to, size))
 		return NULL;
-#endif
-#ifdef __linux__
-	madvise(p, size, MADV_HUGEPAGE); // may fail: huge pages only save time
 #endif
 	return p;
 }
+
+void *pg_alloc(size_t size) {
+	size = (size + PG_PAGE - 1) / PG_PAGE * PG_PAGE;
+	void *p = aligned(size, PG_PAGE);
+#ifdef __linux__
+	if (p)
+		madvise(p, size, MADV_HUGEPAGE); // may fail: huge pages only save time
+#endif
+	return p;
+}
+
+void *pg_alloc_lines(size_t size) { return aligned(size, PG_LINE); }
 
 void pg_free(void *p) {
 #ifdef _WIN32

@@ -1,5 +1,7 @@
 #include "pool.h"
 
+#include "memory.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,7 +151,7 @@ static state begin(pg_pool *p, pg_kernel kernel, const void *op) {
 }
 
 pg_pool *pg_pool_new(int threads) {
-	pg_pool *p = aligned_alloc(64, (sizeof *p + 63) / 64 * 64);
+	pg_pool *p = pg_alloc_lines(sizeof *p);
 	if (!p)
 		return NULL;
 	memset(p, 0, sizeof *p);
@@ -205,5 +207,5 @@ void pg_pool_free(pg_pool *p) {
 	pthread_cond_destroy(&p->end.changed);
 	pthread_mutex_destroy(&p->mutex);
 	free(p->threads);
-	free(p);
+	pg_free(p);
 }

@@ -16,6 +16,8 @@
 //	defer s.Close()
 //	mux.Handle("/vision/", http.StripPrefix("/vision", s))
 //
+// Its root is a page for browsers (package page), which asks about pictures.
+//
 // # Prompts and pictures
 //
 // The last message of the user is the prompt, as PaliGemma was not trained on

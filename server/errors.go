@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pgcli/paligemma"
@@ -103,8 +104,8 @@ func (f *failure) object() any {
 // plain returns the object of a failure in ollama's form.
 func (f *failure) plain() any { return map[string]string{"error": f.Error()} }
 
-// write sends a failure in a form.
-func (f *failure) write(w http.ResponseWriter, form func(*failure) any) {
+// write sends a failure in the form of the protocol that a request's path is of.
+func (f *failure) write(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	if f.after > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(max(1, (f.after+time.Second-1)/time.Second))))
@@ -115,5 +116,9 @@ func (f *failure) write(w http.ResponseWriter, form func(*failure) any) {
 	if f.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="pgcli"`)
 	}
-	writeJSON(w, f.status, form(f))
+	body := f.object()
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		body = f.plain()
+	}
+	writeJSON(w, f.status, body)
 }

@@ -13,7 +13,6 @@ import (
 // guard refuses what a page in a browser on this machine could have it send: requests
 // under another host's name, and from pages of other origins that are not allowed.
 func (s *Server) guard(next http.Handler) http.Handler {
-	form := tells.form
 	cross := http.NewCrossOriginProtection()
 	for _, origin := range s.opts.Origins {
 		if origin == "*" {
@@ -26,7 +25,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		if !s.isHost(r.Host) {
-			failureOf(fail(http.StatusForbidden, "host %.100q is not one of this server's names: see --hosts", r.Host)).write(w, form)
+			failureOf(fail(http.StatusForbidden, "host %.100q is not one of this server's names: see --hosts", r.Host)).write(w, r)
 			return
 		}
 		origin := r.Header.Get("Origin")
@@ -46,7 +45,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			return
 		}
 		if err := cross.Check(r); err != nil {
-			failureOf(fail(http.StatusForbidden, "a page of origin %.100q may not call this server: see --cors-origins", origin)).write(w, form)
+			failureOf(fail(http.StatusForbidden, "a page of origin %.100q may not call this server: see --cors-origins", origin)).write(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -64,7 +64,7 @@ func TestHostileRequests(t *testing.T) {
 		"stops":         {"/v1/chat/completions", "", []byte(`{"messages":[{"role":"user","content":"x"}],"stop":[""]}`), 400},
 		"seed":          {"/v1/chat/completions", "", []byte(`{"messages":[{"role":"user","content":"x"}],"seed":1e99}`), 400},
 		"xml":           {"/predict", "", []byte(`{"label_config":"<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///etc/passwd\">]><a>&b;</a>","tasks":[{}]}`), 400},
-		"long path":     {"/" + strings.Repeat("a/../", 1000), "", nil, 404},
+		"long path":     {"/" + strings.Repeat("a/../", 1000) + "none", "", nil, 404},
 		"a picture of text": {"/api/generate", "", []byte(`{"model":"tiny","prompt":"ocr","images":["` +
 			base64.StdEncoding.EncodeToString([]byte("<svg/>")) + `"]}`), 400},
 	} {

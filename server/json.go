@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -14,11 +16,21 @@ const (
 	writeTime = 30 * time.Second // for a client to take a piece of an answer
 )
 
-// readBody returns the body of a request, at most Options.MaxBody bytes of it.
+// readBody returns the body of a request, at most Options.MaxBody bytes of it. The end
+// of the request's context ends the wait for it.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // a writer of tests has none
+	ended := make(chan struct{})
+	goOn := context.AfterFunc(r.Context(), func() {
+		defer close(ended)
+		_ = control.SetReadDeadline(time.Now())
+	})
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
+	if !goOn() {
+		<-ended
+		return nil, context.Cause(r.Context())
+	}
 	if err == nil {
 		_ = control.SetReadDeadline(time.Time{})
 	}
@@ -47,8 +59,12 @@ func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	return parse(data, v)
 }
 
-// parse parses one JSON object.
+// parse parses one JSON object. A null would leave v as it is, and errors would be
+// about fields that the request lacks.
 func parse(data []byte, v any) error {
+	if string(bytes.TrimSpace(data)) == "null" {
+		return fail(http.StatusBadRequest, "the body is a JSON null, want an object")
+	}
 	err := json.Unmarshal(data, v)
 	var typed *json.UnmarshalTypeError
 	switch {
@@ -61,7 +77,7 @@ func parse(data []byte, v any) error {
 		if errors.As(err, &f) {
 			return f
 		}
-		return fail(http.StatusBadRequest, "the body is not a JSON object: %w", err)
+		return fail(http.StatusBadRequest, "the body is no JSON object: %w", err)
 	}
 	return nil
 }

@@ -1,13 +1,11 @@
 package server
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -20,94 +18,120 @@ import (
 // soakVariable is the number of requests of TestLoad, which make soak-server sets.
 const soakVariable = "PALIGEMMA_TEST_REQUESTS"
 
+// TestLoad has 64 clients ask, read slowly, leave early, and send what is wrong: each
+// answer is the model's own, each mistake has its status, and nothing is left behind.
+func TestLoad(t *testing.T) {
+	requests := 400
+	if n, err := strconv.Atoi(os.Getenv(soakVariable)); err == nil {
+		requests = n
+	}
+	s := serve(t, Options{Queue: 1000}) // some who left may still be inside
+	s.web.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 64
+	before := s.count()
+	c := newCrowd(s)
+	start := time.Now()
+	c.send(requests / 4) // opens all sessions
+	warm := s.count()
+	c.send(requests - requests/4)
+	took := time.Since(start)
+	after := s.count()
+	t.Logf("%d requests in %v, %.0f a second: %s; before %+v, warm %+v, after %+v", requests, took, float64(requests)/took.Seconds(), c, before, warm, after)
+	if c.answers[rightAnswer].Load() < int64(requests)/2 || c.sum() != int64(requests) {
+		t.Errorf("the numbers do not add up: %s", c)
+	}
+	if before.goroutines != after.goroutines || before.descriptors != after.descriptors {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	if most := warm.memory + warm.memory/50; requests >= 5000 && after.memory > most {
+		t.Errorf("%d bytes of memory, want at most %d: 2 %% more than when all was warm", after.memory, most)
+	}
+}
+
+// A census is what a process holds while nothing is asked.
+type census struct {
+	goroutines, descriptors int
+	memory                  int64 // bytes that are resident; 0 where they are not known
+}
+
+// count waits until all is quiet, and counts.
+func (s *site) count() census {
+	s.t.Helper()
+	until(s.t, "the server is idle", s.idle)
+	var c census
+	until(s.t, "the connections are closed", func() bool { // two equal counts in a row
+		s.web.Client().CloseIdleConnections()
+		last := c
+		c = census{goroutines: runtime.NumGoroutine(), descriptors: descriptors()}
+		time.Sleep(50 * time.Millisecond)
+		return c == last
+	})
+	c.memory = resident()
+	return c
+}
+
+// A crowd is clients that send requests whose answers are known.
+type crowd struct {
+	*site
+	errands []errand
+	answers [ends]atomic.Int64
+}
+
+// Ends of a request.
+const (
+	rightAnswer = iota
+	refusedMistake
+	leftEarly
+	ends
+)
+
 // An errand is a request whose answer is known.
 type errand struct {
+	prompt string
+	picture,
 	body []byte
 	want string
 }
 
-// errands returns requests with the answers that the model alone gives.
-func errands(s *site) (list []errand) {
-	for _, name := range []string{"05", "21", "37"} {
-		file := scene(s.t, name)
-		for i, prompt := range []string{"caption en", "ocr", "detect star ; circle", "segment square", "answer en is there a pink star?"} {
-			sm := &paligemma.Sampling{Temperature: float32(i % 2), Seed: uint64(i)}
-			data, err := json.Marshal(ask(prompt, file, map[string]any{"temperature": i % 2, "seed": i}))
+// newCrowd finds out the answers that the model alone gives.
+func newCrowd(s *site) *crowd {
+	c := &crowd{site: s}
+	for i, file := range [][]byte{scene(s.t, "05"), scene(s.t, "21"), scene(s.t, "37"), enlarge(s.t, scene(s.t, "05"), 8)} {
+		for j, prompt := range []string{"caption en", "ocr", "detect star ; circle", "segment square", "answer en is there a pink star?"} {
+			if i == 3 && j > 0 {
+				continue // one prompt about the huge picture
+			}
+			sm := &paligemma.Sampling{Temperature: float32(j % 2), Seed: uint64(j)}
+			data, err := json.Marshal(ask(prompt, file, map[string]any{"temperature": j % 2, "seed": j, "stream": j == 2}))
 			must(s.t, err)
-			list = append(list, errand{data, run(s.t, s.model, file, paligemma.Prompt(prompt), sm).Text})
+			c.errands = append(c.errands, errand{prompt, file, data, run(s.t, s.model, file, paligemma.Prompt(prompt), sm).Text})
 		}
 	}
-	return list
+	return c
 }
 
-// TestLoad has 64 clients ask, leave early, and send garbage: each answer is the
-// model's own, and nothing is left behind.
-func TestLoad(t *testing.T) {
-	requests := 320
-	if n, err := strconv.Atoi(os.Getenv(soakVariable)); err == nil {
-		requests = n
-	}
-	s := serve(t, Options{Queue: 64})
-	list := errands(s)
-	s.web.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 64
+// send has 64 clients send some requests together.
+func (c *crowd) send(requests int) {
 	var all sync.WaitGroup
-	var sent, right, refused, left atomic.Int64
-	start := time.Now()
+	var sent atomic.Int64
 	for i := range 64 {
 		r := rand.New(rand.NewPCG(uint64(i), 3))
 		all.Go(func() {
 			for sent.Add(1) <= int64(requests) {
-				s.errand(list[r.IntN(len(list))], r, &right, &refused, &left)
+				c.errand(c.errands[r.IntN(len(c.errands))], r)
 			}
 		})
 	}
 	all.Wait()
-	took := time.Since(start)
-	until(t, "the server is idle", s.idle)
-	t.Logf("%d requests in %v, %.0f a second: %d right, %d left, %d refused as they should be", requests, took, float64(requests)/took.Seconds(), right.Load(), left.Load(), refused.Load())
-	if right.Load() < int64(requests)/2 || right.Load()+refused.Load()+left.Load() != int64(requests) {
-		t.Error("the numbers do not add up")
-	}
 }
 
-// errand sends one request in one of several ways.
-func (s *site) errand(e errand, r *rand.Rand, right, refused, left *atomic.Int64) {
-	ctx, cancel := context.WithCancel(s.t.Context())
-	defer cancel()
-	body, way := e.body, r.IntN(8)
-	switch way {
-	case 0:
-		body = body[:r.IntN(len(body))]
-	case 1:
-		time.AfterFunc(time.Duration(r.IntN(30))*time.Millisecond, cancel)
+func (c *crowd) sum() (n int64) {
+	for i := range c.answers {
+		n += c.answers[i].Load()
 	}
-	request, err := http.NewRequestWithContext(ctx, "POST", s.web.URL+"/v1/chat/completions", bytes.NewReader(body))
-	if err != nil {
-		s.t.Error(err)
-		return
-	}
-	w, err := s.web.Client().Do(request)
-	var data []byte
-	if err == nil {
-		data, err = io.ReadAll(w.Body)
-		w.Body.Close()
-	}
-	if err != nil {
-		if way != 1 {
-			s.t.Error(err)
-		}
-		left.Add(1)
-		return
-	}
-	var out chatCompletion
-	switch {
-	case way == 0 && w.StatusCode == 400:
-		refused.Add(1)
-	case w.StatusCode != 200 || json.Unmarshal(data, &out) != nil || len(out.Choices) != 1:
-		s.t.Errorf("status %d: %.300s", w.StatusCode, data)
-	case *out.Choices[0].Message.Content != e.want:
-		s.t.Errorf("answer %q, want %q", *out.Choices[0].Message.Content, e.want)
-	default:
-		right.Add(1)
-	}
+	return n
+}
+
+func (c *crowd) String() string {
+	return strconv.FormatInt(c.answers[rightAnswer].Load(), 10) + " right, " + strconv.FormatInt(c.answers[refusedMistake].Load(), 10) +
+		" refused as they should be, " + strconv.FormatInt(c.answers[leftEarly].Load(), 10) + " left"
 }

@@ -7,12 +7,13 @@ import (
 	"image"
 	"image/png"
 	"slices"
+	"strings"
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/internal/overlay"
 )
 
-// A maskForm says how masks are written.
+// A maskForm says how masks are written. Several have commas between them.
 type maskForm string
 
 // Forms of masks.
@@ -24,8 +25,13 @@ const (
 )
 
 func (f maskForm) check(param string) error {
-	if f != "" && !slices.Contains([]maskForm{masksNone, masksRLE, masksPolygon, masksPNG}, f) {
-		return wrong(param, "%s is %.40q, want none, rle, polygon or png", param, string(f))
+	if f == "" || f == masksNone {
+		return nil
+	}
+	for form := range strings.SplitSeq(string(f), ",") {
+		if !slices.Contains([]maskForm{masksRLE, masksPolygon, masksPNG}, maskForm(form)) {
+			return wrong(param, "%s is %.40q, want none, or rle, polygon and png with commas between them", param, string(f))
+		}
 	}
 	return nil
 }
@@ -72,18 +78,21 @@ func (s *Server) found(a *answer, n int, form maskForm, size image.Point) (list 
 // newMask writes the mask of an object of a picture of a size; nil if it has none, or
 // none is wanted.
 func newMask(o paligemma.Object, form maskForm, size image.Point) *mask {
-	if o.Mask == nil {
+	if o.Mask == nil || form == "" || form == masksNone {
 		return nil
 	}
-	switch form {
-	case masksRLE:
-		return &mask{RLE: overlay.EncodeMask(o.Mask, size)}
-	case masksPolygon:
-		return &mask{Polygons: overlay.Outlines(o.Mask)}
-	case masksPNG:
-		return &mask{PNG: encodePNG(o.Mask, o.Pixels)}
+	m := &mask{}
+	for form := range strings.SplitSeq(string(form), ",") {
+		switch maskForm(form) {
+		case masksRLE:
+			m.RLE = overlay.EncodeMask(o.Mask, size)
+		case masksPolygon:
+			m.Polygons = overlay.Outlines(o.Mask)
+		case masksPNG:
+			m.PNG = encodePNG(o.Mask, o.Pixels)
+		}
 	}
-	return nil
+	return m
 }
 
 // encodePNG writes a mask as a grey PNG of a part of the picture.

@@ -68,7 +68,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 				s.opts.Logger.Error("a handler panicked", "route", rec.route, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 				rec.failed = &failure{status: http.StatusInternalServerError, err: fmt.Errorf("internal error")}
 				if rec.status == 0 {
-					rec.failed.write(out, tells.form)
+					rec.failed.write(out, r)
 				}
 			}
 			s.report(r, rec, time.Since(start))

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,24 +16,30 @@ import (
 // ollama's API (github.com/ollama/ollama, api/types.go).
 type (
 	ollamaRequest struct {
-		Model       string          `json:"model"`
-		Prompt      string          `json:"prompt"`   // of /api/generate
-		Images      []string        `json:"images"`   // base64
-		Messages    []ollamaMessage `json:"messages"` // of /api/chat
-		Stream      *bool           `json:"stream"`   // nil means true
-		Format      json.RawMessage `json:"format"`
-		Tools       []any           `json:"tools"`
-		Suffix      string          `json:"suffix"`
-		Options     ollamaOptions   `json:"options"`
-		LogProbs    bool            `json:"logprobs"`
-		TopLogProbs int             `json:"top_logprobs"`
+		Model    string          `json:"model"`
+		Prompt   string          `json:"prompt"`   // of /api/generate
+		Images   []string        `json:"images"`   // base64
+		Messages []ollamaMessage `json:"messages"` // of /api/chat
+		Stream   *bool           `json:"stream"`   // nil means true
+		Format   json.RawMessage `json:"format"`
+		Tools    []any           `json:"tools"`
+		Suffix   string          `json:"suffix"`
+		Options  ollamaOptions   `json:"options"`
+		Think    json.RawMessage `json:"think"` // a bool, or how much
+
+		// Texts that the model does not see.
+		System   string `json:"system"`
+		Template string `json:"template"`
+		Context  []int  `json:"context"`
+
+		LogProbs    bool `json:"logprobs"`
+		TopLogProbs int  `json:"top_logprobs"`
 	}
 	ollamaMessage struct {
 		Role    string   `json:"role"`
 		Content string   `json:"content"`
 		Images  []string `json:"images,omitempty"`
 	}
-	// Other options than these do not change an answer here.
 	ollamaOptions struct {
 		Temperature *float32 `json:"temperature"`
 		TopK        *int     `json:"top_k"`
@@ -39,6 +48,8 @@ type (
 		Seed        *int64   `json:"seed"`
 		Length      *int     `json:"num_predict"` // -1 and -2 mean as many as the server allows
 		Stop        texts    `json:"stop"`
+
+		ignored []string // names of others, which might change an answer
 	}
 	ollamaPart struct {
 		Model     string         `json:"model"`
@@ -95,13 +106,53 @@ func (r *ollamaRequest) check() error {
 	case format != "" && format != "null" && format != `""`:
 		return wrong("format", "format is not supported: the model answers in text")
 	case len(r.Tools) > 0:
-		return wrong("tools", "%s does not support tools", r.Model)
+		return wrong("tools", "%.60q does not support tools", r.Model)
+	case r.thinks():
+		return wrong("think", "%.60q does not support thinking", r.Model)
 	case r.Suffix != "":
 		return wrong("suffix", "suffix is not supported")
 	case r.TopLogProbs < 0 || r.TopLogProbs > mostTop:
 		return wrong("top_logprobs", "top_logprobs is %d, want 0 to %d", r.TopLogProbs, mostTop)
 	}
 	return checkStops(r.Options.Stop)
+}
+
+// thinks reports whether a request asks for thinking.
+func (r *ollamaRequest) thinks() bool {
+	value := string(r.Think)
+	return value != "" && value != "null" && value != "false"
+}
+
+// ignored names the parts of a request that change nothing.
+func (r *ollamaRequest) ignored() []string {
+	list := r.Options.ignored
+	for name, given := range map[string]bool{"system": r.System != "", "template": r.Template != "", "context": len(r.Context) > 0} {
+		if given {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// harmless options are about ollama's memory and speed, and change no answer.
+var harmless = []string{"num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "num_keep", "use_mmap", "use_mlock", "low_vram", "f16_kv", "numa", "vocab_only", "logits_all"}
+
+func (o *ollamaOptions) UnmarshalJSON(data []byte) error {
+	type plain ollamaOptions
+	if err := json.Unmarshal(data, (*plain)(o)); err != nil {
+		return err
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	for name := range all {
+		if _, known := fieldOf(reflect.ValueOf(*o), name); !known && !slices.Contains(harmless, name) {
+			o.ignored = append(o.ignored, "options."+strings.Trim(strconv.QuoteToASCII(name[:min(len(name), 40)]), `"`))
+		}
+	}
+	return nil
 }
 
 // ollama answers a turn.
@@ -113,6 +164,7 @@ func (s *Server) ollama(w http.ResponseWriter, r *http.Request, request *ollamaR
 	if err := request.check(); err != nil {
 		return err
 	}
+	t.ignored = append(t.ignored, request.ignored()...)
 	if t.ignored != nil {
 		w.Header().Set(ignoredHeader, strings.Join(t.ignored, ", "))
 	}

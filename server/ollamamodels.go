@@ -18,6 +18,12 @@ type (
 		Digest     string        `json:"digest"`
 		Details    ollamaDetails `json:"details"`
 	}
+	// An ollamaLoaded is a model of /api/ps.
+	ollamaLoaded struct {
+		ollamaModel
+		Expires time.Time `json:"expires_at"`
+		Context int       `json:"context_length"`
+	}
 	ollamaDetails struct {
 		Parent       string   `json:"parent_model"`
 		Format       string   `json:"format"`
@@ -53,17 +59,43 @@ func (s *Server) ollamaVersion(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) ollamaTags(w http.ResponseWriter, r *http.Request) error {
-	memory, err := s.model.Memory()
+	m, err := s.ollamaModel()
 	if err != nil {
 		return err
 	}
-	m := ollamaModel{s.opts.Name, s.opts.Name, s.started.UTC(), memory.Weights, fmt.Sprintf("%x", sha256.Sum256([]byte(s.opts.Name))), s.ollamaDetails()}
 	return writeJSON(w, http.StatusOK, map[string][]ollamaModel{"models": {m}})
 }
 
+// ollamaRunning answers which models are in memory: the one, for good.
+func (s *Server) ollamaRunning(w http.ResponseWriter, r *http.Request) error {
+	m, err := s.ollamaModel()
+	if err != nil {
+		return err
+	}
+	running := ollamaLoaded{m, time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC), s.model.Config().Context}
+	return writeJSON(w, http.StatusOK, map[string][]ollamaLoaded{"models": {running}})
+}
+
+func (s *Server) ollamaModel() (ollamaModel, error) {
+	memory, err := s.model.Memory()
+	return ollamaModel{s.opts.Name, s.opts.Name, s.started.UTC(), memory.Weights, fmt.Sprintf("%x", sha256.Sum256([]byte(s.opts.Name))), s.ollamaDetails()}, err
+}
+
 func (s *Server) ollamaDetails() ollamaDetails {
-	family := s.model.Config().Family
-	return ollamaDetails{Format: "gguf", Family: family, Families: []string{family, "siglip"}}
+	c := s.model.Config()
+	return ollamaDetails{Format: "gguf", Family: c.Family, Families: []string{c.Family, "siglip"},
+		Parameters: shortNumber(c.Parameters), Quantization: c.WeightType}
+}
+
+// shortNumber spells a number of parameters as ollama does: 2.9B, 10.45M.
+func shortNumber(n int) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.1fB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.2fM", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.0fK", float64(n)/1e3)
 }
 
 func (s *Server) ollamaShow(w http.ResponseWriter, r *http.Request) error {
@@ -81,6 +113,6 @@ func (s *Server) ollamaShow(w http.ResponseWriter, r *http.Request) error {
 	c := s.model.Config()
 	return writeJSON(w, http.StatusOK, ollamaShown{
 		Template: "{{ .Prompt }}", Details: s.ollamaDetails(), Capabilities: []string{"completion", "vision"}, ModifiedAt: s.started.UTC(),
-		ModelInfo: map[string]any{"general.architecture": c.Family, c.Family + ".context_length": c.Context, c.Family + ".embedding_length": c.Width, c.Family + ".block_count": c.Layers},
+		ModelInfo: map[string]any{"general.architecture": c.Family, "general.parameter_count": c.Parameters, c.Family + ".context_length": c.Context, c.Family + ".embedding_length": c.Width, c.Family + ".block_count": c.Layers},
 	})
 }

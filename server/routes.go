@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A route is a path that is answered.
@@ -19,21 +20,19 @@ type route struct {
 type kind struct {
 	open     bool // without an API key
 	computes bool // admitted by the queue
-	form     func(*failure) any
 }
 
 // Kinds of routes.
 var (
-	tells    = kind{form: (*failure).object}
-	public   = kind{form: (*failure).object, open: true}
-	computes = kind{form: (*failure).object, computes: true}
-
-	ollamaTells    = kind{form: (*failure).plain}
-	ollamaComputes = kind{form: (*failure).plain, computes: true}
+	tells    = kind{}
+	public   = kind{open: true}
+	computes = kind{computes: true}
 )
 
 // routes is the one table of routes; openapi.yaml describes each.
 var routes = []route{
+	{"GET", "/{$}", (*Server).showPage, public},
+	{"GET", "/page/{file}", (*Server).showPageFile, public},
 	{"GET", "/health", (*Server).health, public},
 	{"GET", "/v1/health", (*Server).health, public},
 	{"GET", "/openapi.yaml", (*Server).openAPI, tells},
@@ -53,11 +52,12 @@ var routes = []route{
 	{"POST", "/tokenize", (*Server).tokenize, tells},
 	{"POST", "/detokenize", (*Server).detokenize, tells},
 
-	{"GET", "/api/version", (*Server).ollamaVersion, ollamaTells},
-	{"GET", "/api/tags", (*Server).ollamaTags, ollamaTells},
-	{"POST", "/api/show", (*Server).ollamaShow, ollamaTells},
-	{"POST", "/api/generate", (*Server).ollamaGenerate, ollamaComputes},
-	{"POST", "/api/chat", (*Server).ollamaChat, ollamaComputes},
+	{"GET", "/api/version", (*Server).ollamaVersion, tells},
+	{"GET", "/api/tags", (*Server).ollamaTags, tells},
+	{"GET", "/api/ps", (*Server).ollamaRunning, tells},
+	{"POST", "/api/show", (*Server).ollamaShow, tells},
+	{"POST", "/api/generate", (*Server).ollamaGenerate, computes},
+	{"POST", "/api/chat", (*Server).ollamaChat, computes},
 
 	{"POST", "/setup", (*Server).studioSetup, tells},
 	{"POST", "/predict", (*Server).studioPredict, computes},
@@ -86,7 +86,7 @@ func (s *Server) serve(r route) http.Handler {
 		f := failureOf(err)
 		rec.failed = f
 		if rec.status == 0 { // else the answer has begun, and says itself that it failed
-			f.write(w, r.form)
+			f.write(w, req)
 		}
 	})
 }
@@ -107,7 +107,10 @@ func (s *Server) admit(r route, w http.ResponseWriter, req *http.Request) error 
 	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	defer context.AfterFunc(s.ctx, func() { end(errShutdown) })()
+	defer context.AfterFunc(s.ctx, func() {
+		end(errShutdown)
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Second)) // of a client that does not read
+	})()
 	err := r.handle(s, w, req.WithContext(ctx))
 	if err != nil && ctx.Err() != nil && !errors.As(err, new(*failure)) {
 		return context.Cause(ctx) // whatever it interrupted
@@ -119,7 +122,7 @@ func (s *Server) admit(r route, w http.ResponseWriter, req *http.Request) error 
 func (s *Server) noRoute(w http.ResponseWriter, r *http.Request) error {
 	var methods []string
 	for _, known := range routes {
-		if known.path == r.URL.Path {
+		if strings.TrimSuffix(known.path, "{$}") == r.URL.Path {
 			methods = append(methods, known.method)
 		}
 	}

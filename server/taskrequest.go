@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -18,7 +19,8 @@ import (
 //
 //   - JSON with the fields of v; the picture is its field image, or Hugging Face's inputs,
 //   - a form (multipart/form-data) with the same fields and the file image, or
-//   - the picture file itself, with the fields in the URL's query.
+//   - the picture file itself, with the fields in the URL's query. Some clients send it
+//     without its type, or as another's.
 //
 // A field that v lacks is an error.
 func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([]byte, error) {
@@ -32,7 +34,7 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 		if data, err = readForm(data, params["boundary"], s.opts.MaxBody, v); err != nil {
 			return nil, err
 		}
-	case err == nil && (strings.HasPrefix(kind, "image/") || kind == "application/octet-stream"):
+	case strings.HasPrefix(kind, "image/") || kind == "application/octet-stream" || kind != "application/json" && !mayBeJSON(data):
 		if err := setFields(v, r.URL.Query()); err != nil {
 			return nil, err
 		}
@@ -46,7 +48,10 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 			if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 				return nil, wrong(strings.Trim(name, `"`), "no field %s is known here", name)
 			}
-			return nil, fail(http.StatusBadRequest, "the body is neither a JSON object, nor a form, nor a picture: %w", parseError(data, v, err))
+			if errors.As(err, new(*json.UnmarshalTypeError)) || errors.As(err, new(*failure)) {
+				return nil, parse(data, v)
+			}
+			return nil, fail(http.StatusBadRequest, "the body is neither a JSON object, nor a form, nor a picture: %w", err)
 		}
 		if _, err := in.Token(); err != io.EOF {
 			return nil, fail(http.StatusBadRequest, "the body goes on after its JSON object")
@@ -59,12 +64,11 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 	return data, nil
 }
 
-// parseError says which field is wrong, if it is one.
-func parseError(data []byte, v any, err error) error {
-	if e := parse(data, v); e != nil {
-		return e
-	}
-	return err
+// mayBeJSON reports whether data starts as a JSON value, which no picture does, or is
+// empty.
+func mayBeJSON(data []byte) bool {
+	data = bytes.TrimLeft(data, " \t\r\n")
+	return len(data) == 0 || bytes.IndexByte([]byte(`{["-0123456789tfn`), data[0]) >= 0
 }
 
 // A picturer is a request about a picture.

@@ -62,6 +62,7 @@ func (v Video) each(ctx context.Context, do func(batch.Item) bool) error {
 	if err := v.check(); err != nil {
 		return err
 	}
+	caller := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd, err := v.command(ctx, "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "repeat+level+info", "-nostats")
@@ -107,7 +108,9 @@ func (v Video) each(ctx context.Context, do func(batch.Item) bool) error {
 	times.drain()
 	ended := cmd.Wait()
 	switch {
-	case stopped || ctx.Err() != nil && err == nil:
+	case caller.Err() != nil:
+		return context.Cause(caller)
+	case stopped:
 		return nil
 	case err != io.EOF && err != nil:
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // An asking asks the prompts of pgcli run and chat, and prints the answers.
@@ -171,13 +172,13 @@ func (a *asking) answer(c *cli.Context, ctx context.Context, v *view, p paligemm
 	}
 	f.Timings.Encode = v.took
 	if f.Stop == paligemma.StopRepeat {
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: prompt %q: stopped, as the answer only repeats itself; --repeats goes on\n", p)
+		tell(c.App.ErrWriter, "prompt %q: stopped, as the answer only repeats itself; --repeats goes on", p)
 	}
 	if a.out.form == "lines" && !a.drawing.used() { // the answer is printed, and nothing is drawn
 		return f.Result, err
 	}
 	if a.out.form != "json" {
-		warnObjects(c.App.ErrWriter, fmt.Sprintf("prompt %q", p), f.Result)
+		warnObjects(c.App.ErrWriter, fmt.Sprintf("prompt %q", p), a.model, f.Result)
 	}
 	if a.out.form != "lines" && err == nil {
 		err = output(a.out.print(f))
@@ -219,14 +220,14 @@ func (a *asking) stream(c *cli.Context, ctx context.Context, v *view, p paligemm
 	return &r, output(err)
 }
 
-// shown returns a text for w. A terminal gets no control characters but tabs and line
-// ends: a model may answer with some that a terminal obeys.
+// shown returns a text for w. A terminal gets nothing that it obeys but tabs and line
+// ends: a model may answer with such characters.
 func shown(w io.Writer, text string) string {
 	if !isTerminal(w) {
 		return text
 	}
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		if legible.Obeyed(r) && r != '\n' && r != '\t' {
 			return unicode.ReplacementChar
 		}
 		return r

@@ -7,6 +7,44 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+// arguments returns the arguments of the program in the order that package cli reads: see
+// flagsFirst. A call for help becomes one of the command help, which notices when its
+// output cannot be written.
+func arguments(app *cli.App, args []string) ([]string, error) {
+	for i, name := range args {
+		switch {
+		case i == 0:
+			continue
+		case slices.Contains(helpFlags, name):
+			return []string{args[0], "help"}, nil
+		case app.Command(name) == nil:
+			continue
+		}
+		flags, _ := split(app.Command(name).Flags, args[i+1:])
+		if asksForHelp(app.Command(name).Flags, flags) {
+			return []string{args[0], "help", name}, nil
+		}
+		break
+	}
+	return flagsFirst(app, args)
+}
+
+// helpFlags are the spellings of the flag that asks for help.
+var helpFlags = []string{"--help", "-help", "-h", "--h"}
+
+// asksForHelp reports whether one of flags is the flag for help, and not another's value.
+func asksForHelp(known []cli.Flag, flags []string) bool {
+	for i := 0; i < len(flags); i++ {
+		if slices.Contains(helpFlags, flags[i]) {
+			return true
+		}
+		if takesValue(known, flags[i]) {
+			i++
+		}
+	}
+	return false
+}
+
 // flagsFirst moves a command's flags before its arguments, because package cli
 // stops looking for flags at the first argument and would not understand
 // "convert DIR -o FILE". Arguments after "--" stay in place. The error is about a flag

@@ -192,7 +192,11 @@ func batchIdentity(c *cli.Context) (id batch.Identity, err error) {
 // modelDigest returns the SHA-256 of the model's file; of a model in two files that of
 // the text of both digests.
 func modelDigest(c *cli.Context) (string, error) {
-	model, projector := c.Path("model"), c.Path("mmproj")
+	model, err := modelPath(c)
+	if err != nil {
+		return "", err
+	}
+	projector := c.Path("mmproj")
 	if model == "" {
 		sum := sha256.Sum256(models.Tiny())
 		return hex.EncodeToString(sum[:]), nil

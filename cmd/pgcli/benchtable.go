@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // A benchResult is a row of the output.
@@ -119,7 +121,7 @@ func benchHeader(rows []benchRow) string {
 		}
 	}
 	for _, r := range rows {
-		add(&models, fmt.Sprintf("%s, %s, %s", r.setup.Model, size(r.setup.Bytes), r.setup.Type))
+		add(&models, fmt.Sprintf("%s, %s, %s", cell(r.setup.Model), size(r.setup.Bytes), r.setup.Type))
 		add(&threads, fmt.Sprint(r.setup.Threads))
 		add(&kernels, r.setup.Kernels)
 	}
@@ -202,4 +204,4 @@ func benchJSON(w io.Writer, rows []benchRow) error {
 	return writeJSON(w, results)
 }
 
-func writeJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
+func writeJSON(w io.Writer, v any) error { return json.NewEncoder(legible.JSON(w)).Encode(v) }

@@ -63,7 +63,7 @@ func (a *asking) choose(c *cli.Context, v *view, p paligemma.Prompt) error {
 		if i == best {
 			mark = "  <"
 		}
-		if _, err := fmt.Fprintf(c.App.Writer, "%-*s  %6.2f %%%s\n", width, x.Text, 100*x.Probability, mark); err != nil {
+		if _, err := fmt.Fprintf(c.App.Writer, "%-*s  %6.2f %%%s\n", width, shown(c.App.Writer, x.Text), 100*x.Probability, mark); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -11,7 +12,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // outputFlags are the flags of every command that writes a model.
@@ -61,6 +61,7 @@ The file appears under its name only when it is complete.
 
 Examples:
   pgcli convert paligemma-3b-mix-224 -o mix-224.gguf --type q4_k_m
+  pgcli convert hf://google/paligemma2-3b-mix-448 -o mix.gguf --type q4_k_m
   pgcli convert pt.npz --tokenizer tokenizer.model -o pt.gguf --type q8_0
   pgcli convert mix -o mix.gguf --type q8_0 --mask-decoder vae-oid.npz
   pgcli convert base --lora my-adapter:0.8 -o mine.gguf --type q4_k_m --verify
@@ -70,7 +71,7 @@ Examples:
 			&cli.PathFlag{Name: "mask-decoder", Usage: "`file` of the mask decoder, vae-oid.npz, for pgcli segment"},
 			&cli.StringSliceFlag{Name: "lora", KeepSpace: true, Usage: "merge a LoRA adapter of PEFT, as its merge_and_unload does: `DIR[:SCALE]` (repeatable)"},
 			&cli.BoolFlag{Name: "split-mmproj", Usage: "write two files, for llama.cpp: the language model, and mmproj-NAME beside it"},
-		}),
+		}, hubAccessFlags()),
 		OnUsageError: wrongFlag,
 		Action: func(c *cli.Context) error {
 			o := outputOptions(c)
@@ -157,6 +158,13 @@ func write(c *cli.Context, what string, o convert.Options) error {
 	}
 	o.MemoryLimit = limit
 	src, dst := c.Args().First(), c.Path("output")
+	if strings.HasPrefix(src, hubScheme) {
+		var name string
+		if src, name, err = hubCheckpoint(c, src); err != nil {
+			return err
+		}
+		o.Name = cmp.Or(o.Name, name)
+	}
 	if c.Bool("dry-run") {
 		plan, err := convert.MakePlan(src, dst, o)
 		if err != nil {
@@ -177,7 +185,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		return printPlan(c, r.Plan)
 	}
 	for _, out := range r.Outputs {
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: wrote %s, %s of tensors, in %.1f s\n", out.Path, size(out.Bytes()), r.Elapsed.Seconds())
+		tell(c.App.ErrWriter, "wrote %s, %s of tensors, in %.1f s", out.Path, size(out.Bytes()), r.Elapsed.Seconds())
 	}
 	if r.Verified {
 		fmt.Fprintln(c.App.ErrWriter, "pgcli: verified against the source")
@@ -188,7 +196,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 // printNotes says how the source was read where that may surprise.
 func printNotes(c *cli.Context, p *convert.Plan) {
 	for _, note := range p.Notes {
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: note: %s\n", legible.Text(note))
+		tell(c.App.ErrWriter, "note: %s", note)
 	}
 }
 

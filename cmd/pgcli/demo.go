@@ -94,7 +94,7 @@ func demoAction(c *cli.Context) error {
 	if err := save(c, page, g.write); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.ErrWriter, "pgcli: wrote %s: %d pictures, %d answers in %s\n", page, len(g.Cards), g.Answers, g.Took())
+	tell(c.App.ErrWriter, "wrote %s: %d pictures, %d answers in %s", page, len(g.Cards), g.Answers, g.Took())
 	return nil
 }
 

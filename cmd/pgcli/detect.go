@@ -146,9 +146,9 @@ func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) er
 			fmt.Fprintf(c.App.ErrWriter, "encode  %8.1f ms\n", ms(took))
 			printTimings(c.App.ErrWriter, r.Timings)
 		}
-		warnObjects(c.App.ErrWriter, path, r)
+		warnObjects(c.App.ErrWriter, path, model, r)
 		if len(r.Objects) == 0 {
-			fmt.Fprintf(c.App.ErrWriter, "pgcli: %s: nothing found\n", path)
+			tell(c.App.ErrWriter, "%s: nothing found", path)
 		}
 		if err := out.print(finding{prompt, path, r, img.Bounds().Size()}); err != nil {
 			return output(err)

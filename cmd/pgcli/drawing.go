@@ -182,7 +182,7 @@ func (d *drawing) warn(w io.Writer, path string, objects []overlay.Object) error
 	}
 	missing, err := overlay.Missing(d.style.Font, labels.String())
 	if len(missing) > 0 {
-		fmt.Fprintf(w, "pgcli: %s: the font has no glyphs for %q, which are drawn as boxes; --font names another\n", path, string(missing))
+		tell(w, "%s: the font has no glyphs for %q, which are drawn as boxes; --font names another", path, string(missing))
 	}
 	return err
 }
@@ -208,7 +208,7 @@ func save(c *cli.Context, path string, write func(io.Writer) error) error {
 	}
 	defer f.Close()
 	for _, name := range f.Removed() {
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: %s was left by a run that was killed, and is removed\n", name)
+		tell(c.App.ErrWriter, "%s was left by a run that was killed, and is removed", name)
 	}
 	w := bufio.NewWriter(f)
 	if err := write(w); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma/eval"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // dataFlags are the flags of the commands that run models over a data set.
@@ -154,7 +155,7 @@ func (o *dataOptions) show(c *cli.Context, what string, total int) (done func())
 
 // printJSON prints v as indented JSON.
 func printJSON(w io.Writer, v any) error {
-	out := json.NewEncoder(w)
+	out := json.NewEncoder(legible.JSON(w))
 	out.SetIndent("", "  ")
 	return out.Encode(v)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -26,7 +27,8 @@ const (
 // exitCodes is the part of the help about them.
 const exitCodes = `Exit codes: 0 success; 1 failure; 2 a mistake in the command line, or a flag that
 this machine cannot follow; 3 some of several pictures, lines or prompts failed, and
-the others are answered; 70 a bug of pgcli; 130 Ctrl-C; 143 SIGTERM.
+the others are answered; 70 a bug of pgcli; 130 Ctrl-C; 141 nobody reads the
+output any more (SIGPIPE, as when head has enough); 143 SIGTERM.
 serve ends with 0 after either, if its requests ended.`
 
 // An interruption is the cause of a context that a signal ended.
@@ -74,8 +76,8 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 	case errors.As(err, &fault):
 		reportPanic(stderr, fault)
 		return exitPanic
-	case errors.Is(err, syscall.EPIPE):
-		return exitFailed // the reader of the answer left: no message
+	case isBrokenPipe(err):
+		return exitSignal + int(syscall.SIGPIPE) // as the signal itself, which ends a program that writes to standard output
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		fmt.Fprintln(stderr, "pgcli: interrupted")
 		errors.As(context.Cause(ctx), &stopped)
@@ -92,6 +94,13 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 		return exitSomeFailed
 	}
 	return exitFailed
+}
+
+// isBrokenPipe reports whether an error says that the reader of a pipe left, which asks
+// for no message. A connection that broke is another matter.
+func isBrokenPipe(err error) bool {
+	var write *fs.PathError
+	return errors.As(err, &write) && errors.Is(write, syscall.EPIPE)
 }
 
 // reportPanic prints a panic, and asks for a report.

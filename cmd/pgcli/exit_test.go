@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/pgcli/paligemma"
@@ -49,6 +52,8 @@ func TestExitCodes(t *testing.T) {
 		{t.Context(), someFailed(1, 2, "x"), 3},
 		{t.Context(), errors.Join(someFailed(1, 2, "x"), nil), 3},
 		{t.Context(), someFailed(0, 2, "x"), 0},
+		{t.Context(), outputError{&fs.PathError{Op: "write", Path: "stdout", Err: syscall.EPIPE}}, 141},
+		{t.Context(), &net.OpError{Op: "write", Err: syscall.EPIPE}, 1},
 		{over, context.Cause(over), 143},
 		{over, context.Canceled, 143},
 		{over, errors.New("x"), 1},

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-var kills = flag.Int("kills", 36, "`runs` that TestKilledAtAnyMoment ends")
+var kills = flag.Int("kills", 36, "`runs` that TestKilledAtAnyMoment and TestKilledBatches end")
 
 // listing returns the names in a folder.
 func listing(t *testing.T, dir string) []string {
@@ -141,7 +141,7 @@ func TestFullOutputIsAnError(t *testing.T) {
 	data := filepath.Join(tiny, "data.jsonl")
 	must(t, os.WriteFile(data, []byte(`{"image": "picture.png", "prompt": "ocr", "expected": "x"}`+"\n"), 0o600))
 	for _, args := range [][]string{
-		{"help"}, {"help", "run"}, {"version"}, {"devices"}, {"info", model}, {"info", model, "--json"}, {"tokenize", "a b", "-m", model}, {"tokenize", "a b", "--json", "-m", model},
+		{}, {"help"}, {"help", "run"}, {"--help"}, {"run", "--help"}, {"run", "x.png", "-m", "y", "-h"}, {"version"}, {"devices"}, {"info", model}, {"info", model, "--json"}, {"tokenize", "a b", "-m", model}, {"tokenize", "a b", "--json", "-m", model},
 		{"run", picture, "ocr", "-n", "2", "-m", model}, {"run", picture, "ocr", "-n", "2", "--json", "-m", model}, {"run", picture, "ocr", "--choices", "a,b", "-m", model},
 		{"detect", picture, "cat", "-n", "60", "-m", model}, {"detect", picture, "cat", "-n", "60", "--coco", "-m", model},
 		{"eval", data, "-n", "2", "-m", model}, {"compare", model, model, data, "-n", "2", "--json"},

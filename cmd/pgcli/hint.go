@@ -23,10 +23,11 @@ func hint(path string) error {
 	switch ext := strings.ToLower(filepath.Ext(path)); {
 	case errors.Is(err, fs.ErrNotExist) && hubName.MatchString(path) && ext != ".gguf":
 		name := hubName.FindStringSubmatch(path)[2]
-		dir := filepath.Base(name)
-		return fmt.Errorf("%s: no such file; if it is a name on the Hugging Face hub, download and convert it:\n  hf download %s --local-dir %s\n  %s", path, name, dir, convertLine(dir))
+		return fmt.Errorf("%s: no such file; if it is a name on the Hugging Face Hub, give it with -hf, which fetches and converts it:\n  -hf %s", path, name)
 	case err != nil:
 		return nil // opening says why
+	case len(gguf.Parts(path)) > 1:
+		return fmt.Errorf("%s is one part of a split file; join them:\n  pgcli join %s -o model.gguf", path, quoted(path))
 	case info.IsDir():
 		if files, _ := filepath.Glob(filepath.Join(path, "*.gguf")); len(files) > 0 {
 			return fmt.Errorf("%s is a folder, want a file, such as %s", path, files[0])
@@ -45,6 +46,8 @@ func hint(path string) error {
 func checkpointHint(path string) error {
 	info, err := os.Stat(path)
 	switch base := filepath.Base(path); {
+	case errors.Is(err, fs.ErrNotExist) && hubName.MatchString(path):
+		return fmt.Errorf("%s: no such file; if it is a name on the Hugging Face Hub:\n  %s", path, convertLine(hubScheme+hubName.FindStringSubmatch(path)[2]))
 	case errors.Is(err, fs.ErrNotExist):
 		return hint(path)
 	case err != nil || info.IsDir():

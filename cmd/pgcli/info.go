@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"reflect"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/legible"
@@ -25,7 +23,8 @@ func infoCommand() *cli.Command {
 memory that the model needs for contexts of several lengths and for several answers
 at a time. Works on any GGUF file, but prints the memory only for a PaliGemma model.
 In JSON, shapes have the fastest axis first, and memory is in bytes: caches for a
-context, and total with weights and an f16 cache.
+context, and total with weights and an f16 cache. Numbers of the metadata that are
+not finite are the strings NaN, +Inf and -Inf.
 
 Examples:
   pgcli info model.gguf
@@ -65,11 +64,13 @@ func infoText(w io.Writer, f *gguf.File, tensors bool) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "GGUF version %d\t%s\n", f.Version(), size(f.Size()))
 	for _, k := range f.Keys() {
-		v, err := f.Value(k.Name)
-		if err != nil {
-			return err
+		for v, err := range f.Pieces(k.Name) {
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(table, "%s\t%s\n", cell(k.Name), cell(brief(v, k.Len)))
+			break // the first piece has what is shown
 		}
-		fmt.Fprintf(table, "%s\t%s\n", cell(k.Name), cell(brief(v)))
 	}
 	fmt.Fprintln(table)
 	if tensors {
@@ -103,17 +104,18 @@ func cell(s string) string {
 	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(legible.Text(s))
 }
 
-// brief spells a value, long arrays by their length and beginning.
-func brief(v any) string {
-	const most = 4
+// brief spells a value; of an array of n elements, which v begins, and of a long text it
+// spells the length and the beginning.
+func brief(v any, n int) string {
+	const most, mostText = 4, 4096
+	if s, ok := v.(string); ok && len(s) > mostText {
+		return fmt.Sprintf("%d bytes: %.*q ...", len(s), mostText, s)
+	}
 	r := reflect.ValueOf(v)
-	if r.Kind() != reflect.Slice {
+	if r.Kind() != reflect.Slice || n <= min(most, r.Len()) {
 		return fmt.Sprintf("%v", v)
 	}
-	if r.Len() <= most {
-		return fmt.Sprintf("%v", v)
-	}
-	return fmt.Sprintf("%d values: %q ...", r.Len(), fmt.Sprint(r.Slice(0, most)))
+	return fmt.Sprintf("%d values: %q ...", n, fmt.Sprint(r.Slice(0, min(most, r.Len()))))
 }
 
 // parts returns a file's tensors with the part of the model they belong to.
@@ -147,38 +149,4 @@ func memory(f *gguf.File, c convert.Config) []need {
 		}
 	}
 	return list
-}
-
-// infoJSON prints everything about a file as one JSON object. Unlike printJSON it
-// does not escape the < and > of pieces.
-func infoJSON(w io.Writer, f *gguf.File, answers []paligemma.Memory) error {
-	metadata := map[string]any{}
-	for _, k := range f.Keys() {
-		v, err := f.Value(k.Name)
-		if err != nil {
-			return err
-		}
-		metadata[k.Name] = v
-	}
-	var tensors []tensorJSON
-	for _, t := range parts(f) {
-		tensors = append(tensors, tensorJSON{t.Name, string(t.Part), t.Shape, t.Type.String(), t.Bytes, ""})
-	}
-	var needs []need
-	if c, err := convert.ReadConfig(f); err == nil {
-		needs = memory(f, c)
-	}
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	out.SetEscapeHTML(false)
-	return out.Encode(struct {
-		Version  int            `json:"version"`
-		Bytes    int64          `json:"bytes"`
-		Metadata map[string]any `json:"metadata"`
-		Tensors  []tensorJSON   `json:"tensors"`
-		Memory   []need         `json:"memory,omitempty"`
-
-		// Of as many answers at a time as sessions says, with the default options.
-		Answers []paligemma.Memory `json:"answers,omitempty"`
-	}{f.Version(), f.Size(), metadata, tensors, needs, answers})
 }

@@ -41,7 +41,7 @@ func openJournal(c *cli.Context, set *eval.DataSet) (*eval.Journal, error) {
 	}
 	j, err := eval.OpenJournal(path, c.Bool("force"), set, settings, model, projector)
 	if err == nil && j.Earlier() > 0 {
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: going on after %d answers in %s\n", j.Earlier(), j.Path())
+		tell(c.App.ErrWriter, "going on after %d answers in %s", j.Earlier(), j.Path())
 	}
 	return j, withHint(err)
 }
@@ -55,7 +55,7 @@ func closeJournal(c *cli.Context, j *eval.Journal, whole bool) error {
 	case whole:
 		return j.Finish()
 	case j.Len() > 0:
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: answers so far are in %s; the same command goes on from there\n", j.Path())
+		tell(c.App.ErrWriter, "answers so far are in %s; the same command goes on from there", j.Path())
 	}
 	return j.Close()
 }

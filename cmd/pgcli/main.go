@@ -27,7 +27,7 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := guard.Run(func() error {
 		app := newApp(stdin, stdout, stderr)
-		args, err := flagsFirst(app, args)
+		args, err := arguments(app, args)
 		if err != nil {
 			return err
 		}
@@ -50,11 +50,12 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		ErrWriter:                 stderr,
 		Flags:                     append([]cli.Flag{cli.HelpFlag, &cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the versions of pgcli and of its engine"}}, engineFlags()...),
 		Commands: []*cli.Command{runCommand(), chatCommand(), detectCommand(), segmentCommand(), batchCommand(), exportCommand(), mergeCommand(), serveCommand(), demoCommand(), convertCommand(), quantizeCommand(),
-			infoCommand(), tokenizeCommand(), evalCommand(), compareCommand(), benchCommand(), devicesCommand(), versionCommand(), helpCommand()},
+			joinCommand(), modelsCommand(), infoCommand(), tokenizeCommand(), evalCommand(), compareCommand(), benchCommand(), devicesCommand(), versionCommand(), helpCommand()},
 		Action:         root,
 		OnUsageError:   wrongFlag,
 		ExitErrHandler: func(*cli.Context, error) {}, // run reports errors
 	}
+	addHub(app.Commands)
 	addHelp(app, stdout)
 	return app
 }
@@ -67,7 +68,7 @@ func root(c *cli.Context) error {
 	if c.Args().Present() {
 		return unknownCommand(c, c.Args().First())
 	}
-	return cli.ShowAppHelp(c)
+	return printHelp(c, "")
 }
 
 // unknownCommand says that no command has a name.
@@ -88,18 +89,22 @@ func helpCommand() *cli.Command {
 		OnUsageError: wrongFlag,
 		Action: func(c *cli.Context) error {
 			name := c.Args().First()
-			text := appHelp(c.App, helpWidth(c.App.Writer))
-			if name != "" {
-				command := c.App.Command(name)
-				if command == nil {
-					return unknownCommand(c, name)
-				}
-				text = commandHelp(command, helpWidth(c.App.Writer))
+			if name != "" && c.App.Command(name) == nil {
+				return unknownCommand(c, name)
 			}
-			_, err := io.WriteString(c.App.Writer, text)
-			return err
+			return printHelp(c, name)
 		},
 	}
+}
+
+// printHelp prints the help of a command; of the program for the name "".
+func printHelp(c *cli.Context, name string) error {
+	text := appHelp(c.App, helpWidth(c.App.Writer))
+	if name != "" {
+		text = commandHelp(c.App.Command(name), helpWidth(c.App.Writer))
+	}
+	_, err := io.WriteString(c.App.Writer, text)
+	return err
 }
 
 func versionCommand() *cli.Command {

@@ -57,9 +57,12 @@ func except(flags []cli.Flag, names ...string) []cli.Flag {
 
 // openModel opens the model that the flags name, or the embedded one.
 func openModel(c *cli.Context) (*paligemma.Model, error) {
-	path := c.Path("model")
-	if path == "" && c.Path("mmproj") != "" {
+	if c.Path("model") == "" && c.String("hf-repo") == "" && c.Path("mmproj") != "" {
 		return nil, usagef("--mmproj goes with -m, the file of the language model")
+	}
+	path, err := modelPath(c)
+	if err != nil {
+		return nil, err
 	}
 	return openModelFile(c, path, c.String("kernels"), c.Int("threads"))
 }
@@ -136,7 +139,7 @@ func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemm
 	if projector == "" { // not half a model, or its other half is missing
 		return nil, cmp.Or(missing, err)
 	}
-	fmt.Fprintf(c.App.ErrWriter, "pgcli: the vision tower is %s, beside the language model\n", projector)
+	tell(c.App.ErrWriter, "the vision tower is %s, beside the language model", projector)
 	opts.Projector = projector
 	return open()
 }

@@ -8,8 +8,6 @@ import (
 	"sync"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // notices returns a logger that prints the library's warnings to standard error, each
@@ -55,8 +53,7 @@ func (h *noticeHandler) Handle(_ context.Context, r slog.Record) error {
 		}
 		return true
 	})
-	_, err := fmt.Fprintf(h.w, "pgcli: %s%s\n", about, legible.Text(r.Message))
-	return err
+	return tell(h.w, "%s%s", about, r.Message)
 }
 
 func (h *noticeHandler) WithAttrs([]slog.Attr) slog.Handler { return h }

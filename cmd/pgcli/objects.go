@@ -10,11 +10,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/legible"
 	"github.com/pgcli/paligemma/internal/overlay"
 )
 
@@ -66,7 +66,7 @@ func newPrinter(c *cli.Context, pictures []string, labels ...string) (*printer, 
 func (p *printer) print(f finding) error {
 	switch p.form {
 	case "json":
-		out := json.NewEncoder(p.w)
+		out := json.NewEncoder(legible.JSON(p.w))
 		out.SetEscapeHTML(false) // tokens such as <loc0512> stay readable
 		return out.Encode(f)
 	case "coco":
@@ -91,7 +91,7 @@ func (p *printer) close(err error) error {
 	if p.form != "coco" || err != nil && len(p.results) == 0 {
 		return err
 	}
-	out := json.NewEncoder(p.w)
+	out := json.NewEncoder(legible.JSON(p.w))
 	out.SetEscapeHTML(false)
 	return errors.Join(err, out.Encode(p.results))
 }
@@ -134,10 +134,10 @@ func (p *printer) fields(f finding, o paligemma.Object) []string {
 	return all
 }
 
-// oneLine replaces control characters by spaces, so that a text stays in its field.
+// oneLine replaces what a terminal obeys by spaces, so that a text stays in its field.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if legible.Obeyed(r) {
 			return ' '
 		}
 		return r
@@ -190,13 +190,13 @@ func cocoName(path string) any {
 
 // warnObjects reports the problems of an answer, and masks that the model cannot
 // decode.
-func warnObjects(w io.Writer, name string, r *paligemma.Result) {
+func warnObjects(w io.Writer, name string, m *paligemma.Model, r *paligemma.Result) {
 	for _, p := range r.Problems {
-		fmt.Fprintf(w, "pgcli: %s: %q is not an object: %s\n", name, p.Text, p.Reason)
+		tell(w, "%s: %q is not an object: %s", name, p.Text, p.Reason)
 	}
 	for _, o := range r.Objects {
-		if o.Codes != nil && o.Mask == nil && !o.Pixels.Empty() {
-			fmt.Fprintf(w, "pgcli: %s: no masks, only boxes: the model has no mask decoder; see pgcli convert --mask-decoder\n", name)
+		if o.Codes != nil && !o.Pixels.Empty() && !m.Config().Masks {
+			tell(w, "%s: no masks, only boxes: the model has no mask decoder; see pgcli convert --mask-decoder", name)
 			return
 		}
 	}

@@ -127,7 +127,7 @@ func forEach(c *cli.Context, pictures []string, ask func(i int, path string) err
 		if !c.Bool("keep-going") || c.Context.Err() != nil || errors.As(err, new(outputError)) {
 			return err
 		}
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: left out: %s\n", message(err))
+		tell(c.App.ErrWriter, "left out: %s", message(err))
 		failed++
 	}
 	if failed == len(pictures) && failed > 0 {

@@ -17,9 +17,9 @@ func printPlan(c *cli.Context, p *convert.Plan) error {
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, planJSON(p))
 	}
-	fmt.Fprintf(c.App.Writer, "source  %s (%s)\n", p.Source, p.Format)
+	fmt.Fprintf(c.App.Writer, "source  %s (%s)\n", cell(p.Source), p.Format)
 	for _, o := range p.Outputs {
-		fmt.Fprintf(c.App.Writer, "output  %s\n", o.Path)
+		fmt.Fprintf(c.App.Writer, "output  %s\n", cell(o.Path))
 		if err := printTypes(c.App.Writer, o.Tensors); err != nil {
 			return err
 		}

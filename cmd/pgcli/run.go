@@ -115,7 +115,7 @@ func runAction(c *cli.Context) error {
 		return err
 	}
 	if together > 1 && !c.IsSet("each") {
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: each prompt is about all %d pictures at once; --each asks about each alone\n", together)
+		tell(c.App.ErrWriter, "each prompt is about all %d pictures at once; --each asks about each alone", together)
 	}
 	if err := asked.open(c); err != nil {
 		return err

@@ -33,7 +33,8 @@ func serveCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "serve",
 		Usage: "answer HTTP requests: OpenAI's, ollama's and Label Studio's, and for boxes and masks",
-		Description: `Listens on an address of this machine and prints it. It answers OpenAI's
+		Description: `Listens on an address of this machine and prints it. In a browser it is a page
+that asks about a picture and shows boxes and masks on it. It answers OpenAI's
 /v1/chat/completions and /v1/models, ollama's /api/generate and /api/chat, Label
 Studio's ML backend, and /v1/detect, /v1/segment, /v1/caption, /v1/answer, /v1/ocr and
 /v1/choose; /openapi.yaml describes them all, /metrics is for Prometheus.

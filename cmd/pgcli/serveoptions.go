@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 
 	"github.com/pgcli/paligemma/server"
@@ -27,8 +26,8 @@ func serverOptions(c *cli.Context) (*server.Options, error) {
 			return nil, usagef("--%s is %v, want more than 0", flag, d)
 		}
 	}
-	name := cmp.Or(c.String("alias"), strings.TrimSuffix(filepath.Base(c.Path("model")), filepath.Ext(c.Path("model"))))
-	if c.Path("model") == "" {
+	name := cmp.Or(c.String("alias"), modelName(c))
+	if c.Path("model") == "" && c.String("hf-repo") == "" {
 		name = cmp.Or(c.String("alias"), "paligemma-tiny")
 	}
 	o := &server.Options{

@@ -12,6 +12,11 @@ import (
 // terminal that is too narrow each row becomes a block of lines, a name and a value
 // on each.
 func printTable(w io.Writer, rows [][]string) error {
+	for _, row := range rows {
+		for i := range row {
+			row[i] = cell(row[i])
+		}
+	}
 	if isTerminal(w) && tableWidth(rows) > terminalWidth(w) {
 		return printBlocks(w, rows)
 	}

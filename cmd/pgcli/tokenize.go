@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 func tokenizeCommand() *cli.Command {
@@ -59,7 +60,7 @@ func printTokens(c *cli.Context, m *paligemma.Model, p paligemma.Prompt) error {
 		ids = []int32{} // JSON's [] and not null
 	}
 	if c.Bool("json") {
-		return json.NewEncoder(c.App.Writer).Encode(ids)
+		return json.NewEncoder(legible.JSON(c.App.Writer)).Encode(ids)
 	}
 	for _, id := range ids {
 		if _, err := fmt.Fprintf(c.App.Writer, "%6d  %q\n", id, m.Piece(id)); err != nil {

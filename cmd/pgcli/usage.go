@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -147,6 +148,12 @@ func message(err error) string {
 		b.WriteString(text[:i+2])
 		text = text[i+2:]
 	}
+}
+
+// tell prints a message on w, standard error, without signs that control a terminal.
+func tell(w io.Writer, format string, args ...any) error {
+	_, err := fmt.Fprintf(w, "pgcli: %s\n", legible.Text(fmt.Sprintf(format, args...)))
+	return err
 }
 
 // isUsage reports whether an error is a mistake in the command line.

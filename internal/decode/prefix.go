@@ -2,6 +2,7 @@ package decode
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/gemma"
@@ -56,7 +57,7 @@ func (d *Decoder) newPrefix(cache *gemma.Cache, nSoft, n int) (*prefix, error) {
 	batches := (all + d.Batch - 1) / d.Batch
 	g, err := nn.NewGraph(d.backend, d.gemma.Nodes(batches, batches, min(all, d.Batch), all), d.Trace)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%d tokens in batches of %d (Options.Batch), where larger batches make a smaller graph: %w", all, d.Batch, err)
 	}
 	p := &prefix{g: g, ids: g.Input("ids", gguf.I32, n)}
 	x := d.gemma.Embed(g, p.ids) // [d, n]

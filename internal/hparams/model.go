@@ -37,6 +37,9 @@ const (
 // MaskWidthKey is the key that files with a mask decoder have.
 const MaskWidthKey = onePrefix + "mask.embedding_length"
 
+// PaddedMLPKey is the key of Vision.PaddedMLP.
+const PaddedMLPKey = onePrefix + visionPrefix + "feed_forward_length_padded"
+
 // OneFile lists the keys of the file that holds a whole model, in its order.
 func (m *Model) OneFile() []Field {
 	return append(under(onePrefix, slices.Concat(

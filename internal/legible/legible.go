@@ -1,10 +1,12 @@
-// Package legible makes text of files and file names fit for messages: short, and without
-// the signs that control a terminal.
+// Package legible makes text of files and file names fit for messages and output: short,
+// and without the signs that control a terminal.
 package legible
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"unicode"
@@ -51,6 +53,38 @@ func (l *long) Error() string {
 		lines[i] = l.errs[i].Error()
 	}
 	return Lines(append(lines, make([]string, len(l.errs)-Most)...), "")
+}
+
+// Obeyed reports whether a terminal obeys r instead of showing it: the control characters,
+// of which U+0080 to U+009F are some, and the marks that turn the direction of text.
+func Obeyed(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
+
+// JSON returns a writer that escapes what [Obeyed] says of JSON text, which means the same
+// afterwards. Line ends and tabs between values stay. Each Write must have whole
+// characters, as those of json.Encoder have.
+func JSON(w io.Writer) io.Writer { return jsonWriter{w} }
+
+type jsonWriter struct{ w io.Writer }
+
+func (j jsonWriter) Write(text []byte) (int, error) {
+	escaped := func(r rune) bool { return r > ' ' && Obeyed(r) } // encoders escape those before a space
+	if bytes.IndexFunc(text, escaped) < 0 {
+		return j.w.Write(text)
+	}
+	var out []byte
+	for rest := text; len(rest) > 0; {
+		r, n := utf8.DecodeRune(rest)
+		if escaped(r) {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		} else {
+			out = append(out, rest[:n]...)
+		}
+		rest = rest[n:]
+	}
+	if _, err := j.w.Write(out); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 // Text returns s with everything escaped that is not printed, as in a Go string, but

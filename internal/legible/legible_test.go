@@ -1,9 +1,12 @@
 package legible
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"testing"
 )
@@ -55,6 +58,49 @@ func TestText(t *testing.T) {
 	} {
 		if got := Text(s); got != want {
 			t.Errorf("%q: %s, want %s", s, got, want)
+		}
+	}
+}
+
+// TestJSONMeansTheSame escapes each character that a terminal obeys, once in a value and once
+// in a key, and no other.
+func TestJSONMeansTheSame(t *testing.T) {
+	var all []rune
+	for r := rune(1); r < 0x3000; r++ {
+		all = append(all, r)
+	}
+	want := map[string]string{string(all) + "猫😀": string(all) + "\ufffd"}
+	var text bytes.Buffer
+	out := json.NewEncoder(JSON(&text))
+	out.SetIndent("", "\t")
+	if err := out.Encode(want); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range text.String() {
+		if Obeyed(r) && r != '\n' && r != '\t' {
+			t.Errorf("%U is not escaped", r)
+		}
+	}
+	for _, shown := range []string{"ä", "猫", "😀", "\u200d", "\u00a0"} {
+		if !strings.Contains(text.String(), shown) {
+			t.Errorf("%q is escaped", shown)
+		}
+	}
+	var got map[string]string
+	if err := json.Unmarshal(text.Bytes(), &got); err != nil || !maps.Equal(got, want) {
+		t.Errorf("read back %q, error %v", got, err)
+	}
+}
+
+func TestObeyed(t *testing.T) {
+	for _, r := range "\x00\x1b\x7f\u0080\u009b\u009f\u061c\u200e\u200f\u202a\u202e\u2066\u2069" {
+		if !Obeyed(r) {
+			t.Errorf("%U passes", r)
+		}
+	}
+	for _, r := range " aä猫\u00a0\u200d\u2028\ufeff\ufffd" { // a joiner is part of many signs
+		if Obeyed(r) {
+			t.Errorf("%U does not pass", r)
 		}
 	}
 }

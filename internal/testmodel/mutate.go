@@ -49,7 +49,7 @@ func (p *Parts) Mutate(r *rand.Rand) (what string, same bool) {
 		return "without tensor " + x.Name, false
 	case 8:
 		p.Data[x.Name], p.Data[y.Name] = fill(r, p.Data[y.Name], len(p.Data[x.Name])), fill(r, p.Data[x.Name], len(p.Data[y.Name]))
-		return "data of " + x.Name + " and " + y.Name + " exchanged", x.Name == y.Name
+		return "data of " + x.Name + " and " + y.Name + " exchanged", false // fill changes them
 	case 9:
 		old := x.Name
 		x.Name = []string{"x", old + ".weight", y.Name + "2", "v." + old}[r.IntN(4)]

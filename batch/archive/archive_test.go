@@ -1,0 +1,112 @@
+package archive
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// shard returns a webdataset's shard: pictures beside texts.
+func shard(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	add := func(h tar.Header, content string) {
+		h.Size, h.Mode = int64(len(content)), 0o644
+		must(t, w.WriteHeader(&h))
+		_, err := w.Write([]byte(content))
+		must(t, err)
+	}
+	add(tar.Header{Name: "000.jpg"}, "first")
+	add(tar.Header{Name: "000.txt"}, "a caption")
+	add(tar.Header{Name: "folder.jpg/", Typeflag: tar.TypeDir}, "")
+	add(tar.Header{Name: "link.jpg", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}, "")
+	add(tar.Header{Name: "._001.png"}, "of a Mac")
+	add(tar.Header{Name: "b/001.PNG"}, strings.Repeat("second", 1000))
+	must(t, w.Close())
+	return b.Bytes()
+}
+
+// pictures reads the names, and, of those that read chooses, the content.
+func pictures(t *testing.T, path string, read func(name string) bool) (names, contents []string, err error) {
+	t.Helper()
+	for item, e := range Tar(path).Items(t.Context()) {
+		if e != nil {
+			return names, contents, e
+		}
+		names = append(names, strings.TrimPrefix(item.Name, path))
+		if read(item.Name) {
+			data, err := item.Read(t.Context())
+			must(t, err)
+			contents = append(contents, string(data))
+		}
+	}
+	return names, contents, nil
+}
+
+func all(string) bool { return true }
+
+// TestPicturesOfAnArchive: pictures come in order, others do not, and one that is not
+// read is passed over.
+func TestPicturesOfAnArchive(t *testing.T) {
+	second := strings.Repeat("second", 1000)
+	var small bytes.Buffer
+	z := gzip.NewWriter(&small)
+	_, err := z.Write(shard(t))
+	must(t, err)
+	must(t, z.Close())
+	for name, content := range map[string][]byte{"a.tar": shard(t), "a.tar.gz": small.Bytes(), "A.TGZ": small.Bytes()} {
+		if !IsTar(name) {
+			t.Errorf("%s is no archive", name)
+		}
+		path := filepath.Join(t.TempDir(), name)
+		must(t, os.WriteFile(path, content, 0o644))
+		names, contents, err := pictures(t, path, all)
+		must(t, err)
+		if want := []string{"#000.jpg", "#b/001.PNG"}; !slices.Equal(names, want) {
+			t.Errorf("%s: names %q, want %q", name, names, want)
+		}
+		if !slices.Equal(contents, []string{"first", second}) {
+			t.Errorf("%s: contents %.30q", name, contents)
+		}
+		_, contents, err = pictures(t, path, func(n string) bool { return strings.HasSuffix(n, "PNG") })
+		must(t, err)
+		if !slices.Equal(contents, []string{second}) {
+			t.Errorf("%s: the second alone: %.30q", name, contents)
+		}
+	}
+}
+
+// TestABrokenArchive yields the pictures before the break, and an error that names the
+// last member.
+func TestABrokenArchive(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.tar")
+	whole := shard(t)
+	copy(whole[1024:1536], bytes.Repeat([]byte{7}, 512)) // the header of 000.txt
+	must(t, os.WriteFile(path, whole, 0o644))
+	names, _, err := pictures(t, path, all)
+	if len(names) != 1 || err == nil || !strings.Contains(err.Error(), `a.tar: the archive is broken after "000.jpg": `) {
+		t.Errorf("names %q, error %v", names, err)
+	}
+	for name, content := range map[string]string{"none.tar": "", "b.tgz": "no gzip"} {
+		path := filepath.Join(t.TempDir(), name)
+		if content != "" {
+			must(t, os.WriteFile(path, []byte(content), 0o644))
+		}
+		if names, _, err := pictures(t, path, all); len(names) > 0 || err == nil || !strings.HasPrefix(err.Error(), path+": ") {
+			t.Errorf("%s: names %q, error %v", name, names, err)
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,3 @@
+package batch_test
+
+import _ "github.com/pgcli/paligemma/ggml" // the built-in door

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/hub"
+)
+
+// shardName matches the shards of an index that transformers writes.
+var shardName = regexp.MustCompile(`^model-\d+-of-\d+\.safetensors$`)
+
+// hubScheme starts the name of a checkpoint on the Hub.
+const hubScheme = "hf://"
+
+// convertedDir returns the folder of models that -hf converted.
+func convertedDir() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("converted models have no place: %w; convert to a file of your choice with pgcli convert hf://USER/REPO -o FILE.gguf", err)
+	}
+	return filepath.Join(dir, "pgcli", "converted"), nil
+}
+
+// convertedModel returns the file of a checkpoint that is converted to the type of a
+// name, which it makes if it is not there. fetched ends the progress of fetching.
+func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fetched func()) (string, error) {
+	dir, err := convertedDir()
+	if err != nil {
+		return "", err
+	}
+	typ := strings.ToLower(cmp.Or(n.Type, "q4_k_m"))
+	dst := filepath.Join(dir, strings.ReplaceAll(n.Repo, "/", "--")+"@"+s.Commit+"-"+typ+".gguf")
+	if exists(dst) {
+		return dst, c.Set("model", dst)
+	}
+	src, err := fetchCheckpoint(c, s)
+	fetched()
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return "", err
+	}
+	report, done := progress(c.App.ErrWriter)
+	_, err = convert.Run(c.Context, src, dst, convert.Options{Type: typ, Name: path.Base(n.Repo), Engine: engineOptions(c).Library, Progress: report})
+	done()
+	if err != nil && !errors.Is(err, convert.ErrExists) { // another process may have been first
+		return "", fmt.Errorf("-hf %s: %w", n.Repo, err)
+	}
+	h.Notice("converted " + n.Repo + " to " + dst)
+	return dst, c.Set("model", dst)
+}
+
+// joinedModel returns the file of a model that is split, which it makes of its parts if
+// it is not there.
+func joinedModel(parts []string, s *hub.Snapshot, n hub.Name) (string, error) {
+	dir, err := convertedDir()
+	if err != nil {
+		return "", err
+	}
+	base, _, _ := strings.Cut(filepath.Base(parts[0]), "-00001-of-")
+	dst := filepath.Join(dir, strings.ReplaceAll(n.Repo, "/", "--")+"@"+s.Commit+"-"+base+".gguf")
+	if exists(dst) {
+		return dst, nil
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return "", err
+	}
+	if err := joinParts(parts, dst, false); err != nil && !errors.Is(err, gguf.ErrExists) {
+		return "", err
+	}
+	return dst, nil
+}
+
+// fetchCheckpoint fetches the files of a checkpoint that a conversion reads, and returns
+// their folder.
+func fetchCheckpoint(c *cli.Context, s *hub.Snapshot) (string, error) {
+	has := func(name string) bool {
+		return slices.ContainsFunc(s.Files, func(f hub.File) bool { return f.Path == name })
+	}
+	single, sharded := has("model.safetensors"), has("model.safetensors.index.json")
+	var names []string
+	weights := false
+	for _, f := range s.Files {
+		switch ext := path.Ext(f.Path); {
+		case path.Dir(f.Path) != "." || strings.HasPrefix(f.Path, "adapter_"):
+		case ext == ".safetensors" && (single && f.Path != "model.safetensors" || !single && sharded && !shardName.MatchString(f.Path)): // transformers reads others
+		case ext == ".safetensors":
+			weights = true
+			names = append(names, f.Path)
+		case ext == ".json" || f.Path == "tokenizer.model":
+			names = append(names, f.Path)
+		}
+	}
+	if !weights {
+		return "", fmt.Errorf("%s has neither GGUF files nor safetensors: want a model of the transformers library, such as google/paligemma2-3b-mix-448", s.Repo)
+	}
+	_, err := s.Get(c.Context, names...)
+	return s.Dir(), err
+}
+
+// hubCheckpoint fetches the checkpoint that hf://USER/REPO[@REVISION] names, and returns
+// its folder and a name for the model.
+func hubCheckpoint(c *cli.Context, source string) (dir, name string, err error) {
+	n, err := hub.ParseName(source)
+	if err == nil && n.Type != "" {
+		err = fmt.Errorf("%s: the type comes with --type %s", source, n.Type)
+	}
+	if err != nil {
+		return "", "", usageError{err}
+	}
+	h, done, err := newHub(c)
+	if err != nil {
+		return "", "", err
+	}
+	defer done()
+	s, err := snapshot(c.Context, h, n)
+	if err != nil {
+		return "", "", err
+	}
+	dir, err = fetchCheckpoint(c, s)
+	return dir, path.Base(n.Repo), err
+}
+
+// fetching shows how far files are: a bar each on a terminal, elsewhere a line for every
+// tenth.
+func fetching(w io.Writer) (report func(file string, done, total int64), end func()) {
+	state := &fetchState{last: map[string]int64{}}
+	if !movesCursor(w) {
+		return func(file string, done, total int64) {
+			state.mu.Lock()
+			defer state.mu.Unlock()
+			if tenth := 10 * done / max(total, 1); tenth > state.last[file] && total >= 1<<20 {
+				state.last[file] = tenth
+				fmt.Fprintf(w, "pgcli: fetching %s: %3d %% of %s\n", file, 100*done/total, size(total))
+			}
+		}, func() {}
+	}
+	all := mpb.New(mpb.WithOutput(w), mpb.WithWidth(64))
+	bars := map[string]*mpb.Bar{}
+	report = func(file string, done, total int64) {
+		state.mu.Lock()
+		defer state.mu.Unlock()
+		if bars[file] == nil {
+			bars[file] = all.AddBar(total, mpb.PrependDecorators(decor.Name(file+" "), decor.CountersKibiByte("% .1f / % .1f")),
+				mpb.AppendDecorators(decor.AverageSpeed(decor.SizeB1024(0), "% .0f"), decor.Name(" "), decor.AverageETA(decor.ET_STYLE_GO)))
+			bars[file].SetRefill(done)
+		}
+		bars[file].SetCurrent(done)
+	}
+	return report, func() {
+		state.mu.Lock()
+		defer state.mu.Unlock()
+		for _, b := range bars {
+			b.Abort(false) // nothing, for those that are complete
+		}
+		all.Wait()
+	}
+}

@@ -1,0 +1,132 @@
+package gguf
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+)
+
+// Keys of the parts of a split file, as llama.cpp's gguf-split writes them.
+const (
+	splitNumber  = "split.no"            // uint16, from 0
+	splitCount   = "split.count"         // uint16
+	splitTensors = "split.tensors.count" // int32, of all parts together
+)
+
+var partName = regexp.MustCompile(`^(.*)-(\d{5})-of-(\d{5})\.gguf$`)
+
+// Parts returns the paths of all parts of a file that llama.cpp has split, if path is the
+// name of one of them, NAME-00001-of-0000N.gguf; nil if it is not.
+func Parts(path string) []string {
+	m := partName.FindStringSubmatch(path)
+	if m == nil {
+		return nil
+	}
+	n, _ := strconv.Atoi(m[3])
+	if no, _ := strconv.Atoi(m[2]); no < 1 || no > n {
+		return nil
+	}
+	var parts []string
+	for i := 1; i <= n; i++ {
+		parts = append(parts, fmt.Sprintf("%s-%05d-of-%s.gguf", m[1], i, m[3]))
+	}
+	return parts
+}
+
+// Join writes the parts of a split file, in their order, as one file: the metadata of the
+// first part without the keys of splitting, and the tensors of all. The caller must commit
+// and close dst.
+func Join(dst *FileWriter, parts ...string) error {
+	var files []*File
+	defer func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}()
+	total := 0
+	for i, path := range parts {
+		f, err := Open(path)
+		if err != nil {
+			return err
+		}
+		files = append(files, f)
+		if err := checkPart(f, i, len(parts)); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		total += len(f.Tensors())
+	}
+	if len(files) == 0 {
+		return errors.New("gguf: no parts to join")
+	}
+	if want, err := Get[int32](files[0], splitTensors); err != nil {
+		return fmt.Errorf("%s: %w", parts[0], err)
+	} else if int(want) != total {
+		return fmt.Errorf("gguf: %s: the %d parts have %d tensors, want %d", parts[0], len(parts), total, want)
+	}
+	for _, k := range files[0].Keys() {
+		if k.Name == splitNumber || k.Name == splitCount || k.Name == splitTensors {
+			continue
+		}
+		v, err := files[0].Value(k.Name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", parts[0], err)
+		}
+		dst.Add(k.Name, v)
+	}
+	for _, f := range files {
+		for _, t := range f.Tensors() {
+			dst.AddTensor(t.Name, t.Type, t.Shape...)
+		}
+	}
+	if err := dst.WriteHeader(); err != nil {
+		return err
+	}
+	for i, f := range files {
+		if err := copyTensors(dst, f); err != nil {
+			return fmt.Errorf("%s: %w", parts[i], err)
+		}
+	}
+	return nil
+}
+
+// checkPart wants a file to be the part of a number, of count.
+func checkPart(f *File, number, count int) error {
+	no, err := Get[uint16](f, splitNumber)
+	if err != nil {
+		return err
+	}
+	of, err := Get[uint16](f, splitCount)
+	if err != nil {
+		return err
+	}
+	if int(no) != number || int(of) != count {
+		return fmt.Errorf("gguf: it is part %d of %d, want part %d of %d", no+1, of, number+1, count)
+	}
+	return nil
+}
+
+// copyTensors copies the data of all tensors of a part.
+func copyTensors(dst *FileWriter, f *File) error {
+	buffer := make([]byte, 1<<20)
+	for _, t := range f.Tensors() {
+		r, err := f.Reader(t.Name)
+		if err != nil {
+			return err
+		}
+		w, err := dst.Tensor(t.Name)
+		if err != nil {
+			return err
+		}
+		if n, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buffer); err != nil {
+			return err
+		} else if n != t.Size {
+			return fmt.Errorf("gguf: tensor %q: %d bytes are there, want %d", t.Name, n, t.Size)
+		}
+		if err := w.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package gguf_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pgcli/paligemma/gguf"
+)
+
+// splitUp writes a file in parts, as gguf-split does: metadata in the first alone.
+func splitUp(t *testing.T, source, dir string, tensors ...int) []string {
+	t.Helper()
+	f, err := gguf.Open(source)
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(err)
+	defer f.Close()
+	var parts []string
+	all := f.Tensors()
+	at := 0
+	for i, n := range tensors {
+		path := filepath.Join(dir, fmt.Sprintf("m-%05d-of-%05d.gguf", i+1, len(tensors)))
+		w, err := gguf.Create(path)
+		check(err)
+		if i == 0 {
+			for _, k := range f.Keys() {
+				v, err := f.Value(k.Name)
+				check(err)
+				w.Add(k.Name, v)
+			}
+		}
+		w.Add("split.no", uint16(i))
+		w.Add("split.count", uint16(len(tensors)))
+		w.Add("split.tensors.count", int32(len(all)))
+		end := min(at+n, len(all))
+		if i == len(tensors)-1 {
+			end = len(all)
+		}
+		for _, x := range all[at:end] {
+			w.AddTensor(x.Name, x.Type, x.Shape...)
+		}
+		check(w.WriteHeader())
+		for _, x := range all[at:end] {
+			data, err := f.Bytes(x.Name)
+			check(err)
+			check(w.WriteTensor(x.Name, data))
+		}
+		check(w.Commit())
+		check(w.Close())
+		at, parts = end, append(parts, path)
+	}
+	return parts
+}
+
+// TestJoinGivesTheFileBack: byte for byte, also with a first part without tensors.
+func TestJoinGivesTheFileBack(t *testing.T) {
+	source := filepath.Join("..", "models", "tiny.gguf")
+	want, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tensors := range [][]int{{1000}, {5, 7, 0}, {0, 20, 0}} {
+		dir := t.TempDir()
+		parts := splitUp(t, source, dir, tensors...)
+		if got := gguf.Parts(parts[len(parts)-1]); !slices.Equal(got, parts) {
+			t.Errorf("parts %q, want %q", got, parts)
+		}
+		if err := join(t, filepath.Join(dir, "joined"), parts...); err != nil {
+			t.Errorf("%v: %v", tensors, err)
+			continue
+		}
+		if got, err := os.ReadFile(filepath.Join(dir, "joined")); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%v: %d bytes, %v, want the %d of the whole file", tensors, len(got), err, len(want))
+		}
+	}
+}
+
+func join(t *testing.T, path string, parts ...string) error {
+	t.Helper()
+	w, err := gguf.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := gguf.Join(w, parts...); err != nil {
+		return err
+	}
+	return w.Commit()
+}
+
+// TestJoinRefuses what are not the parts of one file, in their order.
+func TestJoinRefuses(t *testing.T) {
+	source, dir := filepath.Join("..", "models", "tiny.gguf"), t.TempDir()
+	parts := splitUp(t, source, dir, 5, 7, 0)
+	for want, wrong := range map[string][]string{
+		"part 2 of 3, want part 1 of 3": {parts[1], parts[0], parts[2]},
+		"part 1 of 3, want part 1 of 2": parts[:2],
+		"split.no":                      {source},
+		"no parts":                      nil,
+		"no such file":                  {parts[0], parts[1], filepath.Join(dir, "absent")},
+	} {
+		if err := join(t, filepath.Join(dir, "x"), wrong...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error is %v, want %q", wrong, err, want)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "x")); err == nil {
+		t.Error("a file is left")
+	}
+	for _, name := range []string{"m.gguf", "m-00000-of-00002.gguf", "m-00003-of-00002.gguf", "m-1-of-2.gguf"} {
+		if p := gguf.Parts(name); p != nil {
+			t.Errorf("%s: parts %q", name, p)
+		}
+	}
+}

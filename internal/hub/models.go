@@ -1,0 +1,65 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// A Cached is a repository of the cache.
+type Cached struct {
+	Repo    string
+	Bytes   int64  // on the disk, partial files too
+	Partial int64  // of them, of files that are not complete
+	Dir     string // its folder
+}
+
+// Cached lists the repositories of models in the cache, those of other programs too.
+func (h *Hub) Cached() ([]Cached, error) {
+	entries, err := os.ReadDir(h.Cache)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []Cached
+	for _, e := range entries {
+		name, ok := strings.CutPrefix(e.Name(), "models--")
+		if !ok || !e.IsDir() {
+			continue
+		}
+		c := Cached{Repo: strings.Replace(name, "--", "/", 1), Dir: filepath.Join(h.Cache, e.Name())}
+		err := filepath.WalkDir(c.Dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() { // links cost nothing
+				return err
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			c.Bytes += info.Size()
+			if strings.HasSuffix(path, partialEnding) || strings.HasSuffix(path, ".incomplete") {
+				c.Partial += info.Size()
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// Remove removes everything of a repository from the cache.
+func (h *Hub) Remove(repo string) error {
+	dir := h.folder(repo)
+	if _, err := os.Lstat(dir); err != nil {
+		return fmt.Errorf("%s is %w %s", repo, ErrOffline, h.Cache)
+	}
+	return os.RemoveAll(dir)
+}

@@ -1,0 +1,63 @@
+package hub
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/pgcli/paligemma/internal/infile"
+	"github.com/pgcli/paligemma/internal/newfile"
+)
+
+// point makes link lead to blob. Where links are not allowed, as on Windows without
+// its developer mode, the blob is the file.
+func point(link, blob string) error {
+	if err := os.MkdirAll(filepath.Dir(link), 0o777); err != nil {
+		return err
+	}
+	target, err := filepath.Rel(filepath.Dir(link), blob)
+	if err != nil {
+		return err
+	}
+	if now, err := os.Stat(link); err == nil {
+		if want, err := os.Stat(blob); err == nil && os.SameFile(now, want) {
+			return nil // another process was first
+		}
+	}
+	_ = os.Remove(link)
+	err = os.Symlink(target, link)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil && runtime.GOOS == "windows" {
+		if err = os.Link(blob, link); err != nil {
+			err = os.Rename(blob, link)
+		}
+	}
+	return err
+}
+
+// writeRef notes the commit of a branch or tag, for programs that are offline.
+func (s *Snapshot) writeRef() error {
+	ref := filepath.Join(s.hub.folder(s.Repo), "refs", filepath.FromSlash(s.Revision))
+	if s.Revision == s.Commit || s.hub.Offline {
+		return nil
+	}
+	if now, err := infile.Read(ref, 1<<10); err == nil && string(now) == s.Commit {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(ref), 0o777); err != nil {
+		return err
+	}
+	f, err := newfile.Create(ref, true)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteString(s.Commit); err != nil {
+		return s.hub.onDisk(err, int64(len(s.Commit)))
+	}
+	return f.Commit()
+}

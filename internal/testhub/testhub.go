@@ -1,0 +1,215 @@
+// Package testhub is a server for tests that speaks the protocol of the Hugging Face Hub,
+// with its faults: redirects to another host, ranges, gates, cut transfers.
+package testhub
+
+import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Commit is the commit of each repository, and Repo the name of the one that is served.
+const (
+	Repo   = "maker/model"
+	Commit = "0123456789abcdef0123456789abcdef01234567"
+)
+
+// A Hub serves one repository. Fields are set before the first request.
+type Hub struct {
+	URL, CDN string            // addresses of the Hub and of the host with its large files
+	Files    map[string][]byte // by path
+	Gated    bool              // resolve wants Token
+	Token    string
+
+	Cut     int64                                                    // bytes after which a transfer ends; 0 for none
+	Reset   bool                                                     // ends it as a broken connection, else as a clean one
+	NoRange bool                                                     // answers requests for a range with the whole file
+	Slow    time.Duration                                            // before each 64 KiB
+	Fault   func(w http.ResponseWriter, r *http.Request) (done bool) // sees each request first; nil for none
+
+	mu       sync.Mutex
+	requests []string
+	servers  []*httptest.Server
+}
+
+// Start starts the two hosts. Close ends them.
+func (h *Hub) Start() *Hub {
+	hub, cdn := httptest.NewUnstartedServer(http.HandlerFunc(h.serveHub)), httptest.NewUnstartedServer(http.HandlerFunc(h.serveCDN))
+	h.URL, h.CDN = "http://"+hub.Listener.Addr().String(), "http://"+cdn.Listener.Addr().String()
+	h.servers = []*httptest.Server{hub, cdn}
+	for _, s := range h.servers {
+		s.Start()
+	}
+	return h
+}
+
+// Close ends the hosts.
+func (h *Hub) Close() {
+	for _, s := range h.servers {
+		s.CloseClientConnections()
+		s.Close()
+	}
+}
+
+// Requests returns what was asked: host, path, range and whether a token came along.
+func (h *Hub) Requests() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.requests)
+}
+
+func (h *Hub) note(host string, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	token := ""
+	if r.Header.Get("Authorization") != "" {
+		token = " token"
+	}
+	h.requests = append(h.requests, strings.TrimSpace(host+" "+r.URL.Path+" "+r.Header.Get("Range"))+token)
+}
+
+// IsLFS reports whether the Hub keeps a file as a large one, on another host.
+func IsLFS(path string) bool {
+	return strings.HasSuffix(path, ".gguf") || strings.HasSuffix(path, ".safetensors") || strings.HasSuffix(path, ".npz")
+}
+
+// OID returns the name of a file's blob.
+func OID(path string, data []byte) string {
+	if IsLFS(path) {
+		sum := sha256.Sum256(data)
+		return hex.EncodeToString(sum[:])
+	}
+	sum := sha1.Sum(fmt.Appendf(nil, "blob %d\x00%s", len(data), data))
+	return hex.EncodeToString(sum[:])
+}
+
+func refuse(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Set("X-Error-Code", code)
+	w.Header().Set("X-Error-Message", message)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": message})
+}
+
+func (h *Hub) serveHub(w http.ResponseWriter, r *http.Request) {
+	h.note("hub", r)
+	if h.Fault != nil && h.Fault(w, r) {
+		return
+	}
+	rest, api := strings.CutPrefix(r.URL.Path, "/api/models/")
+	rest = strings.TrimPrefix(rest, "/")
+	path, ours := strings.CutPrefix(rest, Repo+"/")
+	what, path, _ := strings.Cut(path, "/")
+	revision, file, _ := strings.Cut(path, "/")
+	switch {
+	case !ours && h.Token != "" && r.Header.Get("Authorization") != "":
+		refuse(w, http.StatusNotFound, "RepoNotFound", "Repository not found")
+	case !ours:
+		refuse(w, http.StatusUnauthorized, "RepoNotFound", "Invalid username or password.")
+	case revision != "main" && revision != Commit:
+		refuse(w, http.StatusNotFound, "RevisionNotFound", "Invalid rev id: "+revision)
+	case api && what == "revision":
+		answer(w, map[string]any{"id": Repo, "sha": Commit, "cardData": map[string]any{"license": "gemma"}, "siblings": h.siblings()})
+	case api && what == "tree":
+		h.serveTree(w, r)
+	case !api && what == "resolve":
+		h.resolve(w, r, file)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func (h *Hub) paths() []string {
+	var all []string
+	for p := range h.Files {
+		all = append(all, p)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (h *Hub) siblings() (all []map[string]any) {
+	for _, p := range h.paths() {
+		all = append(all, map[string]any{"rfilename": p})
+	}
+	return all
+}
+
+// serveTree lists files, two on a page.
+func (h *Hub) serveTree(w http.ResponseWriter, r *http.Request) {
+	const most = 2
+	at, _ := strconv.Atoi(r.URL.Query().Get("cursor"))
+	var entries []map[string]any
+	paths := h.paths()
+	for _, p := range paths[at:min(at+most, len(paths))] {
+		data := h.Files[p]
+		e := map[string]any{"type": "file", "path": p, "size": len(data), "oid": OID(p, data)}
+		if IsLFS(p) {
+			e["oid"] = strings.Repeat("b", 40) // of the pointer
+			e["lfs"] = map[string]any{"oid": OID(p, data), "size": len(data), "pointerSize": 130}
+		}
+		entries = append(entries, e)
+	}
+	if at+most < len(paths) {
+		w.Header().Set("Link", fmt.Sprintf(`<%s%s?recursive=true&cursor=%d>; rel="next"`, h.URL, r.URL.Path, at+most))
+	}
+	answer(w, entries)
+}
+
+func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, file string) {
+	if h.Gated && r.Header.Get("Authorization") != "Bearer "+h.Token {
+		status := http.StatusUnauthorized
+		if r.Header.Get("Authorization") != "" {
+			status = http.StatusForbidden
+		}
+		refuse(w, status, "GatedRepo", "Access to model "+Repo+" is restricted.")
+		return
+	}
+	data, ok := h.Files[file]
+	w.Header().Set("X-Repo-Commit", Commit)
+	if !ok {
+		refuse(w, http.StatusNotFound, "EntryNotFound", "Entry not found")
+		return
+	}
+	oid := OID(file, data)
+	if !IsLFS(file) {
+		w.Header().Set("ETag", `"`+oid+`"`)
+		h.send(w, r, data)
+		return
+	}
+	w.Header().Set("X-Linked-Etag", `"`+oid+`"`)
+	w.Header().Set("X-Linked-Size", strconv.Itoa(len(data)))
+	http.Redirect(w, r, h.CDN+"/"+oid+"?path="+file, http.StatusFound)
+}
+
+func (h *Hub) serveCDN(w http.ResponseWriter, r *http.Request) {
+	h.note("cdn", r)
+	if h.Fault != nil && h.Fault(w, r) {
+		return
+	}
+	if r.Header.Get("Authorization") != "" { // as signed URLs of S3
+		http.Error(w, "Only one auth mechanism allowed", http.StatusBadRequest)
+		return
+	}
+	data, ok := h.Files[r.URL.Query().Get("path")]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("ETag", `"`+r.URL.Path[1:]+`"`)
+	h.send(w, r, data)
+}

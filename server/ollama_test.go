@@ -1,0 +1,74 @@
+package server
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// TestOllamaModels: lists and details have what ollama's clients show.
+func TestOllamaModels(t *testing.T) {
+	s := serve(t, Options{})
+	var list struct{ Models []map[string]any }
+	for _, path := range []string{"/api/tags", "/api/ps"} {
+		w, body := s.send("GET", path, nil)
+		list.Models = nil
+		must(t, json.Unmarshal(body, &list))
+		if w.StatusCode != 200 || len(list.Models) != 1 || list.Models[0]["model"] != "tiny" {
+			t.Fatalf("%s: %s", path, body)
+		}
+		details := list.Models[0]["details"].(map[string]any)
+		if details["parameter_size"] != "6.75M" || details["quantization_level"] != "Q8_0" || details["family"] != "gemma" {
+			t.Errorf("%s: details %v", path, details)
+		}
+	}
+	if list.Models[0]["expires_at"] == nil {
+		t.Errorf("/api/ps does not say when the model leaves: %v", list.Models[0])
+	}
+	var shown struct {
+		Info map[string]any `json:"model_info"`
+	}
+	if s.post("/api/show", map[string]any{"name": "tiny"}, 200, &shown); shown.Info["general.parameter_count"] != 6.747265e6 {
+		t.Errorf("/api/show: %v", shown.Info)
+	}
+}
+
+// TestOllamaErrors are texts, as ollama's clients read them, also of paths that are none.
+func TestOllamaErrors(t *testing.T) {
+	s := serve(t, Options{Keys: []string{"secret"}})
+	picture := base64.StdEncoding.EncodeToString(scene(t, "05"))
+	for name, test := range map[string]struct {
+		method, path, body string
+		headers            []string
+		status             int
+		want               string
+	}{
+		"no path":  {"POST", "/api/pull", `{"model":"tiny"}`, nil, 404, "no path"},
+		"method":   {"DELETE", "/api/show", "", nil, 405, "want POST"},
+		"null":     {"POST", "/api/chat", " null\n", nil, 400, "the body is a JSON null, want an object"},
+		"array":    {"POST", "/api/chat", "[]", nil, 400, "the body is a JSON array, want an object"},
+		"key":      {"POST", "/api/chat", "{}", []string{"Authorization", "Bearer x"}, 401, "no valid API key"},
+		"host":     {"GET", "/api/tags", "", []string{"Host", "evil.example"}, 403, "evil.example"},
+		"origin":   {"POST", "/api/chat", "{}", []string{"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}, 403, "evil.example"},
+		"thinking": {"POST", "/api/generate", `{"model":"tiny","prompt":"ocr","think":"high","images":["` + picture + `"]}`, nil, 400, "does not support thinking"},
+		"tools":    {"POST", "/api/chat", `{"model":"tiny","messages":[{"role":"user","content":"ocr"}],"tools":[{}]}`, nil, 400, "does not support tools"},
+	} {
+		w, body := s.send(test.method, test.path, []byte(test.body), append([]string{"Authorization", "Bearer secret"}, test.headers...)...)
+		var got map[string]string
+		if err := json.Unmarshal(body, &got); err != nil || w.StatusCode != test.status || !strings.Contains(got["error"], test.want) {
+			t.Errorf("%s: status %d: %s, want %d: %q", name, w.StatusCode, body, test.status, test.want)
+		}
+	}
+}
+
+// TestOllamaIgnored names what a request has and the model does not see.
+func TestOllamaIgnored(t *testing.T) {
+	s := serve(t, Options{})
+	w := s.post("/api/generate", map[string]any{"model": "tiny", "prompt": "ocr", "images": []string{base64.StdEncoding.EncodeToString(scene(t, "05"))},
+		"stream": false, "think": false, "system": "be short", "context": []int{1}, "raw": true, "keep_alive": "5m",
+		"options": map[string]any{"repeat_penalty": 1.1, "num_ctx": 4096, "temprature": 1, "bad\r\nname: x": 1, "seed": 1}}, 200, nil)
+	if got, want := w.Header.Get(ignoredHeader), `context, options.bad\r\nname: x, options.repeat_penalty, options.temprature, system`; got != want {
+		t.Errorf("ignored %q, want %q", got, want)
+	}
+}
