@@ -50,7 +50,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		ErrWriter:                 stderr,
 		Flags:                     append([]cli.Flag{cli.HelpFlag, &cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the versions of pgcli and of its engine"}}, engineFlags()...),
 		Commands: []*cli.Command{runCommand(), chatCommand(), detectCommand(), segmentCommand(), batchCommand(), exportCommand(), mergeCommand(), serveCommand(), demoCommand(), convertCommand(), quantizeCommand(),
-			joinCommand(), modelsCommand(), infoCommand(), tokenizeCommand(), evalCommand(), compareCommand(), benchCommand(), devicesCommand(), versionCommand(), helpCommand()},
+			joinCommand(), modelsCommand(), infoCommand(), tokenizeCommand(), evalCommand(), compareCommand(), benchCommand(), devicesCommand(), completionCommand(), manCommand(), versionCommand(), helpCommand()},
 		Action:         root,
 		OnUsageError:   wrongFlag,
 		ExitErrHandler: func(*cli.Context, error) {}, // run reports errors
