@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode"
+
+	"github.com/pgcli/paligemma/internal/newfile"
 )
 
 // A folder is a Sink's folder, which gets its name when it is complete.
@@ -77,7 +79,7 @@ func (f *folder) write(name string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	out, err := newfile.Make(path)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/image/draw"
 
+	"github.com/pgcli/paligemma/internal/newfile"
 	"github.com/pgcli/paligemma/internal/overlay"
 )
 
@@ -111,7 +112,7 @@ func (s *sheetSink) begin() error {
 	s.pages++
 	s.cards = 0
 	var err error
-	if s.page, err = os.OpenFile(filepath.Join(s.temp, pageName(s.pages)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666); err != nil {
+	if s.page, err = newfile.Make(filepath.Join(s.temp, pageName(s.pages))); err != nil {
 		return err
 	}
 	return s.template.ExecuteTemplate(s.page, "head", s.pages)

@@ -116,6 +116,11 @@ func kind(m fs.FileMode) string {
 	return "special file"
 }
 
+// Make makes a file in a folder of the caller's own: nothing may have its name.
+func Make(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+}
+
 // Input returns the one of several input files that path is, under any name and
 // through any link; "" if it is none of them.
 func Input(path string, inputs ...string) string {
