@@ -15,10 +15,15 @@ import (
 const ggmlModule = "github.com/ollama/ollama"
 
 // forTests lists the packages that bring the built-in door to tests,
-// withoutGGML the tests that convert to types for which ggml is not needed.
+// withoutGGML the tests that convert to types for which ggml is not needed, and
+// those that ask no model.
 var (
 	forTests    = []string{module + "/internal/testmodel", module + "/bindings/internal/cbench"}
-	withoutGGML = []string{module + "/internal/locseg.test"}
+	withoutGGML = []string{
+		module + "/internal/locseg.test",
+		module + "/batch/record.test", module + "/batch/archive.test", module + "/batch/video.test",
+		module + "/batch/export.test", module + "/batch/merge.test",
+	}
 )
 
 // TestProgramsChooseTheDoor has every library package do without the module of

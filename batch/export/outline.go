@@ -43,9 +43,3 @@ func join(a, b ring) ring {
 	joined = append(joined, b[:atB+1]...)
 	return append(joined, a[atA:]...)
 }
-
-// corners returns a box as a polygon, in fractions or pixels.
-func corners(x0, y0, x1, y1 float64) ring {
-	a, b, c, d := float32(x0), float32(y0), float32(x1), float32(y1)
-	return ring{{a, b}, {c, b}, {c, d}, {a, d}}
-}

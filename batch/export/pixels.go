@@ -11,7 +11,6 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
-	"net/http"
 
 	"github.com/pgcli/paligemma/internal/imageproc"
 	"github.com/pgcli/paligemma/internal/overlay"
@@ -65,15 +64,16 @@ func (o *Options) decode(file []byte) (image.Image, error) {
 	return img, nil
 }
 
-// kept are the formats that every reader of a data set knows, with the marks of data
-// that may turn the picture in a way that not all of them follow.
-var kept = map[string]struct {
-	ext    string
-	turned []string
+// kept are the formats that every reader of a data set knows, by their first bytes,
+// with the marks of data that may turn the picture in a way that not all of them
+// follow.
+var kept = []struct {
+	begin, ext string
+	turned     []string
 }{
-	"image/jpeg": {".jpg", []string{"tiff:Orientation"}},
-	"image/png":  {".png", []string{"eXIf", "Raw profile type", "XML:com.adobe.xmp"}},
-	"image/bmp":  {".bmp", nil},
+	{"\xff\xd8\xff", ".jpg", []string{"tiff:Orientation"}},
+	{"\x89PNG\r\n\x1a\n", ".png", []string{"eXIf", "Raw profile type", "XML:com.adobe.xmp"}},
+	{"BM", ".bmp", nil},
 }
 
 // trainable returns a picture's file with its ending. Readers see the pixels that
@@ -83,8 +83,8 @@ func (o *Options) trainable(ctx context.Context, p *Picture) (file []byte, ext s
 	if err != nil {
 		return nil, "", err
 	}
-	if k, ok := kept[http.DetectContentType(file)]; ok {
-		turned := false
+	for _, k := range kept {
+		turned := !stdbytes.HasPrefix(file, []byte(k.begin))
 		for _, mark := range k.turned {
 			turned = turned || stdbytes.Contains(file, []byte(mark))
 		}
