@@ -221,7 +221,7 @@ test-clients: $(BIN) ## pgcli serve answers OpenAI's, ollama's, Hugging Face's, 
 
 .PHONY: soak-server
 soak-server: toolchain ## 64 clients send the server REQUESTS (10000) requests, some of them wrong
-	PALIGEMMA_TEST_REQUESTS=$(or $(REQUESTS),10000) $(GO) test -count=1 -timeout 60m -v -run '^TestLoad$$' ./server
+	MALLOC_MMAP_THRESHOLD_=65536 PALIGEMMA_TEST_REQUESTS=$(or $(REQUESTS),10000) $(GO) test -count=1 -timeout 60m -v -run '^TestLoad$$' ./server
 
 # A module of its own: the library's go.mod has no browser.
 .PHONY: test-page
