@@ -12,7 +12,8 @@
 //	fmt.Println(report.Bytes(), "bytes in", report.Elapsed)
 //
 // A GGUF file made before is requantized; a model in llama.cpp's two files
-// becomes one file. [MakePlan] returns the files and tensors that Run would write,
+// becomes one file. [Options].SplitMaxSize gives parts, which [gguf.Join] joins to the
+// same file. [MakePlan] returns the files and tensors that Run would write,
 // and [ReadConfig] the config of a model in a file.
 //
 // # From checkpoint to file

@@ -29,6 +29,12 @@ type Options struct {
 	Force  bool // replace an existing output
 	Verify bool // read the output again and compare
 
+	// SplitMaxSize splits an output whose tensors have more bytes into parts that have
+	// at most so many, named and numbered as llama.cpp's gguf-split does; 0 for one
+	// file. The metadata, which the first part has, do not count. A projector that
+	// Split writes stays whole, because llama.cpp reads no other.
+	SplitMaxSize int64
+
 	// Requantize allows a GGUF source whose tensors are quantized already, which
 	// loses more than starting from the original.
 	Requantize bool

@@ -114,9 +114,14 @@ func newJob(src, dst string, o Options) (_ *job, err error) {
 		}
 	}()
 	if g, ok := j.ck.(converted); ok {
-		return j, j.planGGUF(g, src, dst, types)
+		err = j.planGGUF(g, src, dst, types)
+	} else {
+		err = j.planCheckpoint(src, dst, types)
 	}
-	return j, j.planCheckpoint(src, dst, types)
+	if err == nil && o.SplitMaxSize != 0 {
+		err = j.splitOutput()
+	}
+	return j, err
 }
 
 // planCheckpoint plans the conversion of a foreign checkpoint.

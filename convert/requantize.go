@@ -109,6 +109,9 @@ func (g *ggufFile) metadata(c Config, m mix) ([]KV, error) {
 	changed := append(entries(model.OneFile()), KV{hparams.FileTypeKey, m.code})
 	var list []KV
 	for _, k := range g.Keys() {
+		if gguf.IsSplitKey(k.Name) { // of a split that gave a single file
+			continue
+		}
 		value, err := g.Value(k.Name)
 		if err != nil {
 			return nil, err

@@ -6,16 +6,36 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // Keys of the parts of a split file, as llama.cpp's gguf-split writes them.
 const (
-	splitNumber  = "split.no"            // uint16, from 0
-	splitCount   = "split.count"         // uint16
-	splitTensors = "split.tensors.count" // int32, of all parts together
+	SplitNumberKey  = "split.no"            // uint16, from 0
+	SplitCountKey   = "split.count"         // uint16
+	SplitTensorsKey = "split.tensors.count" // int32, of all parts together
 )
 
+// IsSplitKey reports whether a key speaks of the parts of a split file, and so does not
+// belong to the whole one.
+func IsSplitKey(key string) bool {
+	return key == SplitNumberKey || key == SplitCountKey || key == SplitTensorsKey
+}
+
+// partEnding follows the name of the whole file: number, from 1, and count.
+const partEnding = "-%05d-of-%05d.gguf"
+
 var partName = regexp.MustCompile(`^(.*)-(\d{5})-of-(\d{5})\.gguf$`)
+
+// PartPaths returns the paths that the parts of the file at path have, if they are so
+// many: those of NAME.gguf are NAME-00001-of-0000N.gguf and so on.
+func PartPaths(path string, count int) []string {
+	parts := make([]string, count)
+	for i := range parts {
+		parts[i] = strings.TrimSuffix(path, ".gguf") + fmt.Sprintf(partEnding, i+1, count)
+	}
+	return parts
+}
 
 // Parts returns the paths of all parts of a file that llama.cpp has split, if path is the
 // name of one of them, NAME-00001-of-0000N.gguf; nil if it is not.
@@ -28,11 +48,7 @@ func Parts(path string) []string {
 	if no, _ := strconv.Atoi(m[2]); no < 1 || no > n {
 		return nil
 	}
-	var parts []string
-	for i := 1; i <= n; i++ {
-		parts = append(parts, fmt.Sprintf("%s-%05d-of-%s.gguf", m[1], i, m[3]))
-	}
-	return parts
+	return PartPaths(m[1], n)
 }
 
 // Join writes the parts of a split file, in their order, as one file: the metadata of the
@@ -60,13 +76,13 @@ func Join(dst *FileWriter, parts ...string) error {
 	if len(files) == 0 {
 		return errors.New("gguf: no parts to join")
 	}
-	if want, err := Get[int32](files[0], splitTensors); err != nil {
+	if want, err := Get[int32](files[0], SplitTensorsKey); err != nil {
 		return fmt.Errorf("%s: %w", parts[0], err)
 	} else if int(want) != total {
 		return fmt.Errorf("gguf: %s: the %d parts have %d tensors, want %d", parts[0], len(parts), total, want)
 	}
 	for _, k := range files[0].Keys() {
-		if k.Name == splitNumber || k.Name == splitCount || k.Name == splitTensors {
+		if IsSplitKey(k.Name) {
 			continue
 		}
 		v, err := files[0].Value(k.Name)
@@ -93,11 +109,11 @@ func Join(dst *FileWriter, parts ...string) error {
 
 // checkPart wants a file to be the part of a number, of count.
 func checkPart(f *File, number, count int) error {
-	no, err := Get[uint16](f, splitNumber)
+	no, err := Get[uint16](f, SplitNumberKey)
 	if err != nil {
 		return err
 	}
-	of, err := Get[uint16](f, splitCount)
+	of, err := Get[uint16](f, SplitCountKey)
 	if err != nil {
 		return err
 	}

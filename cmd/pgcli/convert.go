@@ -26,6 +26,7 @@ func outputFlags(types string) []cli.Flag {
 		&cli.StringFlag{Name: "resample", Usage: "`filter` that stretches pictures: bicubic or bilinear (default: as in training)"},
 		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU `threads` (0: one per processor)"},
 		memoryFlag(),
+		&cli.StringFlag{Name: "split-max-size", Usage: "write NAME-00001-of-0000N.gguf and so on, with tensors of at most this `size` each, such as 2G or 500M (powers of 1000, as in llama.cpp), if one file has more"},
 		&cli.BoolFlag{Name: "force", Usage: "replace the output if it exists"},
 		&cli.BoolFlag{Name: "verify", Usage: "read the output again and compare it with the source"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "show what would be written, and write nothing"},
@@ -65,7 +66,8 @@ Examples:
   pgcli convert pt.npz --tokenizer tokenizer.model -o pt.gguf --type q8_0
   pgcli convert mix -o mix.gguf --type q8_0 --mask-decoder vae-oid.npz
   pgcli convert base --lora my-adapter:0.8 -o mine.gguf --type q4_k_m --verify
-  pgcli convert base -o text.gguf --type q4_0 --split-mmproj  # for llama.cpp`,
+  pgcli convert base -o text.gguf --type q4_0 --split-mmproj  # for llama.cpp
+  pgcli convert base -o mine.gguf --type bf16 --split-max-size 2G  # in parts; see pgcli join`,
 		Flags: slices.Concat(outputFlags("`type` of the language model"), []cli.Flag{
 			&cli.PathFlag{Name: "tokenizer", Usage: "`file` of the tokenizer: tokenizer.model or tokenizer.json, read alone (default: those beside the weights, with added tokens)"},
 			&cli.PathFlag{Name: "mask-decoder", Usage: "`file` of the mask decoder, vae-oid.npz, for pgcli segment"},
@@ -157,6 +159,13 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		return err
 	}
 	o.MemoryLimit = limit
+	if text := c.String("split-max-size"); c.IsSet("split-max-size") {
+		n, ok := parseSize(text, 1000)
+		if !ok {
+			return usagef("--split-max-size is %q, want a size above 0, such as 2G or 500M", text)
+		}
+		o.SplitMaxSize = n
+	}
 	src, dst := c.Args().First(), c.Path("output")
 	if strings.HasPrefix(src, hubScheme) {
 		var name string

@@ -19,15 +19,15 @@ func maxMemory(c *cli.Context) (int64, error) {
 	if text == "" {
 		return 0, nil
 	}
-	n, ok := parseSize(text)
+	n, ok := parseSize(text, 1024)
 	if !ok {
 		return 0, usagef("--max-memory is %q, want a size above 0, such as 4G or 900M", text)
 	}
 	return n, nil
 }
 
-// parseSize reads a number of bytes, with K, M, G or T for powers of 1024.
-func parseSize(text string) (int64, bool) {
+// parseSize reads a number of bytes, with K, M, G or T for powers of a base.
+func parseSize(text string, base float64) (int64, bool) {
 	digits := strings.TrimRight(text, "KMGTkmgt")
 	unit := strings.ToUpper(text[len(digits):])
 	n, err := strconv.ParseFloat(digits, 64)
@@ -35,7 +35,7 @@ func parseSize(text string) (int64, bool) {
 		return 0, false
 	}
 	if unit != "" {
-		n = math.Ldexp(n, 10*(1+strings.Index("KMGT", unit)))
+		n *= math.Pow(base, float64(1+strings.Index("KMGT", unit)))
 	}
 	return int64(n), n >= 1 && n <= 1<<60
 }

@@ -48,23 +48,17 @@ func Read(text, projector *gguf.File) (Model, error) {
 // ErrHalf reports one of llama.cpp's two files where a whole model is wanted.
 var ErrHalf = errors.New("is half a model, in llama.cpp's two-file form")
 
-// Keys of a file that llama.cpp's gguf-split wrote.
-const (
-	partKey  = "split.no" // from 0
-	partsKey = "split.count"
-)
-
 // CheckWhole refuses one of several files that hold one model together.
 func CheckWhole(f *gguf.File) error {
-	parts, err := gguf.Get[uint16](f, partsKey)
+	parts, err := gguf.Get[uint16](f, gguf.SplitCountKey)
 	if err != nil || parts < 2 {
 		return nil // no key, or a split that gives a single file
 	}
-	part, err := gguf.Get[uint16](f, partKey)
+	part, err := gguf.Get[uint16](f, gguf.SplitNumberKey)
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%s is %d: the file is part %d of %d of a model; join them with llama.cpp: llama-gguf-split --merge FIRST-PART.gguf WHOLE.gguf", partsKey, parts, int(part)+1, parts)
+	return fmt.Errorf("%s is %d: the file is part %d of %d of a model; join them: pgcli join FIRST-PART.gguf -o WHOLE.gguf", gguf.SplitCountKey, parts, int(part)+1, parts)
 }
 
 // readTwo reads llama.cpp's form.

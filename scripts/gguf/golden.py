@@ -6,6 +6,7 @@
 
 python_v2.gguf, python_v3.gguf   files with every kind of value and every tensor type; the .json
                                  beside each lists its contents
+python_split-*.gguf              parts of a file; python_split.json lists the contents of that file, written whole
 types.json                       every type's number, and elements and bytes of its blocks
 float16.json                     hashes of all F16 and BF16 codes decoded, and of floats rounded to both
 
@@ -16,6 +17,7 @@ import argparse
 import hashlib
 import json
 import pathlib
+import tempfile
 
 import gguf
 import ml_dtypes
@@ -88,6 +90,20 @@ def write(path, version, alignment) -> None:
     w.close()
 
 
+def write_whole_and_parts(whole, parts) -> None:
+    """Writes the same contents to one file and to parts, as llama.cpp's convert_hf_to_gguf.py --split-max-size does."""
+    for path, limit in ((whole, 0), (parts, 256)):
+        w = gguf.GGUFWriter(path, "golden", split_max_size=limit)
+        w.add_name("parts")
+        w.add_array("tokens", ["a", "b", "c"])
+        for i, n in enumerate((40, 10, 24, 60, 3)):
+            w.add_tensor(f"tensor.{i}", np.arange(n, dtype=np.float32) + i)
+        w.write_header_to_file()
+        w.write_kv_data_to_file()
+        w.write_tensors_to_file()
+        w.close()
+
+
 # Types that Python knows and the pinned ggml does not. Q8_1 is left out because
 # the package gives it blocks of 40 bytes, their size before ggml stored the two
 # scales as halves.
@@ -132,6 +148,10 @@ def main() -> None:
         path = args.dir / f"python_v{version}.gguf"
         write(path, version, alignment)
         path.with_suffix(".json").write_text(spelled(read(path)))
+    with tempfile.TemporaryDirectory() as temp:
+        whole = pathlib.Path(temp) / "whole.gguf"
+        write_whole_and_parts(whole, args.dir / "python_split.gguf")
+        (args.dir / "python_split.json").write_text(spelled(read(whole)))
     (args.dir / "types.json").write_text(spelled(types()))
     (args.dir / "float16.json").write_text(spelled(float16()))
 
