@@ -232,6 +232,22 @@ test-page: $(BIN) ## the page of pgcli serve in Chromium, which apt-get install 
 test-hub: toolchain ## fetching killed at 200 moments; with PYTHON=python, huggingface_hub shares the cache
 	$(TEST) -v -run '^(TestKilledAtAnyMoment|TestHuggingfaceHub)$$' ./internal/hub -kills 200 -python '$(PYTHON)'
 
+GORELEASER ?= CGO_ENABLED=0 $(GO) run github.com/goreleaser/goreleaser/v2@v2.15.1
+
+.PHONY: release-snapshot
+release-snapshot: toolchain ## archives, deb, rpm, checksums, SBOMs in build/dist, from a clone: needs g++-aarch64-linux-gnu
+	time $(GORELEASER) release --snapshot --clean
+
+DEB ?= $(lastword $(wildcard build/dist/pgcli_*_amd64.deb))
+
+.PHONY: test-deb
+test-deb: ## DEB, or that of release-snapshot, installed, run and removed in a clean Debian: needs root, debootstrap
+	time packaging/deb.sh "$(DEB)" build/deb
+
+.PHONY: test-reproducible
+test-reproducible: toolchain ## pgcli is the same to the byte, built in two folders; CGO="0 1" without and with ggml: minutes
+	time packaging/reproducible.sh build/reproducible "$(or $(CGO),0 1)"
+
 .PHONY: clean
 clean: ## removes what was built
 	rm -rf bin build
