@@ -254,6 +254,6 @@ clean: ## removes what was built
 
 .PHONY: help
 help: ## this list
-	@echo "make               builds $(BIN) for this machine's processor"
+	@echo "make                   builds $(BIN) for this machine's processor"
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## /make \1|/' | \
-		awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+		awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
