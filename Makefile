@@ -244,6 +244,10 @@ DEB ?= $(lastword $(wildcard build/dist/pgcli_*_amd64.deb))
 test-deb: ## DEB, or that of release-snapshot, installed, run and removed in a clean Debian: needs root, debootstrap
 	time packaging/deb.sh "$(DEB)" build/deb
 
+.PHONY: test-windows
+test-windows: $(BIN) ## pgcli.exe converts and answers under Wine: needs wine64, mingw-w64, scripts/engines/fetch.sh --all
+	time packaging/wine.sh build/wine
+
 .PHONY: test-reproducible
 test-reproducible: toolchain ## pgcli is the same to the byte, built in two folders; CGO="0 1" without and with ggml: minutes
 	time packaging/reproducible.sh build/reproducible "$(or $(CGO),0 1)"
