@@ -232,12 +232,32 @@ test-page: $(BIN) ## the page of pgcli serve in Chromium, which apt-get install 
 test-hub: toolchain ## fetching killed at 200 moments; with PYTHON=python, huggingface_hub shares the cache
 	$(TEST) -v -run '^(TestKilledAtAnyMoment|TestHuggingfaceHub)$$' ./internal/hub -kills 200 -python '$(PYTHON)'
 
+GORELEASER ?= CGO_ENABLED=0 $(GO) run github.com/goreleaser/goreleaser/v2@v2.15.1
+
+.PHONY: release-snapshot
+release-snapshot: toolchain ## archives, deb, rpm, checksums, SBOMs in build/dist, from a clone: needs g++-aarch64-linux-gnu
+	time $(GORELEASER) release --snapshot --clean
+
+DEB ?= $(lastword $(wildcard build/dist/pgcli_*_amd64.deb))
+
+.PHONY: test-deb
+test-deb: ## DEB, or that of release-snapshot, installed, run and removed in a clean Debian: needs root, debootstrap
+	time packaging/deb.sh "$(DEB)" build/deb
+
+.PHONY: test-windows
+test-windows: $(BIN) ## pgcli.exe converts and answers under Wine: needs wine64, mingw-w64, scripts/engines/fetch.sh --all
+	time packaging/wine.sh build/wine
+
+.PHONY: test-reproducible
+test-reproducible: toolchain ## pgcli is the same to the byte, built in two folders; CGO="0 1" without and with ggml: minutes
+	time packaging/reproducible.sh build/reproducible "$(or $(CGO),0 1)"
+
 .PHONY: clean
 clean: ## removes what was built
 	rm -rf bin build
 
 .PHONY: help
 help: ## this list
-	@echo "make               builds $(BIN) for this machine's processor"
+	@echo "make                   builds $(BIN) for this machine's processor"
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## /make \1|/' | \
-		awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+		awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Runs pgcli.exe of .goreleaser.yaml, x86-64 and without cgo, under Wine with ggml's Windows libraries:
+# versions, a conversion whose bytes are compared with Linux's, --force, and an answer.
+#
+#   packaging/wine.sh DIR      needs wine64, mingw-w64, bin/pgcli and scripts/engines/fetch.sh --all
+#
+# Of ggml's CPU plug-ins only the one for Haswell lies beside the program: the one with AMX ends Wine 8.
+# Wine 8 lacks bcryptprimitives.dll, without which no Go program of today starts there; Windows has it.
+set -eu
+fail() {
+	echo "wine.sh: $*" >&2
+	exit 1
+}
+cd "$(dirname "$0")/.."
+source=$PWD
+ggml=.engines/win-x64
+[ -f $ggml/ggml-base.dll ] || fail "no $ggml: run scripts/engines/fetch.sh --all"
+[ -x bin/pgcli ] || fail "no bin/pgcli: run make"
+for tool in wine x86_64-w64-mingw32-gcc; do
+	command -v $tool >/dev/null || fail "$tool not found: apt-get install wine64 gcc-mingw-w64-x86-64"
+done
+mkdir -p "$1"
+dir=$(cd "$1" && pwd)
+export WINEPREFIX="$dir/prefix" WINEDEBUG=-all WINEDLLOVERRIDES=bcryptprimitives=n
+
+GOOS=windows GOARCH=amd64 CGO_ENABLED=0 sh packaging/build.sh "$dir/pgcli.exe"
+cp $ggml/ggml-base.dll $ggml/ggml.*.dll $ggml/ggml-cpu-haswell.dll "$dir"
+wine cmd /c ver >"$dir/wine.log" 2>&1 || fail "wine does not start: see $dir/wine.log"
+x86_64-w64-mingw32-gcc -shared -O1 -x c - -o "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" -ladvapi32 <<'C'
+#include <windows.h>
+BOOLEAN NTAPI SystemFunction036(PVOID, ULONG); // RtlGenRandom
+__declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE p, SIZE_T n) { return SystemFunction036(p, (ULONG)n); }
+C
+
+cd "$dir"
+rm -f windows.gguf linux.gguf
+pgcli() { timeout 120 wine pgcli.exe "$@" 2>>wine.log; }
+convert() { pgcli convert "Z:$source/models/tiny" -o windows.gguf --type q8_0 --mask-decoder "Z:$source/models/tiny/vae.npz" "$@"; }
+pgcli version || fail "pgcli version: see $dir/wine.log"
+convert || fail "pgcli convert: see $dir/wine.log"
+convert && fail "pgcli convert replaced a file without --force"
+convert --force || fail "pgcli convert --force: see $dir/wine.log"
+"$source/bin/pgcli" convert "$source/models/tiny" -o linux.gguf --type q8_0 --mask-decoder "$source/models/tiny/vae.npz" 2>>wine.log
+cmp windows.gguf linux.gguf || fail "Windows and Linux convert to different bytes"
+pgcli segment "Z:$source/cmd/pgcli/demo/scene-08.jpg" heart -m windows.gguf | tee answer
+[ "$(grep -c '^heart' answer)" = 2 ] || fail "pgcli segment found not two hearts in cmd/pgcli/demo/scene-08.jpg; see $dir/wine.log"
+echo "pgcli.exe: converted and answered under $(wine --version 2>/dev/null)"
