@@ -11,10 +11,13 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
 
+commit=$(git -C "$source" rev-parse HEAD)
+
 for cgo in $cgos; do
 	for clone in a another/folder; do
 		rm -rf "${dir:?}/$clone" "$dir/cache"
-		git clone --quiet --shared "$source" "$dir/$clone"
+		git clone --quiet --shared --no-checkout "$source" "$dir/$clone"
+		git -C "$dir/$clone" checkout --quiet "$commit"
 		GOCACHE="$dir/cache" CGO_ENABLED=$cgo sh "$dir/$clone/packaging/build.sh" "$dir/$clone/pgcli"
 	done
 	if ! cmp "$dir/a/pgcli" "$dir/another/folder/pgcli"; then
