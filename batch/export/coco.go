@@ -38,13 +38,9 @@ type cocoAnnotation struct {
 }
 
 func createCOCO(path string, o *Options) (Sink, error) {
-	f, err := createFile(path, o)
+	f, s, err := createSpooled(path, o)
 	if err != nil {
 		return nil, err
-	}
-	s, err := newSpool(path)
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
 	}
 	_, err = f.WriteString(`{"info":{"description":"answers of PaliGemma, written by pgcli export"},"licenses":[],"images":[`)
 	return &cocoSink{file: f, annotations: s, labels: newLabels(o)}, err

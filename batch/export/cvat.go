@@ -51,13 +51,9 @@ type (
 )
 
 func createCVAT(path string, o *Options) (Sink, error) {
-	f, err := createFile(path, o)
+	f, s, err := createSpooled(path, o)
 	if err != nil {
 		return nil, err
-	}
-	s, err := newSpool(path)
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
 	}
 	out := xml.NewEncoder(s)
 	out.Indent("  ", "  ")

@@ -58,6 +58,19 @@ func newSpool(path string) (*spool, error) {
 	return &spool{bufio.NewWriterSize(f, 1<<16), f}, nil
 }
 
+// createSpooled starts a file and a spool for what stands after the rest in it.
+func createSpooled(path string, o *Options) (*file, *spool, error) {
+	f, err := createFile(path, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := newSpool(path)
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return f, s, nil
+}
+
 // copyTo appends the spool to w.
 func (s *spool) copyTo(w io.Writer) error {
 	if err := s.Flush(); err != nil {

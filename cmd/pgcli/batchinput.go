@@ -53,8 +53,8 @@ func readInputs(c *cli.Context) ([]batch.Source, error) {
 		}
 		in.every = time.Duration(float64(time.Second) / f)
 	}
-	if in.every < time.Millisecond {
-		return nil, usagef("--every is %v, want 1ms or more", in.every)
+	if err := checkEvery(in.every); err != nil {
+		return nil, err
 	}
 	if !c.Args().Present() {
 		return nil, usagef("no INPUT: name a folder, pictures, or one of those in pgcli help batch")
@@ -176,6 +176,18 @@ func (in *inputs) files(names ...string) {
 		}
 	}
 	in.sources = append(in.sources, batch.Files(names))
+}
+
+// everyFlag is --every of commands that read the pictures of a batch again.
+func everyFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "every", Value: time.Second, Usage: "`time` between frames of videos, as pgcli batch was given"}
+}
+
+func checkEvery(every time.Duration) error {
+	if every < time.Millisecond {
+		return usagef("--every is %v, want 1ms or more", every)
+	}
+	return nil
 }
 
 // batchIdentity returns what the answers depend on.

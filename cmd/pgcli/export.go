@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -58,7 +57,7 @@ Examples:
 			&cli.Float64Flag{Name: "validation", Usage: "yolo: `share` of pictures to validate with; 0 validates with those to train on"},
 			&cli.StringFlag{Name: "url", Usage: "label-studio: `prefix` of the pictures' addresses"},
 			&cli.PathFlag{Name: "pictures", Usage: "`folder` that the names of pictures are relative to (default: the working folder)"},
-			&cli.DurationFlag{Name: "every", Value: time.Second, Usage: "`time` between frames of videos, as pgcli batch was given"},
+			everyFlag(),
 			&cli.IntFlag{Name: "max-pixels", Usage: "refuse pictures of more `pixels`"},
 			&cli.BoolFlag{Name: "force", Usage: "replace a file that exists"},
 		},
@@ -73,6 +72,7 @@ func exportAction(c *cli.Context) error {
 		return err
 	}
 	out := c.Path("output")
+	interval := checkEvery(c.Duration("every"))
 	switch score, share := c.Float64("min-score"), c.Float64("validation"); {
 	case c.NArg() == 0:
 		return usagef("no file of records to read; see pgcli help export")
@@ -82,8 +82,8 @@ func exportAction(c *cli.Context) error {
 		return usagef("%s is read; write to another file", out)
 	case !(score >= 0 && score <= 1):
 		return usagef("--min-score is %v, want 0 to 1", score)
-	case c.Duration("every") < time.Millisecond:
-		return usagef("--every is %v, want 1ms or more", c.Duration("every"))
+	case interval != nil:
+		return interval
 	case !(share >= 0 && share < 1):
 		return usagef("--validation is %v, want 0 to less than 1", share)
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -37,7 +36,7 @@ Examples:
 		Flags: []cli.Flag{
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write this `file`"},
 			&cli.PathFlag{Name: "inputs", Usage: "check against this `list`, and keep its order; - for standard input"},
-			&cli.DurationFlag{Name: "every", Value: time.Second, Usage: "`time` between frames of videos, as pgcli batch was given"},
+			everyFlag(),
 			&cli.PathFlag{Name: "missing", Usage: "write the names of what is missing to this `file`"},
 			&cli.BoolFlag{Name: "force", Usage: "replace files that exist"},
 		},
@@ -48,11 +47,12 @@ Examples:
 
 func mergeAction(c *cli.Context) error {
 	out, shards := c.Path("output"), c.Args().Slice()
+	interval := checkEvery(c.Duration("every"))
 	switch {
 	case len(shards) == 0:
 		return usagef("no file of records to read; see pgcli help merge")
-	case c.Duration("every") < time.Millisecond:
-		return usagef("--every is %v, want 1ms or more", c.Duration("every"))
+	case interval != nil:
+		return interval
 	case out == "":
 		return usagef("no file to write: give one with -o FILE")
 	}
