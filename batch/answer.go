@@ -16,8 +16,8 @@ import (
 	"github.com/pgcli/paligemma/internal/overlay"
 )
 
-// decode makes a picture of a job's bytes, which it lets go.
-func (r *run) decode(j *job) {
+// prepare makes a picture for the model of a job's bytes, which it lets go.
+func (r *run) prepare(j *job) {
 	if j.failed != nil {
 		return
 	}
@@ -29,8 +29,13 @@ func (r *run) decode(j *job) {
 		j.failed = &record.Failure{Kind: record.KindDecode, Message: "the file is empty, want a picture"}
 		return
 	}
-	err := guard.Run(func() (err error) {
-		j.picture, err = r.model.ReadImage(bytes.NewReader(data))
+	err := guard.Run(func() error {
+		picture, err := r.model.ReadImage(bytes.NewReader(data))
+		if err != nil {
+			return err
+		}
+		j.size = picture.Bounds().Size()
+		j.picture, err = r.model.Prepare(picture)
 		return err
 	})
 	if err != nil {
@@ -71,18 +76,12 @@ func (r *run) answer(ctx context.Context, s **paligemma.Session, from, to chan *
 // take takes the next picture and encodes it. A picture that cannot be encoded comes
 // without an Image, and has failed. The job is nil if there is no other.
 func (r *run) take(ctx context.Context, from chan *job) (*job, *paligemma.Image, error) {
-	select {
-	case r.encoding <- struct{}{}: // before a decoded picture is taken: they are large
-	case <-ctx.Done():
-		return nil, nil, nil
-	}
-	defer func() { <-r.encoding }()
 	j, ok := <-from
 	if !ok || j.failed != nil {
 		return j, nil, nil
 	}
-	encoded, err := r.model.Encode(ctx, j.picture)
-	j.size, j.picture = j.picture.Bounds().Size(), nil
+	encoded, err := j.picture.Encode(ctx)
+	j.picture = nil
 	if err == nil {
 		return j, encoded, nil
 	}

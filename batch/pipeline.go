@@ -11,8 +11,8 @@ import (
 	"github.com/pgcli/paligemma/batch/record"
 )
 
-// A run is a Run: one goroutine goes through the sources, some decode pictures, some ask
-// about them, and the caller's writes the records in order. Each waits for the next, so
+// A run is a Run: one goroutine goes through the sources, some decode and stretch
+// pictures, some ask about them, and the caller's writes the records in order. Each waits for the next, so
 // that the number of pictures in memory is bounded.
 type run struct {
 	model   *paligemma.Model
@@ -25,8 +25,6 @@ type run struct {
 	keys      []key // of all questions, in order
 	sourceErr error
 
-	encoding chan struct{} // a place for each picture that is encoded
-
 	mu       sync.Mutex // guards progress
 	progress Progress
 }
@@ -37,7 +35,7 @@ type job struct {
 	item    Item
 	ask     []question
 	data    []byte
-	picture image.Image
+	picture *paligemma.Prepared
 	sha256  string
 	size    image.Point     // pixels
 	failed  *record.Failure // why there is no picture
@@ -50,11 +48,10 @@ type question struct {
 	prompt paligemma.Prompt
 }
 
-// Numbers of pictures: that are decoded at a time, that are encoded (one computes,
-// another is resized), and that may be finished before one that is earlier.
+// Numbers of pictures: that are decoded at a time, since a decoded picture may be large;
+// and that may be finished before one that is earlier.
 const (
 	decoders = 2
-	encoders = 2
 	window   = 16
 )
 
@@ -73,27 +70,26 @@ func (r *run) all(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
-		read    = make(chan *job)
-		decoded = make(chan *job)
-		done    = make(chan *job)
-		room    = make(chan struct{}, 2*len(sessions)+window)
-		stages  sync.WaitGroup
+		read   = make(chan *job)
+		ready  = make(chan *job, len(sessions)) // as many as may be taken at once
+		done   = make(chan *job)
+		room   = make(chan struct{}, 2*len(sessions)+window)
+		stages sync.WaitGroup
 	)
-	r.encoding = make(chan struct{}, encoders)
 	stages.Go(func() {
 		defer close(read)
 		r.read(ctx, read, room)
 	})
-	stage(&stages, decoders, decoded, func(int) {
+	stage(&stages, decoders, ready, func(int) {
 		for j := range read {
-			r.decode(j)
-			if !send(ctx, decoded, j) {
+			r.prepare(j)
+			if !send(ctx, ready, j) {
 				return
 			}
 		}
 	})
 	stage(&stages, len(sessions), done, func(i int) {
-		if err := r.answer(ctx, &sessions[i], decoded, done); err != nil {
+		if err := r.answer(ctx, &sessions[i], ready, done); err != nil {
 			cancel(err)
 		}
 	})
