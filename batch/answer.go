@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"image"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 	"github.com/pgcli/paligemma/internal/overlay"
 )
 
-// prepare makes a picture for the model of a job's bytes, which it lets go.
+// prepare makes a picture for the model of a job's bytes, which it lets go. Questions
+// with a record about these bytes are not asked.
 func (r *run) prepare(j *job) {
 	if j.failed != nil {
 		return
@@ -25,6 +27,14 @@ func (r *run) prepare(j *job) {
 	j.data = nil
 	sum := sha256.Sum256(data)
 	j.sha256 = hex.EncodeToString(sum[:])
+	now := contentOf(j.sha256)
+	j.ask = slices.DeleteFunc(j.ask, func(q question) bool {
+		j.changed = j.changed || q.known && q.of != unread && q.of != now
+		return q.known && (q.of == unread || q.of == now)
+	})
+	if len(j.ask) == 0 {
+		return
+	}
 	if len(data) == 0 {
 		j.failed = &record.Failure{Kind: record.KindDecode, Message: "the file is empty, want a picture"}
 		return
@@ -77,7 +87,7 @@ func (r *run) answer(ctx context.Context, s **paligemma.Session, from, to chan *
 // without an Image, and has failed. The job is nil if there is no other.
 func (r *run) take(ctx context.Context, from chan *job) (*job, *paligemma.Image, error) {
 	j, ok := <-from
-	if !ok || j.failed != nil {
+	if !ok || j.failed != nil || len(j.ask) == 0 {
 		return j, nil, nil
 	}
 	encoded, err := j.picture.Encode(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -19,7 +20,6 @@ type run struct {
 	out     *File
 	sources []Source
 	opts    Options
-	known   map[key]bool // questions that are not asked again
 
 	// These belong to the goroutine that goes through the sources, until it ends.
 	keys      []key // of all questions, in order
@@ -39,6 +39,7 @@ type job struct {
 	sha256  string
 	size    image.Point     // pixels
 	failed  *record.Failure // why there is no picture
+	changed bool            // records of before are about other bytes
 	records []*record.Record
 }
 
@@ -46,6 +47,8 @@ type job struct {
 type question struct {
 	key    key
 	prompt paligemma.Prompt
+	known  bool    // has a record, which stays if the picture's content does
+	of     content // which the record is about
 }
 
 // Numbers of pictures: that are decoded at a time, since a decoded picture may be large;
@@ -57,7 +60,6 @@ const (
 
 // all goes through the sources and writes the records.
 func (r *run) all(ctx context.Context) error {
-	r.known = r.out.known(r.opts.RetryFailed)
 	sessions, err := r.sessions()
 	defer func() {
 		for _, s := range sessions {
@@ -149,7 +151,7 @@ func (r *run) notice(text string) {
 }
 
 // read goes through the sources, notes the key of every question, and reads the
-// pictures that have questions left. It takes room for each of them.
+// pictures that have questions left, or may have changed. It takes room for each of them.
 func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 	seen := map[key]bool{}
 	number := 0
@@ -169,13 +171,10 @@ func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 			}
 			j := &job{number: number, item: item}
 			for _, p := range r.opts.Prompts {
-				k := r.out.id.key(item.Name, p)
-				seen[k], r.keys = true, append(r.keys, k)
-				if !r.known[k] {
-					j.ask = append(j.ask, question{k, p})
-				}
+				q := r.question(item.Name, p)
+				seen[q.key], r.keys, j.ask = true, append(r.keys, q.key), append(j.ask, q)
 			}
-			if len(j.ask) == 0 {
+			if !slices.ContainsFunc(j.ask, r.reads) {
 				r.count(Progress{Pictures: 1, Earlier: 1})
 				continue
 			}
@@ -186,6 +185,7 @@ func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 			}
 			if j.data, err = item.Read(ctx); err != nil {
 				j.failed = failure(record.KindRead, err)
+				j.ask = slices.DeleteFunc(j.ask, func(q question) bool { return q.known })
 			}
 			number++
 			if !send(ctx, to, j) {
@@ -194,6 +194,18 @@ func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 		}
 	}
 }
+
+// question returns a question with what the file has about it.
+func (r *run) question(image string, p paligemma.Prompt) question {
+	q := question{key: r.out.id.key(image, p), prompt: p}
+	had, known := r.out.find(q.key)
+	q.known, q.of = known && !(r.opts.RetryFailed && had.failed), had.of
+	return q
+}
+
+// reads reports whether a question needs the picture: to be asked, or to see whether
+// its record is about the same bytes.
+func (r *run) reads(q question) bool { return !q.known || q.of != unread && !r.opts.Unchanged }
 
 // named spells out a name that is not UTF-8, which JSON cannot hold, and refuses its
 // picture.
