@@ -25,7 +25,7 @@ type run struct {
 	keys      []key // of all questions, in order
 	sourceErr error
 
-	encoding chan struct{} // a place for each picture that is encoded
+	asker *Asker
 
 	mu       sync.Mutex // guards progress
 	progress Progress
@@ -61,14 +61,15 @@ const (
 // all goes through the sources and writes the records.
 func (r *run) all(ctx context.Context) error {
 	r.known = r.out.known(r.opts.RetryFailed)
-	sessions, err := r.sessions()
-	defer func() {
-		for _, s := range sessions {
-			s.Close()
-		}
-	}()
+	asker, fewer, err := NewAsker(r.model, r.out.id, r.opts.Parallel, r.opts.Sampling)
 	if err != nil {
 		return err
+	}
+	defer asker.Close()
+	r.asker = asker
+	parallel := asker.Parallel()
+	if fewer != nil {
+		r.notice(fmt.Sprintf("%d answers at a time, not %d: %v", parallel, r.opts.Parallel, fewer))
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -76,24 +77,23 @@ func (r *run) all(ctx context.Context) error {
 		read    = make(chan *job)
 		decoded = make(chan *job)
 		done    = make(chan *job)
-		room    = make(chan struct{}, 2*len(sessions)+window)
+		room    = make(chan struct{}, 2*parallel+window)
 		stages  sync.WaitGroup
 	)
-	r.encoding = make(chan struct{}, encoders)
 	stages.Go(func() {
 		defer close(read)
 		r.read(ctx, read, room)
 	})
-	stage(&stages, decoders, decoded, func(int) {
+	stage(&stages, decoders, decoded, func() {
 		for j := range read {
-			r.decode(j)
+			j.decode(r.model)
 			if !send(ctx, decoded, j) {
 				return
 			}
 		}
 	})
-	stage(&stages, len(sessions), done, func(i int) {
-		if err := r.answer(ctx, &sessions[i], decoded, done); err != nil {
+	stage(&stages, parallel, done, func() {
+		if err := r.answer(ctx, decoded, done); err != nil {
 			cancel(err)
 		}
 	})
@@ -108,10 +108,10 @@ func (r *run) all(ctx context.Context) error {
 }
 
 // stage runs n goroutines, and closes their channel when all of them have ended.
-func stage(all *sync.WaitGroup, n int, out chan *job, do func(i int)) {
+func stage(all *sync.WaitGroup, n int, out chan *job, do func()) {
 	var own sync.WaitGroup
-	for i := range n {
-		own.Go(func() { do(i) })
+	for range n {
+		own.Go(do)
 	}
 	all.Go(func() {
 		own.Wait()
@@ -127,23 +127,6 @@ func send(ctx context.Context, to chan *job, j *job) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// sessions opens a session for each picture that is asked about at a time, or as many as
-// the memory has room for.
-func (r *run) sessions() (all []*paligemma.Session, err error) {
-	for range r.opts.Parallel {
-		s, err := r.model.NewSession()
-		if err != nil && len(all) > 0 {
-			r.notice(fmt.Sprintf("%d answers at a time, not %d: %v", len(all), r.opts.Parallel, err))
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, s)
-	}
-	return all, nil
 }
 
 func (r *run) notice(text string) {
@@ -188,9 +171,7 @@ func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 			case <-ctx.Done():
 				return
 			}
-			if j.data, err = item.Read(ctx); err != nil {
-				j.failed = failure(record.KindRead, err)
-			}
+			j.read(ctx)
 			number++
 			if !send(ctx, to, j) {
 				return
