@@ -25,6 +25,8 @@ type run struct {
 	keys      []key // of all questions, in order
 	sourceErr error
 
+	asker *Asker
+
 	mu       sync.Mutex // guards progress
 	progress Progress
 }
@@ -60,38 +62,39 @@ const (
 
 // all goes through the sources and writes the records.
 func (r *run) all(ctx context.Context) error {
-	sessions, err := r.sessions()
-	defer func() {
-		for _, s := range sessions {
-			s.Close()
-		}
-	}()
+	asker, fewer, err := NewAsker(r.model, r.out.id, r.opts.Parallel, r.opts.Sampling)
 	if err != nil {
 		return err
+	}
+	defer asker.Close()
+	r.asker = asker
+	parallel := asker.Parallel()
+	if fewer != nil {
+		r.notice(fmt.Sprintf("%d answers at a time, not %d: %v", parallel, r.opts.Parallel, fewer))
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
 		read   = make(chan *job)
-		ready  = make(chan *job, len(sessions)) // as many as may be taken at once
+		ready  = make(chan *job, parallel) // as many as may be taken at once
 		done   = make(chan *job)
-		room   = make(chan struct{}, 2*len(sessions)+window)
+		room   = make(chan struct{}, 2*parallel+window)
 		stages sync.WaitGroup
 	)
 	stages.Go(func() {
 		defer close(read)
 		r.read(ctx, read, room)
 	})
-	stage(&stages, decoders, ready, func(int) {
+	stage(&stages, decoders, ready, func() {
 		for j := range read {
-			r.prepare(j)
+			j.prepare(r.model)
 			if !send(ctx, ready, j) {
 				return
 			}
 		}
 	})
-	stage(&stages, len(sessions), done, func(i int) {
-		if err := r.answer(ctx, &sessions[i], ready, done); err != nil {
+	stage(&stages, parallel, done, func() {
+		if err := r.answer(ctx, ready, done); err != nil {
 			cancel(err)
 		}
 	})
@@ -106,10 +109,10 @@ func (r *run) all(ctx context.Context) error {
 }
 
 // stage runs n goroutines, and closes their channel when all of them have ended.
-func stage(all *sync.WaitGroup, n int, out chan *job, do func(i int)) {
+func stage(all *sync.WaitGroup, n int, out chan *job, do func()) {
 	var own sync.WaitGroup
-	for i := range n {
-		own.Go(func() { do(i) })
+	for range n {
+		own.Go(do)
 	}
 	all.Go(func() {
 		own.Wait()
@@ -125,23 +128,6 @@ func send(ctx context.Context, to chan *job, j *job) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// sessions opens a session for each picture that is asked about at a time, or as many as
-// the memory has room for.
-func (r *run) sessions() (all []*paligemma.Session, err error) {
-	for range r.opts.Parallel {
-		s, err := r.model.NewSession()
-		if err != nil && len(all) > 0 {
-			r.notice(fmt.Sprintf("%d answers at a time, not %d: %v", len(all), r.opts.Parallel, err))
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, s)
-	}
-	return all, nil
 }
 
 func (r *run) notice(text string) {
@@ -183,10 +169,7 @@ func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 			case <-ctx.Done():
 				return
 			}
-			if j.data, err = item.Read(ctx); err != nil {
-				j.failed = failure(record.KindRead, err)
-				j.ask = slices.DeleteFunc(j.ask, func(q question) bool { return q.known })
-			}
+			j.read(ctx)
 			number++
 			if !send(ctx, to, j) {
 				return

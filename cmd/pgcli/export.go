@@ -14,6 +14,7 @@ import (
 	"github.com/pgcli/paligemma/batch/export"
 	"github.com/pgcli/paligemma/batch/export/parquet"
 	"github.com/pgcli/paligemma/batch/record"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
@@ -57,7 +58,7 @@ Examples:
 			&cli.Float64Flag{Name: "validation", Usage: "yolo: `share` of pictures to validate with; 0 validates with those to train on"},
 			&cli.StringFlag{Name: "url", Usage: "label-studio: `prefix` of the pictures' addresses"},
 			&cli.PathFlag{Name: "pictures", Usage: "`folder` that the names of pictures are relative to (default: the working folder)"},
-			everyFlag(),
+			flags.EveryFlag(),
 			&cli.IntFlag{Name: "max-pixels", Usage: "refuse pictures of more `pixels`"},
 			&cli.BoolFlag{Name: "force", Usage: "replace a file that exists"},
 		},
@@ -72,7 +73,7 @@ func exportAction(c *cli.Context) error {
 		return err
 	}
 	out := c.Path("output")
-	interval := checkEvery(c.Duration("every"))
+	interval := flags.CheckEvery(c.Duration("every"))
 	switch score, share := c.Float64("min-score"), c.Float64("validation"); {
 	case c.NArg() == 0:
 		return usagef("no file of records to read; see pgcli help export")
