@@ -115,7 +115,8 @@ func (jr *journal) note() error {
 	return nil
 }
 
-// keep leaves the output to the next run, if that can go on with it, and says so in err.
+// keep leaves the output to the next run, if that can go on with it: the result is an
+// UnfinishedError then, and otherwise err.
 func (jr *journal) keep(err error) error {
 	var values valuesError
 	if jr == nil || errors.As(err, &values) || errors.Is(err, ErrContent) || errors.Is(err, ErrWhole) {
@@ -128,8 +129,22 @@ func (jr *journal) keep(err error) error {
 		return err
 	}
 	name, closing := jr.out.Keep()
-	return errors.Join(fmt.Errorf("%w; what is converted so far stays in %s, and the same command goes on with it", err, name), closing)
+	return errors.Join(&UnfinishedError{Path: name, cause: err}, closing)
 }
+
+// An UnfinishedError reports a conversion of remote weights that broke off, and that [Run]
+// with the same source, output and options goes on with.
+type UnfinishedError struct {
+	Path string // of what is converted so far
+
+	cause error
+}
+
+func (e *UnfinishedError) Error() string {
+	return fmt.Sprintf("%v; what is converted so far stays in %s, and the same command goes on with it", e.cause, e.Path)
+}
+
+func (e *UnfinishedError) Unwrap() error { return e.cause }
 
 // fingerprint returns a hash of everything that the output's bytes depend on.
 func (j *job) fingerprint() string {
