@@ -17,8 +17,7 @@ var ErrNotRegular = errors.New("not a regular file")
 // Open opens the regular file at path, perhaps by a link. Anything else is an error
 // that says what it is, and that is an ErrNotRegular. The caller must close the file.
 func Open(path string) (*os.File, error) {
-	// Unless it is told not to, opening a pipe waits for somebody who writes.
-	f, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
+	f, err := open(path)
 	if err != nil {
 		return nil, err
 	}
