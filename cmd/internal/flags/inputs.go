@@ -65,7 +65,13 @@ func Inputs(c *cli.Context) ([]batch.Source, error) {
 	return in.sources, nil
 }
 
-func newInputs(c *cli.Context) *inputs { return &inputs{c: c, every: c.Duration("every")} }
+func newInputs(c *cli.Context) *inputs {
+	in := &inputs{c: c, every: time.Second}
+	if c.Value("every") != nil { // a command that reads videos
+		in.every = c.Duration("every")
+	}
+	return in
+}
 
 // Listed finds the sources on the lines of a list at path; - is standard input.
 func Listed(c *cli.Context, path string) ([]batch.Source, error) {
