@@ -18,7 +18,6 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/hub"
 )
 
@@ -113,27 +112,6 @@ func runAlone(ctx context.Context, h *hub.Hub, src, dst string, o convert.Option
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// joinedModel returns the file of a model that is split, which it makes of its parts if
-// it is not there.
-func joinedModel(parts []string, s *hub.Snapshot, n hub.Name) (string, error) {
-	dir, err := convertedDir()
-	if err != nil {
-		return "", err
-	}
-	base, _, _ := strings.Cut(filepath.Base(parts[0]), "-00001-of-")
-	dst := filepath.Join(dir, commitID(s)+"-"+base+".gguf")
-	if exists(dst) {
-		return dst, nil
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return "", err
-	}
-	if err := joinParts(parts, dst, false); err != nil && !errors.Is(err, gguf.ErrExists) {
-		return "", err
-	}
-	return dst, nil
 }
 
 // hubCheckpoint opens the checkpoint that hf://USER/REPO[@REVISION] names, and returns a

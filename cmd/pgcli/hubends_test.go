@@ -166,3 +166,40 @@ func TestWholeCheckpoint(t *testing.T) {
 		}
 	}
 }
+
+// TestAnyPartIsTheModel: -m, info and quantize take any part of a split file for the whole,
+// and name a part that is missing.
+func TestAnyPartIsTheModel(t *testing.T) {
+	atHub(t, &testhub.Hub{})
+	dir := t.TempDir()
+	for _, files := range []map[string][]byte{converted(t, "x.gguf", "--type", "bf16"), converted(t, "m.gguf", "--type", "bf16", "--split-max-size", "400k")} {
+		for name, data := range files {
+			must(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
+		}
+	}
+	parts, _ := filepath.Glob(filepath.Join(dir, "m-*"))
+	if len(parts) < 2 {
+		t.Fatalf("%q", parts)
+	}
+	want, _ := caption(t, "-m", filepath.Join(dir, "x.gguf"))
+	for _, part := range []string{parts[0], parts[len(parts)-1]} {
+		if got, errs := caption(t, "-m", part); got != want {
+			t.Errorf("%s: answer %q, want %q; %s", part, got, want, errs)
+		}
+	}
+	outputs := map[string]string{parts[1]: "b.gguf", filepath.Join(dir, "x.gguf"): "a.gguf"}
+	for source, dst := range outputs {
+		if _, errs, code := pgcli(t, "quantize", source, "-o", filepath.Join(dir, dst), "--type", "f16"); code != 0 {
+			t.Errorf("quantize %s: code %d: %s", source, code, errs)
+		}
+	}
+	if files := folderFiles(t, filepath.Join(dir, "?.gguf")); !bytes.Equal(files["a.gguf"], files["b.gguf"]) {
+		t.Error("quantizing parts gives other bytes than quantizing the whole")
+	}
+	must(t, os.Remove(parts[1]))
+	for _, args := range [][]string{{"info", parts[0]}, {"tokenize", "a", "-m", parts[0]}, {"quantize", parts[0], "-o", "y.gguf", "--type", "f16"}} {
+		if _, errs, code := pgcli(t, args...); code != exitFailed || !strings.Contains(errs, "is missing") || !strings.Contains(errs, parts[1]) {
+			t.Errorf("%q without a part: code %d, %q", args, code, errs)
+		}
+	}
+}
