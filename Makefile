@@ -229,8 +229,9 @@ test-page: $(BIN) ## the page of pgcli serve in Chromium, which apt-get install 
 	cd server/page/browser && PGCLI=$(CURDIR)/$(BIN) $(GO) vet ./... && $(TEST) -v ./...
 
 .PHONY: test-hub
-test-hub: toolchain ## fetching killed at 200 moments; with PYTHON=python, huggingface_hub shares the cache
+test-hub: toolchain ## fetching and converting killed at 200 moments each; with PYTHON=python, huggingface_hub shares the cache
 	$(TEST) -v -run '^(TestKilledAtAnyMoment|TestHuggingfaceHub)$$' ./internal/hub -kills 200 -python '$(PYTHON)'
+	$(TEST) -v -run '^TestKilledArrivals$$' ./cmd/pgcli -kills 200
 
 GORELEASER ?= CGO_ENABLED=0 $(GO) run github.com/goreleaser/goreleaser/v2@v2.15.1
 

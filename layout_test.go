@@ -30,7 +30,7 @@ var layers = map[string][]string{
 	"batch/s3":             {"batch", "internal/infile"},
 	"batch/export/parquet": {"batch/export", "internal/newfile"},
 	"batch/video":          {"batch", "internal/infile"},
-	"batch/export":         {"", "batch/record", "internal/overlay", "internal/imageproc", "internal/newfile", "internal/locseg"},
+	"batch/export":         {"", "batch/record", "internal/overlay", "internal/imageproc", "internal/newfile", "internal/locseg", "internal/jsonl"},
 	"batch/merge":          {"", "batch/record", "internal/infile", "internal/newfile"},
 	"batch/record":         {"", "internal/jsonerr", "internal/jsonl", "internal/overlay"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/guard", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
@@ -74,7 +74,7 @@ var layers = map[string][]string{
 	"internal/spm":             {"internal/jsonerr"},
 	"internal/sysmem":          nil,
 	"internal/jsonerr":         nil,
-	"internal/jsonl":           nil,
+	"internal/jsonl":           {"internal/legible"},
 	"internal/textfile":        nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests

@@ -70,7 +70,7 @@ func terminalWidth(w io.Writer) int {
 func appHelp(app *cli.App, width int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\nUsage:\n  pgcli COMMAND [FLAGS]\n\nCommands:\n", wrap(app.Name+": "+app.Usage, width, 0))
-	for _, c := range app.Commands {
+	for _, c := range app.VisibleCommands() {
 		entry(&b, c.Name, c.Usage, 12, width)
 	}
 	b.WriteString("\nFlags:\n")

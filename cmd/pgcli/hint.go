@@ -25,8 +25,6 @@ func hint(path string) error {
 		return fmt.Errorf("%s: no such file; if it is a name on the Hugging Face Hub, give it with -hf, which fetches and converts it:\n  -hf %s", path, name)
 	case err != nil:
 		return nil // opening says why
-	case len(gguf.Parts(path)) > 1:
-		return fmt.Errorf("%s is one part of a split file; join them:\n  pgcli join %s -o model.gguf", path, quoted(path))
 	case info.IsDir():
 		if files, _ := filepath.Glob(filepath.Join(path, "*.gguf")); len(files) > 0 {
 			return fmt.Errorf("%s is a folder, want a file, such as %s", path, files[0])

@@ -120,12 +120,7 @@ func modelPath(c *cli.Context) (string, error) {
 			return "", err
 		}
 	}
-	path = paths[0]
-	if len(paths) > 1 {
-		if path, err = joinedModel(paths, s, n); err != nil {
-			return "", err
-		}
-	}
+	path = paths[0] // of several parts, the first stands for all
 	c.App.Metadata[hubModel] = path
 	return path, c.Set("model", path)
 }
