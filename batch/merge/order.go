@@ -46,7 +46,7 @@ func (s *Set) compare(a, b int) int {
 	if x == y && inX != "" && inY != "" {
 		return cmp.Or(cmp.Compare(s.times[a], s.times[b]), cmp.Compare(natural(inX), natural(inY)), cmp.Compare(a, b))
 	}
-	return cmp.Or(slices.Compare(split(s.names[a]), split(s.names[b])), cmp.Compare(a, b))
+	return cmp.Or(comparePaths(s.names[a], s.names[b]), cmp.Compare(a, b))
 }
 
 // natural spells a member's name so that numbers of fewer digits come first.
@@ -55,5 +55,20 @@ func natural(name string) string {
 	return strings.Repeat("0", max(0, 20-digits)) + name
 }
 
-// split returns the names along a path.
-func split(path string) []string { return strings.Split(filepath.ToSlash(path), "/") }
+// comparePaths compares the names along two paths, one after the other: as bytes, with
+// the separator before all others.
+func comparePaths(a, b string) int {
+	a, b = filepath.ToSlash(a), filepath.ToSlash(b)
+	for i := range min(len(a), len(b)) {
+		if x, y := a[i], b[i]; x != y {
+			switch {
+			case x == '/':
+				return -1
+			case y == '/':
+				return 1
+			}
+			return cmp.Compare(x, y)
+		}
+	}
+	return cmp.Compare(len(a), len(b))
+}
