@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/pgcli/paligemma/gguf"
 )
 
 // hubName matches a model's name on the Hugging Face hub.
