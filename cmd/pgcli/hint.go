@@ -7,10 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
-	"github.com/pgcli/paligemma/gguf"
 )
 
 // hubName matches a model's name on the Hugging Face hub.
@@ -72,40 +70,6 @@ func quoted(path string) string {
 		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 	}
 	return path
-}
-
-// findProjector returns the file of the vision tower beside one that has the language
-// model alone: mmproj-NAME, or the only mmproj*.gguf. It returns "" for a whole model
-// and for a file that cannot be opened, about which opening the model says more.
-func findProjector(path string) (string, error) {
-	f, err := gguf.Open(path)
-	if err != nil {
-		return "", nil
-	}
-	defer f.Close()
-	architecture, _ := f.Value("general.architecture")
-	switch architecture {
-	case "clip":
-		return "", fmt.Errorf("%s is the vision tower alone: give the language model with -m, and this file with --mmproj", path)
-	case "gemma", "gemma2":
-	default:
-		return "", nil
-	}
-	if slices.ContainsFunc(f.Tensors(), func(t gguf.Tensor) bool { return strings.HasPrefix(t.Name, "v.") }) {
-		return "", nil
-	}
-	dir := filepath.Dir(path)
-	if own := filepath.Join(dir, "mmproj-"+filepath.Base(path)); exists(own) {
-		return own, nil
-	}
-	found, _ := filepath.Glob(filepath.Join(dir, "*mmproj*.gguf"))
-	switch len(found) {
-	case 0:
-		return "", fmt.Errorf("%s is the language model alone, and no mmproj*.gguf with the vision tower lies beside it: name it with --mmproj", path)
-	case 1:
-		return found[0], nil
-	}
-	return "", fmt.Errorf("%s is the language model alone, and several files beside it may be its vision tower: name one with --mmproj: %s", path, strings.Join(found, " "))
 }
 
 func exists(path string) bool {

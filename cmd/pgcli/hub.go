@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/hub"
 	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/legible"
@@ -85,7 +86,7 @@ func modelPath(c *cli.Context) (string, error) {
 	}
 	n, err := hub.ParseName(name)
 	if err != nil {
-		return "", usageError{fmt.Errorf("-hf: %w", err)}
+		return "", flags.UsageError{Err: fmt.Errorf("-hf: %w", err)}
 	}
 	h, done, err := newHub(c)
 	if err != nil {

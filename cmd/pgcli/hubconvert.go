@@ -17,6 +17,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/internal/hub"
 )
@@ -122,7 +123,7 @@ func hubCheckpoint(c *cli.Context, source string) (src *hubSource, name string, 
 		err = fmt.Errorf("%s: the type comes with --type %s", source, n.Type)
 	}
 	if err != nil {
-		return nil, "", usageError{err}
+		return nil, "", flags.UsageError{Err: err}
 	}
 	h, done, err := newHub(c)
 	if err != nil {

@@ -34,7 +34,7 @@ func Create(path string, replace bool) (*File, error) {
 	}
 	removed := removeAbandoned(path)
 	for {
-		file, err := os.OpenFile(tempName(path), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		file, err := openShared(tempName(path), os.O_RDWR|os.O_CREATE|os.O_EXCL)
 		if err != nil {
 			return nil, err
 		}
@@ -104,10 +104,7 @@ func (f *File) Close() error {
 	}
 	f.done = true
 	err := f.File.Close()
-	if errors.Is(err, os.ErrClosed) { // a Commit closed it, but failed to rename it
-		err = nil
-	}
-	gone := os.Remove(f.Name())
+	gone := remove(f.Name())
 	if errors.Is(gone, fs.ErrNotExist) {
 		gone = nil
 	}
