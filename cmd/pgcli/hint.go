@@ -22,6 +22,8 @@ func hint(path string) error {
 	case errors.Is(err, fs.ErrNotExist) && hubName.MatchString(path) && ext != ".gguf":
 		name := hubName.FindStringSubmatch(path)[2]
 		return fmt.Errorf("%s: no such file; if it is a name on the Hugging Face Hub, give it with -hf, which fetches and converts it:\n  -hf %s", path, name)
+	case errors.Is(err, fs.ErrNotExist) && ext == ".gguf":
+		return fmt.Errorf("open %s: no such file or directory\n  pgcli models lists what -hf has fetched; -hf google/paligemma2-3b-mix-448 instead of -m fetches a model", path)
 	case err != nil:
 		return nil // opening says why
 	case info.IsDir():
