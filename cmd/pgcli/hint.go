@@ -29,7 +29,7 @@ func hint(path string) error {
 	case len(gguf.Parts(path)) > 1:
 		return fmt.Errorf("%s is one part of a split file; join them:\n  pgcli join %s -o model.gguf", path, quoted(path))
 	case info.IsDir():
-		if files, _ := filepath.Glob(filepath.Join(path, "*.gguf")); len(files) > 0 {
+		if files := within(path, "*.gguf"); len(files) > 0 {
 			return fmt.Errorf("%s is a folder, want a file, such as %s", path, files[0])
 		}
 		return fmt.Errorf("%s is a folder; if it holds a checkpoint, convert it:\n  %s", path, convertLine(path))
@@ -98,7 +98,7 @@ func findProjector(path string) (string, error) {
 	if own := filepath.Join(dir, "mmproj-"+filepath.Base(path)); exists(own) {
 		return own, nil
 	}
-	found, _ := filepath.Glob(filepath.Join(dir, "*mmproj*.gguf"))
+	found := within(dir, "*mmproj*.gguf")
 	switch len(found) {
 	case 0:
 		return "", fmt.Errorf("%s is the language model alone, and no mmproj*.gguf with the vision tower lies beside it: name it with --mmproj", path)
@@ -106,6 +106,16 @@ func findProjector(path string) (string, error) {
 		return found[0], nil
 	}
 	return "", fmt.Errorf("%s is the language model alone, and several files beside it may be its vision tower: name one with --mmproj: %s", path, strings.Join(found, " "))
+}
+
+// within returns the files of a folder whose names match a pattern. The folder's own
+// name may look like a pattern.
+func within(dir, pattern string) []string {
+	names, _ := fs.Glob(os.DirFS(dir), pattern)
+	for i, name := range names {
+		names[i] = filepath.Join(dir, name)
+	}
+	return names
 }
 
 func exists(path string) bool {
