@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 )
 
 // hubName matches a model's name on the Hugging Face hub.
@@ -27,7 +28,7 @@ func hint(path string) error {
 	case err != nil:
 		return nil // opening says why
 	case info.IsDir():
-		if files, _ := filepath.Glob(filepath.Join(path, "*.gguf")); len(files) > 0 {
+		if files := flags.Within(path, "*.gguf"); len(files) > 0 {
 			return fmt.Errorf("%s is a folder, want a file, such as %s", path, files[0])
 		}
 		return fmt.Errorf("%s is a folder; if it holds a checkpoint, convert it:\n  %s", path, convertLine(path))
