@@ -103,6 +103,10 @@ soak: toolchain ## MUTANTS broken files, KILLS conversions, RUNS answers, CYCLES
 test-kill-batch: toolchain ## a batch that is killed at 300 random moments: the file is that of one that was not
 	time $(TEST) -v -run '^TestKilledBatches$$' ./cmd/pgcli -kills 300
 
+.PHONY: test-million
+test-million: toolchain ## a million records written, resumed, merged and exported in bounded memory
+	$(TEST) -v -run '^TestManyRecords$$' ./batch -records 1000000
+
 .PHONY: test-traps
 test-traps: toolchain ## each edit listed in breaks_test.go makes exactly one test fail
 	time PALIGEMMA_TEST_BREAKS=1 $(GO) test -count=1 -timeout 90m -run '^TestBreaks$$' .
