@@ -132,11 +132,14 @@ func (w *Worker) slot(pull, work context.Context) error {
 	return nil
 }
 
-// pullTime is how long one request for a message lasts.
-const pullTime = 2 * time.Second
-
+// next waits for a message, and looks more often whether the queue is empty if that ends
+// the worker.
 func (w *Worker) next(ctx context.Context) (jetstream.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, pullTime)
+	wait := 2 * time.Second
+	if w.UntilDone {
+		wait = 250 * time.Millisecond
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	m, err := w.consumer.Next(jetstream.FetchContext(ctx))
 	if errors.Is(err, context.DeadlineExceeded) {
