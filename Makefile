@@ -54,7 +54,7 @@ test-all: engines test test-race test-nocgo random fuzz ## engines, test, test-r
 # Programs built with the race detector sleep for a second when they end, unless
 # told otherwise, and the tests start about sixty.
 .PHONY: test-race
-test-race: toolchain ## all tests with the race detector, ten times as slow
+test-race: toolchain ## all tests with the race detector, ten times as slow: of cases alike every fifth
 	time GORACE=atexit_sleep_ms=100 $(TEST) -race ./...
 
 .PHONY: test-nocgo

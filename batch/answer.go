@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"image"
+	"slices"
 	"strings"
 
 	"github.com/pgcli/paligemma"
@@ -15,16 +16,18 @@ import (
 	"github.com/pgcli/paligemma/internal/overlay"
 )
 
-// read reads the bytes of a job's picture.
+// read reads the bytes of a job's picture. If that fails, records that it has stay.
 func (j *job) read(ctx context.Context) {
 	var err error
 	if j.data, err = j.item.Read(ctx); err != nil {
 		j.failed = failure(record.KindRead, err)
+		j.ask = slices.DeleteFunc(j.ask, func(q question) bool { return q.known })
 	}
 }
 
-// decode makes a picture of a job's bytes, which it lets go.
-func (j *job) decode(m *paligemma.Model) {
+// prepare makes a picture for the model of a job's bytes, which it lets go. Questions
+// with a record about these bytes are not asked.
+func (j *job) prepare(m *paligemma.Model) {
 	if j.failed != nil {
 		return
 	}
@@ -32,12 +35,25 @@ func (j *job) decode(m *paligemma.Model) {
 	j.data = nil
 	sum := sha256.Sum256(data)
 	j.sha256 = hex.EncodeToString(sum[:])
+	now := contentOf(j.sha256)
+	j.ask = slices.DeleteFunc(j.ask, func(q question) bool {
+		j.changed = j.changed || q.known && q.of != unread && q.of != now
+		return q.known && (q.of == unread || q.of == now)
+	})
+	if len(j.ask) == 0 {
+		return
+	}
 	if len(data) == 0 {
 		j.failed = &record.Failure{Kind: record.KindDecode, Message: "the file is empty, want a picture"}
 		return
 	}
-	err := guard.Run(func() (err error) {
-		j.picture, err = m.ReadImage(bytes.NewReader(data))
+	err := guard.Run(func() error {
+		picture, err := m.ReadImage(bytes.NewReader(data))
+		if err != nil {
+			return err
+		}
+		j.size = picture.Bounds().Size()
+		j.picture, err = m.Prepare(picture)
 		return err
 	})
 	if err != nil {
@@ -65,12 +81,6 @@ func (r *run) answer(ctx context.Context, from, to chan *job) error {
 // take takes the next picture and encodes it. A picture that cannot be encoded comes
 // without an Image, and has failed. The job is nil if there is no other.
 func (r *run) take(ctx context.Context, from chan *job) (*job, *paligemma.Image, error) {
-	select {
-	case r.asker.encoding <- struct{}{}: // before a decoded picture is taken: they are large
-	case <-ctx.Done():
-		return nil, nil, nil
-	}
-	defer func() { <-r.asker.encoding }()
 	j, ok := <-from
 	if !ok {
 		return nil, nil, nil

@@ -16,7 +16,7 @@ type Asker struct {
 	id       Identity
 	sampling func(paligemma.Prompt) *paligemma.Sampling
 	sessions chan *paligemma.Session // that are free
-	encoding chan struct{}           // a place for each picture that is encoded
+	decoding chan struct{}           // a place for each picture that is decoded
 	opened   int                     // sessions
 }
 
@@ -24,7 +24,7 @@ type Asker struct {
 // or as many as the memory has room for. If these are fewer, fewer says why. sampling is
 // as in Options. The caller must Close the Asker, before the model.
 func NewAsker(m *paligemma.Model, id Identity, n int, sampling func(paligemma.Prompt) *paligemma.Sampling) (a *Asker, fewer, err error) {
-	a = &Asker{model: m, id: id, sampling: sampling, sessions: make(chan *paligemma.Session, n), encoding: make(chan struct{}, encoders)}
+	a = &Asker{model: m, id: id, sampling: sampling, sessions: make(chan *paligemma.Session, n), decoding: make(chan struct{}, decoders)}
 	for range n {
 		s, err := m.NewSession()
 		if err != nil && len(a.sessions) > 0 {
@@ -48,37 +48,41 @@ func (a *Asker) Parallel() int { return a.opened }
 func (a *Asker) Ask(ctx context.Context, item Item, prompts []paligemma.Prompt) ([]*record.Record, error) {
 	j := &job{item: named(item)}
 	for _, p := range prompts {
-		j.ask = append(j.ask, question{a.id.key(j.item.Name, p), p})
+		j.ask = append(j.ask, question{key: a.id.key(j.item.Name, p), prompt: p})
 	}
-	encoded, err := a.picture(ctx, j)
+	err := a.prepare(ctx, j)
+	var encoded *paligemma.Image
+	if err == nil {
+		encoded, err = a.encode(ctx, j)
+	}
 	if err == nil {
 		err = a.records(ctx, j, encoded)
 	}
 	return j.records, err
 }
 
-// picture reads, decodes and encodes a job's picture. Of those that are decoded there are
-// few at a time, as they are large.
-func (a *Asker) picture(ctx context.Context, j *job) (*paligemma.Image, error) {
+// prepare reads a job's picture and makes it ready for the model. Of those that are
+// decoded there are few at a time, as they are large.
+func (a *Asker) prepare(ctx context.Context, j *job) error {
 	select {
-	case a.encoding <- struct{}{}:
+	case a.decoding <- struct{}{}:
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	defer func() { <-a.encoding }()
+	defer func() { <-a.decoding }()
 	j.read(ctx)
-	j.decode(a.model)
-	return a.encode(ctx, j)
+	j.prepare(a.model)
+	return nil
 }
 
-// encode encodes a picture. One that cannot be encoded comes without an Image, and has
-// failed.
+// encode encodes a picture that has questions. One that cannot be encoded comes without
+// an Image, and has failed.
 func (a *Asker) encode(ctx context.Context, j *job) (*paligemma.Image, error) {
-	if j.failed != nil {
+	if j.failed != nil || len(j.ask) == 0 {
 		return nil, nil
 	}
-	encoded, err := a.model.Encode(ctx, j.picture)
-	j.size, j.picture = j.picture.Bounds().Size(), nil
+	encoded, err := j.picture.Encode(ctx)
+	j.picture = nil
 	if err == nil {
 		return encoded, nil
 	}
@@ -91,6 +95,9 @@ func (a *Asker) encode(ctx context.Context, j *job) (*paligemma.Image, error) {
 
 // records asks a job's questions about its picture; nil if that has failed.
 func (a *Asker) records(ctx context.Context, j *job, encoded *paligemma.Image) error {
+	if len(j.ask) == 0 { // a free session is not waited for
+		return nil
+	}
 	var s *paligemma.Session
 	select {
 	case s = <-a.sessions:

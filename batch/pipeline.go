@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -11,15 +12,14 @@ import (
 	"github.com/pgcli/paligemma/batch/record"
 )
 
-// A run is a Run: one goroutine goes through the sources, some decode pictures, some ask
-// about them, and the caller's writes the records in order. Each waits for the next, so
+// A run is a Run: one goroutine goes through the sources, some decode and stretch
+// pictures, some ask about them, and the caller's writes the records in order. Each waits for the next, so
 // that the number of pictures in memory is bounded.
 type run struct {
 	model   *paligemma.Model
 	out     *File
 	sources []Source
 	opts    Options
-	known   map[key]bool // questions that are not asked again
 
 	// These belong to the goroutine that goes through the sources, until it ends.
 	keys      []key // of all questions, in order
@@ -37,10 +37,11 @@ type job struct {
 	item    Item
 	ask     []question
 	data    []byte
-	picture image.Image
+	picture *paligemma.Prepared
 	sha256  string
 	size    image.Point     // pixels
 	failed  *record.Failure // why there is no picture
+	changed bool            // records of before are about other bytes
 	records []*record.Record
 }
 
@@ -48,19 +49,19 @@ type job struct {
 type question struct {
 	key    key
 	prompt paligemma.Prompt
+	known  bool    // has a record, which stays if the picture's content does
+	of     content // which the record is about
 }
 
-// Numbers of pictures: that are decoded at a time, that are encoded (one computes,
-// another is resized), and that may be finished before one that is earlier.
+// Numbers of pictures: that are decoded at a time, since a decoded picture may be large;
+// and that may be finished before one that is earlier.
 const (
 	decoders = 2
-	encoders = 2
 	window   = 16
 )
 
 // all goes through the sources and writes the records.
 func (r *run) all(ctx context.Context) error {
-	r.known = r.out.known(r.opts.RetryFailed)
 	asker, fewer, err := NewAsker(r.model, r.out.id, r.opts.Parallel, r.opts.Sampling)
 	if err != nil {
 		return err
@@ -74,26 +75,26 @@ func (r *run) all(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
-		read    = make(chan *job)
-		decoded = make(chan *job)
-		done    = make(chan *job)
-		room    = make(chan struct{}, 2*parallel+window)
-		stages  sync.WaitGroup
+		read   = make(chan *job)
+		ready  = make(chan *job, parallel) // as many as may be taken at once
+		done   = make(chan *job)
+		room   = make(chan struct{}, 2*parallel+window)
+		stages sync.WaitGroup
 	)
 	stages.Go(func() {
 		defer close(read)
 		r.read(ctx, read, room)
 	})
-	stage(&stages, decoders, decoded, func() {
+	stage(&stages, decoders, ready, func() {
 		for j := range read {
-			j.decode(r.model)
-			if !send(ctx, decoded, j) {
+			j.prepare(r.model)
+			if !send(ctx, ready, j) {
 				return
 			}
 		}
 	})
 	stage(&stages, parallel, done, func() {
-		if err := r.answer(ctx, decoded, done); err != nil {
+		if err := r.answer(ctx, ready, done); err != nil {
 			cancel(err)
 		}
 	})
@@ -136,7 +137,7 @@ func (r *run) notice(text string) {
 }
 
 // read goes through the sources, notes the key of every question, and reads the
-// pictures that have questions left. It takes room for each of them.
+// pictures that have questions left, or may have changed. It takes room for each of them.
 func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 	seen := map[key]bool{}
 	number := 0
@@ -156,13 +157,10 @@ func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 			}
 			j := &job{number: number, item: item}
 			for _, p := range r.opts.Prompts {
-				k := r.out.id.key(item.Name, p)
-				seen[k], r.keys = true, append(r.keys, k)
-				if !r.known[k] {
-					j.ask = append(j.ask, question{k, p})
-				}
+				q := r.question(item.Name, p)
+				seen[q.key], r.keys, j.ask = true, append(r.keys, q.key), append(j.ask, q)
 			}
-			if len(j.ask) == 0 {
+			if !slices.ContainsFunc(j.ask, r.reads) {
 				r.count(Progress{Pictures: 1, Earlier: 1})
 				continue
 			}
@@ -179,6 +177,18 @@ func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 		}
 	}
 }
+
+// question returns a question with what the file has about it.
+func (r *run) question(image string, p paligemma.Prompt) question {
+	q := question{key: r.out.id.key(image, p), prompt: p}
+	had, known := r.out.find(q.key)
+	q.known, q.of = known && !(r.opts.RetryFailed && had.failed), had.of
+	return q
+}
+
+// reads reports whether a question needs the picture: to be asked, or to see whether
+// its record is about the same bytes.
+func (r *run) reads(q question) bool { return !q.known || q.of != unread && !r.opts.Unchanged }
 
 // named spells out a name that is not UTF-8, which JSON cannot hold, and refuses its
 // picture.

@@ -106,7 +106,7 @@ func TestJoinRefuses(t *testing.T) {
 		"part 1 of 3, want part 1 of 2": parts[:2],
 		"split.no":                      {source},
 		"no parts":                      nil,
-		"no such file":                  {parts[0], parts[1], filepath.Join(dir, "absent")},
+		"absent":                        {parts[0], parts[1], filepath.Join(dir, "absent")},
 	} {
 		if err := join(t, filepath.Join(dir, "x"), wrong...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error is %v, want %q", wrong, err, want)

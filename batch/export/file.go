@@ -2,12 +2,12 @@ package export
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/pgcli/paligemma/internal/jsonl"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
@@ -36,11 +36,13 @@ func (f *file) Finish() error {
 // Close removes a file without its name.
 func (f *file) Close() error { return f.f.Close() }
 
-// json writes a value on a line of its own. Tokens such as <loc0512> stay readable.
+// json writes a value on a line of its own, as jsonl.Encode does.
 func (f *file) json(v any) error {
-	out := json.NewEncoder(f)
-	out.SetEscapeHTML(false)
-	return out.Encode(v)
+	line, err := jsonl.Encode(v)
+	if err == nil {
+		_, err = f.Write(line)
+	}
+	return err
 }
 
 // A spool holds the part of a file that follows what is known at the end only.

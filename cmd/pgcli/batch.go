@@ -29,9 +29,10 @@ the file of -o: a JSON object on each line, in the order of the pictures. An INP
   @list.txt, -       a file, or standard input, with an INPUT on each line
   metadata.jsonl     of an imagefolder: the pictures that file_name names
 ` + flags.InputHelp + `
-Started again, it goes on where it was stopped: pictures with records are not read
-again, and the finished file is that of a run that was not stopped, but for times.
-Inputs and prompts may be added. Model and other flags must stay the same, and only
+Started again, it goes on where it was stopped: the finished file is that of a run that
+was not stopped, but for times. Pictures with records are asked about again only if
+their bytes have changed; with --unchanged they are not read to see that. Inputs and
+prompts may be added. Model and other flags must stay the same, and only
 one process may write a file.
 
 The members of a record:
@@ -60,11 +61,12 @@ Examples:
 			&cli.BoolFlag{Name: "force", Usage: "remove the records that the file of -o has"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "only say how many answers are missing, and about how long they take"},
 			&cli.BoolFlag{Name: "retry-failed", Usage: "ask again about pictures that failed"},
+			&cli.BoolFlag{Name: "unchanged", Usage: "take pictures with records for unchanged, and do not read them again"},
 			&cli.IntFlag{Name: "max-failures", Usage: "stop after more failures than this `number` (0: never)"},
 			&cli.StringFlag{Name: "shard", Usage: "ask only about part `I/N` of the pictures, I from 0 to N-1: for N machines with the same inputs"},
 			&cli.IntFlag{Name: "parallel", Value: batch.DefaultParallel, Usage: "`pictures` asked about at a time"},
 			&cli.DurationFlag{Name: "patience", Value: batchPatience, Usage: "how long answers wait for pictures and prompts: a `time`"},
-		}, flags.InputFlags(), grouped(groupSampling, flags.SamplingFlags("on")), modelFlags()),
+		}, flags.ContainerFlags(), grouped(groupSampling, flags.SamplingFlags("on")), modelFlags()),
 		OnUsageError: wrongFlag,
 		Action:       batchAction,
 	}
@@ -75,7 +77,7 @@ const batchPatience = 2 * time.Second
 
 // batchOptions reads the flags.
 func batchOptions(c *cli.Context) (*batch.Options, error) {
-	opts := &batch.Options{Parallel: c.Int("parallel"), RetryFailed: c.Bool("retry-failed"), MaxFailures: c.Int("max-failures")}
+	opts := &batch.Options{Parallel: c.Int("parallel"), RetryFailed: c.Bool("retry-failed"), Unchanged: c.Bool("unchanged"), MaxFailures: c.Int("max-failures")}
 	var err error
 	if opts.Sampling, err = flags.Sampler(c); err != nil {
 		return nil, err
@@ -161,7 +163,7 @@ func runBatch(c *cli.Context, m *paligemma.Model, out *batch.File, sources []bat
 	show, log, done := batchProgress(c.App.ErrWriter, plan)
 	opts.Progress = show
 	opts.Failed = failureReporter(log)
-	opts.Notice = func(text string) { fmt.Fprintf(log, "pgcli: %s\n", text) }
+	opts.Notice = func(text string) { fmt.Fprintf(log, "pgcli: %s\n", oneLine(text)) }
 	report, err := batch.Run(c.Context, m, out, sources, opts)
 	done()
 	if err != nil && report.Records+report.Earlier > 0 {

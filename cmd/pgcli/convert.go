@@ -72,6 +72,7 @@ Examples:
 			&cli.PathFlag{Name: "tokenizer", Usage: "`file` of the tokenizer: tokenizer.model or tokenizer.json, read alone (default: those beside the weights, with added tokens)"},
 			&cli.PathFlag{Name: "mask-decoder", Usage: "`file` of the mask decoder, vae-oid.npz, for pgcli segment"},
 			&cli.StringSliceFlag{Name: "lora", KeepSpace: true, Usage: "merge a LoRA adapter of PEFT, as its merge_and_unload does: `DIR[:SCALE]` (repeatable)"},
+			&cli.BoolFlag{Name: "keep-checkpoint", Usage: "fetch the checkpoint of hf:// whole, and keep it in the Hub's cache (default: convert it as it arrives)"},
 			&cli.BoolFlag{Name: "split-mmproj", Usage: "write two files, for llama.cpp: the language model, and mmproj-NAME beside it"},
 		}, hubAccessFlags()),
 		OnUsageError: wrongFlag,
@@ -167,25 +168,35 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		o.SplitMaxSize = n
 	}
 	src, dst := c.Args().First(), c.Path("output")
+	with := func(f func(convert.Options) error) error { return f(o) }
 	if strings.HasPrefix(src, hubScheme) {
-		var name string
-		if src, name, err = hubCheckpoint(c, src); err != nil {
+		checkpoint, name, err := hubCheckpoint(c, src)
+		if err != nil {
 			return err
 		}
-		o.Name = cmp.Or(o.Name, name)
+		src, o.Name = checkpoint.dir, cmp.Or(o.Name, name)
+		with = func(f func(convert.Options) error) error { return checkpoint.with(c, o, f) }
 	}
 	if c.Bool("dry-run") {
-		plan, err := convert.MakePlan(src, dst, o)
+		var plan *convert.Plan
+		err := with(func(o convert.Options) (err error) {
+			plan, err = convert.MakePlan(src, dst, o)
+			return err
+		})
 		if err != nil {
 			return withHint(err)
 		}
 		printNotes(c, plan)
 		return printPlan(c, plan)
 	}
-	report, done := progress(c.App.ErrWriter)
-	o.Progress = report
-	r, err := convert.Run(c.Context, src, dst, o)
-	done()
+	var r *convert.Report
+	err = with(func(o convert.Options) (err error) {
+		report, done := progress(c.App.ErrWriter)
+		defer done()
+		o.Progress = report
+		r, err = convert.Run(c.Context, src, dst, o)
+		return err
+	})
 	if err != nil {
 		return withHint(err)
 	}

@@ -34,13 +34,12 @@ Exits with 3 if something is missing, or if records are errors.
 Examples:
   pgcli merge shard-*.jsonl -o all.jsonl
   pgcli merge shard-*.jsonl -o all.jsonl --inputs pictures.txt --missing rest.txt`,
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write this `file`"},
 			&cli.PathFlag{Name: "inputs", Usage: "check against this `list`, and keep its order; - for standard input"},
-			flags.EveryFlag(),
 			&cli.PathFlag{Name: "missing", Usage: "write the names of what is missing to this `file`"},
 			&cli.BoolFlag{Name: "force", Usage: "replace files that exist"},
-		},
+		}, flags.ContainerFlags()...),
 		OnUsageError: wrongFlag,
 		Action:       mergeAction,
 	}
@@ -48,12 +47,12 @@ Examples:
 
 func mergeAction(c *cli.Context) error {
 	out, shards := c.Path("output"), c.Args().Slice()
-	interval := flags.CheckEvery(c.Duration("every"))
+	_, wrong := flags.ReadContainers(c)
 	switch {
 	case len(shards) == 0:
 		return usagef("no file of records to read; see pgcli help merge")
-	case interval != nil:
-		return interval
+	case wrong != nil:
+		return wrong
 	case out == "":
 		return usagef("no file to write: give one with -o FILE")
 	}

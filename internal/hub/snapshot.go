@@ -20,6 +20,7 @@ type Snapshot struct {
 
 	Licence string // as the model's card names it; "" if it does not, or offline
 	New     bool   // the cache had nothing of the repository
+	Local   bool   // Files are those of the cache, because the Hub was not asked or did not answer
 	Files   []File // sorted by path; from the cache alone those that are there
 
 	hub *Hub
@@ -113,7 +114,7 @@ func safe(path string) bool {
 // fromCache finds the commit of a revision, and the files of it that are there.
 func (s *Snapshot) fromCache() error {
 	dir := s.hub.folder(s.Repo)
-	s.Commit, s.Files, s.New = s.Revision, nil, false
+	s.Commit, s.Files, s.New, s.Local = s.Revision, nil, false, true
 	if !commitForm.MatchString(s.Revision) {
 		ref := filepath.Join(dir, "refs", filepath.FromSlash(s.Revision))
 		data, err := infile.Read(ref, 1<<10)

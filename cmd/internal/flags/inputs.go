@@ -8,10 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/pgcli/paligemma/batch"
-	"github.com/pgcli/paligemma/batch/archive"
 	"github.com/pgcli/paligemma/batch/video"
 	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/legible"
@@ -20,38 +18,21 @@ import (
 
 // InputHelp is the part of the help about inputs that are no picture files.
 const InputHelp = `  a.tar, a.tar.gz    the pictures in an archive, such as webdataset's: a.tar#member
+  a.parquet          the pictures in a column of a table, such as a data set's: a.parquet#0
   film.mp4           frames of a video: film.mp4#t=2.000; needs ffmpeg`
-
-// InputFlags are the flags about inputs.
-func InputFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.DurationFlag{Name: "every", Value: time.Second, Usage: "`time` between frames of a video, such as 2s"},
-		&cli.Float64Flag{Name: "fps", Usage: "frames of a second of video, a `number`, in place of --every"},
-	}
-}
 
 // inputs are the sources that arguments name.
 type inputs struct {
-	c       *cli.Context
-	every   time.Duration // between frames
-	sources []batch.Source
-	stdin   bool // read already
+	c          *cli.Context
+	containers Containers
+	sources    []batch.Source
+	stdin      bool // read already
 }
 
 // Inputs finds the sources that the arguments name.
 func Inputs(c *cli.Context) ([]batch.Source, error) {
-	in := newInputs(c)
-	if c.IsSet("fps") {
-		if c.IsSet("every") {
-			return nil, Usagef("--every and --fps say the same; give one")
-		}
-		f := c.Float64("fps")
-		if !(f > 0 && f <= 1000) {
-			return nil, Usagef("--fps is %v, want more than 0, at most 1000", f)
-		}
-		in.every = time.Duration(float64(time.Second) / f)
-	}
-	if err := CheckEvery(in.every); err != nil {
+	in, err := newInputs(c)
+	if err != nil {
 		return nil, err
 	}
 	if !c.Args().Present() {
@@ -65,12 +46,9 @@ func Inputs(c *cli.Context) ([]batch.Source, error) {
 	return in.sources, nil
 }
 
-func newInputs(c *cli.Context) *inputs {
-	in := &inputs{c: c, every: time.Second}
-	if c.Value("every") != nil { // a command that reads videos
-		in.every = c.Duration("every")
-	}
-	return in
+func newInputs(c *cli.Context) (*inputs, error) {
+	k, err := ReadContainers(c)
+	return &inputs{c: c, containers: k}, err
 }
 
 // Listed finds the sources on the lines of a list at path; - is standard input.
@@ -79,8 +57,10 @@ func Listed(c *cli.Context, path string) ([]batch.Source, error) {
 	if path == "-" {
 		argument = "-"
 	}
-	in := newInputs(c)
-	err := in.argument(argument)
+	in, err := newInputs(c)
+	if err == nil {
+		err = in.argument(argument)
+	}
 	return in.sources, err
 }
 
@@ -141,7 +121,7 @@ func (in *inputs) list(name string, r io.Reader) error {
 	return nil
 }
 
-// input adds a folder, archive, video or picture. A picture that is missing is a failure
+// input adds a folder, a file with many pictures, or a picture. A picture that is missing is a failure
 // of its own if a list names it, since lists are long; else it is an error.
 func (in *inputs) input(name string, listed bool) error {
 	var err error
@@ -161,11 +141,11 @@ func (in *inputs) input(name string, listed bool) error {
 		if files, err = batch.Metadata(name); err == nil {
 			in.files(files...)
 		}
-	case archive.IsTar(name):
-		in.sources = append(in.sources, archive.Tar(name))
-	case video.IsVideo(name):
-		in.sources = append(in.sources, video.Video{Path: name, Every: in.every})
-		err = video.Check()
+	case in.containers.Source(name) != nil:
+		in.sources = append(in.sources, in.containers.Source(name))
+		if video.IsVideo(name) {
+			err = video.Check()
+		}
 	default:
 		in.files(name)
 	}
@@ -196,19 +176,6 @@ func (in *inputs) files(names ...string) {
 		}
 	}
 	in.sources = append(in.sources, batch.Files(names))
-}
-
-// EveryFlag is --every of commands that read the pictures of a batch again.
-func EveryFlag() cli.Flag {
-	return &cli.DurationFlag{Name: "every", Value: time.Second, Usage: "`time` between frames of videos, as pgcli batch was given"}
-}
-
-// CheckEvery refuses a time between frames that is none.
-func CheckEvery(every time.Duration) error {
-	if every < time.Millisecond {
-		return Usagef("--every is %v, want 1ms or more", every)
-	}
-	return nil
 }
 
 func exists(path string) bool {

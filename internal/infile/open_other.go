@@ -1,0 +1,12 @@
+//go:build !unix && !windows
+
+package infile
+
+import "os"
+
+// open opens a file to read: a path cannot lead to a pipe that nobody writes to.
+func open(path string) (*os.File, error) { return os.Open(path) }
+
+func openIn(root *os.Root, path string) (*os.File, error) {
+	return root.OpenFile(path, os.O_RDONLY, 0)
+}
