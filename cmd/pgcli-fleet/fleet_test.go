@@ -367,3 +367,47 @@ func TestAWorkerDrains(t *testing.T) {
 		t.Errorf("%d records", len(got))
 	}
 }
+
+// TestWhatIsTooLongIsRefused: a message and a record that are longer than the server
+// takes.
+func TestWhatIsTooLongIsRefused(t *testing.T) {
+	b := newBench(t, 1)
+	list := filepath.Join(t.TempDir(), "list.txt")
+	must(t, os.WriteFile(list, []byte(strings.Repeat("x", 1<<20-20)), 0o644))
+	if text := b.fleet(1, "enqueue", "@"+list, "-p", "caption en"); !strings.Contains(text, "longer than the 1048576 bytes that the server takes (max_payload)") {
+		t.Errorf("%.500s", text)
+	}
+	long := "answer en " + strings.Repeat("é", 1<<18) // as JSON, in a record twice as long
+	prompts := filepath.Join(t.TempDir(), "prompts.txt")
+	must(t, os.WriteFile(prompts, []byte(long), 0o644))
+	b.fleet(0, "enqueue", b.dir, "-f", prompts, "--queue", "long")
+	b.work(0, "--queue", "long")
+	path := filepath.Join(t.TempDir(), "out.jsonl")
+	b.fleet(3, "collect", b.dir, "-o", path, "--queue", "long")
+	if text := read(t, path); !strings.Contains(text, `"kind":"context"`) {
+		t.Errorf("%.500s", text)
+	}
+}
+
+// TestAWorkerWithoutTheFolderTakesLittle: it fails fast, and others answer all the same.
+func TestAWorkerWithoutTheFolderTakesLittle(t *testing.T) {
+	b := newBench(t, 80)
+	b.enqueue(0)
+	ctx, cancel := context.WithCancel(t.Context())
+	code := make(chan int)
+	work := func(root string) {
+		got, _, _ := fleet(ctx, "work", "--root", root, "--parallel", "2", "--retry-wait", "2s", "--server", b.s.url())
+		code <- got
+	}
+	go work(b.dir)
+	eventually(t, "a worker answers", func() bool { return b.left(resultsStream) > 2 })
+	go work(t.TempDir())
+	eventually(t, "all is answered", func() bool { return b.left(workStream) == 0 })
+	cancel()
+	if a, b := <-code, <-code; a != 0 || b != 0 {
+		t.Errorf("exit codes %d, %d", a, b)
+	}
+	if got := b.collect(0); len(got) != 80 {
+		t.Errorf("%d records", len(got))
+	}
+}

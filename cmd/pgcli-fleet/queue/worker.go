@@ -157,8 +157,8 @@ func (w *Worker) done(ctx context.Context) (bool, error) {
 // slowDown waits after pictures that could not be read: a worker without the folder would
 // fail so fast that it took those of all others.
 func (w *Worker) slowDown(ctx context.Context) {
-	if n := int(w.unread.Load()); n >= 3 {
-		p := pause{least: 10 * time.Millisecond, most: 5 * time.Second, n: n - 3}
+	if n := int(w.unread.Load()); n >= 2 {
+		p := pause{least: 50 * time.Millisecond, most: 10 * time.Second, n: n - 2}
 		_ = p.wait(ctx) // the caller looks at the context
 	}
 }
