@@ -107,6 +107,18 @@ test-kill-batch: toolchain ## a batch that is killed at 300 random moments: the 
 test-million: toolchain ## a million records written, resumed, merged and exported in bounded memory
 	$(TEST) -v -run '^TestManyRecords$$' ./batch -records 1000000
 
+# A module of its own: the library's go.mod has no queue.
+.PHONY: test-fleet
+test-fleet: $(BIN) ## pgcli-fleet: workers and server killed, and messages of strangers
+	cd cmd/pgcli-fleet && $(GO) vet ./... && PGCLI=$(CURDIR)/$(BIN) $(TEST) ./...
+
+.PHONY: soak-fleet
+soak-fleet: $(BIN) ## pgcli-fleet with 2,000 pictures, and a million references: half an hour
+	cd cmd/pgcli-fleet && PGCLI=$(CURDIR)/$(BIN) $(TEST) -v -run '^(TestADisturbedFleet|TestManyReferences)' . -args -pictures 2000 -references 1000000
+
+bin/pgcli-fleet: $(SOURCES) cmd/pgcli-fleet/go.mod cmd/pgcli-fleet/go.sum | toolchain ## answers prompts about pictures on many machines
+	cd cmd/pgcli-fleet && $(GO) build -o ../../$@ .
+
 .PHONY: test-traps
 test-traps: toolchain ## each edit listed in breaks_test.go makes exactly one test fail
 	time PALIGEMMA_TEST_BREAKS=1 $(GO) test -count=1 -timeout 90m -run '^TestBreaks$$' .
@@ -137,6 +149,7 @@ lint: toolchain $(CLANG_FORMAT) ## gofmt, clang-format, go vet, staticcheck, gen
 	$(CLANG_FORMAT) --dry-run --Werror $$(git ls-files "*.c" "*.h")
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+	cd cmd/pgcli-fleet && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...
 	$(GO) generate ./ggml && git diff --exit-code ggml/symbols.go
 
 .PHONY: vulncheck
