@@ -115,6 +115,23 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
+// TestAChangedPictureFails: a failure about other bytes takes the place of an answer, in
+// one file.
+func TestAChangedPictureFails(t *testing.T) {
+	sum := func(record, digit string) string {
+		return strings.Replace(record, `"prompt"`, `"sha256":"`+strings.Repeat(digit, 64)+`","prompt"`, 1)
+	}
+	one, same, other := sum(line(t, "a", "ocr", "one", nil), "1"), sum(line(t, "a", "ocr", "", nil), "1"), sum(line(t, "a", "ocr", "", nil), "2")
+	for _, c := range []struct {
+		shards []string
+		want   string
+	}{{[]string{one + other}, other}, {[]string{one + same}, one}, {[]string{one, other}, one}, {[]string{other + one}, one}} {
+		if got, _ := join(t, nil, c.shards...); got != c.want {
+			t.Errorf("%q gives %q, want %q", c.shards, got, c.want)
+		}
+	}
+}
+
 // TestMissingIsNamed: pictures of the list without records, prompts that one picture
 // lacks, pictures that the list does not name, and a torn line.
 func TestMissingIsNamed(t *testing.T) {

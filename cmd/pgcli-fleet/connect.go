@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -56,9 +57,20 @@ func connect(c *cli.Context, logger *slog.Logger) (*nats.Conn, error) {
 	}
 	nc, err := nats.Connect(c.String("server"), options...)
 	if err != nil {
-		return nil, fmt.Errorf("NATS server %s: %w; start one with nats-server -c deploy/nats.conf, or name another with --server", c.String("server"), err)
+		return nil, fmt.Errorf("NATS server %s: %w; start one with nats-server -c deploy/nats.conf, or name another with --server", withoutPasswords(c.String("server")), err)
 	}
 	return nc, nil
+}
+
+// withoutPasswords returns addresses of servers for messages.
+func withoutPasswords(servers string) string {
+	all := strings.Split(servers, ",")
+	for i, s := range all {
+		if _, host, ok := strings.Cut(s, "@"); ok {
+			all[i] = "...@" + host
+		}
+	}
+	return strings.Join(all, ",")
 }
 
 // newLog returns the log of what happens beside the answers.

@@ -173,7 +173,7 @@ func disturb(t *testing.T, s natsServer, dir, want string) {
 	must(t, second.Wait())
 	started := time.Now()
 	c := newCrew(t, dir, s.url(), 4)
-	for i := range 12 {
+	for i := range max(12, *pictures/60) {
 		time.Sleep(time.Duration(200+random.IntN(800)) * time.Millisecond)
 		switch {
 		case i%6 == 2:

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -165,6 +166,9 @@ func (src *hubSource) with(c *cli.Context, o convert.Options, f func(convert.Opt
 		}
 		o.Remote = nil
 		err = f(o)
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		err = fmt.Errorf("%w: make room on the disk, for example with \"pgcli models --remove\"", err)
 	}
 	var unfinished *convert.UnfinishedError
 	if errors.As(err, &unfinished) && c.Context.Err() != nil { // whose message is that of an interruption

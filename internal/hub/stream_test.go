@@ -27,7 +27,7 @@ func open(t *testing.T, client *hub.Hub, offset, n int64) (io.ReadCloser, error)
 // ranges.
 func TestStream(t *testing.T) {
 	data := content(300_000)
-	for name, h := range map[string]testhub.Hub{"whole": {}, "cut": {Cut: 70_000}, "reset": {Cut: 64 << 10, Reset: true}, "no ranges": {NoRange: true}} {
+	for name, h := range map[string]*testhub.Hub{"whole": {}, "cut": {Cut: 70_000}, "reset": {Cut: 64 << 10, Reset: true}, "no ranges": {NoRange: true}} {
 		for _, span := range [][2]int64{{0, 300_000}, {0, 1}, {0, 100_000}, {299_999, 1}, {123_456, 100_000}, {200_000, 100_000}, {5, 0}} {
 			h := &testhub.Hub{Files: map[string][]byte{big: data}, Cut: h.Cut, Reset: h.Reset, NoRange: h.NoRange}
 			_, client := start(t, h)

@@ -4,7 +4,8 @@ package infile
 
 import "os"
 
-// noWait is for pipes, to which no path leads here.
-const noWait = 0
-
 func open(path string) (*os.File, error) { return os.Open(path) }
+
+func openIn(root *os.Root, path string) (*os.File, error) {
+	return root.OpenFile(path, os.O_RDONLY, 0)
+}

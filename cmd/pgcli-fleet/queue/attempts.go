@@ -3,39 +3,33 @@ package queue
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // maxAttempts is how often a picture is tried.
 const maxAttempts = 3
 
-// An attempt is what the bucket has about a picture that a worker has begun. It is written
+// An attempt is what the queue has noted about a picture that a worker has begun. It is written
 // before the picture is opened, so that one that kills its worker is counted.
 type attempt struct {
 	N    int  `json:"n"`    // attempts that began
 	Open bool `json:"open"` // the last one has not ended: it runs, or its worker is gone
 
-	key      string
-	revision uint64 // of the key
+	subject  string
+	revision uint64
 }
 
 // attempt returns what is known about a picture.
 func (q *Queue) attempt(ctx context.Context, key string) (*attempt, error) {
-	a := &attempt{key: attemptsKey + "." + key}
-	entry, err := q.keys.Get(ctx, a.key)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return a, nil
+	a := &attempt{subject: q.stateSubject("attempts." + key)}
+	data, revision, err := q.load(ctx, a.subject)
+	if err != nil || revision == 0 {
+		return a, err
 	}
-	if err != nil {
-		return nil, err
+	if err := json.Unmarshal(data, a); err != nil || a.N < 0 {
+		return nil, fmt.Errorf("attempts %s: %.60q: %v", a.subject, data, err)
 	}
-	if err := json.Unmarshal(entry.Value(), a); err != nil || a.N < 0 {
-		return nil, fmt.Errorf("attempts %s: %.60q: %v", a.key, entry.Value(), err)
-	}
-	a.revision = entry.Revision()
+	a.revision = revision
 	return a, nil
 }
 
@@ -63,7 +57,7 @@ func (q *Queue) note(ctx context.Context, a *attempt, next attempt) error {
 	if err != nil {
 		return err
 	}
-	revision, err := q.keys.Update(ctx, a.key, data, a.revision)
+	revision, err := q.store(ctx, a.subject, data, a.revision)
 	if err != nil {
 		return err
 	}
@@ -71,15 +65,14 @@ func (q *Queue) note(ctx context.Context, a *attempt, next attempt) error {
 	return nil
 }
 
-// forget removes what is known about a picture, without a mark that would stay.
+// forget removes what is known about a picture.
 func (q *Queue) forget(ctx context.Context, a *attempt) error {
 	if a.revision == 0 {
 		return nil
 	}
-	err := q.store.DeleteMsg(ctx, a.revision)
-	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil {
-		a.N, a.Open, a.revision = 0, false, 0
-		return nil
+	if err := q.state.DeleteMsg(ctx, a.revision); err != nil {
+		return err
 	}
-	return err
+	a.N, a.Open, a.revision = 0, false, 0
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/pgcli/paligemma"
@@ -146,6 +147,8 @@ func (q *Queue) put(ctx context.Context, all []*message, notice func(string)) (q
 			switch {
 			case isTwice(err):
 				continue
+			case errors.Is(err, nats.ErrMaxPayload):
+				return queued, fmt.Errorf("queue %s: %.60q with its prompts is longer than the %d bytes that the server takes (max_payload)", q.name, m.Image, q.nc.MaxPayload())
 			case errors.As(err, &api) && !isFull(err) && api.Code < 500:
 				return queued, fmt.Errorf("queue %s: %s: %w", q.name, m.Image, err)
 			case err != nil:

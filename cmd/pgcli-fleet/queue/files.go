@@ -62,7 +62,7 @@ func (w *Worker) inside(name string) (string, error) {
 	return path, nil
 }
 
-// failed returns the record of a question that is given up.
-func failed(w *Worker, image string, p paligemma.Prompt, err error) *record.Record {
-	return batch.Failed(&w.job.Identity, batch.Item{Name: image}, p, record.KindWorker, err)
+// failed returns the record of a question that has no answer.
+func failed(w *Worker, image string, p paligemma.Prompt, kind record.Kind, err error) *record.Record {
+	return batch.Failed(&w.job.Identity, batch.Item{Name: image}, p, kind, err)
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/batch"
 )
@@ -48,7 +47,7 @@ func (q *Queue) SetJob(ctx context.Context, job Job) (Job, error) {
 		if err != nil {
 			return Job{}, err
 		}
-		_, err = q.keys.Update(ctx, jobKey, data, revision)
+		_, err = q.store(ctx, q.stateSubject("job"), data, revision)
 		if !isConflict(err) {
 			return had, q.explain("job", err)
 		} // another enqueue was faster
@@ -65,17 +64,14 @@ func (q *Queue) Job(ctx context.Context) (Job, error) {
 }
 
 func (q *Queue) job(ctx context.Context) (job Job, revision uint64, err error) {
-	entry, err := q.keys.Get(ctx, jobKey)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return job, 0, nil
+	data, revision, err := q.load(ctx, q.stateSubject("job"))
+	if err != nil || revision == 0 {
+		return job, 0, err
 	}
-	if err != nil {
-		return job, 0, q.explain("job", err)
+	if err := json.Unmarshal(data, &job); err != nil || job.Identity.Model == "" || len(job.Prompts) == 0 {
+		return job, 0, fmt.Errorf("queue %s: its job %.60q is none: %v", q.name, data, err)
 	}
-	if err := json.Unmarshal(entry.Value(), &job); err != nil || job.Identity.Model == "" || len(job.Prompts) == 0 {
-		return job, 0, fmt.Errorf("queue %s: its job %.60q is none: %v", q.name, entry.Value(), err)
-	}
-	return job, entry.Revision(), nil
+	return job, revision, nil
 }
 
 // id identifies the Identity.
@@ -83,10 +79,4 @@ func (j Job) id() string {
 	data, _ := json.Marshal(j.Identity) // texts only
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:16])
-}
-
-// isConflict reports whether a key's value is not the one that an update was for.
-func isConflict(err error) bool {
-	var api *jetstream.APIError
-	return errors.Is(err, jetstream.ErrKeyExists) || errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }

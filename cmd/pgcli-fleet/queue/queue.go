@@ -18,8 +18,7 @@ type Queue struct {
 	js      jetstream.JetStream
 	work    jetstream.Stream
 	results jetstream.Stream
-	keys    jetstream.KeyValue
-	store   jetstream.Stream // that holds keys
+	state   jetstream.Stream // see state.go
 }
 
 // Config is how a queue is made.
@@ -37,9 +36,7 @@ const (
 
 const (
 	consumerName  = "workers"
-	maxAckPending = 1 << 14    // pictures that are computed or wait for another attempt
-	jobKey        = "job"      // in the bucket
-	attemptsKey   = "attempts" // and a picture's
+	maxAckPending = 1 << 14 // pictures that are computed or wait for another attempt
 )
 
 var queueName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -47,7 +44,7 @@ var queueName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // names of what a queue has on the server.
 func (q *Queue) workStream() string    { return "pgcli-" + q.name + "-work" }
 func (q *Queue) resultsStream() string { return "pgcli-" + q.name + "-results" }
-func (q *Queue) bucket() string        { return "pgcli-" + q.name }
+func (q *Queue) stateStream() string   { return "pgcli-" + q.name + "-state" }
 func (q *Queue) workSubject(key string) string {
 	return "pgcli." + q.name + ".work." + key
 }
@@ -122,9 +119,12 @@ func Create(ctx context.Context, nc *nats.Conn, name string, c Config) (*Queue, 
 	if err != nil {
 		return nil, q.explain("stream of results", err)
 	}
-	_, err = q.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: q.bucket(), Description: "job and attempts", History: 1, Storage: jetstream.FileStorage, Replicas: c.Replicas})
+	_, err = q.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: q.stateStream(), Subjects: []string{q.stateSubject(">")}, Description: "the job, and attempts of pictures",
+		Retention: jetstream.LimitsPolicy, Storage: jetstream.FileStorage, Replicas: c.Replicas, Discard: jetstream.DiscardOld, MaxMsgsPerSubject: 1,
+	})
 	if err != nil {
-		return nil, q.explain("bucket", err)
+		return nil, q.explain("stream of state", err)
 	}
 	return Open(ctx, nc, name)
 }
@@ -142,10 +142,7 @@ func Open(ctx context.Context, nc *nats.Conn, name string) (*Queue, error) {
 		q.results, err = q.js.Stream(ctx, q.resultsStream())
 	}
 	if err == nil {
-		q.keys, err = q.js.KeyValue(ctx, q.bucket())
-	}
-	if err == nil {
-		q.store, err = q.js.Stream(ctx, "KV_"+q.bucket())
+		q.state, err = q.js.Stream(ctx, q.stateStream())
 	}
 	if err == nil {
 		_, err = q.work.Consumer(ctx, consumerName)
@@ -161,7 +158,7 @@ func (q *Queue) explain(what string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, jetstream.ErrBucketNotFound), errors.Is(err, jetstream.ErrConsumerNotFound):
+	case errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, jetstream.ErrConsumerNotFound):
 		return fmt.Errorf("queue %s at %s: %w", q.name, q.nc.ConnectedUrlRedacted(), ErrNoQueue)
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrJetStreamNotEnabled):
 		return fmt.Errorf("queue %s: the server at %s has no JetStream; start it with deploy/nats.conf, or nats-server -js", q.name, q.nc.ConnectedUrlRedacted())

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/pgcli/paligemma"
@@ -204,7 +205,7 @@ func (t *task) save(ctx context.Context, records []*record.Record) error {
 func (t *task) giveUp(ctx context.Context) error {
 	err := fmt.Errorf("%d workers were killed or stalled while they asked about it", t.try.N)
 	for _, p := range t.left {
-		if err := t.publish(ctx, failed(t.w, t.Image, p, err)); err != nil {
+		if err := t.publish(ctx, failed(t.w, t.Image, p, record.KindWorker, err)); err != nil {
 			return err
 		}
 	}
@@ -225,6 +226,8 @@ func (t *task) publish(ctx context.Context, r *record.Record) error {
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case errors.Is(err, nats.ErrMaxPayload):
+			return t.publish(ctx, failed(t.w, t.Image, r.Prompt, record.KindInternal, fmt.Errorf("its record is longer than the %d bytes that the server takes (max_payload)", t.w.Queue.nc.MaxPayload())))
 		case wait.n == 0:
 			t.w.Logger.Warn("waiting to keep an answer", "image", t.Image, "error", err)
 		}

@@ -132,11 +132,14 @@ func (w *Worker) slot(pull, work context.Context) error {
 	return nil
 }
 
-// pullTime is how long one request for a message lasts.
-const pullTime = 2 * time.Second
-
+// next waits for a message, and looks more often whether the queue is empty if that ends
+// the worker.
 func (w *Worker) next(ctx context.Context) (jetstream.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, pullTime)
+	wait := 2 * time.Second
+	if w.UntilDone {
+		wait = 250 * time.Millisecond
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	m, err := w.consumer.Next(jetstream.FetchContext(ctx))
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -154,8 +157,8 @@ func (w *Worker) done(ctx context.Context) (bool, error) {
 // slowDown waits after pictures that could not be read: a worker without the folder would
 // fail so fast that it took those of all others.
 func (w *Worker) slowDown(ctx context.Context) {
-	if n := int(w.unread.Load()); n >= 3 {
-		p := pause{least: 10 * time.Millisecond, most: 5 * time.Second, n: n - 3}
+	if n := int(w.unread.Load()); n >= 2 {
+		p := pause{least: 50 * time.Millisecond, most: 10 * time.Second, n: n - 2}
 		_ = p.wait(ctx) // the caller looks at the context
 	}
 }
