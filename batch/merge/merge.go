@@ -2,8 +2,9 @@
 // input, without duplicates, and tells what is missing.
 //
 // Each question, a picture with a prompt, has one record in the end. Of several with one
-// key a later one in its file replaces those before it, as package batch has it; among
-// files an answer goes before an error, then the file that is named first. Two keys for
+// key an answer goes before an error; else a later one in its file replaces those before
+// it, as package batch has it, and the file that is named first goes before others. In one
+// file a later one about other bytes also replaces an answer: the picture has changed. Two keys for
 // one question are an error: the shards are of different models or options.
 package merge
 
@@ -15,6 +16,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/batch/record"
@@ -61,7 +63,8 @@ type place struct {
 	start  int64
 	length int64
 	failed bool
-	nth    int // among all records
+	of     uint64 // first digits of the digest of the picture's bytes; 0 if it was not read
+	nth    int    // among all records
 }
 
 // Open reads the records of files. A last line that was torn is left out. The caller
@@ -100,6 +103,9 @@ func (s *Set) read(ctx context.Context, f *os.File) error {
 			return context.Cause(ctx)
 		}
 		at := &place{key: r.Key, file: len(s.files) - 1, start: start, length: lines.Offset() - start, failed: r.Error != nil}
+		if len(r.SHA256) >= 16 {
+			at.of, _ = strconv.ParseUint(r.SHA256[:16], 16, 64) // 0 for what is no digest
+		}
 		if err := s.add(r, at); err != nil {
 			return fmt.Errorf("%s:%d: %w", f.Name(), lines.Line(), err)
 		}
@@ -133,7 +139,9 @@ func (s *Set) add(r *record.Record, at *place) error {
 			r.Image, r.Prompt, at.key, had.key, s.files[had.file].Name())
 	}
 	s.report.Duplicates++
-	if had.file == at.file || had.failed && !at.failed {
+	better := had.failed && !at.failed
+	again := had.failed == at.failed || at.of != 0 && at.of != had.of
+	if better || had.file == at.file && again {
 		at.nth = had.nth
 		s.places[q] = at
 	}

@@ -103,7 +103,7 @@ func TestDuplicates(t *testing.T) {
 		want   string
 	}{
 		{[]string{bad, one}, one}, {[]string{one, bad}, one}, {[]string{one, other}, one}, {[]string{one + other}, other},
-		{[]string{one + bad}, bad}, {[]string{bad, bad}, bad}, {[]string{bad + one, other}, one},
+		{[]string{one + bad}, one}, {[]string{bad + bad}, bad}, {[]string{bad, bad}, bad}, {[]string{bad + one, other}, one},
 	} {
 		got, report := join(t, nil, c.shards...)
 		if got != c.want || report.Duplicates != 1 && len(c.shards) == 2 && c.want != one {
@@ -111,6 +111,23 @@ func TestDuplicates(t *testing.T) {
 		}
 		if failed := report.Failed == 1; failed != (c.want == bad) || report.Records != 1 {
 			t.Errorf("%q: report %+v", c.shards, report)
+		}
+	}
+}
+
+// TestAChangedPictureFails: a failure about other bytes takes the place of an answer, in
+// one file.
+func TestAChangedPictureFails(t *testing.T) {
+	sum := func(record, digit string) string {
+		return strings.Replace(record, `"prompt"`, `"sha256":"`+strings.Repeat(digit, 64)+`","prompt"`, 1)
+	}
+	one, same, other := sum(line(t, "a", "ocr", "one", nil), "1"), sum(line(t, "a", "ocr", "", nil), "1"), sum(line(t, "a", "ocr", "", nil), "2")
+	for _, c := range []struct {
+		shards []string
+		want   string
+	}{{[]string{one + other}, other}, {[]string{one + same}, one}, {[]string{one, other}, one}, {[]string{other + one}, one}} {
+		if got, _ := join(t, nil, c.shards...); got != c.want {
+			t.Errorf("%q gives %q, want %q", c.shards, got, c.want)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -73,8 +74,11 @@ func root(c *cli.Context) error {
 
 // unknownCommand says that no command has a name.
 func unknownCommand(c *cli.Context, name string) error {
+	if slices.Contains([]string{"enqueue", "work", "collect"}, name) {
+		return usagef("%s is a command of pgcli-fleet, a program of its own: docs/fleet.md says how to get it", name)
+	}
 	var names []string
-	for _, known := range c.App.Commands {
+	for _, known := range c.App.VisibleCommands() {
 		names = append(names, known.Name)
 	}
 	return usagef("unknown command %q; %s", name, didYouMean(name, func(n string) string { return "pgcli " + n }, names, "pgcli --help"))

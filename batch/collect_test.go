@@ -1,0 +1,94 @@
+package batch_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/batch"
+	"github.com/pgcli/paligemma/batch/record"
+)
+
+// TestRecordsOfOthersAreTheRun: records of an Asker, added in any order, with failures
+// before and after answers, and twice, become the file of a Run.
+func TestRecordsOfOthersAreTheRun(t *testing.T) {
+	m, dir := open(t), folder(t, numbers[:3]...)
+	must(t, os.WriteFile(filepath.Join(dir, "10.jpg"), []byte("no picture"), 0o644))
+	want := whole(t, m, dir, filepath.Join(t.TempDir(), "whole.jsonl"))
+	files, _, err := batch.Folder(dir)
+	must(t, err)
+	opts := options()
+	asker, fewer, err := batch.NewAsker(m, identity, 2, opts.Sampling)
+	must(t, errors.Join(fewer, err))
+	defer asker.Close()
+	path := filepath.Join(t.TempDir(), "out.jsonl")
+	out, err := batch.Open(path, identity, false)
+	must(t, err)
+	defer out.Close()
+	sources := []batch.Source{files}
+	add := func(r *record.Record, want bool) {
+		t.Helper()
+		if added, err := out.Add(r); err != nil || added != want {
+			t.Errorf("%s, error %v: added %v, %v, want %v", r.Image, r.Error, added, err, want)
+		}
+	}
+	for i, name := range slices.Backward(files) {
+		item := batch.Item{Name: name, Read: func(context.Context) ([]byte, error) { return os.ReadFile(name) }}
+		records, err := asker.Ask(t.Context(), item, opts.Prompts)
+		must(t, err)
+		bad := batch.Failed(&identity, item, opts.Prompts[1], record.KindWorker, errors.New("killed"))
+		add(bad, true)
+		if i == 0 {
+			missing := 0
+			plan, err := out.Arrange(t.Context(), sources, opts.Prompts, func(string, paligemma.Prompt) { missing++ })
+			if err != nil || missing != 1 || plan.Missing != missing || plan.Known != 7 || plan.Pictures != 4 {
+				t.Errorf("before the last: %v, plan %+v, %d missing", err, plan, missing)
+			}
+			must(t, out.Close())
+			out, err = batch.Open(path, identity, false)
+			must(t, err)
+		}
+		for j, r := range slices.Backward(records) {
+			add(r, j == 0 || r.Error == nil)
+			add(r, false)
+		}
+		add(bad, false)
+	}
+	if plan, err := out.Arrange(t.Context(), sources, opts.Prompts, func(image string, p paligemma.Prompt) { t.Errorf("%s, %s is missing", image, p) }); err != nil || plan.Failed != 2 || plan.Known != 8 {
+		t.Errorf("%v, plan %+v", err, plan)
+	}
+	if known, answered := out.Has(files[0], opts.Prompts[0]); !known || !answered {
+		t.Errorf("%s: known %v, answered %v", files[0], known, answered)
+	}
+	other := batch.Failed(&batch.Identity{Model: "other"}, batch.Item{Name: "x"}, "ocr", record.KindRead, errors.New("gone"))
+	if _, err := out.Add(other); err == nil || !strings.Contains(err.Error(), "another model") {
+		t.Errorf("a record of another model: %v", err)
+	}
+	must(t, out.Close())
+	got := timeless(t, path)
+	gotLines, wantLines := strings.SplitAfter(got, "\n"), strings.SplitAfter(want, "\n")
+	for i := range wantLines {
+		if strings.Contains(wantLines[i], "10.jpg") && i%2 == 1 { // the first failure stays
+			wantLines[i] = gotLines[i]
+			if !strings.Contains(gotLines[i], `"kind":"worker"`) {
+				t.Errorf("record %d is %s", i, gotLines[i])
+			}
+		}
+	}
+	if want := strings.Join(wantLines, ""); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestNamesThatNoMessageHolds have the failure that Run writes.
+func TestNamesThatNoMessageHolds(t *testing.T) {
+	item := batch.Item{Name: "15-\xff.jpg"}
+	if r := batch.Misnamed(&identity, item, "ocr"); r.Image != `15-\xff.jpg` || r.Error.Kind != record.KindRead || !strings.Contains(r.Error.Message, "is not UTF-8; rename it") || r.Key != identity.Key(r.Image, "ocr") {
+		t.Errorf("got %+v, %+v", r, r.Error)
+	}
+}
