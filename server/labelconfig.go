@@ -5,25 +5,37 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/pgcli/paligemma"
 )
 
-// A labelling is a control of a Label Studio configuration that boxes or polygons are
-// drawn with (https://labelstud.io/tags).
+// A labelling is a control of a Label Studio configuration that can be answered
+// (https://labelstud.io/tags).
 type labelling struct {
-	kind   string // rectanglelabels or polygonlabels
+	kind   string // a value of controls
 	name   string
 	to     string            // the picture that is labelled
 	key    string            // of the picture in a task's data
-	things []string          // to ask for
+	things []string          // to ask for, or to choose from
 	label  map[string]string // of each thing
+	prompt paligemma.Prompt  // of a text or a choice
 }
 
+// Kinds of controls.
+const (
+	kindBoxes    = "rectanglelabels"
+	kindPolygons = "polygonlabels"
+	kindText     = "textarea"
+	kindChoices  = "choices"
+)
+
 // controls are the tags of controls that can be answered.
-var controls = map[string]string{"RectangleLabels": "rectanglelabels", "PolygonLabels": "polygonlabels"}
+var controls = map[string]string{"RectangleLabels": kindBoxes, "PolygonLabels": kindPolygons, "TextArea": kindText, "Choices": kindChoices}
 
 // labellings returns the controls of a configuration that can be answered. A label
 // asks for its predicted_values, which are words with commas between them, or else for
-// its value in lower case, as the models were trained.
+// its value in lower case, as the models were trained. Texts and choices are answered
+// if they have a model_prompt, as nothing else says what is asked.
 func labellings(config string) (list []*labelling, err error) {
 	in := xml.NewDecoder(strings.NewReader(config))
 	keys := map[string]string{} // of pictures, by name
@@ -47,11 +59,14 @@ func labellings(config string) (list []*labelling, err error) {
 			open = append(open, t.Name.Local)
 			switch kind := controls[t.Name.Local]; {
 			case kind != "":
-				current = &labelling{kind: kind, name: attribute(t, "name"), to: attribute(t, "toName"), label: map[string]string{}}
-				list = append(list, current)
+				current = &labelling{kind: kind, name: attribute(t, "name"), to: attribute(t, "toName"), label: map[string]string{},
+					prompt: paligemma.Prompt(attribute(t, "model_prompt"))}
+				if kind != kindText && kind != kindChoices || current.prompt != "" && !strings.EqualFold(attribute(t, "perRegion"), "true") {
+					list = append(list, current)
+				}
 			case t.Name.Local == "Image":
 				keys[attribute(t, "name")] = strings.TrimPrefix(attribute(t, "value"), "$")
-			case t.Name.Local == "Label" && current != nil:
+			case (t.Name.Local == "Label" || t.Name.Local == "Choice") && current != nil:
 				current.add(attribute(t, "value"), attribute(t, "predicted_values"))
 			}
 		}
@@ -63,9 +78,9 @@ func labellings(config string) (list []*labelling, err error) {
 		}
 		l.key = key
 	}
-	list = slices.DeleteFunc(list, func(l *labelling) bool { return len(l.things) == 0 })
+	list = slices.DeleteFunc(list, func(l *labelling) bool { return len(l.things) == 0 && l.kind != kindText })
 	if len(list) == 0 {
-		return nil, wrong("label_config", "label_config has no RectangleLabels or PolygonLabels with labels: want one of them")
+		return nil, wrong("label_config", "label_config has nothing to answer: want RectangleLabels or PolygonLabels with labels, or TextArea or Choices with a model_prompt")
 	}
 	return list, nil
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"image"
+	"math"
 	"net/http"
 
 	"github.com/pgcli/paligemma"
@@ -105,7 +107,10 @@ func (s *Server) label(ctx context.Context, l *labelling, param string, task stu
 		return err
 	}
 	prompt := paligemma.Detect(l.things...)
-	if l.kind == "polygonlabels" {
+	switch l.kind {
+	case kindText, kindChoices:
+		return s.say(ctx, l, file, p)
+	case kindPolygons:
 		prompt = paligemma.Segment(l.things...)
 	}
 	d := &detection{detectRequest: &detectRequest{Labels: l.things, Masks: masksNone, Format: "pgcli"}}
@@ -113,12 +118,55 @@ func (s *Server) label(ctx context.Context, l *labelling, param string, task stu
 		return err
 	}
 	for _, o := range d.objects {
-		result := studioResult{ID: rand.Text()[:10], From: l.name, To: l.to, Type: l.kind, Score: o.Score, Width: d.size.X, Height: d.size.Y}
-		if result.Value = l.value(o.Object, d); result.Value != nil {
-			p.Result = append(p.Result, result)
+		if value := l.value(o.Object, d); value != nil {
+			p.Result = append(p.Result, l.result(o.Score, d.size, value))
 		}
 	}
 	return nil
+}
+
+// say adds the text, or the most likely choice, that answers a control's prompt.
+func (s *Server) say(ctx context.Context, l *labelling, file []byte, p *studioPrediction) error {
+	return s.compute(ctx, func(h *held) error {
+		images, _, err := h.encode(ctx, [][]byte{file})
+		if err != nil {
+			return err
+		}
+		size := images[0].Bounds().Size()
+		if l.kind == kindChoices {
+			list, err := h.choose(ctx, images, l.prompt, l.things)
+			if err != nil {
+				return err
+			}
+			best := mostProbable(list)
+			p.Result = append(p.Result, l.result(float32(best.Probability), size, map[string]any{l.kind: []string{l.label[best.Text]}}))
+			return nil
+		}
+		q := question{images: images, prompt: l.prompt}
+		if q.sampling, err = s.sampling(choosing{}); err != nil {
+			return err
+		}
+		a, err := h.ask(ctx, q, nil, nil)
+		if err != nil {
+			return err
+		}
+		p.Result = append(p.Result, l.result(a.certainty(), size, map[string]any{"text": []string{a.Text}}))
+		return nil
+	})
+}
+
+// certainty is the probability of an answer's tokens, the geometric mean.
+func (a *answer) certainty() float32 {
+	sum := 0.0
+	for _, t := range a.Tokens {
+		sum += float64(t.LogProb)
+	}
+	return float32(math.Exp(sum / float64(max(1, len(a.Tokens)))))
+}
+
+// result returns a result about a picture of a size.
+func (l *labelling) result(score float32, size image.Point, value map[string]any) studioResult {
+	return studioResult{ID: rand.Text()[:10], From: l.name, To: l.to, Type: l.kind, Score: score, Width: size.X, Height: size.Y, Value: value}
 }
 
 // value returns the value of a result: a box, or the largest outline of a mask. It is
@@ -128,7 +176,7 @@ func (l *labelling) value(o paligemma.Object, d *detection) map[string]any {
 	if label == "" {
 		label = o.Label
 	}
-	if l.kind == "rectanglelabels" {
+	if l.kind == kindBoxes {
 		return map[string]any{l.kind: []string{label}, "x": 100 * o.Box.X0, "y": 100 * o.Box.Y0,
 			"width": 100 * (o.Box.X1 - o.Box.X0), "height": 100 * (o.Box.Y1 - o.Box.Y0), "rotation": 0}
 	}

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -115,26 +117,31 @@ func (s *Server) choose(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		h.request.prompts = append(h.request.prompts, string(prompt))
-		if err := h.session.Prefill(r.Context(), images, prompt); err != nil {
-			return err
-		}
-		out.Choices, err = h.session.Choose(r.Context(), c.Choices...)
-		h.request.add(h.session.Timings())
-		s.metrics.answered(h.session.Timings())
+		out.Choices, err = h.choose(r.Context(), images, prompt, c.Choices)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	best := out.Choices[0]
-	for _, other := range out.Choices {
-		if other.Probability > best.Probability {
-			best = other
-		}
-	}
-	out.Best = best.Text
+	out.Best = mostProbable(out.Choices).Text
 	return writeJSON(w, http.StatusOK, out)
+}
+
+// choose returns the probability of each of some answers to a prompt.
+func (h *held) choose(ctx context.Context, images []*paligemma.Image, prompt paligemma.Prompt, choices []string) ([]paligemma.Chosen, error) {
+	h.request.prompts = append(h.request.prompts, string(prompt))
+	if err := h.session.Prefill(ctx, images, prompt); err != nil {
+		return nil, err
+	}
+	list, err := h.session.Choose(ctx, choices...)
+	h.request.add(h.session.Timings())
+	h.server.metrics.answered(h.session.Timings())
+	return list, err
+}
+
+// mostProbable returns the first of the most probable answers.
+func mostProbable(list []paligemma.Chosen) paligemma.Chosen {
+	return slices.MaxFunc(list, func(a, b paligemma.Chosen) int { return cmp.Compare(a.Probability, b.Probability) })
 }
 
 // check refuses a request that asks nothing, or has nothing to choose from.

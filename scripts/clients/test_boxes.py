@@ -12,7 +12,9 @@ from server import PICTURE, pgcli, serve
 
 CONFIG = """<View><Image name="img" value="$photo"/>
 <RectangleLabels name="box" toName="img"><Label value="Cross" predicted_values="cross"/><Label value="Circle"/></RectangleLabels>
-<PolygonLabels name="line" toName="img"><Label value="Moon"/></PolygonLabels></View>"""
+<PolygonLabels name="line" toName="img"><Label value="Moon"/></PolygonLabels>
+<TextArea name="text" toName="img" model_prompt="caption en"/>
+<Choices name="star" toName="img" model_prompt="answer en is there a pink star?"><Choice value="Yes"/><Choice value="No"/></Choices></View>"""
 
 
 class Boxes(unittest.TestCase):
@@ -83,7 +85,7 @@ class Boxes(unittest.TestCase):
         self.assertEqual(interface.validate_prediction(prediction, return_errors=True), [])
         boxes = [r for r in prediction["result"] if r["type"] == "rectanglelabels"]
         self.assertEqual(len(boxes), len(self.found))
-        self.assertEqual(len(prediction["result"]), len(boxes) + 1)
+        self.assertEqual([r["type"] for r in prediction["result"][len(boxes) :]], ["polygonlabels", "textarea", "choices"])
         for r, o in zip(boxes, self.found):
             self.assertAlmostEqual(r["value"]["x"], 100 * o["box"]["x0"])
             self.assertEqual(r["value"]["rectanglelabels"], [o["label"].capitalize()])

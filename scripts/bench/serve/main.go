@@ -1,0 +1,182 @@
+// Serve compares the requests a second of pgcli serve with those of pgcli bench
+// --parallel for the same work: a picture that is new each time, a prompt, and an
+// answer of as many tokens. Both run in turn, so that a slower minute of the machine
+// meets both. It prints a line for each round.
+//
+//	go run ./scripts/bench/serve -pgcli bin/pgcli -picture cmd/pgcli/demo/scene-05.jpg
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const prompt = "caption en" // that of pgcli bench
+
+// A comparison holds the flags.
+type comparison struct {
+	pgcli, model     string
+	parallel, rounds int
+	requests         int // of each client
+	picture          []byte
+}
+
+func main() {
+	log.SetFlags(0)
+	var c comparison
+	flag.StringVar(&c.pgcli, "pgcli", "bin/pgcli", "the command")
+	flag.StringVar(&c.model, "m", "", "GGUF `file` (default: the embedded model)")
+	flag.IntVar(&c.parallel, "parallel", 4, "`clients` at a time")
+	flag.IntVar(&c.rounds, "rounds", 4, "rounds of both")
+	flag.IntVar(&c.requests, "requests", 50, "`requests` of each client in a round")
+	picture := flag.String("picture", "cmd/pgcli/demo/scene-05.jpg", "JPEG `file`")
+	flag.Parse()
+	var err error
+	if c.picture, err = os.ReadFile(*picture); err == nil {
+		err = c.run()
+	}
+	if err != nil {
+		log.Fatal("serve: ", err)
+	}
+}
+
+// run prints a round a line.
+func (c *comparison) run() error {
+	address, stop, err := c.serve()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	tokens, err := c.ask(address, 0, 512)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d clients, answers of %d tokens; requests a second\n", c.parallel, tokens)
+	for round := range c.rounds {
+		bench, err := c.bench(tokens)
+		if err != nil {
+			return err
+		}
+		served, err := c.clients(address, round, tokens)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("bench %.1f  serve %.1f  %+.1f %%\n", bench, served, 100*(served/bench-1))
+	}
+	return nil
+}
+
+// arguments returns a command's arguments with the model.
+func (c *comparison) arguments(list ...string) []string {
+	if c.model != "" {
+		list = append(list, "-m", c.model)
+	}
+	return list
+}
+
+// serve starts the server, which stop ends.
+func (c *comparison) serve() (address string, stop func(), err error) {
+	cmd := exec.Command(c.pgcli, c.arguments("serve", "--alias", "bench", "--listen", "127.0.0.1:0", "--parallel", strconv.Itoa(c.parallel))...)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	stop = func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	line := make([]byte, 1<<10)
+	n, err := out.Read(line)
+	if address = strings.TrimSpace(string(line[:n])); err != nil || !strings.HasPrefix(address, "http://") {
+		stop()
+		return "", nil, fmt.Errorf("pgcli serve printed %q, want its address: %w", address, err)
+	}
+	return strings.TrimSuffix(address, "/"), stop, nil
+}
+
+// bench returns the requests a second of pgcli bench.
+func (c *comparison) bench(tokens int) (float64, error) {
+	out, err := exec.Command(c.pgcli, c.arguments("bench", "--parallel", strconv.Itoa(c.parallel), "--test", fmt.Sprintf("req%d", tokens),
+		"-r", strconv.Itoa(c.requests), "-o", "json")...).Output()
+	if err != nil {
+		return 0, err
+	}
+	var rows []struct {
+		Requests float64 `json:"requests_per_second"`
+	}
+	if err := json.Unmarshal(out, &rows); err != nil || len(rows) != 1 {
+		return 0, fmt.Errorf("pgcli bench printed %q: %v", out, err)
+	}
+	return rows[0].Requests, nil
+}
+
+// clients returns the requests a second of clients that ask the server.
+func (c *comparison) clients(address string, round, tokens int) (float64, error) {
+	errs := make(chan error, c.parallel)
+	var all sync.WaitGroup
+	start := time.Now()
+	for client := range c.parallel {
+		all.Go(func() {
+			for i := range c.requests {
+				n, err := c.ask(address, 1+(round*c.parallel+client)*c.requests+i, tokens)
+				if err == nil && n != tokens {
+					err = fmt.Errorf("an answer has %d tokens, want %d", n, tokens)
+				}
+				if err != nil {
+					errs <- err
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	select {
+	case err := <-errs:
+		return 0, err
+	default:
+		return float64(c.parallel*c.requests) / time.Since(start).Seconds(), nil
+	}
+}
+
+// ask asks about the picture, which a number in a comment makes a new file, and
+// returns the number of the answer's tokens.
+func (c *comparison) ask(address string, number, tokens int) (int, error) {
+	comment := fmt.Sprintf("%010d", number)
+	file := string(c.picture[:2]) + "\xff\xfe\x00" + string(rune(2+len(comment))) + comment + string(c.picture[2:])
+	body, err := json.Marshal(map[string]any{"model": "bench", "prompt": prompt, "stream": false, "options": map[string]any{"num_predict": tokens},
+		"images": []string{base64.StdEncoding.EncodeToString([]byte(file))}})
+	if err != nil {
+		return 0, err
+	}
+	response, err := http.Post(address+"/api/generate", "application/json", bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	var answer struct {
+		Count int `json:"eval_count"`
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &answer)
+	}
+	if err != nil || response.StatusCode != http.StatusOK || answer.Count == 0 {
+		return 0, fmt.Errorf("%s: %.300s: %v", response.Status, data, err)
+	}
+	return answer.Count, nil
+}
