@@ -157,8 +157,10 @@ func TestOpenPart(t *testing.T) {
 		if err := f.Changed(); err != nil {
 			t.Error(err)
 		}
-		if f.Close() != nil || f.Close() != nil {
-			t.Error("Close fails")
+		for range 2 {
+			if err := f.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 		if _, err := f.Bytes(want.Tensors()[0].Name); err == nil {
 			t.Error("a tensor is read after Close")
