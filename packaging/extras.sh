@@ -1,6 +1,7 @@
 #!/bin/sh
 # Writes the files that packages install beside the program to build/extras: completions of four
-# shells and the manual page. pgcli prints them, so they have its commands and flags.
+# shells and the manual page, which pgcli prints, so that they have its commands and flags, and the
+# licences of the modules that are linked into it.
 #
 #   sh packaging/extras.sh
 set -eu
@@ -19,3 +20,4 @@ CGO_ENABLED=0 go build -trimpath -buildvcs=true -ldflags '-s -w' -o "$out/pgcli"
 "$out/pgcli" man >"$out/pgcli.1"
 gzip -9n "$out/pgcli.1" # -n: no time in the file
 rm "$out/pgcli"
+sh packaging/licenses.sh "$out/licenses.txt"

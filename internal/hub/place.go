@@ -31,6 +31,9 @@ func point(link, blob string) error {
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
+	if err == nil {
+		_, err = os.Lstat(link) // Wine 10 says that it made a link, and did not
+	}
 	if err != nil && runtime.GOOS == "windows" {
 		if err = os.Link(blob, link); err != nil {
 			err = os.Rename(blob, link)

@@ -37,7 +37,7 @@ func CommitAll(files ...*File) error {
 				err = errors.Join(err, u())
 			}
 			if old != "" {
-				err = errors.Join(err, os.Rename(old, f.path))
+				err = errors.Join(err, rename(old, f.path))
 			}
 			return err
 		}
@@ -46,17 +46,14 @@ func CommitAll(files ...*File) error {
 	var errs []error
 	for _, f := range files {
 		f.done = true
-		if runtime.GOOS != "windows" {
-			errs = append(errs, f.File.Close())
-		}
-		errs = append(errs, syncDir(filepath.Dir(f.path)))
+		errs = append(errs, f.File.Close(), syncDir(filepath.Dir(f.path)))
 	}
 	return errors.Join(errs...)
 }
 
 // settle makes the file ready to be renamed: it is on the disk and has its
 // permissions. It stays open, because the lock must be held until the file has its
-// name, except on Windows, which cannot rename an open file.
+// name.
 func (f *File) settle() error {
 	if f.done {
 		return fmt.Errorf("%s: %w", f.path, os.ErrClosed)
@@ -65,10 +62,7 @@ func (f *File) settle() error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if runtime.GOOS == "windows" {
-		return f.File.Close()
-	}
-	if old, err := os.Stat(f.path); err == nil {
+	if old, err := os.Stat(f.path); err == nil && runtime.GOOS != "windows" { // its folder gives permissions there
 		return f.Chmod(old.Mode().Perm())
 	}
 	return nil
@@ -83,7 +77,7 @@ func (f *File) setAside() string {
 	}
 	err := os.Link(f.path, old)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // the file system has no links
-		err = os.Rename(f.path, old)
+		err = rename(f.path, old)
 	}
 	if err != nil {
 		return ""
@@ -96,29 +90,26 @@ func (f *File) setAside() string {
 func (f *File) takeBack(old string) error {
 	f.done = true
 	err := f.File.Close()
-	if errors.Is(err, os.ErrClosed) {
-		err = nil
-	}
 	if old != "" {
-		return errors.Join(err, os.Rename(old, f.path))
+		return errors.Join(err, rename(old, f.path))
 	}
-	return errors.Join(err, os.Remove(f.path))
+	return errors.Join(err, remove(f.path))
 }
 
 // rename gives the file its name.
 func (f *File) rename() error {
 	if f.replace {
-		return os.Rename(f.Name(), f.path)
+		return rename(f.Name(), f.path)
 	}
 	// A rename would replace a file that appeared since Create; a link does not.
 	err := os.Link(f.Name(), f.path)
 	if err == nil {
-		return os.Remove(f.Name())
+		return remove(f.Name())
 	}
 	if !errors.Is(err, fs.ErrExist) { // the file system has no links: reserve the name
 		var empty *os.File
 		if empty, err = os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666); err == nil {
-			return errors.Join(empty.Close(), os.Rename(f.Name(), f.path))
+			return errors.Join(empty.Close(), rename(f.Name(), f.path))
 		}
 	}
 	if errors.Is(err, fs.ErrExist) {

@@ -53,7 +53,7 @@ func TestAFileThatAppearedIsNotReplaced(t *testing.T) {
 		t.Errorf("Create: %v, want %v", err, ErrExists)
 	}
 	nowhere := filepath.Join(dir, "link")
-	must(t, os.Symlink("nowhere", nowhere))
+	symlink(t, "nowhere", nowhere)
 	if _, err := Create(nowhere, false); !errors.Is(err, ErrExists) {
 		t.Errorf("Create at a link to nothing: %v, want %v", err, ErrExists)
 	}

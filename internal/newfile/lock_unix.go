@@ -22,3 +22,6 @@ func lock(f *os.File) error {
 		}
 	}
 }
+
+// inTheWay reports no error: here nobody keeps a file from being renamed or removed.
+func inTheWay(error) bool { return false }

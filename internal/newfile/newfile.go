@@ -34,7 +34,7 @@ func Create(path string, replace bool) (*File, error) {
 	}
 	removed := removeAbandoned(path)
 	for {
-		file, err := os.OpenFile(tempName(path), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		file, err := openShared(tempName(path), os.O_RDWR|os.O_CREATE|os.O_EXCL)
 		if err != nil {
 			return nil, err
 		}
@@ -46,6 +46,35 @@ func Create(path string, replace bool) (*File, error) {
 		}
 		return &File{File: file, path: path, replace: replace, removed: removed}, nil
 	}
+}
+
+// Continue is Create with a temporary name that is the same in each run: the file has
+// what a run has left that ended with [File.Keep], or was killed. While another process
+// writes it, it is an [ErrBusy].
+func Continue(path string, replace bool) (*File, error) {
+	file, err := Lock(path + unfinished)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{File: file, path: path, replace: replace}
+	if err := check(path, replace); err != nil { // behind the lock: the process that had it may have committed
+		return nil, errors.Join(err, f.leave())
+	}
+	return f, nil
+}
+
+// leave ends a file that Continue opened, and removes it if it is empty.
+func (f *File) leave() error {
+	if info, err := f.Stat(); err == nil && info.Size() == 0 {
+		return f.Close()
+	}
+	return f.Keep()
+}
+
+// Keep closes a file of [Continue] that is not complete, and leaves it to the next run.
+func (f *File) Keep() error {
+	f.done = true
+	return f.File.Close()
 }
 
 // check refuses a path that cannot become a new file.
@@ -75,10 +104,7 @@ func (f *File) Close() error {
 	}
 	f.done = true
 	err := f.File.Close()
-	if errors.Is(err, os.ErrClosed) { // a Commit closed it, but failed to rename it
-		err = nil
-	}
-	gone := os.Remove(f.Name())
+	gone := remove(f.Name())
 	if errors.Is(gone, fs.ErrNotExist) {
 		gone = nil
 	}

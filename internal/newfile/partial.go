@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 )
 
@@ -14,6 +13,7 @@ import (
 // ending.
 const (
 	partial      = ".partial"
+	unfinished   = ".unfinished" + partial // of Continue, with no random part
 	randomPart   = 8
 	randomLetter = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" // of rand.Text
 )
@@ -47,7 +47,7 @@ func removeAbandoned(path string) (removed []string) {
 
 // removeUnlocked removes a file unless a process has locked it.
 func removeUnlocked(name string) bool {
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	f, err := openShared(name, os.O_RDWR)
 	if err != nil {
 		return false
 	}
@@ -55,10 +55,7 @@ func removeUnlocked(name string) bool {
 	if lock(f) != nil || !current(f) {
 		return false
 	}
-	if runtime.GOOS == "windows" { // cannot remove a file that is open
-		f.Close()
-	}
-	return os.Remove(name) == nil
+	return remove(name) == nil
 }
 
 // current reports whether a file still has the name that it was opened by, and not
@@ -87,7 +84,7 @@ func Lock(name string) (*os.File, error) {
 		case !info.Mode().IsRegular():
 			return nil, fmt.Errorf("%s exists and is not a regular file, but a %s; remove it", name, kind(info.Mode()))
 		}
-		f, err := os.OpenFile(name, flags, 0o666)
+		f, err := openShared(name, flags)
 		if err != nil {
 			if errors.Is(err, fs.ErrExist) || flags == os.O_RDWR && errors.Is(err, fs.ErrNotExist) {
 				continue // it appeared, or went, between two calls
@@ -118,7 +115,7 @@ func kind(m fs.FileMode) string {
 
 // Make makes a file in a folder of the caller's own: nothing may have its name.
 func Make(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	return openShared(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 }
 
 // Input returns the one of several input files that path is, under any name and
