@@ -81,6 +81,7 @@ static int form(const pg_format *f, int precise, int64_t n) {
 	.fix_scales = round_fixed_scales, \
 	.unpack = fixed_unpack, \
 	.tile = {[PG_INT8] = tile, [PG_INT16] = tile, [PG_FIXED] = fixed_tile, [PG_FLOAT] = float_tile}, \
+	.stream_columns = stream_columns, \
 	.stream = {[PG_INT8] = stream, [PG_INT16] = stream, [PG_FLOAT] = float_stream}, \
 	.finish = finish, \
 	.unpack_rows = unpack_rows, \

@@ -102,13 +102,14 @@ static void product(const pg_job *j, int weight, const part *p, work *w, int out
 	}
 }
 
-// stream is product for one column, which takes the time of reading weights.
+// stream is product for one tile of few columns, which takes the time of reading
+// weights.
 static void stream(const pg_job *j, int weight, const part *p, work *w, int out) {
 	const pg_matrix *m = &j->op->out[weight].w;
 	const pg_format *f = pg_format_of(m->type);
 	int form = pg_form(j->op, j->level, f);
 	const pg_layout *l = &j->layouts[form];
-	pg_tile t = {.f = f, .form = form, .chunk = &w->chunk, .halves = l->halves, .first = 1, .columns = 1};
+	pg_tile t = {.f = f, .form = form, .chunk = &w->chunk, .halves = l->halves, .first = 1, .columns = (int)j->op->n};
 	t.w = (const uint8_t *)m->packed + (size_t)p->panel * pg_panel_bytes(f, m->k);
 	t.act = l->act;
 	t.blocks = (int)(m->k / l->block);
@@ -117,7 +118,7 @@ static void stream(const pg_job *j, int weight, const part *p, work *w, int out)
 	t.lines = (int)(pg_record_bytes(f) / 64);
 	pg_finish finish;
 	if (out) {
-		output(j, p, 0, 0, 1, w, &finish);
+		output(j, p, 0, 0, j->op->n, w, &finish);
 		fetch(&finish);
 	}
 	j->level->stream[form](&t);
@@ -125,10 +126,18 @@ static void stream(const pg_job *j, int weight, const part *p, work *w, int out)
 		store(j, &finish);
 }
 
+// compute sums a part by a stream if its columns are few enough, else by tiles.
+static void compute(const pg_job *j, int weight, const part *p, work *w, int out) {
+	const pg_format *f = pg_format_of(j->op->out[weight].w.type);
+	if (j->tiles == 1 && j->op->n <= j->level->stream_columns(f, pg_form(j->op, j->level, f)))
+		stream(j, weight, p, w, out);
+	else
+		product(j, weight, p, w, out);
+}
+
 // multiply computes this thread's share of the products.
 static void multiply(const pg_job *j, work *w, pg_team *team) {
 	sharing s = share(j, team->threads);
-	void (*compute)(const pg_job *, int, const part *, work *, int) = j->op->n == 1 ? stream : product;
 	w->chunk.configured = 0;
 	for (int64_t first, end; (first = take(j, &s, team, &end)) < s.all;) {
 		while (first < end) {

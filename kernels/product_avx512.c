@@ -10,6 +10,7 @@
 #define NARROW 0
 #define FIXED 2
 #define BFLOATS PG_BFLOATS
+#define STREAM_COLUMNS 6
 #define STREAM_FORM(plane) PG_INT8
 
 #include "integers_avx512.h"

@@ -1,4 +1,4 @@
-// Tiles of quantized weights, and streams: products of one column.
+// Tiles of quantized weights, and streams: products of few columns.
 #ifndef PG_PRODUCT_TILE_INL_H
 #define PG_PRODUCT_TILE_INL_H
 
@@ -189,15 +189,30 @@ PG_KERNEL static void tile(const pg_tile *t) {
 	all[t->form == PG_INT16][t->f->halves][t->columns - 1](t);
 }
 
-#define STREAM(name, bits, less, halves, plain) TILE(stream_##name, STREAM_FORM(PG_##name), PG_##name, halves, 1)
+// Streams of plain planes have up to STREAM_COLUMNS columns, others one: these make
+// their scales anew for each record, as unpack does at once for a chunk.
+#define STREAM_TILES_0(name, ...) TILE(name, __VA_ARGS__, 1)
+#define STREAM_NAMES_0(name) name##_1
+#if STREAM_COLUMNS > 1
+#define STREAM_TILES_1 TILES
+#define STREAM_NAMES_1 NAMES
+#else
+#define STREAM_TILES_1 STREAM_TILES_0
+#define STREAM_NAMES_1 STREAM_NAMES_0
+#endif
+#define STREAM(name, bits, less, halves, plain) STREAM_TILES_##plain(stream_##name, STREAM_FORM(PG_##name), PG_##name, halves)
 PG_PLANE_LIST(STREAM)
 #undef STREAM
 
-// stream computes a tile of one column and any number of blocks, and reads packed
+static int stream_columns(const pg_format *f, int form) {
+	return f->planes >= 0 && plain(f->planes) && form == STREAM_FORM(f->planes) ? STREAM_COLUMNS : 1;
+}
+
+// stream computes a tile of few columns and any number of blocks, and reads packed
 // weights in place.
 PG_KERNEL static void stream(const pg_tile *t) {
-#define STREAM(name, ...) [PG_##name] = stream_##name##_1,
-	static tile_function *const all[PG_PLANES] = {PG_PLANE_LIST(STREAM)};
+#define STREAM(name, bits, less, halves, plain) [PG_##name] = {STREAM_NAMES_##plain(stream_##name)},
+	static tile_function *const all[PG_PLANES][STREAM_COLUMNS] = {PG_PLANE_LIST(STREAM)};
 #undef STREAM
 	if (t->form != STREAM_FORM(t->f->planes)) { // precise
 		pg_tile part = *t;
@@ -210,7 +225,7 @@ PG_KERNEL static void stream(const pg_tile *t) {
 		}
 		return;
 	}
-	all[t->f->planes](t);
+	all[t->f->planes][t->columns - 1](t);
 }
 
 #endif

@@ -157,8 +157,9 @@ PG_DOT static inline void row_block(const int type, const int form, const int ow
 // row_line reports whether a line of memory begins in a block, if one begins at 0.
 PG_DOT static inline int row_line(int at, const int bytes) { return at % 64 == 0 || at % 64 + bytes > 64; }
 
-// row_quants unpacks rows of a quantized type. If a tile prefetches lines, it does so
-// for the same columns of the next panel.
+// row_quants unpacks rows of a quantized type, and prefetches the same columns of the
+// next panel. Where rows lie in small pages, that is faster than prefetching the panel
+// line by line while tiles are computed.
 PG_DOT static inline void row_quants(const int type, const int form, const int block, const int bytes, const pg_tile *t,
 	const uint8_t *rows, size_t step) {
 	for (int v = 0; v < VECTORS; v++) {
@@ -166,7 +167,7 @@ PG_DOT static inline void row_quants(const int type, const int form, const int b
 		for (int b = 0; b < t->blocks; b += block / 32, r.p += bytes, r.to += (size_t)(block / 32) * t->w_step) {
 			r.d = t->chunk->d + b;
 			r.m = t->chunk->m + b;
-			r.ahead = t->lines && row_line(b * bytes, bytes) ? r.p + PG_PANEL * step : NULL;
+			r.ahead = row_line(b * bytes, bytes) ? r.p + PG_PANEL * step : NULL;
 			row_block(type, form, 0, bytes, &r);
 		}
 	}

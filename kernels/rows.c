@@ -39,7 +39,9 @@ typedef struct {
 // picks of their own are tiles of their own.
 static uint8_t *plan(job *j, const pg_rows *op, void *scratch, int threads) {
 	*j = (job){.op = op, .f = pg_format_of(op->type)};
-	j->linear = (pg_linear){.x = op->x, .x_stride = op->x_stride, .k = op->k, .n = op->n, .weights = 1, .out = {{.w = {.type = op->type, .k = op->k, .m = op->last}}}, .precise = op->precise, .uniform = 1, .level = op->level};
+	j->linear = (pg_linear){.x = op->x, .x_stride = op->x_stride, .k = op->k, .n = op->n, .precise = op->precise, .uniform = 1, .level = op->level};
+	j->linear.weights = 1;
+	j->linear.out[0].w = (pg_matrix){.type = op->type, .k = op->k, .m = op->last};
 	j->works = (uint8_t *)pg_round_up((size_t)scratch);
 	j->work_bytes = pg_round_up(sizeof(work) + (size_t)(PANELS * op->n) * PG_PANEL * sizeof(float));
 	int64_t widest = op->picks ? 1 : pg_widest(&j->linear);
@@ -63,12 +65,11 @@ static const uint8_t *copy(work *w, const uint8_t *rows, size_t row_bytes, int64
 }
 
 // multiply adds rows of a chunk, step bytes apart, times the columns of tiles [tile,
-// end) to acc. It prefetches some lines in all for each block.
+// end) to acc.
 static void multiply(const job *j, pg_tile t, const uint8_t *rows, size_t step, const uint8_t *act, size_t column_bytes, int64_t tile,
-	int64_t end, float (*acc)[PG_PANEL], int lines) {
+	int64_t end, float (*acc)[PG_PANEL]) {
 	const pg_level *level = j->product.level;
 	int64_t origin = pg_first_column(&j->product, tile), column = origin, columns = pg_first_column(&j->product, end) - origin;
-	int few = columns <= 6; // their tiles take less time than unpacking
 	if (columns == 1) {
 		t.columns = 1;
 		t.act = act + (size_t)column * column_bytes;
@@ -76,26 +77,23 @@ static void multiply(const job *j, pg_tile t, const uint8_t *rows, size_t step, 
 		level->stream_rows(&t, rows, step);
 		return;
 	}
-	t.lines = few;
 	level->unpack_rows(&t, rows, step);
-	t.lines = few ? 0 : lines / (int)(end - tile) + 1;
 	for (int64_t i = tile; i < end; i++, column += t.columns) {
 		t.columns = (int)(pg_first_column(&j->product, i + 1) - column);
 		t.act = act + (size_t)column * column_bytes;
 		t.acc = acc[column - origin];
 		level->tile[j->form](&t);
-		t.next += 64 * t.lines * t.blocks;
 	}
 }
 
 // panel sums quantized rows [first, last) times the columns of tiles [tile, end) into
-// acc, and prefetches the panel of rows at next.
-static void panel(const job *j, work *w, int64_t first, int64_t last, int64_t tile, int64_t end, float (*acc)[PG_PANEL], const uint8_t *next) {
+// acc.
+static void panel(const job *j, work *w, int64_t first, int64_t last, int64_t tile, int64_t end, float (*acc)[PG_PANEL]) {
 	const pg_rows *op = j->op;
 	const pg_layout *l = j->layout;
 	const uint8_t *rows = (const uint8_t *)op->rows + (size_t)first * op->row_bytes;
 	for (int64_t chunk = 0; chunk < l->chunks; chunk++) {
-		pg_tile t = {.f = j->f, .form = j->form, .chunk = &w->chunk, .halves = l->halves, .first = chunk == 0, .next = next};
+		pg_tile t = {.f = j->f, .form = j->form, .chunk = &w->chunk, .halves = l->halves, .first = chunk == 0};
 		t.blocks = (int)(pg_chunk_rows(l, op->k, chunk) / l->block);
 		size_t bytes = (size_t)(t.blocks * 32 / j->f->block * j->f->bytes), step = op->row_bytes, column_bytes;
 		const uint8_t *act = pg_act_of(&j->product, l, chunk, &column_bytes), *from = rows;
@@ -103,23 +101,21 @@ static void panel(const job *j, work *w, int64_t first, int64_t last, int64_t ti
 			from = copy(w, rows, step, last - first, bytes);
 			step = sizeof w->rest[0];
 		}
-		multiply(j, t, from, step, act, column_bytes, tile, end, acc, (int)bytes * PG_PANEL / 64 / t.blocks + 1);
+		multiply(j, t, from, step, act, column_bytes, tile, end, acc);
 		rows += bytes;
-		next += bytes * PG_PANEL;
 	}
 }
 
 // run computes rows [first, last), up to a run, for the columns of some tiles, into
 // panels of acc.
-static void run(const job *j, work *w, int64_t first, int64_t last, int64_t tile, int64_t end, int64_t next) {
+static void run(const job *j, work *w, int64_t first, int64_t last, int64_t tile, int64_t end) {
 	int64_t column = pg_first_column(&j->product, tile), columns = pg_first_column(&j->product, end) - column;
-	const uint8_t *rows = j->op->rows;
 	for (int64_t i = 0; first < last; i++, first += PG_PANEL) {
 		int64_t stop = first + PG_PANEL < last ? first + PG_PANEL : last;
 		if (j->f->planes < 0)
 			j->product.level->float_rows(j->op, first, stop, column, columns, w->acc + i * columns);
 		else
-			panel(j, w, first, stop, tile, end, w->acc + i * columns, rows + (size_t)(stop < last ? stop : next) * j->op->row_bytes);
+			panel(j, w, first, stop, tile, end, w->acc + i * columns);
 	}
 }
 
@@ -136,8 +132,7 @@ static int64_t end_of(const pg_rows *op, int64_t first) { return first + PG_RUN 
 static void pick(const job *j, work *w, int64_t i) {
 	const pg_rows *op = j->op;
 	int64_t first = (int64_t)op->runs[i] * PG_RUN, last = end_of(op, first), c = i / op->picks;
-	int64_t next = i + 1 < op->picks * op->n ? (int64_t)op->runs[i + 1] * PG_RUN : 0;
-	run(j, w, first, last, c, c + 1, next);
+	run(j, w, first, last, c, c + 1);
 	scores(w, 0, 1, last - first, op->y + c * op->y_stride + i % op->picks * PG_RUN);
 }
 
@@ -145,7 +140,7 @@ static void pick(const job *j, work *w, int64_t i) {
 static void all(const job *j, work *w, const pg_vectors *vectors, int64_t i, int64_t runs) {
 	const pg_rows *op = j->op;
 	int64_t first = op->first + i * PG_RUN, last = end_of(op, first);
-	run(j, w, first, last, 0, j->product.tiles, last);
+	run(j, w, first, last, 0, j->product.tiles);
 	for (int64_t c = 0; c < op->n; c++) {
 		float y[PG_RUN];
 		scores(w, c, op->n, last - first, op->stats ? y : op->y + c * op->y_stride + i * PG_RUN);

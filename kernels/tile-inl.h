@@ -17,6 +17,7 @@
 //	WIDE          1 if tiles of floats have up to 12 columns
 //	FIXED         for tiles whose scales are integers: see fixed_tile-inl.h
 //	BFLOATS       1 if some levels have products of bfloat16: see bfloat.h
+//	STREAM_COLUMNS  columns of the widest streams: 1, or 6 if SUMS
 //	PAIRS         1 if unpacked weights and activations lie in pairs of rows and
 //	              of columns, 8 values of each in turn; ipair then gives the
 //	              first or last pairs of rows of two groups of columns
@@ -39,6 +40,9 @@
 #endif
 #ifndef BFLOATS
 #define BFLOATS 0
+#endif
+#ifndef STREAM_COLUMNS
+#define STREAM_COLUMNS 1
 #endif
 #ifndef PAIRS
 #define PAIRS 0

@@ -13,7 +13,7 @@ enum {
 	PG_FLOAT_CHUNK = 128, // columns of float weights that are unpacked at a time
 	PG_MAX_COLUMNS = 12,  // of the widest tile of vectors
 	PG_MOST_COLUMNS = 32, // of the widest tile
-	PG_AHEAD = 6144,      // bytes that streams of one column prefetch ahead, into the second-level cache
+	PG_AHEAD = 6144,      // bytes that streams prefetch ahead, into the second-level cache
 };
 
 // Forms of activations.
@@ -127,8 +127,13 @@ typedef struct pg_level {
 	void (*unpack)(pg_tile *t, const uint8_t *records);
 
 	void (*tile[PG_FORMS])(const pg_tile *t);
-	void (*release)(pg_chunk *chunk);           // ends a thread's tiles; may be NULL
-	void (*stream[PG_FORMS])(const pg_tile *t); // of one column, from packed weights
+	void (*release)(pg_chunk *chunk); // ends a thread's tiles; may be NULL
+
+	// stream is a tile that reads packed weights in place, of at most as many columns as
+	// stream_columns returns for a form of activations.
+	int (*stream_columns)(const pg_format *f, int form);
+	void (*stream[PG_FORMS])(const pg_tile *t);
+
 	void (*finish)(const pg_finish *f);
 
 	// unpack_rows is unpack for quantized rows of a panel in ggml's layout, step bytes

@@ -1,9 +1,11 @@
 // Neighbour measures how much longer an answer takes beside processes that keep
-// processors busy, and how soon cancelled calls return. Rounds alone and in company
+// processors busy, how long it pauses beside somebody's pictures, and how soon cancelled
+// calls return. Rounds alone and in company
 // take turns, in one process, so that memory that is slow for a while slows both.
 //
 //	go run ./scripts/neighbour -m FILE -busy 1         # an answer alone and beside one busy process
 //	go run ./scripts/neighbour -m FILE -callers 1,2,8  # answers a second by callers
+//	go run ./scripts/neighbour -m FILE -pauses         # from token to token, alone and beside pictures and prompts
 //	go run ./scripts/neighbour -m FILE -cancel         # from the end of a context to the return of Run
 //
 // Nothing else should run on the machine. To compare versions, build each and run
@@ -43,6 +45,7 @@ func main() {
 	path := flag.String("m", "", "GGUF file of a model; the embedded one if empty")
 	callers := flag.String("callers", "", "measure answers at the same time: numbers of callers, with commas")
 	cancel := flag.Bool("cancel", false, "measure how soon cancelled calls return")
+	pauses := flag.Bool("pauses", false, "measure the times from token to token, alone and beside pictures")
 	spin := flag.Bool("spin", false, "do nothing but keep a processor busy")
 	flag.IntVar(&opts.Threads, "t", 0, "threads; 0 for the default")
 	flag.StringVar(&opts.Kernels, "kernels", "auto", "kernels: auto, off, or a level")
@@ -68,6 +71,8 @@ func main() {
 	switch {
 	case *cancel:
 		err = m.cancelled()
+	case *pauses:
+		err = m.pauses()
 	case *callers != "":
 		err = m.together(*callers)
 	default:
