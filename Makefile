@@ -54,7 +54,7 @@ test-all: engines test test-race test-nocgo random fuzz ## engines, test, test-r
 # Programs built with the race detector sleep for a second when they end, unless
 # told otherwise, and the tests start about sixty.
 .PHONY: test-race
-test-race: toolchain ## all tests with the race detector, ten times as slow
+test-race: toolchain ## all tests with the race detector, ten times as slow: of cases alike every fifth
 	time GORACE=atexit_sleep_ms=100 $(TEST) -race ./...
 
 .PHONY: test-nocgo
@@ -102,6 +102,10 @@ soak: toolchain ## MUTANTS broken files, KILLS conversions, RUNS answers, CYCLES
 .PHONY: test-kill-batch
 test-kill-batch: toolchain ## a batch that is killed at 300 random moments: the file is that of one that was not
 	time $(TEST) -v -run '^TestKilledBatches$$' ./cmd/pgcli -kills 300
+
+.PHONY: test-million
+test-million: toolchain ## a million records written, resumed, merged and exported in bounded memory
+	$(TEST) -v -run '^TestManyRecords$$' ./batch -records 1000000
 
 .PHONY: test-traps
 test-traps: toolchain ## each edit listed in breaks_test.go makes exactly one test fail
@@ -230,8 +234,9 @@ test-page: $(BIN) ## the page of pgcli serve in Chromium, which apt-get install 
 	cd server/page/browser && PGCLI=$(CURDIR)/$(BIN) $(GO) vet ./... && $(TEST) -v ./...
 
 .PHONY: test-hub
-test-hub: toolchain ## fetching killed at 200 moments; with PYTHON=python, huggingface_hub shares the cache
+test-hub: toolchain ## fetching and converting killed at 200 moments each; with PYTHON=python, huggingface_hub shares the cache
 	$(TEST) -v -run '^(TestKilledAtAnyMoment|TestHuggingfaceHub)$$' ./internal/hub -kills 200 -python '$(PYTHON)'
+	$(TEST) -v -run '^TestKilledArrivals$$' ./cmd/pgcli -kills 200
 
 GORELEASER ?= CGO_ENABLED=0 $(GO) run github.com/goreleaser/goreleaser/v2@v2.15.1
 

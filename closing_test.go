@@ -18,7 +18,7 @@ func TestCloseInTheMiddle(t *testing.T) {
 	for range 3 {
 		m := openTiny(t, Options{Parallel: 8, Patience: time.Millisecond})
 		images := encodeAll(t, m, scenes(t, 2))
-		list := errands(t, m, images, 24)
+		list := errands(t, m, images, 8)
 		var answers, refused atomic.Int32
 		var all sync.WaitGroup
 		var ended atomic.Bool

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pgcli/paligemma/internal/testrace"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -100,7 +101,11 @@ func TestAloneOrInCompany(t *testing.T) {
 		for _, precise := range []bool{false, true} {
 			t.Run(fmt.Sprint(level, precise), func(t *testing.T) {
 				m := openTiny(t, Options{Kernels: level.String(), Precise: precise, Parallel: 12, Patience: time.Millisecond})
-				company(t, m, 24, 12)
+				if testrace.Slowness > 1 {
+					company(t, m, 8, 4)
+				} else {
+					company(t, m, 24, 12)
+				}
 			})
 		}
 	}

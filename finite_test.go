@@ -12,6 +12,7 @@ import (
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/testmodel"
+	"github.com/pgcli/paligemma/internal/testrace"
 	"github.com/pgcli/paligemma/models"
 )
 
@@ -70,7 +71,7 @@ func TestNaNIsAnError(t *testing.T) {
 		kernels []string
 	}
 	kinds := []kind{{"q4_k_m", []string{"off", "auto"}}}
-	if testmodel.Slowness == 1 { // the race detector does not see into kernels
+	if testrace.Slowness == 1 { // the race detector does not see into kernels
 		kinds = append(kinds, kind{"f16", []string{"off", "auto"}}, kind{"bf16", []string{"auto"}}, kind{"q8_0", append([]string{"off"}, levelNames()...)})
 	}
 	for _, c := range kinds {

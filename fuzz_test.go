@@ -14,6 +14,7 @@ import (
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/internal/allocation"
 	"github.com/pgcli/paligemma/internal/testmodel"
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // FuzzPrompt reads prompts: text that is asked is UTF-8 without the tokens that are no text,
@@ -103,7 +104,7 @@ func FuzzModel(f *testing.F) {
 		b := bases[int(which)%len(bases)]
 		file := patched(b.file, b.head, patch)
 		for _, k := range []string{"off", "auto"} {
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second*testmodel.Slowness)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second*testrace.Slowness)
 			m, err := New(file, &Options{Engine: engine, Threads: 1, Kernels: k, MemoryLimit: 256 << 20})
 			if err == nil {
 				_, err = m.Run(ctx, picture, "segment square", &Sampling{MaxTokens: 2})

@@ -13,6 +13,7 @@ import (
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/grammar"
 	"github.com/pgcli/paligemma/internal/testmodel"
+	"github.com/pgcli/paligemma/internal/testrace"
 	"github.com/pgcli/paligemma/models"
 )
 
@@ -55,7 +56,7 @@ func TestGrammarIsAMask(t *testing.T) {
 			m := open(t, testmodel.Convert(t, name, convert.Options{Type: typ}), Options{})
 			s, q := newSession(t, m), readQuestion(t, name)
 			images := encodeAll(t, m, q.pictures)
-			for _, sm := range []Sampling{
+			for i, sm := range []Sampling{
 				{},
 				{Forbidden: []int32{m.EOS()}},
 				{Temperature: 1, Seed: 1},
@@ -63,6 +64,9 @@ func TestGrammarIsAMask(t *testing.T) {
 				{Temperature: 1, Seed: 3, TopP: 0.9, Forbidden: []int32{m.EOS()}},
 				{Temperature: 3, Seed: 4, MinP: 0.2},
 			} {
+				if !testrace.Chosen(i) {
+					continue
+				}
 				grammars := []grammar.Grammar{grammar.Boxes("cat", "red cat", "dog"), grammar.Masks("cat"), grammar.Boxes()}
 				if !slices.Contains(sm.Forbidden, m.EOS()) { // after a text the end is the only way on
 					grammars = append(grammars, grammar.OneOf("yes", "no", "not yet"))

@@ -49,7 +49,7 @@ type Image struct {
 	took   time.Duration
 }
 
-// Took returns the time that Encode took.
+// Took returns the time that Prepare and Encode took.
 func (i *Image) Took() time.Duration { return i.took }
 
 // Bounds returns the bounds of the picture that was encoded, in pixels.
@@ -58,17 +58,45 @@ func (i *Image) Bounds() image.Rectangle { return i.bounds }
 // Encode stretches a picture to the model's square and runs the vision tower on
 // it. The result serves every prompt about the picture.
 func (m *Model) Encode(ctx context.Context, img image.Image) (*Image, error) {
+	p, err := m.Prepare(img)
+	if err != nil {
+		return nil, err
+	}
+	return p.Encode(ctx)
+}
+
+// A Prepared is a picture that is stretched to a model's square: 12 bytes for each of
+// the square's pixels, however large the picture is.
+type Prepared struct {
+	model  *Model
+	pixels []float32       // [w, h, 3]
+	bounds image.Rectangle // of the picture, pixels
+	took   time.Duration
+}
+
+// Prepare stretches a picture to the model's square. That is the part of Model.Encode
+// that needs no device, so that a program can do it while the model computes.
+func (m *Model) Prepare(img image.Image) (*Prepared, error) {
 	start := time.Now()
 	px, err := imageproc.Prepare(img, imageproc.Options{
 		Size: m.cfg.ImageSize, Filter: m.cfg.resample, MaxPixels: m.opts.MaxPixels})
 	if err != nil {
 		return nil, requestf(ErrPicture, "%w", err)
 	}
-	tokens, err := m.encode(ctx, px)
+	return &Prepared{model: m, pixels: px, bounds: img.Bounds(), took: time.Since(start)}, nil
+}
+
+// Encode runs the vision tower on a picture. The result serves every prompt about it.
+func (p *Prepared) Encode(ctx context.Context) (*Image, error) {
+	if p == nil || p.model == nil {
+		return nil, requestf(ErrPicture, "picture is not prepared, want one of Model.Prepare")
+	}
+	start := time.Now()
+	tokens, err := p.model.encode(ctx, p.pixels)
 	if err != nil {
 		return nil, fmt.Errorf("paligemma: encode picture: %w", err)
 	}
-	return &Image{model: m, tokens: tokens, bounds: img.Bounds(), took: time.Since(start)}, nil
+	return &Image{model: p.model, tokens: tokens, bounds: p.bounds, took: p.took + time.Since(start)}, nil
 }
 
 // encode maps pixels [w, h, 3] to soft tokens [d, n].

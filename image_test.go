@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image"
 	"image/png"
+	"slices"
 	"testing"
 )
 
@@ -43,5 +44,32 @@ func TestErrorsOfPictures(t *testing.T) {
 	}
 	if _, err := m.Encode(t.Context(), image.NewGray(image.Rect(0, 0, 32, 32))); !errors.Is(err, ErrPictureTooLarge) {
 		t.Errorf("Encode of 1024 pixels: error %v, want %v", err, ErrPictureTooLarge)
+	}
+}
+
+// TestPreparedPicturesGiveTheTokensOfEncode: a picture that was stretched before has the
+// soft tokens of Model.Encode, also after the picture itself was changed.
+func TestPreparedPicturesGiveTheTokensOfEncode(t *testing.T) {
+	m := openTiny(t, Options{})
+	img := image.NewGray(image.Rect(3, 5, 103, 65))
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i * i >> 3)
+	}
+	want, err := m.Encode(t.Context(), img)
+	must(t, err)
+	prepared, err := m.Prepare(img)
+	must(t, err)
+	clear(img.Pix)
+	for range 2 {
+		got, err := prepared.Encode(t.Context())
+		must(t, err)
+		if !slices.Equal(got.tokens, want.tokens) || got.Bounds() != want.Bounds() || got.model != m {
+			t.Errorf("soft tokens of the prepared picture differ, or its bounds %v from %v", got.Bounds(), want.Bounds())
+		}
+	}
+	for _, p := range []*Prepared{nil, {}} {
+		if _, err := p.Encode(t.Context()); !errors.Is(err, ErrPicture) {
+			t.Errorf("Encode of %v: error %v, want an ErrPicture", p, err)
+		}
 	}
 }

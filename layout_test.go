@@ -19,15 +19,18 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/pgcli": {"", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server", "batch", "batch/record", "batch/archive", "batch/video", "batch/export", "batch/export/parquet", "batch/merge", "internal/hub"},
-	"server":    {"", "grammar", "internal/overlay", "server/internal/remote", "server/page"},
-	"eval":      {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr", "internal/jsonl"},
+	"cmd/internal/flags": {"", "grammar", "gguf", "models", "batch", "batch/archive", "batch/parquet", "batch/s3", "batch/video", "internal/infile", "internal/textfile", "internal/legible"},
+	"cmd/pgcli":          {"cmd/internal/flags", "", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server", "batch", "batch/record", "batch/export", "batch/export/parquet", "batch/merge", "internal/hub"},
+	"server":             {"", "grammar", "internal/overlay", "server/internal/remote", "server/page"},
+	"eval":               {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr", "internal/jsonl"},
 
 	"batch":                {"", "batch/record", "internal/guard", "internal/infile", "internal/jsonerr", "internal/newfile", "internal/overlay", "internal/textfile"},
 	"batch/archive":        {"batch", "internal/infile"},
+	"batch/parquet":        {"batch", "internal/guard", "internal/infile"},
+	"batch/s3":             {"batch", "internal/infile"},
 	"batch/export/parquet": {"batch/export", "internal/newfile"},
 	"batch/video":          {"batch", "internal/infile"},
-	"batch/export":         {"", "batch/record", "internal/overlay", "internal/imageproc", "internal/newfile", "internal/locseg"},
+	"batch/export":         {"", "batch/record", "internal/overlay", "internal/imageproc", "internal/newfile", "internal/locseg", "internal/jsonl"},
 	"batch/merge":          {"", "batch/record", "internal/infile", "internal/newfile"},
 	"batch/record":         {"", "internal/jsonerr", "internal/jsonl", "internal/overlay"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/guard", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
@@ -71,13 +74,14 @@ var layers = map[string][]string{
 	"internal/spm":             {"internal/jsonerr"},
 	"internal/sysmem":          nil,
 	"internal/jsonerr":         nil,
-	"internal/jsonl":           nil,
+	"internal/jsonl":           {"internal/legible"},
 	"internal/textfile":        nil,
 	"internal/golden":          nil, // for tests
 	"internal/abi":             nil, // for tests
 	"internal/allocation":      nil, // for tests
 	"internal/faulty":          nil, // for tests
 	"internal/testengine":      nil, // for tests
+	"internal/testrace":        nil, // for tests
 	"internal/testmodel": {"internal/testengine", "convert", "gguf", "grammar", "internal/golden", "internal/hparams", "internal/siglip",
 		"internal/gemma", "internal/nn", "internal/locseg", "bindings", "kernels", "ggml"}, // for tests
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/internal/testmodel"
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // TestClose closes in every order, twice, and on nil; afterwards nothing
@@ -142,7 +143,7 @@ func cancelled(t *testing.T, after time.Duration, f func(context.Context) error)
 	if !errors.Is(err, stop) {
 		t.Fatalf("cancelled after %v: error %v, want the cause", after, err)
 	}
-	if took > 100*time.Millisecond*testmodel.Slowness {
+	if took > 100*time.Millisecond*testrace.Slowness {
 		t.Errorf("cancelled after %v: returned %v later, want 100ms at most", after, took)
 	}
 }
@@ -173,7 +174,7 @@ func TestCancelEncode(t *testing.T) {
 func TestRunCancelled(t *testing.T) {
 	s, q, images := asked(t, "pg1-a", Options{Context: 4000})
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(150*time.Millisecond*testmodel.Slowness, cancel)
+	time.AfterFunc(150*time.Millisecond*testrace.Slowness, cancel)
 	r, err := s.Run(ctx, images, q.prompt, &Sampling{Forbidden: []int32{s.model.tok.EOS()}, MaxTokens: NoLimit, AllowRepeats: true})
 	if !errors.Is(err, context.Canceled) || r == nil {
 		t.Fatalf("result %v, error %v", r, err)

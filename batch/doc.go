@@ -5,8 +5,8 @@
 // or failed.
 //
 // A run that was stopped, at any moment and by anything, goes on where it was: a line
-// that was torn is cut, and pictures with records are not read again. The finished file is
-// that of a run that was not stopped, except for times.
+// that was torn is cut, and pictures with records are asked about again only if their bytes
+// have changed. The finished file is that of a run that was not stopped, except for times.
 //
 //	out, err := batch.Open("out.jsonl", batch.Identity{Model: digest}, false)
 //	// ...

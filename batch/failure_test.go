@@ -83,21 +83,22 @@ func TestEveryPictureGetsItsRecords(t *testing.T) {
 // failure.
 func TestFailuresAreTriedAgain(t *testing.T) {
 	m, dir := open(t), folder(t, "05", "37")
-	must(t, os.WriteFile(filepath.Join(dir, "08.jpg"), []byte("broken"), 0o644))
+	gone := filepath.Join(dir, "08.jpg")
+	files := batch.Files{filepath.Join(dir, "05.jpg"), gone, filepath.Join(dir, "37.jpg")}
 	path := filepath.Join(t.TempDir(), "out.jsonl")
-	_, err := run(t, m, dir, path, options())
+	_, err := runSources(t, m, path, options(), files)
 	must(t, err)
 	before := timeless(t, path)
 	opts := options()
 	opts.RetryFailed = true
-	if report, err := run(t, m, dir, path, opts); err != nil || report.Records != 2 || timeless(t, path) != before {
-		t.Errorf("still broken: %v, %+v, got\n%s\nwant\n%s", err, report, timeless(t, path), before)
+	if report, err := runSources(t, m, path, opts, files); err != nil || report.Records != 2 || timeless(t, path) != before {
+		t.Errorf("still gone: %v, %+v, got\n%s\nwant\n%s", err, report, timeless(t, path), before)
 	}
 	addScene(t, dir, "08")
-	if report, err := run(t, m, dir, path, options()); err != nil || report.Records != 0 || report.Failures != 2 || timeless(t, path) != before {
+	if report, err := runSources(t, m, path, options(), files); err != nil || report.Records != 0 || report.Failures != 2 || timeless(t, path) != before {
 		t.Errorf("without RetryFailed: %v, %+v", err, report)
 	}
-	report, err := run(t, m, dir, path, opts)
+	report, err := runSources(t, m, path, opts, files)
 	must(t, err)
 	if want := whole(t, m, dir, filepath.Join(t.TempDir(), "fresh.jsonl")); timeless(t, path) != want || report.Records != 2 || report.Failures != 0 {
 		t.Errorf("%+v, got\n%s\nwant\n%s", report, timeless(t, path), want)

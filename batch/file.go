@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/pgcli/paligemma/batch/record"
@@ -19,6 +21,7 @@ type File struct {
 	id      Identity
 	file    *os.File // locked
 	end     int64
+	mu      sync.Mutex // guards records, order and stale
 	records map[key]place
 	order   []key // of the records in the file, as they come first
 	stale   int   // lines that a later one replaces
@@ -32,6 +35,25 @@ type place struct {
 	start  int64
 	length int32
 	failed bool
+	of     content
+}
+
+// A content identifies the bytes of a picture: the first 8 of their SHA-256.
+type content uint64
+
+// unread is the content of a picture that was not read.
+const unread content = 0
+
+// contentOf reads the sha256 of a record.
+func contentOf(sha256 string) content {
+	if len(sha256) < 16 {
+		return unread
+	}
+	n, err := strconv.ParseUint(sha256[:16], 16, 64)
+	if err != nil {
+		return unread
+	}
+	return content(n)
 }
 
 // syncEvery is how long a record may be in the system's memory only.
@@ -83,7 +105,7 @@ func (f *File) read() error {
 		if had, ok := parseKey(r.Key); !ok || had != k {
 			return fmt.Errorf("%s:%d is an answer with other flags than now (%s); give the same flags, another -o, or --force to start over", f.path, in.Line(), f.id.flags())
 		}
-		f.note(k, place{f.end, int32(in.Offset() - f.end), r.Error != nil})
+		f.note(k, place{f.end, int32(in.Offset() - f.end), r.Error != nil, contentOf(r.SHA256)})
 		f.end = in.Offset()
 	}
 }
@@ -113,18 +135,25 @@ func (id *Identity) flags() string {
 	return b.String()
 }
 
-// note notes a record. Of several with a key the last answer counts.
+// note notes a record. Of several with a key the last counts: a question is asked again
+// only if it failed, or if its picture has changed.
 func (f *File) note(k key, at place) {
-	had, again := f.records[k]
-	if !again {
-		f.order = append(f.order, k)
-	} else {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, again := f.records[k]; again {
 		f.stale++
-		if at.failed && !had.failed {
-			return
-		}
+	} else {
+		f.order = append(f.order, k)
 	}
 	f.records[k] = at
+}
+
+// find returns the place of a record.
+func (f *File) find(k key) (at place, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at, ok = f.records[k]
+	return at, ok
 }
 
 // Torn reports whether Open cut a line.
@@ -140,17 +169,6 @@ func (f *File) Len() (all, failed int) {
 	return len(f.records), failed
 }
 
-// known returns the questions whose records may stay: all, or those that did not fail.
-func (f *File) known(answeredOnly bool) map[key]bool {
-	keys := make(map[key]bool, len(f.records))
-	for k, at := range f.records {
-		if !answeredOnly || !at.failed {
-			keys[k] = true
-		}
-	}
-	return keys
-}
-
 // add writes a record at the end of the file. If that fails, the file is as before.
 func (f *File) add(k key, r *record.Record) error {
 	line, err := record.Encode(r)
@@ -160,7 +178,7 @@ func (f *File) add(k key, r *record.Record) error {
 	if _, err := f.file.WriteAt(line, f.end); err != nil {
 		return errors.Join(fmt.Errorf("records: %w", err), f.file.Truncate(f.end))
 	}
-	f.note(k, place{f.end, int32(len(line)), r.Error != nil})
+	f.note(k, place{f.end, int32(len(line)), r.Error != nil, contentOf(r.SHA256)})
 	f.end += int64(len(line))
 	if time.Since(f.synced) < syncEvery {
 		return nil

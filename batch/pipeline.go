@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -11,21 +12,18 @@ import (
 	"github.com/pgcli/paligemma/batch/record"
 )
 
-// A run is a Run: one goroutine goes through the sources, some decode pictures, some ask
-// about them, and the caller's writes the records in order. Each waits for the next, so
+// A run is a Run: one goroutine goes through the sources, some decode and stretch
+// pictures, some ask about them, and the caller's writes the records in order. Each waits for the next, so
 // that the number of pictures in memory is bounded.
 type run struct {
 	model   *paligemma.Model
 	out     *File
 	sources []Source
 	opts    Options
-	known   map[key]bool // questions that are not asked again
 
 	// These belong to the goroutine that goes through the sources, until it ends.
 	keys      []key // of all questions, in order
 	sourceErr error
-
-	encoding chan struct{} // a place for each picture that is encoded
 
 	mu       sync.Mutex // guards progress
 	progress Progress
@@ -37,10 +35,11 @@ type job struct {
 	item    Item
 	ask     []question
 	data    []byte
-	picture image.Image
+	picture *paligemma.Prepared
 	sha256  string
 	size    image.Point     // pixels
 	failed  *record.Failure // why there is no picture
+	changed bool            // records of before are about other bytes
 	records []*record.Record
 }
 
@@ -48,56 +47,73 @@ type job struct {
 type question struct {
 	key    key
 	prompt paligemma.Prompt
+	known  bool    // has a record, which stays if the picture's content does
+	of     content // which the record is about
 }
 
-// Numbers of pictures: that are decoded at a time, that are encoded (one computes,
-// another is resized), and that may be finished before one that is earlier.
+// Numbers of pictures: that are decoded at a time, since a decoded picture may be large;
+// and that may be finished before one that is earlier.
 const (
 	decoders = 2
-	encoders = 2
 	window   = 16
 )
 
 // all goes through the sources and writes the records.
 func (r *run) all(ctx context.Context) error {
-	r.known = r.out.known(r.opts.RetryFailed)
-	sessions, err := r.sessions()
-	defer func() {
-		for _, s := range sessions {
-			s.Close()
-		}
-	}()
+	asker, fewer, err := NewAsker(r.model, r.out.id, r.opts.Parallel, r.opts.Sampling)
 	if err != nil {
 		return err
 	}
+	defer asker.Close()
+	if fewer != nil {
+		r.notice(fmt.Sprintf("%d answers at a time, not %d: %v", asker.Parallel(), r.opts.Parallel, fewer))
+	}
+	return r.flow(ctx, asker.Parallel(), func(j *job) { j.prepare(r.model) }, func(ctx context.Context, j *job) error {
+		encoded, err := asker.encode(ctx, j)
+		if err == nil {
+			err = asker.records(ctx, j, encoded)
+		}
+		return err
+	})
+}
+
+// flow takes pictures through all stages: prepare makes them ready for the model, answer
+// asks about them, parallel at a time, and fails if nothing more can be asked.
+func (r *run) flow(ctx context.Context, parallel int, prepare func(*job), answer func(context.Context, *job) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
-		read    = make(chan *job)
-		decoded = make(chan *job)
-		done    = make(chan *job)
-		room    = make(chan struct{}, 2*len(sessions)+window)
-		stages  sync.WaitGroup
+		read   = make(chan *job)
+		ready  = make(chan *job, parallel) // as many as may be taken at once
+		done   = make(chan *job)
+		room   = make(chan struct{}, 2*parallel+window)
+		stages sync.WaitGroup
 	)
-	r.encoding = make(chan struct{}, encoders)
 	stages.Go(func() {
 		defer close(read)
 		r.read(ctx, read, room)
 	})
-	stage(&stages, decoders, decoded, func(int) {
+	stage(&stages, decoders, ready, func() {
 		for j := range read {
-			r.decode(j)
-			if !send(ctx, decoded, j) {
+			prepare(j)
+			if !send(ctx, ready, j) {
 				return
 			}
 		}
 	})
-	stage(&stages, len(sessions), done, func(i int) {
-		if err := r.answer(ctx, &sessions[i], decoded, done); err != nil {
-			cancel(err)
+	stage(&stages, parallel, done, func() {
+		for j := range ready {
+			if err := answer(ctx, j); err != nil {
+				cancel(err)
+				return
+			}
+			if !send(ctx, done, j) {
+				return
+			}
 		}
 	})
-	if err = r.write(ctx, done, room); err == nil {
+	err := r.write(ctx, done, room)
+	if err == nil {
 		err = context.Cause(ctx) // nil if all pictures are done
 	}
 	cancel(err)
@@ -108,10 +124,10 @@ func (r *run) all(ctx context.Context) error {
 }
 
 // stage runs n goroutines, and closes their channel when all of them have ended.
-func stage(all *sync.WaitGroup, n int, out chan *job, do func(i int)) {
+func stage(all *sync.WaitGroup, n int, out chan *job, do func()) {
 	var own sync.WaitGroup
-	for i := range n {
-		own.Go(func() { do(i) })
+	for range n {
+		own.Go(do)
 	}
 	all.Go(func() {
 		own.Wait()
@@ -129,23 +145,6 @@ func send(ctx context.Context, to chan *job, j *job) bool {
 	}
 }
 
-// sessions opens a session for each picture that is asked about at a time, or as many as
-// the memory has room for.
-func (r *run) sessions() (all []*paligemma.Session, err error) {
-	for range r.opts.Parallel {
-		s, err := r.model.NewSession()
-		if err != nil && len(all) > 0 {
-			r.notice(fmt.Sprintf("%d answers at a time, not %d: %v", len(all), r.opts.Parallel, err))
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, s)
-	}
-	return all, nil
-}
-
 func (r *run) notice(text string) {
 	if r.opts.Notice != nil {
 		r.opts.Notice(text)
@@ -153,7 +152,7 @@ func (r *run) notice(text string) {
 }
 
 // read goes through the sources, notes the key of every question, and reads the
-// pictures that have questions left. It takes room for each of them.
+// pictures that have questions left, or may have changed. It takes room for each of them.
 func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 	seen := map[key]bool{}
 	number := 0
@@ -173,13 +172,10 @@ func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 			}
 			j := &job{number: number, item: item}
 			for _, p := range r.opts.Prompts {
-				k := r.out.id.key(item.Name, p)
-				seen[k], r.keys = true, append(r.keys, k)
-				if !r.known[k] {
-					j.ask = append(j.ask, question{k, p})
-				}
+				q := r.question(item.Name, p)
+				seen[q.key], r.keys, j.ask = true, append(r.keys, q.key), append(j.ask, q)
 			}
-			if len(j.ask) == 0 {
+			if !slices.ContainsFunc(j.ask, r.reads) {
 				r.count(Progress{Pictures: 1, Earlier: 1})
 				continue
 			}
@@ -188,9 +184,7 @@ func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 			case <-ctx.Done():
 				return
 			}
-			if j.data, err = item.Read(ctx); err != nil {
-				j.failed = failure(record.KindRead, err)
-			}
+			j.read(ctx)
 			number++
 			if !send(ctx, to, j) {
 				return
@@ -198,6 +192,18 @@ func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 		}
 	}
 }
+
+// question returns a question with what the file has about it.
+func (r *run) question(image string, p paligemma.Prompt) question {
+	q := question{key: r.out.id.key(image, p), prompt: p}
+	had, known := r.out.find(q.key)
+	q.known, q.of = known && !(r.opts.RetryFailed && had.failed), had.of
+	return q
+}
+
+// reads reports whether a question needs the picture: to be asked, or to see whether
+// its record is about the same bytes.
+func (r *run) reads(q question) bool { return !q.known || q.of != unread && !r.opts.Unchanged }
 
 // named spells out a name that is not UTF-8, which JSON cannot hold, and refuses its
 // picture.

@@ -21,6 +21,7 @@ type Options struct {
 	Shard       Shard // the part of the pictures to ask about
 	Parallel    int   // pictures asked about at a time; 0 means DefaultParallel
 	RetryFailed bool  // ask again about pictures whose records are failures
+	Unchanged   bool  // take pictures that have all their records for unchanged, and do not read them
 	MaxFailures int   // stop after more failures than this; 0 means never
 
 	Progress func(Progress)       // called after each picture; may be nil
@@ -36,6 +37,7 @@ const DefaultParallel = 12
 type Progress struct {
 	Pictures int // so far, those with records before the run included
 	Earlier  int // that had all their records before the run
+	Changed  int // that had records about other bytes
 	Records  int // written by this run
 	Failed   int // of these
 }
@@ -52,8 +54,9 @@ type Report struct {
 var ErrFailures = errors.New("too many failures")
 
 // Run asks all prompts about all pictures of sources, in their order, and adds the records
-// to a file. Questions that have a record are not asked again. A failure about a
-// picture is a record; the error is about a source that ends early, after the others are
+// to a file. Questions that have a record are not asked again, unless the picture's bytes
+// are others now: then the record is replaced, and Options.Notice hears of it. A failure
+// about a picture is a record; the error is about a source that ends early, after the others are
 // done, about the file, the context, or a model that cannot go on. After an error the
 // file holds all records up to a picture, and another Run goes on from there. The Report
 // is never nil.

@@ -28,7 +28,17 @@ func (r *run) write(ctx context.Context, from chan *job, room chan struct{}) err
 
 // save writes the records of a picture.
 func (r *run) save(j *job) error {
-	failed := 0
+	failed, earlier, changed := 0, 0, 0
+	if len(j.records) == 0 {
+		earlier = 1
+		if j.failed != nil {
+			r.notice(fmt.Sprintf("%s keeps its records, though it cannot be read now: %s", j.item.Name, j.failed.Message))
+		}
+	}
+	if j.changed {
+		changed = 1
+		r.notice(fmt.Sprintf("%s has changed since its records were written: they are replaced", j.item.Name))
+	}
 	for i, rec := range j.records {
 		if err := r.out.add(j.ask[i].key, rec); err != nil {
 			return err
@@ -41,7 +51,7 @@ func (r *run) save(j *job) error {
 			r.opts.Failed(rec)
 		}
 	}
-	p := r.count(Progress{Pictures: 1, Records: len(j.records), Failed: failed})
+	p := r.count(Progress{Pictures: 1, Earlier: earlier, Changed: changed, Records: len(j.records), Failed: failed})
 	if most := r.opts.MaxFailures; most > 0 && p.Failed > most {
 		return fmt.Errorf("%w: %d, more than %d", ErrFailures, p.Failed, most)
 	}
@@ -55,6 +65,7 @@ func (r *run) count(add Progress) Progress {
 	p := &r.progress
 	p.Pictures += add.Pictures
 	p.Earlier += add.Earlier
+	p.Changed += add.Changed
 	p.Records += add.Records
 	p.Failed += add.Failed
 	if r.opts.Progress != nil {

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -52,6 +53,15 @@ type checkpoint interface {
 // openCheckpoint opens a Hugging Face folder, a .safetensors, .npz or .gguf
 // file. Files are told apart by their first bytes, not by their names.
 func openCheckpoint(path string) (checkpoint, error) {
+	return openSource(context.Background(), path, nil)
+}
+
+// openSource is openCheckpoint for a folder of which some files are remote.
+func openSource(ctx context.Context, path string, remote []Remote) (checkpoint, error) {
+	dir := sourceDir{path: path, remote: map[string]Remote{}, ctx: ctx}
+	for _, r := range remote {
+		dir.remote[r.Name] = r
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -60,7 +70,7 @@ func openCheckpoint(path string) (checkpoint, error) {
 		if err := refuseQuantized(path); err != nil {
 			return nil, err
 		}
-		return openFolder(path)
+		return openFolder(dir)
 	}
 	magic, err := firstBytes(path)
 	if err != nil {
@@ -77,7 +87,7 @@ func openCheckpoint(path string) (checkpoint, error) {
 		if err := refuseQuantized(filepath.Dir(path)); err != nil {
 			return nil, err
 		}
-		return openShards(filepath.Dir(path), []string{filepath.Base(path)}, nil)
+		return openShards(sourceDir{path: filepath.Dir(path)}, []string{filepath.Base(path)}, nil)
 	}
 	return nil, fmt.Errorf("%s: neither a safetensors, npz nor GGUF file: it starts with %q", path, magic)
 }

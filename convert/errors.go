@@ -13,6 +13,9 @@ var (
 	// ErrExists reports an output that exists; Options.Force replaces it.
 	ErrExists = gguf.ErrExists
 
+	// ErrBusy reports an output that another process is converting remote weights to.
+	ErrBusy = gguf.ErrBusy
+
 	// ErrHalf reports a source that is one of llama.cpp's two files;
 	// Options.Projector names the other.
 	ErrHalf = hparams.ErrHalf

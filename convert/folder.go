@@ -1,11 +1,13 @@
 package convert
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,57 +26,57 @@ const unpickle = `: a pickle can run any program; make safetensors of it with tr
 // its order (modeling_utils.py of 4.44 to 5.24, without a variant): the file
 // that config.json names, model.safetensors, its index, pickles. A folder
 // without any of them may hold one other file or index of safetensors.
-func openFolder(dir string) (checkpoint, error) {
+func openFolder(dir sourceDir) (checkpoint, error) {
 	var config struct {
 		Weights option[string] `json:"transformers_weights"`
 	}
-	if path := filepath.Join(dir, "config.json"); isFile(path) {
+	if path := dir.join("config.json"); isFile(path) {
 		if err := readJSON(path, &config); err != nil {
 			return nil, err
 		}
 	}
 	if name := config.Weights.or(""); name != "" {
 		if !isName(name) {
-			return nil, fmt.Errorf("%s: transformers_weights is %q, want the name of a file in the folder", filepath.Join(dir, "config.json"), name)
+			return nil, fmt.Errorf("%s: transformers_weights is %q, want the name of a file in the folder", dir.join("config.json"), name)
 		}
 		return openNamed(dir, name)
 	}
 	for _, name := range []string{singleName, indexName} {
-		if isFile(filepath.Join(dir, name)) {
+		if dir.has(name) {
 			return openNamed(dir, name)
 		}
 	}
-	singles, indexes := match(dir, "*.safetensors"), match(dir, "*.safetensors.index*.json")
+	singles, indexes := dir.match("*.safetensors"), dir.match("*.safetensors.index*.json")
 	for _, name := range []string{"pytorch_model.bin", "pytorch_model.bin.index.json"} {
-		if isFile(filepath.Join(dir, name)) {
+		if dir.has(name) {
 			return nil, fmt.Errorf("%s: transformers reads %s here, and PyTorch's pickled weights are not read%s%s",
-				dir, name, unpickle, quoted("; or name the file to convert, one of", singles))
+				dir.path, name, unpickle, quoted("; or name the file to convert, one of", singles))
 		}
 	}
 	switch {
 	case len(indexes) == 1:
 		return openNamed(dir, indexes[0])
 	case len(indexes) > 1:
-		return nil, fmt.Errorf("%s: has %d indexes %q, but neither %s nor %s; leave one of them", dir, len(indexes), indexes, singleName, indexName)
+		return nil, fmt.Errorf("%s: has %d indexes %q, but neither %s nor %s; leave one of them", dir.path, len(indexes), indexes, singleName, indexName)
 	case len(singles) == 1:
 		return openNamed(dir, singles[0])
 	case len(singles) > 1:
-		return nil, fmt.Errorf("%s: has %d safetensors files %q, but no %s that says how they belong together", dir, len(singles), singles, indexName)
+		return nil, fmt.Errorf("%s: has %d safetensors files %q, but no %s that says how they belong together", dir.path, len(singles), singles, indexName)
 	}
-	if others := slices.Concat(match(dir, "*.npz"), match(dir, "*.gguf"), match(dir, "*.bin"), match(dir, "*.pt"), match(dir, "*.pth")); len(others) > 0 {
-		return nil, fmt.Errorf("%s: has no safetensors files; did you mean one of %q?", dir, others)
+	if others := slices.Concat(dir.match("*.npz"), dir.match("*.gguf"), dir.match("*.bin"), dir.match("*.pt"), dir.match("*.pth")); len(others) > 0 {
+		return nil, fmt.Errorf("%s: has no safetensors files; did you mean one of %q?", dir.path, others)
 	}
 	return nil, fmt.Errorf("%s: no checkpoint found: want %s, %s, or the path of a .npz or .gguf file%s",
-		dir, indexName, singleName, quoted("; its folders have some:", match(dir, "*/*.safetensors")))
+		dir.path, indexName, singleName, quoted("; its folders have some:", dir.match("*/*.safetensors")))
 }
 
 // openNamed opens a safetensors file of dir, or the files of an index.
-func openNamed(dir, name string) (checkpoint, error) {
+func openNamed(dir sourceDir, name string) (checkpoint, error) {
 	files, used := []string{name}, []string{name}
 	var owner map[string]string
 	if strings.HasSuffix(name, ".json") {
 		var err error
-		if files, owner, err = readIndex(filepath.Join(dir, name)); err != nil {
+		if files, owner, err = readIndex(dir.join(name)); err != nil {
 			return nil, err
 		}
 		used = append(slices.Clone(files), name)
@@ -88,10 +90,10 @@ func openNamed(dir, name string) (checkpoint, error) {
 }
 
 // passedOver notes which weights of dir are not those in use.
-func passedOver(dir string, used []string) []string {
+func passedOver(dir sourceDir, used []string) []string {
 	var left []string
 	for _, pattern := range []string{"*.safetensors", "*.safetensors.index*.json", "pytorch_model*.bin", "pytorch_model*.bin.index.json", "consolidated*.pth"} {
-		for _, name := range match(dir, pattern) {
+		for _, name := range dir.match(pattern) {
 			if !slices.Contains(used, name) && !strings.HasPrefix(name, "adapter_model") {
 				left = append(left, name)
 			}
@@ -99,21 +101,43 @@ func passedOver(dir string, used []string) []string {
 	}
 	var notes []string
 	if len(left) > 0 {
-		notes = append(notes, fmt.Sprintf("%s: the weights are those of %s, as transformers chooses; passed over: %s", dir, used[len(used)-1], strings.Join(left, ", ")))
+		notes = append(notes, fmt.Sprintf("%s: the weights are those of %s, as transformers chooses; passed over: %s", dir.path, used[len(used)-1], strings.Join(left, ", ")))
 	} else if last := used[len(used)-1]; last != singleName && last != indexName {
-		notes = append(notes, fmt.Sprintf("%s: the weights are those of %s, the only ones; transformers would look for %s", dir, last, singleName))
+		notes = append(notes, fmt.Sprintf("%s: the weights are those of %s, the only ones; transformers would look for %s", dir.path, last, singleName))
 	}
-	if isFile(filepath.Join(dir, adapterName)) {
+	if isFile(dir.join(adapterName)) {
 		notes = append(notes, fmt.Sprintf("%s: the adapter of %s is not merged; with PEFT installed, transformers loads it over the base model, which before transformers 5 is the one that %s names: --lora %s merges it",
-			dir, adapterName, adapterName, dir))
+			dir.path, adapterName, adapterName, dir.path))
 	}
 	return notes
 }
 
-// match lists the files of dir whose names match a pattern.
-func match(dir, pattern string) []string {
-	names, _ := fs.Glob(os.DirFS(dir), pattern) // fails for a bad pattern only
-	return slices.DeleteFunc(names, func(name string) bool { return !isFile(filepath.Join(dir, name)) })
+// A sourceDir is the folder of a checkpoint. Some of its files may be remote.
+type sourceDir struct {
+	path   string
+	remote map[string]Remote // by name
+	ctx    context.Context   // of reading those
+}
+
+func (d sourceDir) join(name string) string { return filepath.Join(d.path, name) }
+
+// has reports whether the folder has a file.
+func (d sourceDir) has(name string) bool {
+	_, remote := d.remote[name]
+	return remote || isFile(d.join(name))
+}
+
+// match lists the files of the folder whose names match a pattern.
+func (d sourceDir) match(pattern string) []string {
+	names, _ := fs.Glob(os.DirFS(d.path), pattern) // fails for a bad pattern only
+	names = slices.DeleteFunc(names, func(name string) bool { return !isFile(d.join(name)) })
+	for name := range d.remote {
+		if ok, _ := path.Match(pattern, name); ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // quoted returns names after text, or nothing without names.

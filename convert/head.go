@@ -101,6 +101,8 @@ func sameValues(a, b *tensor) (bool, error) {
 		return false, nil
 	case a.ck == b.ck && a.from.name == b.from.name:
 		return true, nil
+	case a.remote() || b.remote():
+		return false, fmt.Errorf("%s is compared with the embedding before anything is written: %w", a.from.name, ErrWhole)
 	}
 	left, err := a.ck.open(a.from.name)
 	if err != nil {
@@ -134,6 +136,12 @@ func sameValues(a, b *tensor) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// remote reports whether the tensor's source arrives over a network.
+func (t *tensor) remote() bool {
+	s, ok := t.ck.(*shards)
+	return ok && s.index[t.from.name].arrival != nil
 }
 
 // head returns the array of the output head, one without a name if the checkpoint

@@ -56,7 +56,7 @@ func openAdapter(adapter Adapter) (*lora, error) {
 	if !exists(filepath.Join(adapter.Dir, name)) && exists(filepath.Join(adapter.Dir, "adapter_model.bin")) {
 		return nil, fmt.Errorf("%s: has adapter_model.bin, a pickle; save the adapter with safe_serialization", adapter.Dir)
 	}
-	ck, err := openShards(adapter.Dir, []string{name}, nil)
+	ck, err := openShards(sourceDir{path: adapter.Dir}, []string{name}, nil)
 	if err != nil {
 		return nil, err
 	}

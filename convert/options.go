@@ -25,6 +25,12 @@ type Options struct {
 	// a decoder, masks stay numbers.
 	MaskDecoder string
 
+	// Remote lists files of weights that a source folder lacks, and that arrive while they
+	// are converted. A conversion that must read weights more than once is an ErrWhole. One
+	// that breaks off leaves OUTPUT.unfinished.partial, and the next one with the same
+	// source and options goes on with it, unless the output is in several files.
+	Remote []Remote
+
 	Split  bool // llama.cpp's two files: the text half, and mmproj-NAME beside it
 	Force  bool // replace an existing output
 	Verify bool // read the output again and compare

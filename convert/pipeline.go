@@ -25,7 +25,10 @@ const chunkElems = 1 << 19
 // Memory is bounded by the chunks, of which there are a few for each converter,
 // and by two slabs: slices of arrays that must be transposed are read whole.
 type pipeline struct {
-	tensors []*tensor
+	groups  [][]*tensor // by source, in the order of reading
+	first   int         // the first group that is not in the output
+	remote  *shards     // the source, if files of it are remote
+	journal *journal    // nil for none
 	ggml    *engine
 	threads int
 	sink    sink
@@ -46,6 +49,9 @@ type slab struct {
 func (p *pipeline) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if p.remote != nil {
+		p.remote.reading(ctx)
+	}
 	chunks := 2*p.threads + 2
 	p.work, p.order = make(chan *chunk, chunks), make(chan *chunk, chunks)
 	p.free, p.slabs = make(chan *chunk, chunks), make(chan *slab, 2)
@@ -56,19 +62,20 @@ func (p *pipeline) run(ctx context.Context) error {
 		p.slabs <- &slab{}
 	}
 	var running sync.WaitGroup
+	var broke error // of reading; what has been read before is still written
 	running.Go(func() {
 		defer close(p.work)
 		defer close(p.order)
-		if err := p.read(ctx); err != nil {
-			cancel(err)
-		}
+		broke = p.read(ctx)
 	})
 	for range p.threads {
 		running.Go(func() {
 			w := &rowConverter{ggml: p.ggml}
 			for c := range p.work {
 				if c.err = context.Cause(ctx); c.err == nil {
-					c.err = w.convert(c)
+					if err := w.convert(c); err != nil {
+						c.err = valuesError{err}
+					}
 				}
 				if c.slab != nil {
 					c.slab.users.Done()
@@ -92,11 +99,19 @@ func (p *pipeline) run(ctx context.Context) error {
 		p.free <- c
 	}
 	running.Wait()
-	return context.Cause(ctx)
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return broke
 }
 
 // write hands a chunk to the sink, opening and closing its tensor.
 func (p *pipeline) write(c *chunk) error {
+	if c.after != nil {
+		if err := p.journal.pass(c.after); err != nil {
+			return err
+		}
+	}
 	if c.first == 0 {
 		if err := p.sink.begin(c.t); err != nil {
 			return err
@@ -110,8 +125,16 @@ func (p *pipeline) write(c *chunk) error {
 			return err
 		}
 	}
+	if p.journal != nil {
+		p.journal.since += int64(len(c.out))
+	}
 	if p.done != nil {
 		p.done(c.t, int64(len(c.out)))
 	}
 	return nil
 }
+
+// A valuesError is about values that cannot be converted.
+type valuesError struct{ error }
+
+func (e valuesError) Unwrap() error { return e.error }

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -60,7 +61,7 @@ func (p *Plan) Bytes() int64 {
 // MakePlan reads the headers of the checkpoint src and returns the plan by which
 // [Run] would write dst. It writes nothing.
 func MakePlan(src, dst string, o Options) (*Plan, error) {
-	j, err := newJob(src, dst, o)
+	j, err := newJob(context.Background(), src, dst, o)
 	if err != nil {
 		return nil, fmt.Errorf("convert: %w", err)
 	}
@@ -91,7 +92,7 @@ func (j *job) close() error {
 }
 
 // newJob opens the source and decides everything about the output.
-func newJob(src, dst string, o Options) (_ *job, err error) {
+func newJob(ctx context.Context, src, dst string, o Options) (_ *job, err error) {
 	types, err := newTyping(o)
 	if err != nil {
 		return nil, optionsError{err}
@@ -101,7 +102,7 @@ func newJob(src, dst string, o Options) (_ *job, err error) {
 	}
 	j := &job{options: o}
 	if o.Projector == "" {
-		j.ck, err = openCheckpoint(src)
+		j.ck, err = openSource(ctx, src, o.Remote)
 	} else {
 		j.ck, err = openPair(src, o.Projector, o.Name)
 	}

@@ -10,14 +10,17 @@ import (
 
 // read walks through the arrays in the order in which the tensors need them.
 func (p *pipeline) read(ctx context.Context) error {
-	for _, group := range bySource(p.tensors) {
-		if err := p.readArray(ctx, group); err != nil {
+	for i, group := range p.groups[p.first:] {
+		if err := p.readArray(ctx, p.first+i, group); err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			a := group[0].from
 			return fmt.Errorf("%s: %s: %w", a.where, a.name, err)
 		}
+	}
+	if p.remote != nil {
+		return p.remote.advance("")
 	}
 	return nil
 }
@@ -46,17 +49,30 @@ func bySource(tensors []*tensor) [][]*tensor {
 	return groups
 }
 
-// readArray reads one array from its start to its end.
-func (p *pipeline) readArray(ctx context.Context, group []*tensor) error {
+// readArray reads array i from its start to its end.
+func (p *pipeline) readArray(ctx context.Context, i int, group []*tensor) error {
+	var before *boundary
+	if s, ok := group[0].ck.(*shards); ok && s == p.remote {
+		if err := s.advance(group[0].from.name); err != nil {
+			return err
+		}
+	}
+	if p.journal != nil {
+		var err error
+		if before, err = p.journal.boundary(i); err != nil {
+			return err
+		}
+	}
 	r, err := group[0].ck.open(group[0].from.name)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	for _, t := range group {
-		if err := p.readTensor(ctx, t, r); err != nil {
+		if err := p.readTensor(ctx, t, r, before); err != nil {
 			return err
 		}
+		before = nil
 	}
 	// The rest are rows beyond the vocabulary. An npz member is also checked
 	// against its CRC at its end.
@@ -67,7 +83,7 @@ func (p *pipeline) readArray(ctx context.Context, group []*tensor) error {
 }
 
 // readTensor reads the next slice of an array and sends it off in chunks.
-func (p *pipeline) readTensor(ctx context.Context, t *tensor, r io.Reader) error {
+func (p *pipeline) readTensor(ctx context.Context, t *tensor, r io.Reader, before *boundary) error {
 	changes := make([]change, len(t.edits))
 	for i, e := range t.edits {
 		var err error
@@ -96,7 +112,7 @@ func (p *pipeline) readTensor(ctx context.Context, t *tensor, r io.Reader) error
 			n = min(step, stored-first)
 		}
 		*c = chunk{
-			t: t, first: first, n: n, elems: n * cols(t.shape), changes: changes,
+			t: t, first: first, n: n, elems: n * cols(t.shape), changes: changes, after: before,
 			ready: c.ready, rawBuffer: c.rawBuffer, outBuffer: c.outBuffer,
 		}
 		switch {
@@ -111,6 +127,7 @@ func (p *pipeline) readTensor(ctx context.Context, t *tensor, r io.Reader) error
 				return noEOF(err)
 			}
 		}
+		before = nil
 		p.order <- c // has room for all chunks there are
 		p.work <- c
 		first += n

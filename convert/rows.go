@@ -11,11 +11,12 @@ import (
 // A chunk is some rows of one tensor on their way from source to output.
 type chunk struct {
 	t        *tensor
-	first, n int      // rows of the output
-	elems    int      // of the output: rows of the padded width
-	raw      []byte   // stored values: these rows, or the slice they are gathered from; nil for rows of padding
-	slab     *slab    // holds raw, when several chunks share it
-	changes  []change // of the values
+	first, n int       // rows of the output
+	elems    int       // of the output: rows of the padded width
+	raw      []byte    // stored values: these rows, or the slice they are gathered from; nil for rows of padding
+	slab     *slab     // holds raw, when several chunks share it
+	changes  []change  // of the values
+	after    *boundary // that is passed once the chunks before are written; nil for none
 
 	out   []byte        // in the output's type; may be raw itself
 	ready chan struct{} // receives once out or err is set

@@ -32,11 +32,14 @@ func Run(ctx context.Context, src, dst string, o Options) (*Report, error) {
 }
 
 func run(ctx context.Context, src, dst string, o Options) (*Report, error) {
-	j, err := newJob(src, dst, o)
+	j, err := newJob(ctx, src, dst, o)
 	if err != nil {
 		return nil, err
 	}
 	defer j.close()
+	if err := j.checkRemote(); err != nil {
+		return nil, err
+	}
 	if err := j.checkOutputs(); err != nil {
 		return nil, err
 	}
@@ -89,21 +92,20 @@ func (j *job) write(ctx context.Context, ggml *engine, report *Report) (err erro
 	start := time.Now()
 	s := &fileSink{files: map[*tensor]*gguf.FileWriter{}}
 	var writers []*gguf.FileWriter
+	var jr *journal
 	defer func() { // removes files that are not committed
 		for _, w := range writers {
 			err = errors.Join(err, w.Close())
 		}
 	}()
 	for _, out := range j.plan.Outputs {
-		create := gguf.CreateNew
-		if j.options.Force {
-			create = gguf.Create
+		w, err := j.create(out.Path, &jr)
+		if w != nil {
+			writers = append(writers, w)
 		}
-		w, err := create(out.Path)
 		if err != nil {
 			return err
 		}
-		writers = append(writers, w)
 		for _, name := range w.Removed() {
 			j.plan.Notes = append(j.plan.Notes, name+" was left by a run that was killed, and is removed")
 		}
@@ -118,8 +120,8 @@ func (j *job) write(ctx context.Context, ggml *engine, report *Report) (err erro
 			return err
 		}
 	}
-	if err := j.pass(ctx, ggml, s, false); err != nil {
-		return err
+	if err := j.pass(ctx, ggml, s, jr, false); err != nil {
+		return jr.keep(err)
 	}
 	report.Elapsed = time.Since(start)
 	if j.options.Verify {
@@ -130,11 +132,35 @@ func (j *job) write(ctx context.Context, ggml *engine, report *Report) (err erro
 	return gguf.CommitAll(writers...)
 }
 
-// pass sends all tensors through a pipeline to s.
-func (j *job) pass(ctx context.Context, ggml *engine, s sink, verifying bool) error {
-	p := &pipeline{tensors: j.tensors, ggml: ggml, threads: j.options.threads(), sink: s}
+// create starts an output. It sets jr if a later run may go on with it.
+func (j *job) create(path string, jr **journal) (w *gguf.FileWriter, err error) {
+	switch {
+	case j.remote() != nil && len(j.plan.Outputs) == 1:
+		w, *jr, err = j.resumeOutput(path)
+		return w, err
+	case j.options.Force:
+		return gguf.Create(path)
+	}
+	return gguf.CreateNew(path)
+}
+
+// pass sends the tensors that jr does not know to be done through a pipeline to s.
+func (j *job) pass(ctx context.Context, ggml *engine, s sink, jr *journal, verifying bool) error {
+	p := &pipeline{groups: j.groups(), remote: j.remote(), journal: jr, ggml: ggml, threads: j.options.threads(), sink: s}
+	var before int64
+	if jr != nil {
+		p.first = min(jr.done, len(p.groups))
+	}
+	for _, group := range p.groups[:p.first] {
+		for _, t := range group {
+			before += t.bytes(product(t.shape))
+			if err := jr.out.Skip(t.name); err != nil {
+				return err
+			}
+		}
+	}
 	if j.options.Progress != nil {
-		progress := Progress{Verifying: verifying, Total: j.plan.Bytes()}
+		progress := Progress{Verifying: verifying, Done: before, Total: j.plan.Bytes()}
 		p.done = func(t *tensor, n int64) {
 			progress.Tensor = t.name
 			progress.Done += n

@@ -30,7 +30,7 @@ func (j *job) verify(ctx context.Context, ggml *engine, writers []*gguf.FileWrit
 			s.files[t.tensor] = f
 		}
 	}
-	if err := j.pass(ctx, ggml, s, true); err != nil {
+	if err := j.pass(ctx, ggml, s, nil, true); err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
 	return nil

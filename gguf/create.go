@@ -9,7 +9,8 @@ import (
 // A FileWriter is a [Writer] of a file that gets its name when it is complete.
 type FileWriter struct {
 	*Writer
-	file *newfile.File
+	file  *newfile.File
+	notes int // written by Note
 }
 
 // Create starts a GGUF file at path. Until [FileWriter.Commit] it has a
@@ -30,7 +31,7 @@ func start(path string, replace bool) (*FileWriter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
-	return &FileWriter{NewWriterAt(file), file}, nil
+	return &FileWriter{Writer: NewWriterAt(file), file: file}, nil
 }
 
 // Removed lists the temporary files of the same path that Create removed, since no
@@ -52,6 +53,9 @@ func CommitAll(writers ...*FileWriter) error {
 	for _, w := range writers {
 		if err := w.Finish(); err != nil {
 			return err
+		}
+		if err := w.dropNotes(); err != nil {
+			return fmt.Errorf("gguf: %w", err)
 		}
 		files = append(files, w.file)
 	}

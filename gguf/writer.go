@@ -32,7 +32,8 @@ type Writer struct {
 	tensors   []*declaredTensor
 	tensorIdx map[string]*declaredTensor
 	alignment int64
-	next      int // first tensor that is not complete, when ordered
+	next      int   // first tensor that is not complete, when ordered
+	end       int64 // of the file, once the header is written
 }
 
 type declaredKey struct {
@@ -209,6 +210,7 @@ func (w *Writer) writeHeader() error {
 	for _, t := range w.tensors {
 		t.Offset += e.n
 	}
+	w.end = end + e.n
 	return nil
 }
 

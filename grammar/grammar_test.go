@@ -12,6 +12,7 @@ import (
 	"github.com/pgcli/paligemma/internal/sample"
 	"github.com/pgcli/paligemma/internal/spm"
 	"github.com/pgcli/paligemma/internal/testmodel"
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // tokenizers are files with Gemma's layout: the embedded model's and one of the
@@ -69,7 +70,7 @@ func TestAllowsEveryTokenizedAnswer(t *testing.T) {
 	for _, file := range tokenizers {
 		m := readVocabulary(t, file, nil)
 		for _, f := range testmodel.Forms {
-			for range 200 {
+			for range 200 / testrace.Slowness {
 				text := f.Spell(r, r.IntN(4))
 				must(t, f.Check(text))
 				if err := accepts(m, f.Grammar(), m.Tokenize(text)); err != nil {
@@ -87,7 +88,7 @@ func TestAllowsNothingElse(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	models := []vocabulary{readVocabulary(t, tokenizers[0], nil), readVocabulary(t, tokenizers[1], nil)}
 	longest := 0
-	for n := range 10_000 / testmodel.Slowness {
+	for n := range 10_000 / testrace.Slowness {
 		m, f := models[n%2], testmodel.Forms[n/2%len(testmodel.Forms)]
 		answer := sampleAnswer(t, r, m, f.Grammar(), sample.Options{Temperature: 1, Seed: uint64(n)}, n < 40)
 		text := m.Decode(answer)

@@ -2,12 +2,10 @@ package export
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 
+	"github.com/pgcli/paligemma/internal/jsonl"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
@@ -36,22 +34,26 @@ func (f *file) Finish() error {
 // Close removes a file without its name.
 func (f *file) Close() error { return f.f.Close() }
 
-// json writes a value on a line of its own. Tokens such as <loc0512> stay readable.
+// json writes a value on a line of its own, as jsonl.Encode does.
 func (f *file) json(v any) error {
-	out := json.NewEncoder(f)
-	out.SetEscapeHTML(false)
-	return out.Encode(v)
+	line, err := jsonl.Encode(v)
+	if err == nil {
+		_, err = f.Write(line)
+	}
+	return err
 }
 
-// A spool holds the part of a file that follows what is known at the end only.
+// A spool holds the part of a file that follows what is known at the end only: a file
+// that never gets its name.
 type spool struct {
 	*bufio.Writer
-	f *os.File
+	f *newfile.File
 }
 
-// newSpool starts a spool beside the file at path.
+// newSpool starts a spool beside the file at path, and removes those that killed exports
+// left.
 func newSpool(path string) (*spool, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.spool")
+	f, err := newfile.Create(path+".spool", true)
 	if err != nil {
 		return nil, err
 	}
@@ -84,10 +86,4 @@ func (s *spool) copyTo(w io.Writer) error {
 }
 
 // Close removes the spool.
-func (s *spool) Close() error {
-	err := s.f.Close()
-	if errors.Is(err, os.ErrClosed) {
-		return nil
-	}
-	return errors.Join(err, os.Remove(s.f.Name()))
-}
+func (s *spool) Close() error { return s.f.Close() }

@@ -2,8 +2,8 @@
 // input, without duplicates, and tells what is missing.
 //
 // Each question, a picture with a prompt, has one record in the end. Of several with one
-// key a later one in its file replaces those before it, as package batch has it; among
-// files an answer goes before an error, then the file that is named first. Two keys for
+// key an answer goes before an error; else a later one in its file replaces those before
+// it, as package batch has it, and the file that is named first goes before others. Two keys for
 // one question are an error: the shards are of different models or options.
 package merge
 
@@ -133,7 +133,7 @@ func (s *Set) add(r *record.Record, at *place) error {
 			r.Image, r.Prompt, at.key, had.key, s.files[had.file].Name())
 	}
 	s.report.Duplicates++
-	if had.file == at.file || had.failed && !at.failed {
+	if had.failed == at.failed && had.file == at.file || had.failed && !at.failed {
 		at.nth = had.nth
 		s.places[q] = at
 	}

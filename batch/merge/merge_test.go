@@ -103,7 +103,7 @@ func TestDuplicates(t *testing.T) {
 		want   string
 	}{
 		{[]string{bad, one}, one}, {[]string{one, bad}, one}, {[]string{one, other}, one}, {[]string{one + other}, other},
-		{[]string{one + bad}, bad}, {[]string{bad, bad}, bad}, {[]string{bad + one, other}, one},
+		{[]string{one + bad}, one}, {[]string{bad + bad}, bad}, {[]string{bad, bad}, bad}, {[]string{bad + one, other}, one},
 	} {
 		got, report := join(t, nil, c.shards...)
 		if got != c.want || report.Duplicates != 1 && len(c.shards) == 2 && c.want != one {

@@ -71,6 +71,7 @@ const (
 	KindDecode   Kind = "decode"   // they are no picture, or one that is broken, too large or of a format that is not read
 	KindContext  Kind = "context"  // picture and prompt take more tokens than the context has
 	KindInternal Kind = "internal" // the model failed
+	KindWorker   Kind = "worker"   // programs of a fleet were killed or stalled while they asked, again and again
 )
 
 // ErrTorn reports a last line without an end: whoever wrote it was stopped meanwhile.

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/legible"
 )
 
@@ -39,10 +40,10 @@ func newAsking(c *cli.Context, pictures []string, each bool, prompts int) (*aski
 			return nil, usagef("--%s goes with one picture or --each, got %d: an answer about several pictures does not say in which one an object is", flag, len(pictures))
 		}
 	}
-	if a.sampling, err = sampling(c); err != nil {
+	if a.sampling, err = flags.Sampling(c); err != nil {
 		return nil, err
 	}
-	if _, err = promptGrammar(c, ""); err != nil {
+	if _, err = flags.Grammar(c, ""); err != nil {
 		return nil, err
 	}
 	alone := pictures
@@ -150,7 +151,7 @@ func (a *asking) answer(c *cli.Context, ctx context.Context, v *view, p paligemm
 	}
 	sm := *a.sampling
 	var err error
-	if sm.Grammar, err = promptGrammar(c, p); err != nil {
+	if sm.Grammar, err = flags.Grammar(c, p); err != nil {
 		return nil, err
 	}
 	sm.AnyText = sm.Grammar == nil

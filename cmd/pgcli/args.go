@@ -2,13 +2,14 @@ package main
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 )
 
 // arguments returns the arguments of the program in the order that package cli reads: see
-// flagsFirst. A call for help becomes one of the command help, which notices when its
+// flags.First. A call for help becomes one of the command help, which notices when its
 // output cannot be written.
 func arguments(app *cli.App, args []string) ([]string, error) {
 	for i, name := range args {
@@ -20,97 +21,26 @@ func arguments(app *cli.App, args []string) ([]string, error) {
 		case app.Command(name) == nil:
 			continue
 		}
-		flags, _ := split(app.Command(name).Flags, args[i+1:])
-		if asksForHelp(app.Command(name).Flags, flags) {
+		given, _ := flags.Split(app.Command(name).Flags, args[i+1:])
+		if asksForHelp(app.Command(name).Flags, given) {
 			return []string{args[0], "help", name}, nil
 		}
 		break
 	}
-	return flagsFirst(app, args)
+	return flags.First(app, args)
 }
 
 // helpFlags are the spellings of the flag that asks for help.
 var helpFlags = []string{"--help", "-help", "-h", "--h"}
 
-// asksForHelp reports whether one of flags is the flag for help, and not another's value.
-func asksForHelp(known []cli.Flag, flags []string) bool {
-	for i := 0; i < len(flags); i++ {
-		if slices.Contains(helpFlags, flags[i]) {
+// asksForHelp reports whether one of given is the flag for help, and not another's value.
+func asksForHelp(known []cli.Flag, given []string) bool {
+	for i := 0; i < len(given); i++ {
+		if slices.Contains(helpFlags, given[i]) {
 			return true
 		}
-		if takesValue(known, flags[i]) {
+		if flags.TakesValue(known, given[i]) {
 			i++
-		}
-	}
-	return false
-}
-
-// flagsFirst moves a command's flags before its arguments, because package cli
-// stops looking for flags at the first argument and would not understand
-// "convert DIR -o FILE". Arguments after "--" stay in place. The error is about a flag
-// that is given twice.
-func flagsFirst(app *cli.App, args []string) ([]string, error) {
-	for i, name := range args {
-		if i == 0 {
-			continue
-		}
-		if command := app.Command(name); command != nil {
-			flags, rest := split(command.Flags, args[i+1:])
-			return slices.Concat(args[:i+1], flags, rest), twice(command.Flags, flags)
-		}
-	}
-	return args, nil
-}
-
-// twice refuses a flag that names one file and is given two: package cli would take
-// the last one without a word.
-func twice(known []cli.Flag, flags []string) error {
-	seen := map[string]bool{}
-	for i := 0; i < len(flags); i++ {
-		name, _, inline := strings.Cut(strings.TrimLeft(flags[i], "-"), "=")
-		if !inline && takesValue(known, name) {
-			i++
-		}
-		for _, f := range known {
-			if _, ok := f.(*cli.PathFlag); !ok || !slices.Contains(f.Names(), name) {
-				continue
-			}
-			if seen[f.Names()[0]] {
-				return usagef("--%s is given twice, want one file", f.Names()[0])
-			}
-			seen[f.Names()[0]] = true
-		}
-	}
-	return nil
-}
-
-// split separates flags, with their values, from arguments.
-func split(known []cli.Flag, args []string) (flags, rest []string) {
-	for i := 0; i < len(args); i++ {
-		a := args[i]
-		switch {
-		case a == "--":
-			return flags, append(rest, args[i:]...)
-		case a == "-" || !strings.HasPrefix(a, "-"):
-			rest = append(rest, a)
-		default:
-			flags = append(flags, a)
-			if takesValue(known, a) && i+1 < len(args) {
-				i++
-				flags = append(flags, args[i])
-			}
-		}
-	}
-	return flags, rest
-}
-
-// takesValue reports whether the argument after flag is its value.
-func takesValue(known []cli.Flag, flag string) bool {
-	name := strings.TrimLeft(flag, "-")
-	for _, f := range known {
-		if slices.Contains(f.Names(), name) {
-			d, ok := f.(cli.DocGenerationFlag)
-			return ok && d.TakesValue()
 		}
 	}
 	return false

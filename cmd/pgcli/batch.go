@@ -12,6 +12,7 @@ import (
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/batch"
 	"github.com/pgcli/paligemma/batch/record"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
@@ -27,10 +28,11 @@ the file of -o: a JSON object on each line, in the order of the pictures. An INP
   photo.jpg          a picture, or a quoted pattern such as 'photos/2024-*.jpg'
   @list.txt, -       a file, or standard input, with an INPUT on each line
   metadata.jsonl     of an imagefolder: the pictures that file_name names
-` + batchInputs + `
-Started again, it goes on where it was stopped: pictures with records are not read
-again, and the finished file is that of a run that was not stopped, but for times.
-Inputs and prompts may be added. Model and other flags must stay the same, and only
+` + flags.InputHelp + `
+Started again, it goes on where it was stopped: the finished file is that of a run that
+was not stopped, but for times. Pictures with records are asked about again only if
+their bytes have changed; with --unchanged they are not read to see that. Inputs and
+prompts may be added. Model and other flags must stay the same, and only
 one process may write a file.
 
 The members of a record:
@@ -54,16 +56,17 @@ Examples:
   pgcli batch photos -p ocr -o out.jsonl -m model.gguf --retry-failed
   find photos -name '*.jpg' | pgcli batch - -p ocr -o out.jsonl -m model.gguf
   pgcli batch photos -p ocr --shard 3/16 -o out-3.jsonl -m model.gguf`,
-		Flags: slices.Concat([]cli.Flag{modelFlag()}, promptFlags(), []cli.Flag{
+		Flags: slices.Concat([]cli.Flag{modelFlag()}, flags.PromptFlags(), []cli.Flag{
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "`file` of the records; a run goes on with the records that it has"},
 			&cli.BoolFlag{Name: "force", Usage: "remove the records that the file of -o has"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "only say how many answers are missing, and about how long they take"},
 			&cli.BoolFlag{Name: "retry-failed", Usage: "ask again about pictures that failed"},
+			&cli.BoolFlag{Name: "unchanged", Usage: "take pictures with records for unchanged, and do not read them again"},
 			&cli.IntFlag{Name: "max-failures", Usage: "stop after more failures than this `number` (0: never)"},
 			&cli.StringFlag{Name: "shard", Usage: "ask only about part `I/N` of the pictures, I from 0 to N-1: for N machines with the same inputs"},
 			&cli.IntFlag{Name: "parallel", Value: batch.DefaultParallel, Usage: "`pictures` asked about at a time"},
 			&cli.DurationFlag{Name: "patience", Value: batchPatience, Usage: "how long answers wait for pictures and prompts: a `time`"},
-		}, batchInputFlags(), samplingFlags("on"), modelFlags()),
+		}, flags.InputFlags(), grouped(groupSampling, flags.SamplingFlags("on")), modelFlags()),
 		OnUsageError: wrongFlag,
 		Action:       batchAction,
 	}
@@ -72,24 +75,14 @@ Examples:
 // batchPatience is Options.Patience of a model that nobody waits for.
 const batchPatience = 2 * time.Second
 
-// batchFlags are the flags that answers depend on: the settings of their records. -c is
-// among them, as it cuts answers; the device is not, so that different machines can
-// share the work.
-var batchFlags = []string{"predict", "temp", "top-k", "top-p", "min-p", "seed", "grammar", "repeats", "ctx-size", "kernels", "precise", "cache-type", "loc-scale"}
-
 // batchOptions reads the flags.
 func batchOptions(c *cli.Context) (*batch.Options, error) {
-	opts := &batch.Options{Parallel: c.Int("parallel"), RetryFailed: c.Bool("retry-failed"), MaxFailures: c.Int("max-failures")}
-	s, err := sampling(c)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := promptGrammar(c, ""); err != nil {
+	opts := &batch.Options{Parallel: c.Int("parallel"), RetryFailed: c.Bool("retry-failed"), Unchanged: c.Bool("unchanged"), MaxFailures: c.Int("max-failures")}
+	var err error
+	if opts.Sampling, err = flags.Sampler(c); err != nil {
 		return nil, err
 	}
 	switch {
-	case s.Temperature > 0 && c.Int64("seed") == -1:
-		return nil, usagef("--temp goes with a --seed: a run that goes on has to choose as before")
 	case opts.Parallel < 1 || opts.Parallel > 256:
 		return nil, usagef("--parallel is %d, want 1 to 256", opts.Parallel)
 	case opts.MaxFailures < 0:
@@ -106,7 +99,7 @@ func batchOptions(c *cli.Context) (*batch.Options, error) {
 			return nil, usagef("--shard: %v", err)
 		}
 	}
-	if opts.Prompts, err = readPrompts(c, nil, 1); err != nil {
+	if opts.Prompts, err = flags.Prompts(c, nil, 1); err != nil {
 		return nil, err
 	}
 	if len(opts.Prompts) == 0 {
@@ -117,12 +110,6 @@ func batchOptions(c *cli.Context) (*batch.Options, error) {
 			return nil, usagef("prompt %q is given twice", p)
 		}
 	}
-	opts.Sampling = func(p paligemma.Prompt) *paligemma.Sampling {
-		own := *s
-		own.Grammar, _ = promptGrammar(c, p) // the flag is right
-		own.AnyText = own.Grammar == nil
-		return &own
-	}
 	return opts, nil
 }
 
@@ -132,16 +119,16 @@ func batchAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	in, err := readInputs(c)
+	in, err := flags.Inputs(c)
 	if err != nil {
 		return err
 	}
 	path := c.Path("output")
-	id, err := batchIdentity(c)
+	digest, err := modelDigest(c)
 	if err != nil {
 		return err
 	}
-	had := path
+	id, had := flags.Identity(c, digest), path
 	if c.Bool("force") {
 		had = ""
 	}
@@ -176,7 +163,7 @@ func runBatch(c *cli.Context, m *paligemma.Model, out *batch.File, sources []bat
 	show, log, done := batchProgress(c.App.ErrWriter, plan)
 	opts.Progress = show
 	opts.Failed = failureReporter(log)
-	opts.Notice = func(text string) { fmt.Fprintf(log, "pgcli: %s\n", text) }
+	opts.Notice = func(text string) { fmt.Fprintf(log, "pgcli: %s\n", oneLine(text)) }
 	report, err := batch.Run(c.Context, m, out, sources, opts)
 	done()
 	if err != nil && report.Records+report.Earlier > 0 {
@@ -204,4 +191,21 @@ func failureReporter(w io.Writer) func(*record.Record) {
 		}
 		last = about
 	}
+}
+
+// modelDigest returns the digest of the model that the flags name.
+func modelDigest(c *cli.Context) (string, error) {
+	model, err := modelPath(c)
+	if err != nil {
+		return "", err
+	}
+	for _, path := range []string{model, c.Path("mmproj")} {
+		if err := hint(path); err != nil {
+			return "", err
+		}
+	}
+	busy := newStatus(c.App.ErrWriter)
+	busy.show("computing the digest of the model")
+	defer busy.clear()
+	return flags.Digest(c.Context, model, c.Path("mmproj"))
 }

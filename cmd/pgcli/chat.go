@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 )
 
 const chatHelp = `A line is a prompt, asked by itself: the model does not see the lines before it.
@@ -38,7 +39,7 @@ Examples:
   pgcli chat photo.jpg -m model.gguf
   pgcli chat photo.jpg <prompts.txt >answers.txt`,
 		Flags: slices.Concat([]cli.Flag{modelFlag(), imageFlag()},
-			grouped(groupOutput, []cli.Flag{objectFlags()[0], timingsFlag()}), samplingFlags("off"), modelFlags()),
+			grouped(groupOutput, []cli.Flag{objectFlags()[0], timingsFlag()}), grouped(groupSampling, flags.SamplingFlags("off")), modelFlags()),
 		OnUsageError: wrongFlag,
 		Action:       chatAction,
 	}

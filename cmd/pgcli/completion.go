@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/urfave/cli/v2"
 )
 
@@ -85,10 +86,10 @@ Examples:
 }
 
 // flagWords spells flags as they are typed.
-func flagWords(flags []cli.Flag) (words []string) {
-	for _, f := range flags {
+func flagWords(all []cli.Flag) (words []string) {
+	for _, f := range all {
 		for _, name := range f.Names() {
-			words = append(words, dashed(name))
+			words = append(words, flags.Dashed(name))
 		}
 	}
 	return words

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/infile"
 )
 
@@ -35,7 +36,7 @@ Examples:
 		Flags: slices.Concat([]cli.Flag{modelFlag(),
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "`folder` to write index.html to (required)"},
 			&cli.BoolFlag{Name: "force", Usage: "replace index.html if it exists"},
-		}, promptFlags(), samplingFlags("on"), modelFlags()),
+		}, flags.PromptFlags(), grouped(groupSampling, flags.SamplingFlags("on")), modelFlags()),
 		OnUsageError: wrongFlag,
 		Action:       demoAction,
 	}
@@ -64,11 +65,11 @@ func demoAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	sm, err := sampling(c)
+	sm, err := flags.Sampling(c)
 	if err != nil {
 		return err
 	}
-	if _, err := promptGrammar(c, ""); err != nil {
+	if _, err := flags.Grammar(c, ""); err != nil {
 		return err
 	}
 	page := filepath.Join(dir, "index.html")
@@ -101,7 +102,7 @@ func demoAction(c *cli.Context) error {
 // exhibits returns the pictures that the arguments name, or those inside the
 // program.
 func exhibits(c *cli.Context) ([]exhibit, error) {
-	prompts, err := readPrompts(c, nil, 1)
+	prompts, err := flags.Prompts(c, nil, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 )
 
 func detectCommand() *cli.Command {
@@ -48,7 +49,7 @@ pictures with --image.
 ` + description[1:],
 		Flags: slices.Concat([]cli.Flag{modelFlag(), imageFlag(), keepGoingFlag()},
 			grouped(groupOutput, slices.Concat(objectFlags(), drawingFlags("; a folder for several pictures"), []cli.Flag{timingsFlag()})),
-			samplingFlags("on"), modelFlags()),
+			grouped(groupSampling, flags.SamplingFlags("on")), modelFlags()),
 		OnUsageError: wrongFlag,
 		Action: func(c *cli.Context) error {
 			pictures, things, err := pictureAndThings(c)
@@ -95,13 +96,13 @@ func pictureAndThings(c *cli.Context) (pictures, things []string, err error) {
 // answers.
 func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) error {
 	if _, err := prompt.Read(); err != nil {
-		return usageError{err}
+		return flags.UsageError{Err: err}
 	}
-	sm, err := sampling(c)
+	sm, err := flags.Sampling(c)
 	if err != nil {
 		return err
 	}
-	if sm.Grammar, err = promptGrammar(c, prompt); err != nil {
+	if sm.Grammar, err = flags.Grammar(c, prompt); err != nil {
 		return err
 	}
 	sm.AnyText = sm.Grammar == nil

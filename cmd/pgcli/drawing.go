@@ -16,6 +16,7 @@ import (
 	"golang.org/x/image/font/sfnt"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 	"github.com/pgcli/paligemma/internal/overlay"
@@ -115,7 +116,7 @@ func mayWrite(c *cli.Context, path string, pictures []string) error {
 	}
 	for _, flag := range []string{"model", "mmproj", "font", "file", "engine"} {
 		if in := c.Path(flag); in != "" && newfile.Input(path, in) != "" {
-			return usagef("%s is the file of %s, which is read; write to another file", path, dashed(flag))
+			return usagef("%s is the file of %s, which is read; write to another file", path, flags.Dashed(flag))
 		}
 	}
 	if _, err := os.Lstat(path); err == nil && !c.Bool("force") {

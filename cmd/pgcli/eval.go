@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/eval"
 	"github.com/pgcli/paligemma/internal/legible"
 )
@@ -70,7 +71,7 @@ Examples:
 		Flags: slices.Concat([]cli.Flag{modelFlag()}, dataFlags(), []cli.Flag{
 			&cli.PathFlag{Name: "out", Usage: "write each answer with its scores to this `file`, as JSON lines; a run that was stopped goes on from FILE.partial"},
 			&cli.BoolFlag{Name: "force", Usage: "replace the file of --out if it exists"},
-			grammarFlag("off"),
+			flags.GrammarFlag("off"),
 		}, modelFlags()),
 		OnUsageError: wrongFlag,
 		Action:       evalAction,
@@ -84,7 +85,7 @@ func evalAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	g, err := promptGrammar(c, "detect x")
+	g, err := flags.Grammar(c, "detect x")
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/pgcli/paligemma/batch/export"
 	"github.com/pgcli/paligemma/batch/export/parquet"
 	"github.com/pgcli/paligemma/batch/record"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
@@ -38,7 +39,7 @@ func exportCommand() *cli.Command {
 
 ` + table.String() + `
 html, pictures and yolo read the pictures again, by the names in the records, relative
-to --pictures, also from archives and videos; one that changed since it was answered is
+to --pictures, also from archives, tables and videos; one that changed since it was answered is
 an error. A file appears only when it is complete. A folder must be new or empty.
 
 Answers that are errors are in csv, jsonl, parquet and html. Label Studio needs
@@ -48,7 +49,7 @@ Examples:
   pgcli export out.jsonl --to yolo -o set --validation 0.1
   pgcli export out.jsonl --to coco -o boxes.json --label cat --min-score 0.5
   pgcli export out.jsonl --to html -o sheet`,
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "to", Usage: "`format`, one of those above"},
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write this `file` or folder"},
 			&cli.StringSliceFlag{Name: "label", KeepSpace: true, Usage: "keep objects of this `label` only (repeatable); classes are numbered in this order"},
@@ -57,10 +58,9 @@ Examples:
 			&cli.Float64Flag{Name: "validation", Usage: "yolo: `share` of pictures to validate with; 0 validates with those to train on"},
 			&cli.StringFlag{Name: "url", Usage: "label-studio: `prefix` of the pictures' addresses"},
 			&cli.PathFlag{Name: "pictures", Usage: "`folder` that the names of pictures are relative to (default: the working folder)"},
-			everyFlag(),
 			&cli.IntFlag{Name: "max-pixels", Usage: "refuse pictures of more `pixels`"},
 			&cli.BoolFlag{Name: "force", Usage: "replace a file that exists"},
-		},
+		}, flags.ContainerFlags()...),
 		OnUsageError: wrongFlag,
 		Action:       exportAction,
 	}
@@ -72,7 +72,7 @@ func exportAction(c *cli.Context) error {
 		return err
 	}
 	out := c.Path("output")
-	interval := checkEvery(c.Duration("every"))
+	containers, wrong := flags.ReadContainers(c)
 	switch score, share := c.Float64("min-score"), c.Float64("validation"); {
 	case c.NArg() == 0:
 		return usagef("no file of records to read; see pgcli help export")
@@ -82,12 +82,12 @@ func exportAction(c *cli.Context) error {
 		return usagef("%s is read; write to another file", out)
 	case !(score >= 0 && score <= 1):
 		return usagef("--min-score is %v, want 0 to 1", score)
-	case interval != nil:
-		return interval
+	case wrong != nil:
+		return wrong
 	case !(share >= 0 && share < 1):
 		return usagef("--validation is %v, want 0 to less than 1", share)
 	}
-	pictures := &exportPictures{folder: c.Path("pictures"), every: c.Duration("every")}
+	pictures := &exportPictures{folder: c.Path("pictures"), containers: containers}
 	defer pictures.close()
 	o := &export.Options{MinScore: float32(c.Float64("min-score")), Found: c.Bool("found"), Validation: c.Float64("validation"), Replace: c.Bool("force"),
 		Read:      pictures.read,

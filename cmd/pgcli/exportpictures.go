@@ -7,21 +7,19 @@ import (
 	"iter"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/pgcli/paligemma/batch"
-	"github.com/pgcli/paligemma/batch/archive"
-	"github.com/pgcli/paligemma/batch/video"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/infile"
 )
 
-// exportPictures reads the pictures that records name. Members of an archive, and
-// frames of a video, are read in their order, which is the records', without a search.
+// exportPictures reads the pictures that records name. Members of an archive, rows
+// of a table and frames of a video are read in their order, which is the records', without a search.
 type exportPictures struct {
-	folder string // that names are relative to
-	every  time.Duration
+	folder     string // that names are relative to
+	containers flags.Containers
 
-	container string // the archive or video that is open; "" for none
+	container string // the archive, table or video that is open; "" for none
 	next      func() (batch.Item, error, bool)
 	stop      func()
 }
@@ -33,11 +31,10 @@ func (p *exportPictures) read(ctx context.Context, name string) ([]byte, error) 
 		path = filepath.Join(p.folder, name)
 	}
 	container, _, inside := strings.Cut(path, "#")
+	source := p.containers.Source(container)
 	switch {
-	case inside && archive.IsTar(container):
-		return p.member(ctx, container, path, archive.Tar(container).Items(ctx))
-	case inside && video.IsVideo(container):
-		return p.member(ctx, container, path, video.Video{Path: container, Every: p.every}.Items(ctx))
+	case inside && source != nil:
+		return p.member(ctx, container, path, source.Items(ctx))
 	case strings.Contains(name, "://"):
 		return nil, errors.New("the format holds pictures, which are not fetched from the network; copy them into a folder, or choose another format")
 	}
@@ -45,7 +42,7 @@ func (p *exportPictures) read(ctx context.Context, name string) ([]byte, error) 
 	return data, cause(err)
 }
 
-// member reads an item of an archive or video: from where the last one was, or else
+// member reads an item of an archive, a table or a video: from where the last one was, or else
 // from the start.
 func (p *exportPictures) member(ctx context.Context, container, path string, items iter.Seq2[batch.Item, error]) ([]byte, error) {
 	for range 2 {
@@ -73,7 +70,7 @@ func (p *exportPictures) member(ctx context.Context, container, path string, ite
 			break
 		}
 	}
-	return nil, fmt.Errorf("%s has no such picture; for frames give --every as pgcli batch was given it", container)
+	return nil, fmt.Errorf("%s has no such picture; for frames give --every or --fps as pgcli batch was given it", container)
 }
 
 // close closes what is open.

@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/overlay"
 )
 
@@ -103,7 +104,7 @@ func (g *gallery) add(c *cli.Context, m *paligemma.Model, s *paligemma.Session, 
 	}
 	style := overlay.Style{Palette: &overlay.Palette{}}
 	for _, q := range e.asks {
-		if sm.Grammar, err = promptGrammar(c, q.Prompt); err != nil {
+		if sm.Grammar, err = flags.Grammar(c, q.Prompt); err != nil {
 			return err
 		}
 		sm.AnyText = sm.Grammar == nil

@@ -7,10 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
-	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 )
 
 // hubName matches a model's name on the Hugging Face hub.
@@ -24,12 +23,12 @@ func hint(path string) error {
 	case errors.Is(err, fs.ErrNotExist) && hubName.MatchString(path) && ext != ".gguf":
 		name := hubName.FindStringSubmatch(path)[2]
 		return fmt.Errorf("%s: no such file; if it is a name on the Hugging Face Hub, give it with -hf, which fetches and converts it:\n  -hf %s", path, name)
+	case errors.Is(err, fs.ErrNotExist) && ext == ".gguf":
+		return fmt.Errorf("open %s: no such file or directory\n  pgcli models lists what -hf has fetched; -hf google/paligemma2-3b-mix-448 instead of -m fetches a model", path)
 	case err != nil:
 		return nil // opening says why
-	case len(gguf.Parts(path)) > 1:
-		return fmt.Errorf("%s is one part of a split file; join them:\n  pgcli join %s -o model.gguf", path, quoted(path))
 	case info.IsDir():
-		if files := within(path, "*.gguf"); len(files) > 0 {
+		if files := flags.Within(path, "*.gguf"); len(files) > 0 {
 			return fmt.Errorf("%s is a folder, want a file, such as %s", path, files[0])
 		}
 		return fmt.Errorf("%s is a folder; if it holds a checkpoint, convert it:\n  %s", path, convertLine(path))
@@ -72,50 +71,6 @@ func quoted(path string) string {
 		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 	}
 	return path
-}
-
-// findProjector returns the file of the vision tower beside one that has the language
-// model alone: mmproj-NAME, or the only mmproj*.gguf. It returns "" for a whole model
-// and for a file that cannot be opened, about which opening the model says more.
-func findProjector(path string) (string, error) {
-	f, err := gguf.Open(path)
-	if err != nil {
-		return "", nil
-	}
-	defer f.Close()
-	architecture, _ := f.Value("general.architecture")
-	switch architecture {
-	case "clip":
-		return "", fmt.Errorf("%s is the vision tower alone: give the language model with -m, and this file with --mmproj", path)
-	case "gemma", "gemma2":
-	default:
-		return "", nil
-	}
-	if slices.ContainsFunc(f.Tensors(), func(t gguf.Tensor) bool { return strings.HasPrefix(t.Name, "v.") }) {
-		return "", nil
-	}
-	dir := filepath.Dir(path)
-	if own := filepath.Join(dir, "mmproj-"+filepath.Base(path)); exists(own) {
-		return own, nil
-	}
-	found := within(dir, "*mmproj*.gguf")
-	switch len(found) {
-	case 0:
-		return "", fmt.Errorf("%s is the language model alone, and no mmproj*.gguf with the vision tower lies beside it: name it with --mmproj", path)
-	case 1:
-		return found[0], nil
-	}
-	return "", fmt.Errorf("%s is the language model alone, and several files beside it may be its vision tower: name one with --mmproj: %s", path, strings.Join(found, " "))
-}
-
-// within returns the files of a folder whose names match a pattern. The folder's own
-// name may look like a pattern.
-func within(dir, pattern string) []string {
-	names, _ := fs.Glob(os.DirFS(dir), pattern)
-	for i, name := range names {
-		names[i] = filepath.Join(dir, name)
-	}
-	return names
 }
 
 func exists(path string) bool {

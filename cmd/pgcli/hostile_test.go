@@ -16,6 +16,7 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/synthetic"
 	"github.com/pgcli/paligemma/internal/testmodel"
+	"github.com/pgcli/paligemma/internal/testrace"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -48,6 +49,9 @@ func TestHostileModels(t *testing.T) {
 	}
 	few := *mutants <= 1000 // each file at one level
 	n := *mutants
+	if few {
+		n /= testrace.Slowness
+	}
 	if few && testing.Short() {
 		n /= 8
 	}
@@ -65,7 +69,7 @@ func TestHostileModels(t *testing.T) {
 			x.Levels = levels[i%len(levels):][:1]
 		}
 		what, same := s.make(t, r, filepath.Join(dir, "mutant"), &x)
-		found, err := c.try(x, *slow*testmodel.Slowness*time.Duration(len(x.Levels)))
+		found, err := c.try(x, *slow*testrace.Slowness*time.Duration(len(x.Levels)))
 		about := fmt.Sprintf("%s, %s (-mutants.seed %d -mutant %d)", s.name, what, *mutantsSeed, i)
 		if err != nil {
 			t.Errorf("%s: %v", about, err)
@@ -83,7 +87,7 @@ func TestHostileModels(t *testing.T) {
 			key := fmt.Sprint(s.name, x.Levels)
 			if answers[key] == nil {
 				s.whole(t, filepath.Join(dir, "whole"), &x)
-				answers[key], err = c.try(x, *slow*testmodel.Slowness*time.Duration(len(x.Levels)))
+				answers[key], err = c.try(x, *slow*testrace.Slowness*time.Duration(len(x.Levels)))
 				must(t, err)
 			}
 			if !slices.Equal(found, answers[key]) {

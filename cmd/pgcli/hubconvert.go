@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,15 +10,15 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/hub"
 )
 
@@ -44,11 +45,15 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 		return "", err
 	}
 	typ := strings.ToLower(cmp.Or(n.Type, "q4_k_m"))
-	dst := filepath.Join(dir, strings.ReplaceAll(n.Repo, "/", "--")+"@"+s.Commit+"-"+typ+".gguf")
+	src, err := findSource(c.Context, h, s)
+	if err != nil {
+		return "", err
+	}
+	dst := filepath.Join(dir, src.id+"-"+typ+".gguf")
 	if exists(dst) {
 		return dst, c.Set("model", dst)
 	}
-	src, err := fetchCheckpoint(c, s)
+	err = src.open(c.Context, false)
 	fetched()
 	if err != nil {
 		return "", err
@@ -56,9 +61,16 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", err
 	}
-	report, done := progress(c.App.ErrWriter)
-	_, err = convert.Run(c.Context, src, dst, convert.Options{Type: typ, Name: path.Base(n.Repo), Engine: engineOptions(c).Library, Progress: report})
-	done()
+	o := convert.Options{Type: typ, Name: path.Base(n.Repo), Engine: engineOptions(c).Library}
+	if o.MaskDecoder, err = maskDecoder(c.Context, h); err != nil {
+		h.Notice(fmt.Sprintf("the model gets no mask decoder, so pgcli segment has no outlines from it: %v; with a file of the decoder: %s --mask-decoder %s", err, convertLine(hubScheme+n.Repo), maskFile))
+	}
+	err = src.with(c, o, func(o convert.Options) error {
+		report, done := progress(c.App.ErrWriter)
+		defer done()
+		o.Progress = report
+		return runAlone(c.Context, h, src.dir, dst, o)
+	})
 	if err != nil && !errors.Is(err, convert.ErrExists) { // another process may have been first
 		return "", fmt.Errorf("-hf %s: %w", n.Repo, err)
 	}
@@ -66,75 +78,66 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 	return dst, c.Set("model", dst)
 }
 
-// joinedModel returns the file of a model that is split, which it makes of its parts if
-// it is not there.
-func joinedModel(parts []string, s *hub.Snapshot, n hub.Name) (string, error) {
-	dir, err := convertedDir()
+// maskSpace is the demo of PaliGemma that has big_vision's mask decoder beside it.
+const (
+	maskSpace = "spaces/google/paligemma-hf"
+	maskFile  = "vae-oid.npz"
+)
+
+// maskDecoder returns the file of the mask decoder, which it fetches once.
+func maskDecoder(ctx context.Context, h *hub.Hub) (string, error) {
+	s, err := h.Snapshot(ctx, maskSpace, "main")
 	if err != nil {
 		return "", err
 	}
-	base, _, _ := strings.Cut(filepath.Base(parts[0]), "-00001-of-")
-	dst := filepath.Join(dir, strings.ReplaceAll(n.Repo, "/", "--")+"@"+s.Commit+"-"+base+".gguf")
-	if exists(dst) {
-		return dst, nil
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	paths, err := s.Get(ctx, maskFile)
+	if err != nil {
 		return "", err
 	}
-	if err := joinParts(parts, dst, false); err != nil && !errors.Is(err, gguf.ErrExists) {
-		return "", err
-	}
-	return dst, nil
+	return paths[0], nil
 }
 
-// fetchCheckpoint fetches the files of a checkpoint that a conversion reads, and returns
-// their folder.
-func fetchCheckpoint(c *cli.Context, s *hub.Snapshot) (string, error) {
-	has := func(name string) bool {
-		return slices.ContainsFunc(s.Files, func(f hub.File) bool { return f.Path == name })
-	}
-	single, sharded := has("model.safetensors"), has("model.safetensors.index.json")
-	var names []string
-	weights := false
-	for _, f := range s.Files {
-		switch ext := path.Ext(f.Path); {
-		case path.Dir(f.Path) != "." || strings.HasPrefix(f.Path, "adapter_"):
-		case ext == ".safetensors" && (single && f.Path != "model.safetensors" || !single && sharded && !shardName.MatchString(f.Path)): // transformers reads others
-		case ext == ".safetensors":
-			weights = true
-			names = append(names, f.Path)
-		case ext == ".json" || f.Path == "tokenizer.model":
-			names = append(names, f.Path)
+// runAlone converts once no other process converts to the same file.
+func runAlone(ctx context.Context, h *hub.Hub, src, dst string, o convert.Options) error {
+	for said := false; ; said = true {
+		_, err := convert.Run(ctx, src, dst, o)
+		if !errors.Is(err, convert.ErrBusy) {
+			return err
+		}
+		if !said {
+			h.Notice("another process converts it; waiting")
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
-	if !weights {
-		return "", fmt.Errorf("%s has neither GGUF files nor safetensors: want a model of the transformers library, such as google/paligemma2-3b-mix-448", s.Repo)
-	}
-	_, err := s.Get(c.Context, names...)
-	return s.Dir(), err
 }
 
-// hubCheckpoint fetches the checkpoint that hf://USER/REPO[@REVISION] names, and returns
-// its folder and a name for the model.
-func hubCheckpoint(c *cli.Context, source string) (dir, name string, err error) {
+// hubCheckpoint opens the checkpoint that hf://USER/REPO[@REVISION] names, and returns a
+// name for the model.
+func hubCheckpoint(c *cli.Context, source string) (src *hubSource, name string, err error) {
 	n, err := hub.ParseName(source)
 	if err == nil && n.Type != "" {
 		err = fmt.Errorf("%s: the type comes with --type %s", source, n.Type)
 	}
 	if err != nil {
-		return "", "", usageError{err}
+		return nil, "", flags.UsageError{Err: err}
 	}
 	h, done, err := newHub(c)
 	if err != nil {
-		return "", "", err
+		return nil, "", err
 	}
 	defer done()
 	s, err := snapshot(c.Context, h, n)
 	if err != nil {
-		return "", "", err
+		return nil, "", err
 	}
-	dir, err = fetchCheckpoint(c, s)
-	return dir, path.Base(n.Repo), err
+	if src, err = findSource(c.Context, h, s); err != nil {
+		return nil, "", err
+	}
+	return src, path.Base(n.Repo), src.open(c.Context, c.Bool("keep-checkpoint"))
 }
 
 // fetching shows how far files are: a bar each on a terminal, elsewhere a line for every

@@ -1,17 +1,12 @@
 package main
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/eval"
-	"github.com/pgcli/paligemma/internal/infile"
 )
 
 // answerFlags are the flags of pgcli eval that its answers, or their measures, may
@@ -26,18 +21,18 @@ func openJournal(c *cli.Context, set *eval.DataSet) (*eval.Journal, error) {
 	}
 	model, projector := c.Path("model"), c.Path("mmproj")
 	if model != "" && projector == "" {
-		projector, _ = findProjector(model) // "" for a whole model
+		projector, _ = flags.Projector(model) // "" for a whole model
 	}
 	settings := []eval.Setting{{Name: "version of pgcli", Value: version()}}
 	for _, file := range []struct{ name, path string }{{"data set", c.Args().First()}, {"model", model}, {"vision tower", projector}} {
-		sum, err := hashFile(c.Context, file.path)
+		sum, err := flags.HashFile(c.Context, file.path)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file.name, err)
 		}
 		settings = append(settings, eval.Setting{Name: file.name, Value: sum})
 	}
 	for _, name := range answerFlags {
-		settings = append(settings, eval.Setting{Name: dashed(name), Value: fmt.Sprint(c.Value(name))})
+		settings = append(settings, eval.Setting{Name: flags.Dashed(name), Value: fmt.Sprint(c.Value(name))})
 	}
 	j, err := eval.OpenJournal(path, c.Bool("force"), set, settings, model, projector)
 	if err == nil && j.Earlier() > 0 {
@@ -58,28 +53,4 @@ func closeJournal(c *cli.Context, j *eval.Journal, whole bool) error {
 		tell(c.App.ErrWriter, "answers so far are in %s; the same command goes on from there", j.Path())
 	}
 	return j.Close()
-}
-
-// hashFile returns the SHA-256 of a file; "" for the path "".
-func hashFile(ctx context.Context, path string) (string, error) {
-	if path == "" {
-		return "", nil
-	}
-	f, err := infile.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	hash := sha256.New()
-	for {
-		_, err := io.CopyN(hash, f, 64<<20)
-		switch {
-		case errors.Is(err, io.EOF):
-			return hex.EncodeToString(hash.Sum(nil)), nil
-		case err != nil:
-			return "", err
-		case ctx.Err() != nil:
-			return "", context.Cause(ctx)
-		}
-	}
 }

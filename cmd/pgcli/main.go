@@ -74,7 +74,7 @@ func root(c *cli.Context) error {
 // unknownCommand says that no command has a name.
 func unknownCommand(c *cli.Context, name string) error {
 	var names []string
-	for _, known := range c.App.Commands {
+	for _, known := range c.App.VisibleCommands() {
 		names = append(names, known.Name)
 	}
 	return usagef("unknown command %q; %s", name, didYouMean(name, func(n string) string { return "pgcli " + n }, names, "pgcli --help"))

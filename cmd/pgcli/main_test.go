@@ -29,6 +29,11 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ENGINE", engine)
 			env.Setenv("TINY", tiny)
+			table, err := filepath.Abs("../../batch/parquet/testdata/datasets.parquet")
+			env.Setenv("TABLE", table)
+			if err != nil {
+				return err
+			}
 			checkpoint, err := filepath.Abs("../../testdata/oracle/pg1-a")
 			env.Setenv("CHECKPOINT", checkpoint)
 			return err

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma/batch/merge"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
@@ -33,13 +34,12 @@ Exits with 3 if something is missing, or if records are errors.
 Examples:
   pgcli merge shard-*.jsonl -o all.jsonl
   pgcli merge shard-*.jsonl -o all.jsonl --inputs pictures.txt --missing rest.txt`,
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write this `file`"},
 			&cli.PathFlag{Name: "inputs", Usage: "check against this `list`, and keep its order; - for standard input"},
-			everyFlag(),
 			&cli.PathFlag{Name: "missing", Usage: "write the names of what is missing to this `file`"},
 			&cli.BoolFlag{Name: "force", Usage: "replace files that exist"},
-		},
+		}, flags.InputFlags()...),
 		OnUsageError: wrongFlag,
 		Action:       mergeAction,
 	}
@@ -47,12 +47,12 @@ Examples:
 
 func mergeAction(c *cli.Context) error {
 	out, shards := c.Path("output"), c.Args().Slice()
-	interval := checkEvery(c.Duration("every"))
+	_, wrong := flags.ReadContainers(c)
 	switch {
 	case len(shards) == 0:
 		return usagef("no file of records to read; see pgcli help merge")
-	case interval != nil:
-		return interval
+	case wrong != nil:
+		return wrong
 	case out == "":
 		return usagef("no file to write: give one with -o FILE")
 	}
@@ -84,16 +84,12 @@ func inputList(c *cli.Context) ([]string, error) {
 	if path == "" {
 		return nil, nil
 	}
-	in := &inputs{c: c, every: c.Duration("every")}
-	argument := "@" + path
-	if path == "-" {
-		argument = "-"
-	}
-	if err := in.argument(argument); err != nil {
+	sources, err := flags.Listed(c, path)
+	if err != nil {
 		return nil, err
 	}
 	names := []string{}
-	for _, source := range in.sources {
+	for _, source := range sources {
 		for item, err := range source.Items(c.Context) {
 			if err != nil {
 				return nil, err

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/models"
 )
 
@@ -23,19 +24,13 @@ const modelVariable = "PALIGEMMA_MODEL"
 
 // modelFlags choose how a model runs. They have the names of llama.cpp's flags.
 func modelFlags() []cli.Flag {
-	return grouped(groupModel, slices.Concat([]cli.Flag{
-		projectorFlag(),
-		&cli.IntFlag{Name: "ctx-size", Aliases: []string{"c"}, Usage: "most `tokens` of pictures, prompt and answer together (0: the tokens of a picture + 512)"},
+	return grouped(groupModel, slices.Concat([]cli.Flag{projectorFlag()}, flags.ModelFlags(), []cli.Flag{
 		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Value: 512, Usage: "prompt `tokens` computed at a time"},
 		threadsFlag(),
-		&cli.StringFlag{Name: "kernels", Value: "auto", Usage: "`kernels` for the CPU: auto, on (fails where they cannot run), off (ggml's alone), or a level such as avx2"},
-		&cli.BoolFlag{Name: "precise", Usage: "round activations to 16 bits instead of 8, and not to bfloat16: slower; use it to check whether rounding is what hurts"},
 		&cli.StringFlag{Name: "device", Usage: "`device` to run on, a name from pgcli devices (default: the CPU)"},
 		&cli.IntFlag{Name: "gpu-layers", Aliases: []string{"ngl"}, Usage: "0 keeps the model on the CPU; any other `number` puts the whole model on the first GPU"},
-		&cli.StringFlag{Name: "cache-type", Value: "f16", Usage: "`type` of the key-value cache: f16 or f32"},
 		&cli.BoolFlag{Name: "no-mmap", Usage: "read the whole model instead of mapping its file: its file may change or vanish while the model runs"},
 		memoryFlag(),
-		&cli.IntFlag{Name: "loc-scale", Value: 1024, Usage: "`coordinates` along a picture's side: 1024, or 1023 for big_vision's RefCOCO models"},
 		&cli.IntFlag{Name: "max-pixels", Usage: "refuse pictures with more `pixels` than this (0: 100 million)"},
 	}, engineFlags()))
 }
@@ -80,34 +75,21 @@ func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemm
 		NoMmap:    c.Bool("no-mmap"),
 		Device:    c.String("device"),
 		Threads:   threads,
-		Kernels:   kernels,
-		Precise:   c.Bool("precise") && kernels != "off", // bench --compare-ggml asks for both
-		Context:   c.Int("ctx-size"),
 		Batch:     c.Int("batch-size"),
 		Patience:  c.Duration("patience"),
-		LocScale:  c.Int("loc-scale"),
 		MaxPixels: c.Int("max-pixels"),
 		Logger:    notices(c),
 
 		MemoryLimit: int(limit),
 	}
-	if c.Bool("precise") && c.String("kernels") == "off" {
-		return nil, usagef("--precise needs our kernels, which --kernels off turns off")
+	if err := flags.SetModel(c, opts); err != nil {
+		return nil, err
 	}
-	if s := opts.LocScale; s != 1023 && s != 1024 && c.IsSet("loc-scale") {
-		return nil, usagef("--loc-scale is %d, want 1024 or 1023", s)
-	}
-	switch t := c.String("cache-type"); t {
-	case "f16", "": // a command without the flag
-	case "f32":
-		opts.CacheF32 = true
-	default:
-		return nil, usagef("--cache-type is %q, want f16 or f32", t)
-	}
+	opts.Kernels, opts.Precise = kernels, opts.Precise && kernels != "off" // bench --compare-ggml asks for both
 	if threads < 0 || threads > 1024 {
 		return nil, usagef("--threads is %d, want 0 to 1024", threads)
 	}
-	for _, flag := range []string{"ctx-size", "batch-size", "max-pixels", "gpu-layers"} {
+	for _, flag := range []string{"batch-size", "max-pixels", "gpu-layers"} {
 		if n := c.Int(flag); n < 0 || n > 1<<20 && strings.HasSuffix(flag, "-size") {
 			return nil, usagef("--%s is %d, want 0 or more, and not over a million for sizes", flag, n)
 		}
@@ -135,7 +117,7 @@ func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemm
 	if err == nil || opts.Projector != "" || c.Context.Err() != nil {
 		return model, err
 	}
-	projector, missing := findProjector(path)
+	projector, missing := flags.Projector(path)
 	if projector == "" { // not half a model, or its other half is missing
 		return nil, cmp.Or(missing, err)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -46,7 +45,7 @@ Examples:
 				return removeModels(c, h, list, name)
 			}
 			if c.Bool("json") {
-				return json.NewEncoder(c.App.Writer).Encode(list)
+				return writeJSON(c.App.Writer, list)
 			}
 			if len(list) == 0 {
 				fmt.Fprintf(c.App.ErrWriter, "pgcli: no models in %s; -hf fetches one: pgcli run -hf google/paligemma2-3b-mix-448 photo.jpg \"caption en\"\n", h.Cache)
@@ -97,7 +96,7 @@ func listModels(h *hub.Hub) ([]cachedModel, error) {
 			continue
 		}
 		m := cachedModel{Name: e.Name(), Bytes: info.Size(), Path: filepath.Join(dir, e.Name())}
-		if !strings.HasSuffix(e.Name(), ".gguf") {
+		if strings.HasSuffix(e.Name(), ".partial") {
 			m.Partial = m.Bytes
 		}
 		list = append(list, m)

@@ -3,52 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 )
-
-// samplingFlags say how tokens are chosen. They have the names of llama.cpp's flags.
-// grammar is the default of --grammar.
-func samplingFlags(grammar string) []cli.Flag {
-	return grouped(groupSampling, []cli.Flag{
-		&cli.IntFlag{Name: "predict", Aliases: []string{"n"}, Usage: "most `tokens` of an answer (0: 512; -1: until it ends or the context is full)"},
-		&cli.Float64Flag{Name: "temp", Usage: "`temperature`; 0 always takes the likeliest token"},
-		&cli.IntFlag{Name: "top-k", Usage: "sample from the `k` likeliest tokens (0: all)"},
-		&cli.Float64Flag{Name: "top-p", Value: 1, Usage: "sample from the likeliest tokens that together have this `probability`"},
-		&cli.Float64Flag{Name: "min-p", Usage: "sample from tokens with at least this `fraction` of the likeliest one's probability"},
-		&cli.Int64Flag{Name: "seed", Aliases: []string{"s"}, Value: -1, Usage: "`seed` of the samples (-1: a new one each time)"},
-		grammarFlag(grammar),
-		&cli.BoolFlag{Name: "repeats", Usage: "go on when an answer only repeats itself; else it ends after 96 tokens that repeat a run of at most 24"},
-	})
-}
-
-// sampling reads samplingFlags.
-func sampling(c *cli.Context) (*paligemma.Sampling, error) {
-	s := &paligemma.Sampling{
-		Temperature:  float32(c.Float64("temp")),
-		TopK:         c.Int("top-k"),
-		TopP:         float32(c.Float64("top-p")),
-		MinP:         float32(c.Float64("min-p")),
-		MaxTokens:    c.Int("predict"),
-		AllowRepeats: c.Bool("repeats"),
-		Seed:         uint64(c.Int64("seed")),
-	}
-	if n := c.Int("predict"); n < paligemma.NoLimit {
-		return nil, usagef("--predict is %d, want 1 or more, 0 for %d, or %d for no limit", n, paligemma.DefaultMaxTokens, paligemma.NoLimit)
-	}
-	if c.Int64("seed") == -1 {
-		s.Seed = rand.Uint64()
-	}
-	if err := s.Check(); err != nil {
-		return nil, usageError{err}
-	}
-	return s, nil
-}
 
 func runCommand() *cli.Command {
 	return &cli.Command{
@@ -72,11 +34,11 @@ Examples:
   cat photo.jpg | pgcli run - "detect cat ; dog" --json -m model.gguf
   pgcli run photo.jpg "segment cat" -o found.png -m model.gguf
   pgcli run photo.jpg "answer en is it raining?" --choices yes,no,unclear -m model.gguf`,
-		Flags: slices.Concat([]cli.Flag{modelFlag(), imageFlag()}, promptFlags(), []cli.Flag{
+		Flags: slices.Concat([]cli.Flag{modelFlag(), imageFlag()}, flags.PromptFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "each", Usage: "ask about each of several pictures alone (--each=false: about all at once, without a notice)"},
 			keepGoingFlag(), choicesFlag(),
 		}, grouped(groupOutput, slices.Concat(objectFlags(), drawingFlags("; a folder for several pictures"), []cli.Flag{timingsFlag()})),
-			samplingFlags("off"), modelFlags()),
+			grouped(groupSampling, flags.SamplingFlags("off")), modelFlags()),
 		OnUsageError: wrongFlag,
 		Action:       runAction,
 	}
@@ -100,7 +62,7 @@ func runAction(c *cli.Context) error {
 	if c.Path("file") == "-" && slices.Contains(pictures, "-") {
 		return usagef("standard input (-) is a picture or prompts (-f), not both")
 	}
-	prompts, err := readPrompts(c, words, together)
+	prompts, err := flags.Prompts(c, words, together)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/server"
 )
 
@@ -112,7 +113,7 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		err = fmt.Errorf("--listen: %w", err)
 		if errors.As(err, new(*net.AddrError)) {
-			return usageError{err}
+			return flags.UsageError{Err: err}
 		}
 		return err
 	}
@@ -125,7 +126,7 @@ func serve(c *cli.Context) error {
 	defer model.Close()
 	handler, err := server.New(model, opts)
 	if err != nil {
-		return usageError{errors.New(strings.TrimPrefix(err.Error(), "server: options: "))}
+		return flags.UsageError{Err: errors.New(strings.TrimPrefix(err.Error(), "server: options: "))}
 	}
 	defer handler.Close()
 	web := &http.Server{Handler: handler, TLSConfig: certificate, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,

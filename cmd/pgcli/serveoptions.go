@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/server"
 	"github.com/urfave/cli/v2"
 )
@@ -39,7 +40,7 @@ func serverOptions(c *cli.Context) (*server.Options, error) {
 		LogPrompts:  c.Bool("log-prompts"), Logger: serveLog(c),
 	}
 	if path := c.Path("api-key-file"); path != "" {
-		keys, err := readLines(c, path)
+		keys, err := flags.Lines(c, path)
 		if err != nil {
 			return nil, fmt.Errorf("API keys: %w", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/legible"
 )
 
@@ -22,7 +23,7 @@ which they follow the pictures: <bos> first, the newline that ends a prompt last
 Examples:
   pgcli tokenize "detect cat ; dog" -m model.gguf
   pgcli tokenize -m model.gguf -p "<loc0512>" --raw --json`,
-		Flags: slices.Concat([]cli.Flag{modelFlag()}, promptFlags(), []cli.Flag{
+		Flags: slices.Concat([]cli.Flag{modelFlag()}, flags.PromptFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "raw", Usage: "only the text, without <bos> and newline"},
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON array of ids for each text"},
 		}, grouped(groupModel, append(engineFlags(), projectorFlag()))),
@@ -73,7 +74,7 @@ func printTokens(c *cli.Context, m *paligemma.Model, p paligemma.Prompt) error {
 // texts returns the prompts to cut; with --raw any texts.
 func texts(c *cli.Context) ([]paligemma.Prompt, error) {
 	if c.Bool("raw") {
-		return readTexts(c, c.Args().Slice())
+		return flags.Texts(c, c.Args().Slice())
 	}
-	return readPrompts(c, c.Args().Slice(), anyNumber)
+	return flags.Prompts(c, c.Args().Slice(), flags.AnyNumber)
 }

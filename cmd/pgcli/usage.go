@@ -11,17 +11,13 @@ import (
 	"github.com/xrash/smetrics"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/internal/legible"
 )
 
-// A usageError is a mistake in the command line.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-// usagef returns a usageError.
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+// usagef returns a mistake in the command line.
+func usagef(format string, args ...any) error { return flags.Usagef(format, args...) }
 
 // noArguments refuses stray arguments: usually their flag was forgotten.
 func noArguments(c *cli.Context) error {
@@ -31,41 +27,41 @@ func noArguments(c *cli.Context) error {
 	return nil
 }
 
-// wrongFlag makes an error of package flag about a flag a usageError, in our words.
+// wrongFlag makes an error of package flag about a flag a UsageError, in our words.
 func wrongFlag(c *cli.Context, err error, _ bool) error {
 	where := "pgcli --help"
-	flags := c.App.Flags
+	known := c.App.Flags
 	if c.Command != nil && c.Command.Name != "" && c.Command.Name != c.App.Name {
-		where, flags = "pgcli help "+c.Command.Name, c.Command.Flags
+		where, known = "pgcli help "+c.Command.Name, c.Command.Flags
 	}
 	text := err.Error()
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: "); ok {
 		var names []string
-		for _, f := range flags {
+		for _, f := range known {
 			names = append(names, f.Names()...)
 		}
-		return usagef("no flag %s; %s", dashed(strings.TrimLeft(name, "-")), didYouMean(strings.TrimLeft(name, "-"), dashed, names, where))
+		return usagef("no flag %s; %s", flags.Dashed(strings.TrimLeft(name, "-")), didYouMean(strings.TrimLeft(name, "-"), flags.Dashed, names, where))
 	}
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: "); ok {
-		return usagef("%s needs a value; see %s", dashed(strings.TrimLeft(name, "-")), where)
+		return usagef("%s needs a value; see %s", flags.Dashed(strings.TrimLeft(name, "-")), where)
 	}
 	var value, name string
 	if n, _ := fmt.Sscanf(text, "invalid value %q for flag -%s", &value, &name); n == 2 {
 		name = strings.TrimSuffix(name, ":")
-		return usagef("%s is %q, want %s", dashed(name), value, wanted(flags, name, text))
+		return usagef("%s is %q, want %s", flags.Dashed(name), value, wanted(known, name, text))
 	}
 	if n, _ := fmt.Sscanf(text, "invalid boolean value %q for -%s", &value, &name); n == 2 {
-		return usagef("%s is %q, want it without a value", dashed(strings.TrimSuffix(name, ":")), value)
+		return usagef("%s is %q, want it without a value", flags.Dashed(strings.TrimSuffix(name, ":")), value)
 	}
-	return usageError{err}
+	return flags.UsageError{Err: err}
 }
 
 // wanted says which values a flag takes.
-func wanted(flags []cli.Flag, name, text string) string {
+func wanted(known []cli.Flag, name, text string) string {
 	if strings.HasSuffix(text, "value out of range") {
 		return "a smaller number"
 	}
-	for _, f := range flags {
+	for _, f := range known {
 		if !slices.Contains(f.Names(), name) {
 			continue
 		}
@@ -77,14 +73,6 @@ func wanted(flags []cli.Flag, name, text string) string {
 		}
 	}
 	return "another value"
-}
-
-// dashed spells a flag.
-func dashed(name string) string {
-	if len(name) == 1 {
-		return "-" + name
-	}
-	return "--" + name
 }
 
 // otherNames are names of flags in other programs, which are not like ours.
@@ -158,5 +146,5 @@ func tell(w io.Writer, format string, args ...any) error {
 
 // isUsage reports whether an error is a mistake in the command line.
 func isUsage(err error) bool {
-	return errors.As(err, new(usageError)) || errors.Is(err, paligemma.ErrOptions) || errors.Is(err, convert.ErrOptions)
+	return errors.As(err, new(flags.UsageError)) || errors.Is(err, paligemma.ErrOptions) || errors.Is(err, convert.ErrOptions)
 }

@@ -186,5 +186,6 @@ type watched struct {
 
 func (w *watched) Read(p []byte) (int, error) {
 	w.timer.Reset(w.most)
+	defer w.timer.Stop() // who reads may take his time
 	return w.r.Read(p)
 }

@@ -20,6 +20,7 @@ type Snapshot struct {
 
 	Licence string // as the model's card names it; "" if it does not, or offline
 	New     bool   // the cache had nothing of the repository
+	Local   bool   // Files are those of the cache, because the Hub was not asked or did not answer
 	Files   []File // sorted by path; from the cache alone those that are there
 
 	hub *Hub
@@ -32,7 +33,8 @@ type File struct {
 	oid  string // sha256, or git's sha1 of small files; "" from the cache
 }
 
-// Snapshot finds the commit of a revision and its files. If the Hub cannot be reached,
+// Snapshot finds the commit of a revision and its files. repo is user/name, or
+// spaces/user/name for files beside a demo. If the Hub cannot be reached,
 // or offline, it is what the cache has.
 func (h *Hub) Snapshot(ctx context.Context, repo, revision string) (*Snapshot, error) {
 	s := &Snapshot{Repo: repo, Revision: revision, hub: h}
@@ -56,7 +58,7 @@ func (s *Snapshot) fromHub(ctx context.Context) error {
 			Licence any `json:"license"`
 		} `json:"cardData"`
 	}
-	api := s.hub.Endpoint + "/api/models/" + s.Repo
+	api := s.hub.Endpoint + "/api/" + apiPath(s.Repo)
 	if _, err := s.hub.getJSON(ctx, api+"/revision/"+strings.ReplaceAll(escape(s.Revision), "/", "%2F"), s.Repo, s.Revision, &info); err != nil {
 		return err
 	}
@@ -113,7 +115,7 @@ func safe(path string) bool {
 // fromCache finds the commit of a revision, and the files of it that are there.
 func (s *Snapshot) fromCache() error {
 	dir := s.hub.folder(s.Repo)
-	s.Commit, s.Files, s.New = s.Revision, nil, false
+	s.Commit, s.Files, s.New, s.Local = s.Revision, nil, false, true
 	if !commitForm.MatchString(s.Revision) {
 		ref := filepath.Join(dir, "refs", filepath.FromSlash(s.Revision))
 		data, err := infile.Read(ref, 1<<10)

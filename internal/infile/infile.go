@@ -18,6 +18,17 @@ var ErrNotRegular = errors.New("not a regular file")
 // that says what it is, and that is an ErrNotRegular. The caller must close the file.
 func Open(path string) (*os.File, error) {
 	f, err := open(path)
+	return opened(f, path, err)
+}
+
+// OpenIn is Open for a path in a folder: neither it nor its links may lead out of it.
+func OpenIn(root *os.Root, path string) (*os.File, error) {
+	f, err := root.OpenFile(path, os.O_RDONLY|noWait, 0)
+	return opened(f, path, err)
+}
+
+// opened checks a file that was opened, unless that failed.
+func opened(f *os.File, path string, err error) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}

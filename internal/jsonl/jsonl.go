@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // ErrTorn reports a last line without an end: whoever wrote it was stopped meanwhile.
@@ -58,10 +60,10 @@ func (r *Reader) Next() ([]byte, error) {
 }
 
 // Encode returns a value as a line of JSON with its end. Tokens such as <loc0512> stay
-// readable.
+// readable, what a terminal obeys is escaped.
 func Encode(v any) ([]byte, error) {
 	var b bytes.Buffer
-	out := json.NewEncoder(&b)
+	out := json.NewEncoder(legible.JSON(&b))
 	out.SetEscapeHTML(false)
 	err := out.Encode(v)
 	return b.Bytes(), err

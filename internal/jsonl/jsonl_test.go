@@ -48,3 +48,14 @@ func TestLinesAreWhole(t *testing.T) {
 		t.Errorf("after it: %v", err)
 	}
 }
+
+// TestEncodeEscapesWhatTerminalsObey: text from outside does not reach a terminal as it is.
+func TestEncodeEscapesWhatTerminalsObey(t *testing.T) {
+	line, err := Encode("<loc0512> ä \x1b[2J \u0085 \u202e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := string(line), `"<loc0512> ä \u001b[2J \u0085 \u202e"`+"\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -48,6 +48,35 @@ func Create(path string, replace bool) (*File, error) {
 	}
 }
 
+// Continue is Create with a temporary name that is the same in each run: the file has
+// what a run has left that ended with [File.Keep], or was killed. While another process
+// writes it, it is an [ErrBusy].
+func Continue(path string, replace bool) (*File, error) {
+	file, err := Lock(path + unfinished)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{File: file, path: path, replace: replace}
+	if err := check(path, replace); err != nil { // behind the lock: the process that had it may have committed
+		return nil, errors.Join(err, f.leave())
+	}
+	return f, nil
+}
+
+// leave ends a file that Continue opened, and removes it if it is empty.
+func (f *File) leave() error {
+	if info, err := f.Stat(); err == nil && info.Size() == 0 {
+		return f.Close()
+	}
+	return f.Keep()
+}
+
+// Keep closes a file of [Continue] that is not complete, and leaves it to the next run.
+func (f *File) Keep() error {
+	f.done = true
+	return f.File.Close()
+}
+
 // check refuses a path that cannot become a new file.
 func check(path string, replace bool) error {
 	info, err := os.Stat(path)

@@ -13,6 +13,7 @@ import (
 // ending.
 const (
 	partial      = ".partial"
+	unfinished   = ".unfinished" + partial // of Continue, with no random part
 	randomPart   = 8
 	randomLetter = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" // of rand.Text
 )

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/testrace"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -76,6 +77,9 @@ func TestKernelLayersAsGoodAsGGML(t *testing.T) {
 			gguf.Q4_K, gguf.Q5_K, gguf.Q6_K, gguf.IQ4_NL, gguf.IQ4_XS, gguf.Q3_K, gguf.Q2_K} {
 			if level.BFloats() && typ != gguf.BF16 {
 				continue // computed as at AVX512VNNI
+			}
+			if !testrace.Chosen(int(level) + int(typ)) {
+				continue
 			}
 			for _, n := range []int{2, 3, 37} {
 				t.Run(fmt.Sprintf("%v %d", typ, n), func(t *testing.T) { testLayers(t, dev, level, typ, n) })

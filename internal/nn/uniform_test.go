@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/testrace"
 	"github.com/pgcli/paligemma/kernels"
 )
 
@@ -18,6 +19,9 @@ func TestUniformGraphsEqualOneColumn(t *testing.T) {
 	eachLevel(t, func(t *testing.T, dev bindings.Device, level kernels.Level) {
 		for _, typ := range []gguf.Type{gguf.F16, gguf.BF16, gguf.Q8_0, gguf.Q4_0, gguf.Q4_K, gguf.Q6_K, gguf.IQ4_XS} {
 			for _, precise := range []bool{false, true} {
+				if !testrace.Chosen(int(level) + int(typ)) {
+					continue
+				}
 				t.Run(fmt.Sprintf("%v precise=%t", typ, precise), func(t *testing.T) {
 					b := kernelBackend(t, dev, 2, level)
 					b.Precise = precise

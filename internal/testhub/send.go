@@ -11,8 +11,9 @@ import (
 // send answers with data or a range of it, and ends early if the Hub is told to.
 func (h *Hub) send(w http.ResponseWriter, r *http.Request, data []byte) {
 	total, first, status := int64(len(data)), int64(0), http.StatusOK
+	last := total // the first byte that is not sent
 	if span := r.Header.Get("Range"); span != "" && !h.NoRange {
-		from, _, _ := strings.Cut(strings.TrimPrefix(span, "bytes="), "-")
+		from, to, _ := strings.Cut(strings.TrimPrefix(span, "bytes="), "-")
 		n, err := strconv.ParseInt(from, 10, 64)
 		if err != nil || n >= total {
 			w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", total))
@@ -20,17 +21,20 @@ func (h *Hub) send(w http.ResponseWriter, r *http.Request, data []byte) {
 			return
 		}
 		first, status = n, http.StatusPartialContent
-		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", first, total-1, total))
+		if n, err := strconv.ParseInt(to, 10, 64); err == nil {
+			last = min(n+1, total)
+		}
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", first, last-1, total))
 	}
 	w.Header().Set("Accept-Ranges", "bytes")
-	w.Header().Set("Content-Length", strconv.FormatInt(total-first, 10))
+	w.Header().Set("Content-Length", strconv.FormatInt(last-first, 10))
 	w.WriteHeader(status)
 	if r.Method == http.MethodHead {
 		return
 	}
-	end := total
+	end := last
 	if h.Cut > 0 {
-		end = min(total, first+h.Cut)
+		end = min(last, first+h.Cut)
 	}
 	for at := first; at < end; {
 		if h.Slow > 0 {
@@ -45,7 +49,7 @@ func (h *Hub) send(w http.ResponseWriter, r *http.Request, data []byte) {
 			f.Flush()
 		}
 	}
-	if end < total {
+	if end < last {
 		if h.Reset {
 			panic(http.ErrAbortHandler)
 		}

@@ -1,6 +1,6 @@
 //go:build race
 
-package testmodel
+package testrace
 
 // Slowness is how much longer things may take: the race detector's cost.
 const Slowness = 5

@@ -1,6 +1,6 @@
 //go:build !race
 
-package testmodel
+package testrace
 
 // Slowness is how much longer things may take.
 const Slowness = 1

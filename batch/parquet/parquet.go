@@ -1,0 +1,225 @@
+// Package parquet finds pictures in a column of Parquet files, as the Hugging Face Hub
+// has its data sets. It is apart because its library is large.
+package parquet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/pgcli/paligemma/batch"
+	"github.com/pgcli/paligemma/internal/guard"
+	"github.com/pgcli/paligemma/internal/infile"
+)
+
+// A File is a Parquet file with a column of pictures: of their files' bytes, or, as
+// datasets.Image of Hugging Face is written, of structures with members bytes and path.
+// The pictures' names are the file's, #, and the row's number from 0.
+type File struct {
+	Path   string
+	Column string // its name; members of structures follow dots. "" means DefaultColumn
+}
+
+// DefaultColumn is File.Column if that is "".
+const DefaultColumn = "image"
+
+// IsParquet reports whether a name has the ending of Parquet files.
+func IsParquet(name string) bool { return strings.EqualFold(path.Ext(name), ".parquet") }
+
+// Items yields the rows. Their bytes are read by Item.Read alone, one page of the column
+// at a time: what is held is a page, which most writers limit to a few megabytes and the
+// format to 2 GiB. A row without bytes is an item whose Read fails.
+func (f File) Items(ctx context.Context) iter.Seq2[batch.Item, error] {
+	return func(yield func(batch.Item, error) bool) {
+		if err := f.each(ctx, func(item batch.Item) bool { return yield(item, nil) }); err != nil {
+			yield(batch.Item{}, fmt.Errorf("%s: %w", f.Path, err))
+		}
+	}
+}
+
+// each calls do for each row until it returns false.
+func (f File) each(ctx context.Context, do func(batch.Item) bool) error {
+	in, err := infile.Open(f.Path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	var chunks []parquet.ColumnChunk // of the pictures' bytes, one for each group of rows
+	err = guard.Run(func() error {   // against the library's panics about broken files, here and in Read
+		chunks, err = f.open(in)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	row := 0
+	for _, chunk := range chunks {
+		rows := &rows{chunk: chunk}
+		for i := range chunk.NumValues() {
+			item := batch.Item{Name: fmt.Sprintf("%s#%d", f.Path, row), Read: func(context.Context) (data []byte, err error) {
+				err = guard.Run(func() error { data, err = rows.read(i); return err })
+				return data, err
+			}}
+			row++
+			if ctx.Err() != nil || !do(item) {
+				return rows.close()
+			}
+		}
+		if err := rows.close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open reads the file's end, and finds the column's part in each group of rows.
+func (f File) open(in *os.File) (chunks []parquet.ColumnChunk, err error) {
+	info, err := in.Stat()
+	if err != nil {
+		return nil, err
+	}
+	file, err := parquet.OpenFile(in, info.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true), parquet.ReadBufferSize(1<<16))
+	if err != nil {
+		return nil, fmt.Errorf("no Parquet file that can be read: %w", err)
+	}
+	leaf, err := f.column(file.Root())
+	if err != nil {
+		return nil, err
+	}
+	for i, group := range file.RowGroups() {
+		chunk := group.ColumnChunks()[leaf.Index()]
+		if chunk.NumValues() != group.NumRows() {
+			return nil, fmt.Errorf("group %d has %d rows, but column %q has %d values in it", i, group.NumRows(), leaf.Name(), chunk.NumValues())
+		}
+		chunks = append(chunks, chunk)
+	}
+	return chunks, nil
+}
+
+// column finds the column of the pictures' bytes.
+func (f File) column(root *parquet.Column) (*parquet.Column, error) {
+	name := f.Column
+	if name == "" {
+		name = DefaultColumn
+	}
+	at := root
+	for part := range strings.SplitSeq(name, ".") {
+		if at = at.Column(part); at == nil {
+			return nil, fmt.Errorf("no column %q, want one of pictures; it has %s", name, spell(root))
+		}
+	}
+	if !at.Leaf() {
+		if at = at.Column("bytes"); at == nil {
+			return nil, fmt.Errorf("column %q is a structure without a member bytes, want pictures; it has %s", name, spell(root))
+		}
+	}
+	switch {
+	case at.MaxRepetitionLevel() > 0:
+		return nil, fmt.Errorf("column %q has lists, want one picture in each row", name)
+	case !at.Leaf() || at.Type().Kind() != parquet.ByteArray || at.Type().LogicalType() != nil:
+		return nil, fmt.Errorf("column %q is of type %v, want bytes of pictures; it has %s", name, at.Type(), spell(root))
+	}
+	return at, nil
+}
+
+// spell spells the names of columns.
+func spell(root *parquet.Column) string {
+	var names []string
+	for _, c := range root.Columns() {
+		names = append(names, fmt.Sprintf("%q", c.Name()))
+		if len(names) == 20 {
+			names = append(names, "...")
+			break
+		}
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// rows reads values of a column's part in a row group. Reading them in their order reads
+// each page once.
+type rows struct {
+	chunk  parquet.ColumnChunk
+	pages  parquet.Pages
+	page   parquet.Page // nil before the first
+	values parquet.ValueReader
+	next   int64 // row that values has next
+}
+
+// read returns the bytes of row i.
+func (r *rows) read(i int64) ([]byte, error) {
+	if r.pages == nil || i < r.next {
+		if err := r.close(); err != nil {
+			return nil, err
+		}
+		r.pages, r.next = r.chunk.Pages(), 0
+	}
+	var buf [64]parquet.Value
+	for {
+		if r.page == nil {
+			page, err := r.pages.ReadPage()
+			if err != nil {
+				return nil, fmt.Errorf("row %d of its group: %w", i, noEOF(err))
+			}
+			if n := page.NumRows(); r.next+n <= i {
+				r.next += n
+				parquet.Release(page)
+				continue
+			}
+			r.page, r.values = page, page.Values()
+		}
+		n, err := r.values.ReadValues(buf[:min(int64(len(buf)), i-r.next+1)])
+		r.next += int64(n)
+		if n > 0 && r.next == i+1 {
+			return picture(buf[n-1])
+		}
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		if err == io.EOF || n == 0 {
+			parquet.Release(r.page)
+			r.page = nil
+		}
+	}
+}
+
+// picture copies a value's bytes.
+func picture(v parquet.Value) ([]byte, error) {
+	switch {
+	case v.IsNull():
+		return nil, errors.New("the row has no bytes of a picture, perhaps only its path")
+	case len(v.ByteArray()) > batch.MaxFile:
+		return nil, fmt.Errorf("the picture has %d bytes, want at most %d", len(v.ByteArray()), batch.MaxFile)
+	}
+	return append([]byte{}, v.ByteArray()...), nil
+}
+
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// close lets go of the pages.
+func (r *rows) close() error {
+	if r.page != nil {
+		parquet.Release(r.page)
+		r.page = nil
+	}
+	if r.pages == nil {
+		return nil
+	}
+	err := r.pages.Close()
+	r.pages = nil
+	return err
+}

@@ -1,0 +1,65 @@
+package flags
+
+import (
+	"time"
+
+	"github.com/pgcli/paligemma/batch"
+	"github.com/pgcli/paligemma/batch/archive"
+	"github.com/pgcli/paligemma/batch/parquet"
+	"github.com/pgcli/paligemma/batch/video"
+	"github.com/urfave/cli/v2"
+)
+
+// Containers says how files with many pictures are read: archives, tables and videos.
+type Containers struct {
+	every  time.Duration // between frames
+	column string        // of tables
+}
+
+// ContainerFlags are the flags of commands that read the pictures of a batch, once more or
+// for the first time. They must be the same each time.
+func ContainerFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.DurationFlag{Name: "every", Value: time.Second, Usage: "`time` between frames of a video, such as 2s"},
+		&cli.Float64Flag{Name: "fps", Usage: "frames of a second of video, a `number`, in place of --every"},
+		&cli.StringFlag{Name: "column", Value: parquet.DefaultColumn, Usage: "`name` of the column of pictures in Parquet files"},
+	}
+}
+
+// ReadContainers reads the flags.
+func ReadContainers(c *cli.Context) (k Containers, err error) {
+	k = Containers{time.Second, parquet.DefaultColumn}
+	if c.Value("every") != nil { // nil for a command without these flags
+		k = Containers{c.Duration("every"), c.String("column")}
+	}
+	if c.IsSet("fps") {
+		if c.IsSet("every") {
+			return k, Usagef("--every and --fps say the same; give one")
+		}
+		f := c.Float64("fps")
+		if !(f > 0 && f <= 1000) {
+			return k, Usagef("--fps is %v, want more than 0, at most 1000", f)
+		}
+		k.every = time.Duration(float64(time.Second) / f)
+	}
+	if k.every < time.Millisecond {
+		return k, Usagef("--every is %v, want 1ms or more", k.every)
+	}
+	if k.column == "" {
+		return k, Usagef("--column is empty, want a name")
+	}
+	return k, nil
+}
+
+// Source returns the pictures of the file at path; nil if it is no such file by its name.
+func (k Containers) Source(path string) batch.Source {
+	switch {
+	case archive.IsTar(path):
+		return archive.Tar(path)
+	case parquet.IsParquet(path):
+		return parquet.File{Path: path, Column: k.column}
+	case video.IsVideo(path):
+		return video.Video{Path: path, Every: k.every}
+	}
+	return nil
+}

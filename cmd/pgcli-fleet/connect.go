@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma/cmd/internal/flags"
+)
+
+// serverFlags have the names of the flags of NATS' own command.
+func serverFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "server", EnvVars: []string{"NATS_URL"}, Value: nats.DefaultURL, Usage: "`URL` of the NATS server, or several with commas between"},
+		&cli.PathFlag{Name: "creds", EnvVars: []string{"NATS_CREDS"}, Usage: "`file` of the credentials of NATS"},
+		&cli.PathFlag{Name: "tlsca", EnvVars: []string{"NATS_CA"}, Usage: "`file` of the certificate authority of the server"},
+		&cli.PathFlag{Name: "tlscert", EnvVars: []string{"NATS_CERT"}, Usage: "`file` of this program's certificate"},
+		&cli.PathFlag{Name: "tlskey", EnvVars: []string{"NATS_KEY"}, Usage: "`file` of its key"},
+		&cli.StringFlag{Name: "queue", Value: "default", Usage: "`name` of the queue: one for each model and its flags"},
+	}
+}
+
+// modelFlags name the model.
+func modelFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.PathFlag{Name: "model", Aliases: []string{"m"}, EnvVars: []string{"PALIGEMMA_MODEL"}, Usage: "GGUF `file` of the model (default: the embedded tiny model)"},
+		&cli.PathFlag{Name: "mmproj", Usage: "GGUF `file` of the vision tower, if the file of -m has the language model alone (default: mmproj*.gguf beside it)"},
+	}
+}
+
+// connect connects to the server. A connection that breaks later is made again.
+func connect(c *cli.Context, logger *slog.Logger) (*nats.Conn, error) {
+	options := []nats.Option{
+		nats.Name("pgcli-fleet " + c.Command.Name), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond), nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				logger.Warn("the connection to the server broke, and is made again", "error", err)
+			}
+		}),
+	}
+	if path := c.Path("creds"); path != "" {
+		options = append(options, nats.UserCredentials(path))
+	}
+	if path := c.Path("tlsca"); path != "" {
+		options = append(options, nats.RootCAs(path))
+	}
+	cert, key := c.Path("tlscert"), c.Path("tlskey")
+	if (cert == "") != (key == "") {
+		return nil, flags.Usagef("--tlscert and --tlskey go together")
+	}
+	if cert != "" {
+		options = append(options, nats.ClientCert(cert, key))
+	}
+	nc, err := nats.Connect(c.String("server"), options...)
+	if err != nil {
+		return nil, fmt.Errorf("NATS server %s: %w; start one with nats-server -c deploy/nats.conf, or name another with --server", c.String("server"), err)
+	}
+	return nc, nil
+}
+
+// newLog returns the log of what happens beside the answers.
+func newLog(c *cli.Context) *slog.Logger { return slog.New(slog.NewTextHandler(c.App.ErrWriter, nil)) }

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma/batch"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
+	"github.com/pgcli/paligemma/cmd/pgcli-fleet/queue"
+)
+
+func enqueueCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "enqueue",
+		Usage:     "put pictures and prompts into a queue",
+		ArgsUsage: "INPUT...",
+		Description: `Puts the pictures that have no results into the queue, and makes the queue first if the
+server has none. INPUT, prompts and flags are as those of pgcli batch, but archives and
+videos have to be unpacked: the queue has names only, which workers open. Run it in the
+folder that workers have as --root, or give absolute names.
+
+It may be repeated at any time, with more pictures and prompts, too: what is in the queue
+or has a result is left alone. While the queue is full it waits.
+
+Examples:
+  pgcli-fleet enqueue photos -p "detect cat ; dog" -m model.gguf
+  pgcli-fleet enqueue photos -p "detect cat ; dog" -m model.gguf --retry-failed`,
+		Flags: slices.Concat(modelFlags(), flags.PromptFlags(), []cli.Flag{
+			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "`file` of records that were collected: what it answers is not asked again"},
+			&cli.BoolFlag{Name: "retry-failed", Usage: "ask again about pictures that failed"},
+			&cli.IntFlag{Name: "max-waiting", Value: queue.DefaultMost, Usage: "most `pictures` in a new queue"},
+			&cli.IntFlag{Name: "replicas", Value: 1, Usage: "`servers` of a cluster that keep each message of a new queue"},
+			&cli.DurationFlag{Name: "ack-wait", Value: queue.DefaultAckWait, Usage: "`time` after which a new queue gives a silent worker's pictures to others"},
+		}, flags.SamplingFlags("on"), flags.ModelFlags(), serverFlags()),
+		Action: enqueueAction,
+	}
+}
+
+func enqueueAction(c *cli.Context) error {
+	if _, err := flags.Sampler(c); err != nil {
+		return err
+	}
+	prompts, err := flags.Prompts(c, nil, 1)
+	if err != nil {
+		return err
+	}
+	if len(prompts) == 0 {
+		return flags.Usagef("no prompt: for example pgcli-fleet enqueue photos -p \"caption en\"")
+	}
+	for i, p := range prompts {
+		if slices.Contains(prompts[:i], p) {
+			return flags.Usagef("prompt %q is given twice", p)
+		}
+	}
+	if n := c.Int("max-waiting"); n < 1 {
+		return flags.Usagef("--max-waiting is %d, want 1 or more", n)
+	}
+	if n := c.Int("replicas"); n < 1 || n > 5 {
+		return flags.Usagef("--replicas is %d, want 1 to 5", n)
+	}
+	if d := c.Duration("ack-wait"); d < 100*time.Millisecond {
+		return flags.Usagef("--ack-wait is %v, want 100ms or more", d)
+	}
+	sources, err := flags.Inputs(c)
+	if err != nil {
+		return err
+	}
+	digest, err := flags.Digest(c.Context, c.Path("model"), c.Path("mmproj"))
+	if err != nil {
+		return err
+	}
+	id := flags.Identity(c, digest)
+	e := &queue.Enqueuing{Sources: sources, Prompts: prompts, RetryFailed: c.Bool("retry-failed")}
+	if path := c.Path("output"); path != "" {
+		if e.File, err = batch.Open(path, id, false); err != nil {
+			return err
+		}
+		defer e.File.Close()
+	}
+	logger := newLog(c)
+	nc, err := connect(c, logger)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	q, err := queue.Create(c.Context, nc, c.String("queue"), queue.Config{Most: c.Int("max-waiting"), Replicas: c.Int("replicas"), AckWait: c.Duration("ack-wait")})
+	if err != nil {
+		return err
+	}
+	if _, err := q.SetJob(c.Context, queue.Job{Identity: id, Prompts: prompts}); err != nil {
+		return err
+	}
+	e.Notice = func(text string) { logger.Warn(text) }
+	n, err := q.Enqueue(c.Context, e)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "%d pictures: %d are queued now, %d were in the queue, %d have their results\n", n.Pictures, n.Queued, n.Waiting, n.Done)
+	return err
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// Environment of a test binary that is to be the command.
+const (
+	asCommand = "PGCLI_FLEET_TEST_COMMAND" // if 1
+	killerOf  = "PGCLI_FLEET_TEST_KILLER"  // opening a picture of this name kills the process
+)
+
+var pictures = flag.Int("pictures", 300, "pictures of the fleets that are disturbed")
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) == "1" {
+		reading := func(name string) {
+			if killer := os.Getenv(killerOf); killer != "" && filepath.Base(name) == killer {
+				syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				select {}
+			}
+		}
+		os.Exit(run(interruptible(), append([]string{"pgcli-fleet"}, os.Args[1:]...), os.Stdin, os.Stdout, os.Stderr, reading))
+	}
+	flag.Parse()
+	os.Exit(m.Run())
+}
+
+// command returns the command as a process in a folder.
+func command(dir string, args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), asCommand+"=1", killerOf+"=killer.png")
+	return cmd
+}
+
+// fleet runs the command in this process.
+func fleet(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	var out, errs syncBuffer
+	code = run(ctx, append([]string{"pgcli-fleet"}, args...), strings.NewReader(""), &out, &errs, nil)
+	return code, out.String(), errs.String()
+}
+
+// A syncBuffer is safe for a command and a test at the same time.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// A natsServer can be killed, and started again with what it has stored.
+type natsServer interface {
+	url() string
+	start(t testing.TB)
+	kill(t testing.TB)
+}
+
+// inProcess is a server in the test's process.
+type inProcess struct {
+	dir  string
+	port int
+	s    *server.Server
+}
+
+func newInProcess(t testing.TB) *inProcess {
+	p := &inProcess{dir: t.TempDir(), port: -1}
+	p.start(t)
+	t.Cleanup(func() { p.kill(t) })
+	return p
+}
+
+func (p *inProcess) url() string { return p.s.ClientURL() }
+
+func (p *inProcess) start(t testing.TB) {
+	var err error
+	p.s, err = server.NewServer(&server.Options{Host: "127.0.0.1", Port: p.port, JetStream: true, StoreDir: p.dir, SyncAlways: true, NoLog: true, NoSigs: true})
+	must(t, err)
+	p.s.Start()
+	if !p.s.ReadyForConnections(30 * time.Second) {
+		t.Fatal("the server did not start")
+	}
+	if at := p.s.Addr(); at != nil {
+		_, err = fmt.Sscanf(at.String(), "127.0.0.1:%d", &p.port)
+		must(t, err)
+	}
+}
+
+func (p *inProcess) kill(testing.TB) {
+	p.s.Shutdown()
+	p.s.WaitForShutdown()
+}
+
+// ownProcess is nats-server as it is shipped, with the configuration that is shipped.
+type ownProcess struct {
+	binary, dir string
+	port        int
+	cmd         *exec.Cmd
+}
+
+func newOwnProcess(t testing.TB) *ownProcess {
+	p := &ownProcess{binary: filepath.Join(t.TempDir(), "nats-server"), dir: t.TempDir(), port: freePort(t)}
+	build := exec.Command("go", "build", "-o", p.binary, "github.com/nats-io/nats-server/v2")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", build, err, out)
+	}
+	shipped, err := os.ReadFile("../../deploy/nats.conf")
+	must(t, err)
+	config := strings.ReplaceAll(string(shipped), "/var/lib/nats", filepath.Join(p.dir, "store"))
+	config = regexp.MustCompile(`(?m)^(listen|http):.*$`).ReplaceAllString(config, "")
+	config += fmt.Sprintf("\nlisten: 127.0.0.1:%d\n", p.port)
+	must(t, os.WriteFile(filepath.Join(p.dir, "nats.conf"), []byte(config), 0o644))
+	p.start(t)
+	t.Cleanup(func() { p.kill(t) })
+	return p
+}
+
+func (p *ownProcess) url() string { return fmt.Sprintf("nats://127.0.0.1:%d", p.port) }
+
+func (p *ownProcess) start(t testing.TB) {
+	p.cmd = exec.Command(p.binary, "-c", filepath.Join(p.dir, "nats.conf"))
+	must(t, p.cmd.Start())
+	eventually(t, "the server starts", func() bool { return dials(p.port) })
+}
+
+func (p *ownProcess) kill(testing.TB) {
+	p.cmd.Process.Kill()
+	p.cmd.Wait()
+}
+
+func freePort(t testing.TB) int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// dials reports whether a program listens on a port.
+func dials(port int) bool {
+	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
+}
+
+// scene writes a picture of a coloured square, which is another for each number.
+func scene(t testing.TB, path string, n int) {
+	t.Helper()
+	m := image.NewRGBA(image.Rect(0, 0, 16, 16))
+	for y := range 16 {
+		for x := range 16 {
+			m.Set(x, y, color.White)
+			if x > 3+n%3 && x < 12 && y > 3 && y < 10+n%4 {
+				m.Set(x, y, color.RGBA{uint8(n * 37), uint8(n * 91), uint8(n * 151), 255})
+			}
+		}
+	}
+	var b bytes.Buffer
+	must(t, png.Encode(&b, m))
+	must(t, os.WriteFile(path, b.Bytes(), 0o644))
+}
+
+// pgcli builds pgcli, or takes the one that PGCLI names.
+var pgcli = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("PGCLI"); path != "" {
+		return path, nil
+	}
+	dir, err := os.MkdirTemp("", "pgcli-fleet-")
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-C", "../..", "-o", filepath.Join(dir, "pgcli"), "./cmd/pgcli")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%v: %w\n%s", build, err, out)
+	}
+	return filepath.Join(dir, "pgcli"), nil
+})
+
+func read(t testing.TB, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	must(t, err)
+	return string(data)
+}
+
+// withoutTimes leaves the times out of records.
+func withoutTimes(records string) string {
+	return regexp.MustCompile(`"(encode_ns|prefill_ns|decode_ns|ms)":[0-9.]+`).ReplaceAllString(records, "")
+}
+
+// eventually waits for a condition, at most a minute.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within a minute: %s", what)
+		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,248 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/batch/record"
+)
+
+// A task is a message that a worker has taken.
+type task struct {
+	*message
+	w    *Worker
+	msg  jetstream.Msg
+	left []paligemma.Prompt // without a result
+	try  *attempt
+}
+
+// answer asks about the picture of a message. An error ends the worker; what else goes
+// wrong leaves the message to another delivery.
+func (w *Worker) answer(ctx context.Context, msg jetstream.Msg) error {
+	start := time.Now()
+	w.Metrics.taken(msg)
+	m, err := w.Queue.parse(msg.Subject(), msg.Data())
+	if err != nil {
+		return w.refuse(msg, err)
+	}
+	if m.Job != w.job.id() {
+		return w.foreign(ctx, msg)
+	}
+	stop := w.keep(msg)
+	defer stop()
+	t := &task{message: m, w: w, msg: msg}
+	err = t.do(ctx)
+	switch {
+	case err == nil:
+		w.Metrics.ended(start)
+		return nil
+	case errors.As(err, new(brokenError)):
+		return err
+	case ctx.Err() != nil: // drained
+		w.log(msg.Nak())
+		return nil
+	}
+	w.Logger.Warn("left to another delivery", "image", m.Image, "error", err)
+	w.log(msg.NakWithDelay(w.RetryWait))
+	return nil
+}
+
+// refuse removes a message that is none.
+func (w *Worker) refuse(msg jetstream.Msg, err error) error {
+	w.Metrics.count("refused", 1)
+	w.Logger.Warn("message removed", "subject", msg.Subject(), "error", err)
+	w.log(msg.TermWithReason(err.Error()))
+	return nil
+}
+
+// foreign refuses a message of another job. If the queue has that job now, the message is
+// for other workers.
+func (w *Worker) foreign(ctx context.Context, msg jetstream.Msg) error {
+	now, err := w.Queue.Job(ctx)
+	if err == nil && now.id() == w.job.id() {
+		return w.refuse(msg, errors.New("it is of another job than the queue's"))
+	}
+	w.log(msg.Nak())
+	if err == nil {
+		err = errors.New("the queue has another job now; start this worker again")
+	}
+	return err
+}
+
+// keep tells the server that the message is worked on, until it is stopped.
+func (w *Worker) keep(msg jetstream.Msg) (stop func()) {
+	quit := make(chan struct{})
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		tick := time.NewTicker(w.ackWait / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-tick.C:
+				w.log(msg.InProgress())
+			}
+		}
+	})
+	return func() { close(quit); ended.Wait() }
+}
+
+// A brokenError ends the worker.
+type brokenError struct{ error }
+
+func (e brokenError) Unwrap() error { return e.error }
+
+// do takes a picture from its attempts to its results.
+func (t *task) do(ctx context.Context) (err error) {
+	q := t.w.Queue
+	if t.try, err = q.attempt(ctx, t.key()); err != nil {
+		return err
+	}
+	if err := t.missing(ctx); err != nil {
+		return err
+	}
+	switch {
+	case len(t.left) == 0:
+		return t.end(ctx, "")
+	case t.try.N >= maxAttempts:
+		return t.giveUp(ctx)
+	case t.try.N > 0 && t.try.Open: // its worker ended, or stalls
+		t.w.alone.Lock()
+		defer t.w.alone.Unlock()
+	default:
+		t.w.alone.RLock()
+		defer t.w.alone.RUnlock()
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := q.begin(ctx, t.try); err != nil { // another worker has it, too, if it is a conflict
+		return err
+	}
+	t.w.Metrics.busy(1)
+	records, err := t.w.Asker.Ask(ctx, t.w.item(t.Image), t.left)
+	t.w.Metrics.busy(-1)
+	if err != nil {
+		return t.broken(ctx, err)
+	}
+	return t.save(ctx, records)
+}
+
+// missing finds the prompts that have no result, of a message that was delivered before.
+func (t *task) missing(ctx context.Context) error {
+	if meta, err := t.msg.Metadata(); err == nil && meta.NumDelivered == 1 && t.try.N == 0 {
+		t.left = t.Prompts
+		return nil
+	}
+	for _, p := range t.Prompts {
+		known, _, err := t.w.Queue.has(ctx, t.w.job.Identity.Key(t.Image, p))
+		if err != nil {
+			return err
+		}
+		if !known {
+			t.left = append(t.left, p)
+		}
+	}
+	return nil
+}
+
+// broken takes an attempt back that did not end because of the picture.
+func (t *task) broken(ctx context.Context, err error) error {
+	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+	defer cancel()
+	t.w.log(t.w.Queue.takeBack(own, t.try))
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	t.w.log(t.msg.Nak())
+	return brokenError{err}
+}
+
+// save keeps records. Failures that may pass are kept with the last attempt only.
+func (t *task) save(ctx context.Context, records []*record.Record) error {
+	again, reason := false, ""
+	for _, r := range records {
+		kind := record.Kind("")
+		if r.Error != nil {
+			kind = r.Error.Kind
+		}
+		if kind != record.KindRead {
+			t.w.unread.Store(0)
+		}
+		switch {
+		case (kind == record.KindRead || kind == record.KindInternal) && t.try.N < maxAttempts:
+			again, reason = true, r.Error.Message
+			continue
+		case kind == record.KindRead || kind == record.KindDecode:
+			reason = r.Error.Message
+		}
+		if err := t.publish(ctx, r); err != nil {
+			return err
+		}
+	}
+	if !again {
+		return t.end(ctx, reason)
+	}
+	if len(records) > 0 && records[0].Error != nil && records[0].Error.Kind == record.KindRead {
+		t.w.unread.Add(1)
+	}
+	t.w.Metrics.count("retried", 1)
+	t.w.Logger.Warn("another attempt follows", "image", t.Image, "attempt", t.try.N, "error", reason)
+	t.w.log(t.w.Queue.fail(ctx, t.try))
+	t.w.log(t.msg.NakWithDelay(t.w.RetryWait << (t.try.N - 1)))
+	return nil
+}
+
+// giveUp records a picture that ended its workers as failed.
+func (t *task) giveUp(ctx context.Context) error {
+	err := fmt.Errorf("%d workers were killed or stalled while they asked about it", t.try.N)
+	for _, p := range t.left {
+		if err := t.publish(ctx, failed(t.w, t.Image, p, err)); err != nil {
+			return err
+		}
+	}
+	return t.end(ctx, err.Error())
+}
+
+// publish keeps a record. It waits while the server is away, or has no room: the answer
+// is there, and is not computed again.
+func (t *task) publish(ctx context.Context, r *record.Record) error {
+	wait := pause{least: 100 * time.Millisecond, most: 5 * time.Second}
+	for {
+		own, cancel := context.WithTimeout(ctx, answerTime)
+		fresh, err := t.w.Queue.publish(own, r)
+		cancel()
+		switch {
+		case err == nil:
+			t.w.Metrics.record(r, fresh)
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case wait.n == 0:
+			t.w.Logger.Warn("waiting to keep an answer", "image", t.Image, "error", err)
+		}
+		if err := wait.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// end removes the message, whose results are all kept, and then its attempts. reason says
+// why it has no answer.
+func (t *task) end(ctx context.Context, reason string) error {
+	if reason != "" {
+		t.w.log(t.msg.TermWithReason(reason))
+	} else if err := t.msg.DoubleAck(ctx); err != nil {
+		t.w.log(err) // delivered again, its results are found
+		return nil
+	}
+	t.w.log(t.w.Queue.forget(ctx, t.try))
+	return nil
+}
