@@ -191,7 +191,7 @@ func TestCompareRefusesOtherTokens(t *testing.T) {
 	must(t, err)
 
 	c, err := Compare(t.Context(), a, a, set, &CompareOptions{MaxTokens: 2})
-	if err == nil || !strings.Contains(err.Error(), "data.jsonl:2: picture none.png: no such file") || !c.Partial || c.Compared != 1 {
+	if err == nil || !strings.Contains(err.Error(), "data.jsonl:2: picture none.png: ") || !c.Partial || c.Compared != 1 {
 		t.Errorf("%+v, error %v", c, err)
 	}
 	failures := 0

@@ -33,27 +33,35 @@ func (p *tiffPage) with(page map[uint16][]uint64, byteOrder binary.ByteOrder) (*
 		tags = append(tags, tag)
 	}
 	slices.Sort(tags)
-	f.tail = order.AppendUint16(nil, uint16(len(tags)))
-	values := []byte(nil) // those that do not fit an entry, behind the directory
-	behind := start + 2 + 12*uint32(len(tags)) + 4
+	const long, entry = 4, 12 // the kind of all values, and the bytes of an entry
+	size, behind := 2+entry*len(tags)+4, start+uint32(2+entry*len(tags)+4)
 	for _, tag := range tags {
-		const long = 4
-		f.tail = order.AppendUint32(order.AppendUint16(order.AppendUint16(f.tail, tag), long), uint32(len(page[tag])))
-		var raw []byte
+		size += 4 * len(page[tag])
 		for _, v := range page[tag] {
 			if v != uint64(uint32(v)) {
 				return nil, fmt.Errorf("value %d of tag %d is beyond the end of the file", v, tag)
 			}
-			raw = order.AppendUint32(raw, uint32(v))
 		}
-		if len(raw) != 4 {
-			f.tail = order.AppendUint32(f.tail, behind+uint32(len(values)))
-			values = append(values, raw...)
+	}
+	f.tail = order.AppendUint16(make([]byte, 0, size), uint16(len(tags)))
+	for _, tag := range tags {
+		values := page[tag]
+		f.tail = order.AppendUint32(order.AppendUint16(order.AppendUint16(f.tail, tag), long), uint32(len(values)))
+		if len(values) == 1 {
+			f.tail = order.AppendUint32(f.tail, uint32(values[0]))
 			continue
 		}
-		f.tail = append(f.tail, raw...)
+		f.tail = order.AppendUint32(f.tail, behind)
+		behind += 4 * uint32(len(values))
 	}
-	f.tail = append(append(f.tail, 0, 0, 0, 0), values...)
+	f.tail = append(f.tail, 0, 0, 0, 0)
+	for _, tag := range tags { // values that do not fit an entry, behind the directory
+		if values := page[tag]; len(values) != 1 {
+			for _, v := range values {
+				f.tail = order.AppendUint32(f.tail, uint32(v))
+			}
+		}
+	}
 	return f, nil
 }
 
