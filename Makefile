@@ -103,6 +103,10 @@ soak: toolchain ## MUTANTS broken files, KILLS conversions, RUNS answers, CYCLES
 test-kill-batch: toolchain ## a batch that is killed at 300 random moments: the file is that of one that was not
 	time $(TEST) -v -run '^TestKilledBatches$$' ./cmd/pgcli -kills 300
 
+.PHONY: test-million
+test-million: toolchain ## a million records written, resumed, merged and exported in bounded memory
+	$(TEST) -v -run '^TestManyRecords$$' ./batch -records 1000000
+
 # A module of its own: the library's go.mod has no queue.
 .PHONY: test-fleet
 test-fleet: $(BIN) ## pgcli-fleet: workers and server killed, and messages of strangers
@@ -200,12 +204,13 @@ tiny-table: toolchain $(HELD)/data.jsonl ## quality of the tiny model in every t
 $(HELD)/data.jsonl: # scripts/tiny/README.md says what Python needs
 	$(PYTHON) scripts/tiny/heldout.py --vae models/tiny/vae.npz --out $(HELD)
 
+# -g1: lines for reports. With variables, too, gcc needs half as much time again.
 .PHONY: sanitize
 sanitize: sanitize-kernels sanitize-pool sanitize-threads sanitize-model ## C under the address, undefined-behaviour and thread sanitizers: half an hour
 
 .PHONY: sanitize-kernels
 sanitize-kernels: toolchain # kernels under the address and undefined-behaviour sanitizers
-	CGO_CFLAGS="-O1 -g -fsanitize=undefined -fno-sanitize-recover=all" CGO_LDFLAGS="-fsanitize=undefined" $(GO) test -count=1 -asan -timeout 60m $(RUN) ./kernels
+	CGO_CFLAGS="-O1 -g1 -fsanitize=undefined -fno-sanitize-recover=all" CGO_LDFLAGS="-fsanitize=undefined" $(GO) test -count=1 -asan -timeout 60m $(RUN) ./kernels
 
 .PHONY: sanitize-pool
 sanitize-pool: # calls that begin and end fast, on more threads than processors
@@ -218,12 +223,12 @@ sanitize-pool: # calls that begin and end fast, on more threads than processors
 # nothing of how goroutines wait for each other.
 .PHONY: sanitize-threads
 sanitize-threads: toolchain # kernels, and their pool of threads, under the thread sanitizer
-	CGO_CFLAGS="-O1 -g -fsanitize=thread" CGO_LDFLAGS="-fsanitize=thread" $(GO) test -count=1 -tags tsan -short -timeout 60m $(RUN) ./kernels
+	CGO_CFLAGS="-O1 -g1 -fsanitize=thread" CGO_LDFLAGS="-fsanitize=thread" $(GO) test -count=1 -tags tsan -short -timeout 60m $(RUN) ./kernels
 
 # One thread for ggml's own: its threads wait by spinning.
 .PHONY: sanitize-model
 sanitize-model: toolchain # the embedded model, with ggml and the kernels under the address sanitizer
-	CGO_CFLAGS="-O1 -g $(NATIVE) -ffp-contract=off -DGGML_USE_CPU_REPACK" CGO_CXXFLAGS="-O1 -g $(NATIVE) -ffp-contract=off -DGGML_USE_CPU_REPACK" \
+	CGO_CFLAGS="-O1 -g1 $(NATIVE) -ffp-contract=off -DGGML_USE_CPU_REPACK" CGO_CXXFLAGS="-O1 -g1 $(NATIVE) -ffp-contract=off -DGGML_USE_CPU_REPACK" \
 		$(GO) build -asan -o build/pgcli-asan ./cmd/pgcli
 	build/pgcli-asan demo -o build/demo-asan --force --kernels off -t 1
 	build/pgcli-asan demo -o build/demo-asan --force -t 2
@@ -242,8 +247,9 @@ test-page: $(BIN) ## the page of pgcli serve in Chromium, which apt-get install 
 	cd server/page/browser && PGCLI=$(CURDIR)/$(BIN) $(GO) vet ./... && $(TEST) -v ./...
 
 .PHONY: test-hub
-test-hub: toolchain ## fetching killed at 200 moments; with PYTHON=python, huggingface_hub shares the cache
+test-hub: toolchain ## fetching and converting killed at 200 moments each; with PYTHON=python, huggingface_hub shares the cache
 	$(TEST) -v -run '^(TestKilledAtAnyMoment|TestHuggingfaceHub)$$' ./internal/hub -kills 200 -python '$(PYTHON)'
+	$(TEST) -v -run '^TestKilledArrivals$$' ./cmd/pgcli -kills 200
 
 GORELEASER ?= CGO_ENABLED=0 $(GO) run github.com/goreleaser/goreleaser/v2@v2.15.1
 
@@ -260,6 +266,18 @@ test-deb: ## DEB, or that of release-snapshot, installed, run and removed in a c
 .PHONY: test-windows
 test-windows: $(BIN) ## pgcli.exe converts and answers under Wine: needs wine64, mingw-w64, scripts/engines/fetch.sh --all
 	time packaging/wine.sh build/wine
+
+.PHONY: test-wine
+test-wine: ## the tests of PACKAGES, or of all, as Windows programs without cgo under Wine 10: needs root, debootstrap; an hour
+	time packaging/wine_suite.sh build/wine $(PACKAGES)
+
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+.PHONY: release-check
+release-check: ## the configuration of releases, the workflow of CI, and that all linked modules have licences
+	$(GORELEASER) check
+	$(GO) run $(ACTIONLINT) .github/workflows/*.yml
+	mkdir -p build && sh packaging/licenses.sh build/licenses.txt
 
 .PHONY: test-reproducible
 test-reproducible: toolchain ## pgcli is the same to the byte, built in two folders; CGO="0 1" without and with ggml: minutes

@@ -13,9 +13,9 @@ import (
 )
 
 // networked lists the packages that may open connections. Importing the library opens
-// none, and starts no program. Package video starts ffmpeg; what parquet files are
+// none, and starts no program. Package s3 reads the buckets that are named; video starts ffmpeg; what parquet files are
 // compressed with imports net/http and opens nothing.
-var networked = []string{"cmd/pgcli", "server", "internal/hub", "batch/video", "batch/parquet", "batch/export/parquet", "examples"}
+var networked = []string{"cmd", "server", "internal/hub", "batch/video", "batch/parquet", "batch/s3", "batch/export/parquet", "examples"}
 
 // parsing are the packages of net that only read names of places: html/template
 // wants them.

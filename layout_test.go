@@ -19,7 +19,7 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/internal/flags": {"", "grammar", "gguf", "models", "batch", "batch/archive", "batch/parquet", "batch/video", "internal/infile", "internal/textfile", "internal/legible"},
+	"cmd/internal/flags": {"", "grammar", "gguf", "models", "batch", "batch/archive", "batch/parquet", "batch/s3", "batch/video", "internal/infile", "internal/textfile", "internal/legible"},
 	"cmd/pgcli":          {"cmd/internal/flags", "", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server", "batch", "batch/record", "batch/export", "batch/export/parquet", "batch/merge", "internal/hub"},
 	"server":             {"", "grammar", "internal/overlay", "server/internal/remote", "server/page"},
 	"eval":               {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr", "internal/jsonl"},
@@ -27,6 +27,7 @@ var layers = map[string][]string{
 	"batch":                {"", "batch/record", "internal/guard", "internal/infile", "internal/jsonerr", "internal/newfile", "internal/overlay", "internal/textfile"},
 	"batch/archive":        {"batch", "internal/infile"},
 	"batch/parquet":        {"batch", "internal/guard", "internal/infile"},
+	"batch/s3":             {"batch", "internal/infile"},
 	"batch/export/parquet": {"batch/export", "internal/newfile"},
 	"batch/video":          {"batch", "internal/infile"},
 	"batch/export":         {"", "batch/record", "internal/overlay", "internal/imageproc", "internal/newfile", "internal/locseg", "internal/jsonl"},

@@ -8,7 +8,8 @@ import (
 	"github.com/pgcli/paligemma/gguf"
 )
 
-// Memory is what a model holds, in bytes, as ggml and the kernels count it.
+// Memory is what a model holds, in bytes, as ggml and the kernels count it, and the
+// descriptions of graphs.
 type Memory struct {
 	Weights  int `json:"weights"`  // in the layout of the kernels, or mapped from the file
 	Session  int `json:"session"`  // the key-value cache of a session

@@ -25,24 +25,27 @@ func (j *job) read(ctx context.Context) {
 	}
 }
 
-// prepare makes a picture for the model of a job's bytes, which it lets go. Questions
-// with a record about these bytes are not asked.
-func (j *job) prepare(m *paligemma.Model) {
-	if j.failed != nil {
-		return
-	}
-	data := j.data
-	j.data = nil
-	sum := sha256.Sum256(data)
+// compare leaves out questions with a record about the bytes that were read. It reports
+// whether any is left.
+func (j *job) compare() bool {
+	sum := sha256.Sum256(j.data)
 	j.sha256 = hex.EncodeToString(sum[:])
 	now := contentOf(j.sha256)
 	j.ask = slices.DeleteFunc(j.ask, func(q question) bool {
 		j.changed = j.changed || q.known && q.of != unread && q.of != now
 		return q.known && (q.of == unread || q.of == now)
 	})
-	if len(j.ask) == 0 {
+	return len(j.ask) > 0
+}
+
+// prepare makes a picture for the model of a job's bytes, which it lets go.
+func (j *job) prepare(m *paligemma.Model) {
+	if j.failed != nil || !j.compare() {
+		j.data = nil
 		return
 	}
+	data := j.data
+	j.data = nil
 	if len(data) == 0 {
 		j.failed = &record.Failure{Kind: record.KindDecode, Message: "the file is empty, want a picture"}
 		return
@@ -59,34 +62,6 @@ func (j *job) prepare(m *paligemma.Model) {
 	if err != nil {
 		j.failed = failure(record.KindDecode, err)
 	}
-}
-
-// answer takes pictures, encodes each and asks its questions. The error is about a model
-// that cannot go on, or the context.
-func (r *run) answer(ctx context.Context, from, to chan *job) error {
-	for {
-		j, encoded, err := r.take(ctx, from)
-		if j == nil || err != nil {
-			return err
-		}
-		if err := r.asker.records(ctx, j, encoded); err != nil {
-			return err
-		}
-		if !send(ctx, to, j) {
-			return nil
-		}
-	}
-}
-
-// take takes the next picture and encodes it. A picture that cannot be encoded comes
-// without an Image, and has failed. The job is nil if there is no other.
-func (r *run) take(ctx context.Context, from chan *job) (*job, *paligemma.Image, error) {
-	j, ok := <-from
-	if !ok {
-		return nil, nil, nil
-	}
-	encoded, err := r.asker.encode(ctx, j)
-	return j, encoded, err
 }
 
 // final reports whether an error leaves nothing to be asked.

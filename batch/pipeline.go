@@ -25,8 +25,6 @@ type run struct {
 	keys      []key // of all questions, in order
 	sourceErr error
 
-	asker *Asker
-
 	mu       sync.Mutex // guards progress
 	progress Progress
 }
@@ -67,11 +65,21 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	}
 	defer asker.Close()
-	r.asker = asker
-	parallel := asker.Parallel()
 	if fewer != nil {
-		r.notice(fmt.Sprintf("%d answers at a time, not %d: %v", parallel, r.opts.Parallel, fewer))
+		r.notice(fmt.Sprintf("%d answers at a time, not %d: %v", asker.Parallel(), r.opts.Parallel, fewer))
 	}
+	return r.flow(ctx, asker.Parallel(), func(j *job) { j.prepare(r.model) }, func(ctx context.Context, j *job) error {
+		encoded, err := asker.encode(ctx, j)
+		if err == nil {
+			err = asker.records(ctx, j, encoded)
+		}
+		return err
+	})
+}
+
+// flow takes pictures through all stages: prepare makes them ready for the model, answer
+// asks about them, parallel at a time, and fails if nothing more can be asked.
+func (r *run) flow(ctx context.Context, parallel int, prepare func(*job), answer func(context.Context, *job) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
@@ -87,18 +95,25 @@ func (r *run) all(ctx context.Context) error {
 	})
 	stage(&stages, decoders, ready, func() {
 		for j := range read {
-			j.prepare(r.model)
+			prepare(j)
 			if !send(ctx, ready, j) {
 				return
 			}
 		}
 	})
 	stage(&stages, parallel, done, func() {
-		if err := r.answer(ctx, ready, done); err != nil {
-			cancel(err)
+		for j := range ready {
+			if err := answer(ctx, j); err != nil {
+				cancel(err)
+				return
+			}
+			if !send(ctx, done, j) {
+				return
+			}
 		}
 	})
-	if err = r.write(ctx, done, room); err == nil {
+	err := r.write(ctx, done, room)
+	if err == nil {
 		err = context.Cause(ctx) // nil if all pictures are done
 	}
 	cancel(err)

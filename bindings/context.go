@@ -10,7 +10,10 @@ import (
 // A Context is an arena of descriptions of tensors and graphs, without the data.
 // It has room for a fixed number of each. ggml ends the process when the arena
 // overflows, so callers count. It is not safe for concurrent use.
-type Context struct{ owner[contextPtr] }
+type Context struct {
+	owner[contextPtr]
+	size int // bytes
+}
 
 // contextSlack is room for a context's own bookkeeping, in bytes.
 const contextSlack = 1024
@@ -35,9 +38,17 @@ func (l *Lib) NewContext(tensors, nodes int) (*Context, error) {
 	if ptr == 0 {
 		return nil, fmt.Errorf("bindings: no memory for a context of %d bytes", size)
 	}
-	c := new(Context)
+	c := &Context{size: int(size)}
 	c.open(l, ptr, l.fn.free)
 	return c, nil
+}
+
+// Bytes returns how many bytes of memory the context holds.
+func (c *Context) Bytes() int {
+	if c.isClosed() {
+		return 0
+	}
+	return c.size
 }
 
 // Close frees the arena and every tensor and graph in it. It is safe on nil

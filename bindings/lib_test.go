@@ -45,13 +45,26 @@ func TestOpenWrongFiles(t *testing.T) {
 	}
 	empty := t.TempDir()
 	refused(t, empty, "no ggml library in folder", empty)
-	odd := filepath.Join(t.TempDir(), "[a-z]*?") // a name that is a pattern
-	must(t, os.Mkdir(odd, 0o755))
-	refused(t, odd, "no ggml library in folder", odd)
-
-	text := write(t, "libggml.so", []byte("not a library\n"))
+	library := map[string]string{"windows": "ggml.dll", "darwin": "libggml.dylib"}[runtime.GOOS]
+	if library == "" {
+		library = "libggml.so"
+	}
+	text := write(t, library, []byte("not a library\n"))
 	refused(t, text, text)
 	refused(t, filepath.Dir(text), text) // found in its folder, and refused
+
+	names := []string{"[a-z]", "*?"} // names that are patterns
+	if runtime.GOOS == "windows" {
+		names = names[:1] // it forbids the other
+	}
+	for _, name := range names {
+		odd := filepath.Join(t.TempDir(), name)
+		must(t, os.Mkdir(odd, 0o755))
+		refused(t, odd, "no ggml library in folder", odd)
+		must(t, os.Rename(text, filepath.Join(odd, library)))
+		refused(t, odd, filepath.Join(odd, library))
+		must(t, os.Rename(filepath.Join(odd, library), text))
+	}
 	refused(t, write(t, "empty.so", nil), "empty.so")
 	if runtime.GOOS == "linux" {
 		refused(t, text, "not a shared library")

@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -58,9 +59,9 @@ func locate(path string) (string, error) {
 		return path, nil
 	}
 	for _, pattern := range corePatterns() {
-		if found, _ := filepath.Glob(filepath.Join(escape(path), pattern)); len(found) > 0 {
-			slices.Sort(found)
-			return found[len(found)-1], nil
+		// In the folder, whose own name may look like a pattern.
+		if found, _ := fs.Glob(os.DirFS(path), pattern); len(found) > 0 {
+			return filepath.Join(path, slices.Max(found)), nil
 		}
 	}
 	return "", fmt.Errorf("bindings: no ggml library in folder %s (looked for %s)", path, strings.Join(corePatterns(), ", "))
@@ -76,14 +77,6 @@ func corePatterns() []string {
 		return []string{"ggml.dll", "ggml.*.dll"}
 	}
 	return []string{"libggml.so", "libggml.so.*", "libggml.*.so", "libggml.*.so.*"}
-}
-
-// escape quotes the characters in a folder's name that have a meaning in patterns.
-func escape(dir string) string {
-	if runtime.GOOS == "windows" {
-		return dir
-	}
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }
 
 // explain adds to the loader's error the reason that file's header shows, if any.

@@ -1,6 +1,7 @@
 package convert_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -24,5 +25,24 @@ func TestFullDiskLeavesNothing(t *testing.T) {
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) != 0 {
 		t.Errorf("%d files are left", len(entries))
+	}
+	// Weights that arrive: no file has the name either, and more room is enough.
+	src := write(t, sharded())
+	want := run(t, src, convert.Options{Type: "f32", Name: "x"})
+	o := convert.Options{Type: "f32", Name: "x", Remote: moveOut(t, src).remotes()}
+	if _, err := convert.Run(t.Context(), src, dst, o); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("error is %v, want that no space is left", err)
+	}
+	if _, err := os.Stat(dst); err == nil {
+		t.Error("an output that is not complete has its name")
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=16m"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := convert.Run(t.Context(), src, dst, o); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(read(t, dst), read(t, want)) {
+		t.Error("the file is another one than that of a run with room")
 	}
 }

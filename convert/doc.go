@@ -11,6 +11,10 @@
 //	}
 //	fmt.Println(report.Bytes(), "bytes in", report.Elapsed)
 //
+// [Options].Remote lists weights that arrive over a network: they are read once, in the
+// order of their bytes, hashed, and kept nowhere. A conversion of them that breaks off is
+// an [UnfinishedError], and the next one goes on with it.
+//
 // A GGUF file made before is requantized; a model in llama.cpp's two files
 // becomes one file. [Options].SplitMaxSize gives parts, which [gguf.Join] joins to the
 // same file. [MakePlan] returns the files and tensors that Run would write,

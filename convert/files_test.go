@@ -20,17 +20,18 @@ func TestNoCheckpointNamesCandidates(t *testing.T) {
 		want  string
 	}{
 		{"nothing", nil, "", "no checkpoint found"},
-		{"a missing folder", nil, "missing", "no such file"},
+		{"a missing folder", nil, "missing", "missing: "},
 		{"pickles", []string{"pytorch_model.bin"}, "", "pickled weights are not read"},
 		{"other pickles", []string{"weights.bin"}, "", `did you mean one of ["weights.bin"]`},
 		{"an npz", []string{"a.npz", "b.gguf"}, "", `did you mean one of ["a.npz" "b.gguf"]`},
 		{"two files", []string{"a.safetensors", "b.safetensors"}, "", "but no model.safetensors.index.json"},
-		{"a pickle itself", []string{"PK\x03\x04.bin"}, "PK\x03\x04.bin", "pickled weights are not read"},
+		{"a pickle itself", []string{"PK.bin"}, "PK.bin", "pickled weights are not read"},
 		{"a text", []string{"text"}, "text", `it starts with "text"`},
 	} {
 		dir := t.TempDir()
 		for _, name := range c.files {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o666); err != nil {
+			data := strings.Replace(name, "PK", "PK\x03\x04", 1) // as a zip file starts
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o666); err != nil {
 				t.Fatal(err)
 			}
 		}

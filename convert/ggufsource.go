@@ -36,7 +36,12 @@ func openGGUF(path string) (*ggufFile, error) {
 func (g *ggufFile) format() Format  { return GGUF }
 func (g *ggufFile) arrays() []array { return g.list }
 
-func (g *ggufFile) paths() []string { return []string{g.path} }
+func (g *ggufFile) paths() []string {
+	if parts := gguf.Parts(g.path); parts != nil {
+		return parts
+	}
+	return []string{g.path}
+}
 
 func (g *ggufFile) open(name string) (io.ReadCloser, error) {
 	r, err := g.Reader(name)

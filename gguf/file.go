@@ -15,10 +15,11 @@ import (
 // A File is an open GGUF file. All methods but Close are safe for concurrent
 // use by multiple goroutines; none writes to the file.
 type File struct {
-	src  io.ReaderAt
-	size int64
-	file *os.File  // nil after New
-	time time.Time // of the file's last change, when it was opened
+	src   io.ReaderAt
+	size  int64
+	file  *os.File  // nil after New
+	time  time.Time // of the file's last change, when it was opened
+	parts []*File   // of a split file, whose bytes follow each other; nil for one file
 	mapping
 
 	version   int
@@ -33,7 +34,19 @@ type File struct {
 // Open opens the GGUF file at path, which must be a regular file, and reads its
 // header. Metadata and tensors are read when they are asked for; a file that has
 // been shortened since then is an error. The caller must Close the File.
+//
+// If the path has the name of a part of a split file, NAME-00001-of-0000N.gguf, Open opens
+// all parts, which must lie beside it, as the whole file. Offsets count as if each part
+// followed the one before, and the whole cannot be mapped.
 func Open(path string) (*File, error) {
+	if parts := Parts(path); len(parts) > 1 {
+		return openParts(parts)
+	}
+	return openFile(path)
+}
+
+// openFile opens one file, whatever its name.
+func openFile(path string) (*File, error) {
 	file, err := infile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
@@ -122,8 +135,15 @@ func (f *File) readPreamble(d *decoder) (nTensors, nKeys int) {
 // touched, and readers fail with [os.ErrClosed]. It is safe on nil and may be
 // called again.
 func (f *File) Close() error {
-	if f == nil || f.file == nil {
+	if f == nil {
 		return nil
+	}
+	var errs []error
+	for _, p := range f.parts {
+		errs = append(errs, p.Close())
+	}
+	if f.file == nil {
+		return errors.Join(errs...)
 	}
 	err := f.file.Close()
 	if errors.Is(err, os.ErrClosed) {
@@ -140,7 +160,11 @@ var ErrChanged = errors.New("the file has changed since it was opened")
 // as it was. After [New] it returns nil.
 func (f *File) Changed() error {
 	if f.file == nil {
-		return nil
+		var errs []error
+		for _, p := range f.parts {
+			errs = append(errs, p.Changed())
+		}
+		return errors.Join(errs...)
 	}
 	info, err := f.file.Stat()
 	switch {

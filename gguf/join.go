@@ -1,7 +1,6 @@
 package gguf
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -55,75 +54,28 @@ func Parts(path string) []string {
 // first part without the keys of splitting, and the tensors of all. The caller must commit
 // and close dst.
 func Join(dst *FileWriter, parts ...string) error {
-	var files []*File
-	defer func() {
-		for _, f := range files {
-			f.Close()
-		}
-	}()
-	total := 0
-	for i, path := range parts {
-		f, err := Open(path)
-		if err != nil {
-			return err
-		}
-		files = append(files, f)
-		if err := checkPart(f, i, len(parts)); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		total += len(f.Tensors())
+	f, err := openParts(parts)
+	if err != nil {
+		return err
 	}
-	if len(files) == 0 {
-		return errors.New("gguf: no parts to join")
-	}
-	if want, err := Get[int32](files[0], SplitTensorsKey); err != nil {
-		return fmt.Errorf("%s: %w", parts[0], err)
-	} else if int(want) != total {
-		return fmt.Errorf("gguf: %s: the %d parts have %d tensors, want %d", parts[0], len(parts), total, want)
-	}
-	for _, k := range files[0].Keys() {
-		if IsSplitKey(k.Name) {
-			continue
-		}
-		v, err := files[0].Value(k.Name)
+	defer f.Close()
+	for _, k := range f.Keys() {
+		v, err := f.Value(k.Name)
 		if err != nil {
 			return fmt.Errorf("%s: %w", parts[0], err)
 		}
 		dst.Add(k.Name, v)
 	}
-	for _, f := range files {
-		for _, t := range f.Tensors() {
-			dst.AddTensor(t.Name, t.Type, t.Shape...)
-		}
+	for _, t := range f.Tensors() {
+		dst.AddTensor(t.Name, t.Type, t.Shape...)
 	}
 	if err := dst.WriteHeader(); err != nil {
 		return err
 	}
-	for i, f := range files {
-		if err := copyTensors(dst, f); err != nil {
-			return fmt.Errorf("%s: %w", parts[i], err)
-		}
-	}
-	return nil
+	return copyTensors(dst, f)
 }
 
-// checkPart wants a file to be the part of a number, of count.
-func checkPart(f *File, number, count int) error {
-	no, err := Get[uint16](f, SplitNumberKey)
-	if err != nil {
-		return err
-	}
-	of, err := Get[uint16](f, SplitCountKey)
-	if err != nil {
-		return err
-	}
-	if int(no) != number || int(of) != count {
-		return fmt.Errorf("gguf: it is part %d of %d, want part %d of %d", no+1, of, number+1, count)
-	}
-	return nil
-}
-
-// copyTensors copies the data of all tensors of a part.
+// copyTensors copies the data of all tensors of a file.
 func copyTensors(dst *FileWriter, f *File) error {
 	buffer := make([]byte, 1<<20)
 	for _, t := range f.Tensors() {

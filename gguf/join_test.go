@@ -2,6 +2,7 @@ package gguf_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -119,5 +120,68 @@ func TestJoinRefuses(t *testing.T) {
 		if p := gguf.Parts(name); p != nil {
 			t.Errorf("%s: parts %q", name, p)
 		}
+	}
+}
+
+// TestOpenPart opens the whole file by the name of any part: everything is as in the file
+// that was split.
+func TestOpenPart(t *testing.T) {
+	source, dir := filepath.Join("..", "models", "tiny.gguf"), t.TempDir()
+	parts := splitUp(t, source, dir, 5, 0, 7, 0)
+	want, err := gguf.Open(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer want.Close()
+	for _, part := range parts {
+		f, err := gguf.Open(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := func(f *gguf.File) (names []string) {
+			for _, k := range f.Keys() {
+				names = append(names, k.Name)
+			}
+			return names
+		}
+		if !slices.Equal(keys(f), keys(want)) || len(f.Tensors()) != len(want.Tensors()) {
+			t.Errorf("keys %q, %d tensors, want %q, %d", keys(f), len(f.Tensors()), keys(want), len(want.Tensors()))
+		}
+		for _, x := range want.Tensors() {
+			a, errA := f.Bytes(x.Name)
+			b, errB := want.Bytes(x.Name)
+			if errA != nil || errB != nil || !bytes.Equal(a, b) {
+				t.Errorf("%s: %d bytes, %v, %v, want %d", x.Name, len(a), errA, errB, len(b))
+			}
+		}
+		if err := f.Changed(); err != nil {
+			t.Error(err)
+		}
+		if f.Close() != nil || f.Close() != nil {
+			t.Error("Close fails")
+		}
+		if _, err := f.Bytes(want.Tensors()[0].Name); err == nil {
+			t.Error("a tensor is read after Close")
+		}
+	}
+	f, err := gguf.Open(parts[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := os.Truncate(parts[3], 100); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Changed(); !errors.Is(err, gguf.ErrChanged) {
+		t.Errorf("a part was shortened: %v", err)
+	}
+	if _, err := f.Bytes(want.Tensors()[len(want.Tensors())-1].Name); err == nil {
+		t.Error("a tensor of a part that was shortened is read")
+	}
+	if err := os.Remove(parts[2]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gguf.Open(parts[0]); err == nil || !strings.Contains(err.Error(), "part 3 of 4 is missing") || !strings.Contains(err.Error(), parts[2]) {
+		t.Errorf("without a part: %v", err)
 	}
 }

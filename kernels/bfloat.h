@@ -35,6 +35,12 @@ void pg_amx_release(pg_chunk *chunk);
 // registers. It returns 0 if the processor has no AMX for bfloat16, or the system
 // refuses.
 int pg_amx_allowed(void);
+
+// pg_amx_limit computes some rounds of products as a limit of limits.h. One
+// TDPBF16PS multiplies 16 times PG_AMX_LIMIT_WIDTH numbers and takes as much longer
+// than one of vectors, so there are 16 times fewer: rounds is a multiple of 16.
+enum { PG_AMX_LIMIT_WIDTH = 16 * 16 * 32 / 16 };
+void pg_amx_limit(int64_t rounds);
 #endif
 
 #endif

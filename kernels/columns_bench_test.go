@@ -15,13 +15,13 @@ import (
 // benchColumns are the sequences of a step.
 var benchColumns = []int{1, 2, 4, 6, 8, 12, 16}
 
-// inTurns runs each function in turn, and reports the median milliseconds of each
-// and, behind them, its limit: reading the bytes once or computing the operations of
-// its columns, whichever takes longer.
-func inTurns(b *testing.B, limits Limits, bytes, ops float64, peak float64, run func(n int)) {
+// inTurns runs each number of columns in turn, and reports the median milliseconds of
+// each and which share of the limit it reaches in percent. The limit is a number of
+// seconds.
+func inTurns(b *testing.B, columns []int, limit func(n int) float64, run func(n int)) {
 	times := map[int][]float64{}
 	for first := true; b.Loop(); first = false {
-		for _, n := range benchColumns {
+		for _, n := range columns {
 			start := time.Now()
 			run(n)
 			if !first {
@@ -30,15 +30,25 @@ func inTurns(b *testing.B, limits Limits, bytes, ops float64, peak float64, run 
 		}
 	}
 	b.ReportMetric(0, "ns/op")
-	for _, n := range benchColumns {
+	for _, n := range columns {
 		if len(times[n]) == 0 {
 			continue
 		}
 		slices.Sort(times[n])
 		median := times[n][len(times[n])/2]
 		b.ReportMetric(median, fmt.Sprintf("ms/%02d", n))
-		b.ReportMetric(median/(1e3*max(bytes/limits.Read, ops*float64(n)/peak)), fmt.Sprintf("x-limit/%02d", n))
+		b.ReportMetric(100*1e3*limit(n)/median, fmt.Sprintf("%%-limit/%02d", n))
 	}
+}
+
+// weightsLimit returns the limit of products: reading the bytes of the weights once, or
+// computing operations for each column, whichever takes longer.
+func weightsLimit(limits Limits, typ gguf.Type, bytes, ops float64) func(n int) float64 {
+	peak := limits.Int8
+	if !typ.Quantized() {
+		peak = limits.Float
+	}
+	return func(n int) float64 { return max(bytes/limits.Read, ops*float64(n)/peak) }
 }
 
 // benchLevels runs f at each level that has products of its own, with a pool of two
@@ -130,11 +140,7 @@ func benchBlocks(b *testing.B, p *Pool, limits Limits, level Level, typ gguf.Typ
 		})
 	}
 	scratch := fenced[byte](b, 8<<20)
-	peak := limits.Int8
-	if !typ.Quantized() {
-		peak = limits.Float
-	}
-	inTurns(b, limits, bytes, ops, peak, func(n int) {
+	inTurns(b, benchColumns, weightsLimit(limits, typ, bytes, ops), func(n int) {
 		for _, block := range all {
 			p.run(block.qkv(n), Memory(scratch))
 			p.run(block.out(n), Memory(scratch))
@@ -172,12 +178,53 @@ func benchHead(b *testing.B, p *Pool, limits Limits, level Level, typ gguf.Type,
 		i += copy(rows[i:], some)
 	}
 	x, out := fill(r, fenced[float32](b, k*most)), fenced[float32](b, most*m/RunRows*RunFloats)
-	peak := limits.Int8
-	if !typ.Quantized() {
-		peak = limits.Float
-	}
 	scratch := fenced[byte](b, 1<<20)
-	inTurns(b, limits, float64(len(rows)), 2*k*m, peak, func(n int) {
+	inTurns(b, benchColumns, weightsLimit(limits, typ, float64(len(rows)), 2*k*m), func(n int) {
 		p.run(&Rows{Type: typ, Threads: p.Threads(), K: k, Last: m, Data: rows.address(), RowBytes: typ.RowBytes(k), Level: level, N: n, X: addr(x), XStride: k, Stats: addr(out)}, Memory(scratch))
+	})
+}
+
+// BenchmarkSteps times the attention of a step in the 18 blocks of Gemma 2B, over
+// caches of their own in float16, as a sequence has.
+func BenchmarkSteps(b *testing.B) {
+	benchLevels(b, func(b *testing.B, p *Pool, limits Limits, level Level) {
+		for _, keys := range []int{300, 1000} {
+			b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) { benchSteps(b, p, limits, level, keys) })
+		}
+	})
+}
+
+func benchSteps(b *testing.B, p *Pool, limits Limits, level Level, keys int) {
+	const heads, e, blocks, most, half = 8, 256, 18, 16, 2
+	size := half * e * keys // bytes of the keys of a sequence
+	caches, err := Alloc(most * blocks * 2 * size)
+	if err != nil {
+		b.Skip(err)
+	}
+	defer caches.Free()
+	for i := range caches { // float16 of 1 to 2, and of -1 to -2
+		caches[i] = byte(i*7) | byte(i&1)*0x3c
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	q, kv, out := fill(r, fenced[float32](b, most*heads*e)), fill(r, fenced[float32](b, most*e)), fenced[float32](b, most*heads*e)
+	addresses, places := fenced[int64](b, blocks*most), fenced[Place](b, most)
+	for i := range addresses {
+		addresses[i] = int64(caches.address()) + int64(i*2*size)
+	}
+	for i := range places {
+		places[i] = Place{At: int32(keys - 1), Shared: int32(keys), From: int32(keys), To: int32(keys)}
+	}
+	scratch := fenced[byte](b, 8<<20)
+	limit := func(n int) float64 {
+		products := float64(n) * blocks * heads * e * float64(keys) * 2 // of queries and keys, and of weights and values
+		return max(float64(n*blocks*2*size)/limits.Read, 2*products/limits.Float)
+	}
+	inTurns(b, []int{1, 4, 8, 16}, limit, func(n int) {
+		for block := range blocks {
+			p.run(&Steps{N: n, Heads: heads, KeyHeads: 1, HeadDim: e, Scale: 1. / 16,
+				Q: addr(q), QHead: e, QToken: heads * e, K: addr(kv), KHead: e, KToken: e, V: addr(kv), VHead: e, VToken: e,
+				Caches: addr(addresses[block*most:]), Places: addr(places), Tokens: keys, Values: size, Half: true,
+				Out: addr(out), OutToken: heads * e, Level: level, Threads: p.Threads()}, Memory(scratch))
+		}
 	})
 }

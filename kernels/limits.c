@@ -1,5 +1,5 @@
 #include "limits.h"
-#include "level.h"
+#include "bfloat.h"
 
 // The loops are assembly, because compilers leave out work whose result is not used.
 // Twelve independent sums hide the latency of each.
@@ -20,6 +20,10 @@
 __attribute__((target("avx512f"))) static void int8_avx512(int64_t rounds) { LOOP(DOT512, VECTORS("xmm")); }
 __attribute__((target("avx2"))) static void int8_avx_vnni(int64_t rounds) { LOOP(DOT256, VECTORS("xmm")); }
 __attribute__((target("avx2"))) static void int8_avx2(int64_t rounds) { LOOP(DOT_AVX2, VECTORS("xmm")); }
+#if PG_BFLOATS
+#define BFLOAT512(i) "vdpbf16ps %%zmm14, %%zmm15, %%zmm" #i "\n"
+__attribute__((target("avx512f"))) static void bfloat_avx512(int64_t rounds) { LOOP(BFLOAT512, VECTORS("xmm")); }
+#endif
 __attribute__((target("avx512f"))) static void float_avx512(int64_t rounds) { LOOP(FMA512, VECTORS("xmm")); }
 __attribute__((target("avx2"))) static void float_avx2(int64_t rounds) { LOOP(FMA256, VECTORS("xmm")); }
 #endif
@@ -36,21 +40,27 @@ static void float_neon(int64_t rounds) { LOOP(FMA_NEON, VECTORS("v")); }
 typedef struct {
 	int level, int8_width, float_width;
 	void (*int8)(int64_t rounds), (*floats)(int64_t rounds);
+	int bfloat_width; // 0 if the level does not multiply bfloat16
+	void (*bfloats)(int64_t rounds);
 } limits;
 
 static const limits all[] = {
 #ifdef __x86_64__
-	{PG_AVX2, 32, 8, int8_avx2, float_avx2},
-	{PG_AVX_VNNI, 32, 8, int8_avx_vnni, float_avx2},
-	{PG_AVX512_VNNI, 64, 16, int8_avx512, float_avx512},
-	{PG_AVX512_BF16, 64, 16, int8_avx512, float_avx512},
-	{PG_AMX_BF16, 64, 16, int8_avx512, float_avx512},
+	{PG_AVX2, 32, 8, int8_avx2, float_avx2, 0, NULL},
+	{PG_AVX_VNNI, 32, 8, int8_avx_vnni, float_avx2, 0, NULL},
+	{PG_AVX512_VNNI, 64, 16, int8_avx512, float_avx512, 0, NULL},
+#if PG_BFLOATS
+	{PG_AVX512_BF16, 64, 16, int8_avx512, float_avx512, 32, bfloat_avx512},
+#endif
+#if PG_AMX
+	{PG_AMX_BF16, 64, 16, int8_avx512, float_avx512, PG_AMX_LIMIT_WIDTH, pg_amx_limit},
+#endif
 #endif
 #if PG_ARM
-	{PG_NEON, 16, 4, int8_neon, float_neon},
-	{PG_NEON_I8MM, 32, 4, int8_neon_i8mm, float_neon},
+	{PG_NEON, 16, 4, int8_neon, float_neon, 0, NULL},
+	{PG_NEON_I8MM, 32, 4, int8_neon_i8mm, float_neon, 0, NULL},
 #endif
-	{0, 0, 0, 0, 0},
+	{0, 0, 0, NULL, NULL, 0, NULL},
 };
 
 // limits_of returns the limits of a level, zeros if it is not supported.
@@ -65,6 +75,7 @@ static const limits *limits_of(int level) {
 
 int pg_limit_int8_width(int level) { return limits_of(level)->int8_width; }
 int pg_limit_float_width(int level) { return limits_of(level)->float_width; }
+int pg_limit_bfloat_width(int level) { return limits_of(level)->bfloat_width; }
 
 // repeat calls loop for rounds in all.
 static void repeat(void (*loop)(int64_t rounds), int64_t rounds, pg_team *team) {
@@ -83,6 +94,12 @@ void pg_limit_float(const void *op, int ith, pg_team *team) {
 	(void)ith;
 	const pg_limit *l = op;
 	repeat(limits_of(l->level)->floats, l->rounds, team);
+}
+
+void pg_limit_bfloat(const void *op, int ith, pg_team *team) {
+	(void)ith;
+	const pg_limit *l = op;
+	repeat(limits_of(l->level)->bfloats, l->rounds, team);
 }
 
 void pg_limit_read(const void *op, int ith, pg_team *team) {

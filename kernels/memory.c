@@ -17,8 +17,14 @@ static void *aligned(size_t size, size_t to) {
 	return p;
 }
 
+size_t pg_alloc_size(size_t size) {
+	return size < PG_PAGE ? size : (size + PG_PAGE - 1) / PG_PAGE * PG_PAGE;
+}
+
 void *pg_alloc(size_t size) {
-	size = (size + PG_PAGE - 1) / PG_PAGE * PG_PAGE;
+	if (size < PG_PAGE) // a page for each of many small pieces would be mostly empty
+		return pg_alloc_lines(size);
+	size = pg_alloc_size(size);
 	void *p = aligned(size, PG_PAGE);
 #ifdef __linux__
 	if (p)

@@ -19,11 +19,14 @@ func Alloc(size int) (Memory, error) {
 	if p == nil {
 		return nil, fmt.Errorf("kernels: no memory for %d bytes", size)
 	}
-	return unsafe.Slice((*byte)(p), size), nil
+	return unsafe.Slice((*byte)(p), AllocBytes(size))[:size], nil
 }
 
-// Bytes returns the size of the memory.
-func (m Memory) Bytes() int { return len(m) }
+// AllocBytes returns the bytes that Alloc takes for size bytes.
+func AllocBytes(size int) int { return int(C.pg_alloc_size(C.size_t(size))) }
+
+// Bytes returns the bytes that the memory takes.
+func (m Memory) Bytes() int { return cap(m) }
 
 // Free gives the memory back. It is safe on nil.
 func (m Memory) Free() { C.pg_free(unsafe.Pointer(unsafe.SliceData(m))) }

@@ -133,7 +133,7 @@ PG_DOT static inline void blocks(const int form, const int plane, const int halv
 		if (plane >= 0) {
 			const uint8_t *from = at == 0 ? w - head : w;
 			for (; from < w + step; from += 64)
-				__builtin_prefetch(from + PG_AHEAD);
+				__builtin_prefetch(from + PG_AHEAD, 0, 2);
 		}
 		for (int i = 0; plane < 0 && i < t->lines; i++, ahead += 64)
 			__builtin_prefetch(ahead, 0, 2); // needed only after the other tiles

@@ -13,7 +13,7 @@ enum {
 	PG_FLOAT_CHUNK = 128, // columns of float weights that are unpacked at a time
 	PG_MAX_COLUMNS = 12,  // of the widest tile of vectors
 	PG_MOST_COLUMNS = 32, // of the widest tile
-	PG_AHEAD = 6144,      // bytes that streams of one column prefetch ahead
+	PG_AHEAD = 6144,      // bytes that streams of one column prefetch ahead, into the second-level cache
 };
 
 // Forms of activations.

@@ -24,6 +24,12 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
+		if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+			// It may have had a Content-Length, too, which net/http drops without a word. A
+			// proxy that went by the length takes the rest for another client's request, so
+			// RFC 9112, 6.1 has the connection end.
+			h.Set("Connection", "close")
+		}
 		if !s.isHost(r.Host) {
 			failureOf(fail(http.StatusForbidden, "host %.100q is not one of this server's names: see --hosts", r.Host)).write(w, r)
 			return

@@ -17,8 +17,12 @@ const (
 )
 
 // readBody returns the body of a request, at most Options.MaxBody bytes of it. The end
-// of the request's context ends the wait for it.
+// of the request's context ends the wait for it. A packed body is refused: unpacked, it
+// could be of any size.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return nil, fail(http.StatusUnsupportedMediaType, "Content-Encoding is %.40q: send the body unpacked", coding)
+	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // a writer of tests has none
 	ended := make(chan struct{})

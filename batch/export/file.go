@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/pgcli/paligemma/internal/jsonl"
 	"github.com/pgcli/paligemma/internal/newfile"
@@ -45,15 +43,17 @@ func (f *file) json(v any) error {
 	return err
 }
 
-// A spool holds the part of a file that follows what is known at the end only.
+// A spool holds the part of a file that follows what is known at the end only: a file
+// that never gets its name.
 type spool struct {
 	*bufio.Writer
-	f *os.File
+	f *newfile.File
 }
 
-// newSpool starts a spool beside the file at path.
+// newSpool starts a spool beside the file at path, and removes those that killed exports
+// left.
 func newSpool(path string) (*spool, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.spool")
+	f, err := newfile.Create(path+".spool", true)
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +86,4 @@ func (s *spool) copyTo(w io.Writer) error {
 }
 
 // Close removes the spool.
-func (s *spool) Close() error {
-	err := s.f.Close()
-	if errors.Is(err, os.ErrClosed) {
-		return nil
-	}
-	return errors.Join(err, os.Remove(s.f.Name()))
-}
+func (s *spool) Close() error { return s.f.Close() }

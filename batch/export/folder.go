@@ -19,8 +19,12 @@ import (
 type folder struct {
 	path string
 	temp string
+	lock *os.File // in temp: tells other exports that this one lives
 	done bool
 }
+
+// lockName is the name of folder.lock.
+const lockName = ".lock"
 
 // createFolder starts a folder. One that exists must be empty: an export never
 // removes what others wrote.
@@ -32,11 +36,44 @@ func createFolder(path string) (*folder, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	temp, err := os.MkdirTemp(filepath.Dir(path), filepath.Base(path)+".*.partial")
+	removeAbandoned(path)
+	temp, err := os.MkdirTemp(filepath.Dir(path), filepath.Base(path)+".*"+partial)
 	if err != nil {
 		return nil, err
 	}
-	return &folder{path: path, temp: temp}, os.Chmod(temp, 0o777&^umask(temp))
+	f := &folder{path: path, temp: temp}
+	if f.lock, err = newfile.Lock(filepath.Join(temp, lockName)); err == nil || errors.Is(err, errors.ErrUnsupported) {
+		err = os.Chmod(temp, 0o777&^umask(temp))
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// partial ends the name of a folder that is not complete.
+const partial = ".partial"
+
+// removeAbandoned removes the folders that killed exports to path left: those with a lock
+// that nobody holds.
+func removeAbandoned(path string) {
+	dir := filepath.Dir(path)
+	entries, _ := os.ReadDir(dir) // an error shows itself when the folder is made
+	for _, e := range entries {
+		random, ok := strings.CutPrefix(e.Name(), filepath.Base(path)+".")
+		random, ok2 := strings.CutSuffix(random, partial)
+		if !ok || !ok2 || !e.IsDir() || random == "" || strings.Trim(random, "0123456789") != "" {
+			continue
+		}
+		temp := filepath.Join(dir, e.Name())
+		if _, err := os.Lstat(filepath.Join(temp, lockName)); err != nil {
+			continue
+		}
+		if lock, err := newfile.Lock(filepath.Join(temp, lockName)); err == nil {
+			lock.Close()
+			os.RemoveAll(temp)
+		}
+	}
 }
 
 // umask returns the permissions that new folders in temp's place lack.
@@ -55,6 +92,9 @@ func umask(temp string) fs.FileMode {
 
 // Finish gives the folder its name.
 func (f *folder) Finish() error {
+	if err := f.unlock(); err != nil {
+		return err
+	}
 	if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) { // an empty folder
 		return err
 	}
@@ -65,12 +105,23 @@ func (f *folder) Finish() error {
 	return nil
 }
 
+// unlock removes the lock, which is no part of the folder.
+func (f *folder) unlock() error {
+	if f.lock == nil {
+		return nil
+	}
+	lock := f.lock
+	f.lock = nil
+	return errors.Join(lock.Close(), os.Remove(lock.Name()))
+}
+
 // Close removes a folder without its name.
 func (f *folder) Close() error {
 	if f.done {
 		return nil
 	}
-	return os.RemoveAll(f.temp)
+	err := f.unlock()
+	return errors.Join(err, os.RemoveAll(f.temp))
 }
 
 // write writes a new file in the folder, whose name has slashes.

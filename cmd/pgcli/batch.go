@@ -66,7 +66,7 @@ Examples:
 			&cli.StringFlag{Name: "shard", Usage: "ask only about part `I/N` of the pictures, I from 0 to N-1: for N machines with the same inputs"},
 			&cli.IntFlag{Name: "parallel", Value: batch.DefaultParallel, Usage: "`pictures` asked about at a time"},
 			&cli.DurationFlag{Name: "patience", Value: batchPatience, Usage: "how long answers wait for pictures and prompts: a `time`"},
-		}, flags.ContainerFlags(), grouped(groupSampling, flags.SamplingFlags("on")), modelFlags()),
+		}, flags.InputFlags(), grouped(groupSampling, flags.SamplingFlags("on")), modelFlags()),
 		OnUsageError: wrongFlag,
 		Action:       batchAction,
 	}

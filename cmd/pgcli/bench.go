@@ -119,9 +119,13 @@ func benchAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.ErrWriter, "pgcli: limits here: %.0f Gop/s of int8, %.0f Gflop/s of float32, reading %.1f GB/s\n",
-		limits.Int8/1e9, limits.Float/1e9, limits.Read/1e9)
-	return nil
+	bfloats := ""
+	if limits.BFloat > 0 {
+		bfloats = fmt.Sprintf(", %.0f Gflop/s of bfloat16", limits.BFloat/1e9)
+	}
+	_, err = fmt.Fprintf(c.App.ErrWriter, "pgcli: limits here: %.0f Gop/s of int8, %.0f Gflop/s of float32%s, reading %.1f GB/s\n",
+		limits.Int8/1e9, limits.Float/1e9, bfloats, limits.Read/1e9)
+	return err
 }
 
 // measureModel runs the tests of a model with a number of threads.

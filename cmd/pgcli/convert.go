@@ -58,19 +58,24 @@ func convertCommand() *cli.Command {
 		ArgsUsage: "CHECKPOINT",
 		Description: `Reads a Hugging Face folder (safetensors) or a big_vision file (.npz) of
 PaliGemma 1 or 2 in any size, and writes one GGUF file with everything in it.
+CHECKPOINT, --tokenizer and --mask-decoder may be addresses: https://, gs:// (a public
+file), kaggle:OWNER/MODEL/FRAMEWORK/VARIATION[/VERSION]/FILE; they are fetched once.
+The weights of hf://USER/REPO[@REVISION] are converted as they arrive, and not kept.
 The file appears under its name only when it is complete.
 
 Examples:
   pgcli convert paligemma-3b-mix-224 -o mix-224.gguf --type q4_k_m
   pgcli convert hf://google/paligemma2-3b-mix-448 -o mix.gguf --type q4_k_m
   pgcli convert pt.npz --tokenizer tokenizer.model -o pt.gguf --type q8_0
+  pgcli convert kaggle:google/paligemma/jax/paligemma-3b-pt-224/paligemma-3b-pt-224.f16.npz \
+    --tokenizer gs://big_vision/paligemma_tokenizer.model -o pt.gguf --type q8_0
   pgcli convert mix -o mix.gguf --type q8_0 --mask-decoder vae-oid.npz
   pgcli convert base --lora my-adapter:0.8 -o mine.gguf --type q4_k_m --verify
   pgcli convert base -o text.gguf --type q4_0 --split-mmproj  # for llama.cpp
   pgcli convert base -o mine.gguf --type bf16 --split-max-size 2G  # in parts; see pgcli join`,
 		Flags: slices.Concat(outputFlags("`type` of the language model"), []cli.Flag{
 			&cli.PathFlag{Name: "tokenizer", Usage: "`file` of the tokenizer: tokenizer.model or tokenizer.json, read alone (default: those beside the weights, with added tokens)"},
-			&cli.PathFlag{Name: "mask-decoder", Usage: "`file` of the mask decoder, vae-oid.npz, for pgcli segment"},
+			&cli.PathFlag{Name: "mask-decoder", Usage: "`file` of the mask decoder, vae-oid.npz, for pgcli segment, such as gs://big_vision/paligemma/vae-oid.npz"},
 			&cli.StringSliceFlag{Name: "lora", KeepSpace: true, Usage: "merge a LoRA adapter of PEFT, as its merge_and_unload does: `DIR[:SCALE]` (repeatable)"},
 			&cli.BoolFlag{Name: "keep-checkpoint", Usage: "fetch the checkpoint of hf:// whole, and keep it in the Hub's cache (default: convert it as it arrives)"},
 			&cli.BoolFlag{Name: "split-mmproj", Usage: "write two files, for llama.cpp: the language model, and mmproj-NAME beside it"},
@@ -143,8 +148,10 @@ func write(c *cli.Context, what string, o convert.Options) error {
 	case c.NArg() > 1:
 		return usagef("%s takes one %s, got %q; the value of a flag comes right after the flag", c.Command.Name, what, c.Args().Slice())
 	}
-	if err := checkpointHint(c.Args().First()); err != nil {
-		return err
+	if first := c.Args().First(); !linked(first) {
+		if err := checkpointHint(first); err != nil {
+			return err
+		}
 	}
 	switch {
 	case c.Path("output") == "":
@@ -167,7 +174,16 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		}
 		o.SplitMaxSize = n
 	}
-	src, dst := c.Args().First(), c.Path("output")
+	dst := c.Path("output")
+	src, err := fetchLink(c, c.Args().First())
+	if err != nil {
+		return err
+	}
+	for _, file := range []*string{&o.MaskDecoder, &o.Tokenizer} {
+		if *file, err = fetchLink(c, *file); err != nil {
+			return err
+		}
+	}
 	with := func(f func(convert.Options) error) error { return f(o) }
 	if strings.HasPrefix(src, hubScheme) {
 		checkpoint, name, err := hubCheckpoint(c, src)

@@ -66,11 +66,15 @@ func terminalWidth(w io.Writer) int {
 	return 80
 }
 
+const firstSteps = `  pgcli demo
+  pgcli run -hf google/paligemma2-3b-mix-448 photo.jpg "caption en"
+`
+
 // appHelp returns the help of the program.
 func appHelp(app *cli.App, width int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\nUsage:\n  pgcli COMMAND [FLAGS]\n\nCommands:\n", wrap(app.Name+": "+app.Usage, width, 0))
-	for _, c := range app.Commands {
+	for _, c := range app.VisibleCommands() {
 		entry(&b, c.Name, c.Usage, 12, width)
 	}
 	b.WriteString("\nFlags:\n")
@@ -79,6 +83,7 @@ func appHelp(app *cli.App, width int) string {
 	}
 	fmt.Fprintf(&b, "\n%s\n", paragraphs(exitCodes, width))
 	fmt.Fprintf(&b, "\n%s\n", wrap("pgcli help COMMAND shows the flags of a command, with examples.", width, 0))
+	fmt.Fprintf(&b, "\n%s\n%s", wrap("First steps: see what it does, then fetch a model and ask it. Without -m and -hf, the tiny model inside pgcli answers.", width, 0), firstSteps)
 	return b.String()
 }
 

@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 )
 
 // hubName matches a model's name on the Hugging Face hub.
@@ -23,12 +23,12 @@ func hint(path string) error {
 	case errors.Is(err, fs.ErrNotExist) && hubName.MatchString(path) && ext != ".gguf":
 		name := hubName.FindStringSubmatch(path)[2]
 		return fmt.Errorf("%s: no such file; if it is a name on the Hugging Face Hub, give it with -hf, which fetches and converts it:\n  -hf %s", path, name)
+	case errors.Is(err, fs.ErrNotExist) && ext == ".gguf":
+		return fmt.Errorf("open %s: no such file or directory\n  pgcli models lists what -hf has fetched; -hf google/paligemma2-3b-mix-448 instead of -m fetches a model", path)
 	case err != nil:
 		return nil // opening says why
-	case len(gguf.Parts(path)) > 1:
-		return fmt.Errorf("%s is one part of a split file; join them:\n  pgcli join %s -o model.gguf", path, quoted(path))
 	case info.IsDir():
-		if files, _ := filepath.Glob(filepath.Join(path, "*.gguf")); len(files) > 0 {
+		if files := flags.Within(path, "*.gguf"); len(files) > 0 {
 			return fmt.Errorf("%s is a folder, want a file, such as %s", path, files[0])
 		}
 		return fmt.Errorf("%s is a folder; if it holds a checkpoint, convert it:\n  %s", path, convertLine(path))

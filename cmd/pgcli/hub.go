@@ -20,7 +20,7 @@ import (
 // hubFlags name a model on the Hugging Face Hub. They have the names of llama.cpp's flags.
 func hubFlags() []cli.Flag {
 	return grouped(groupModel, append([]cli.Flag{
-		&cli.StringFlag{Name: "hf-repo", Aliases: []string{"hf", "hfr"}, Usage: "model on the Hugging Face Hub instead of -m: `USER/REPO[:TYPE][@REVISION]`; it is fetched once, and converted to TYPE (default: q4_k_m) unless it has GGUF files"},
+		&cli.StringFlag{Name: "hf-repo", Aliases: []string{"hf", "hfr"}, Usage: "model on the Hugging Face Hub instead of -m: `USER/REPO[:TYPE][@REVISION]`; it is fetched once, and converted to TYPE (default: q4_k_m) as it arrives unless it has GGUF files"},
 		&cli.StringFlag{Name: "hf-file", Aliases: []string{"hff"}, Usage: "GGUF `file` of the repository of -hf (default: the one of TYPE)"},
 	}, hubAccessFlags()...))
 }
@@ -120,12 +120,7 @@ func modelPath(c *cli.Context) (string, error) {
 			return "", err
 		}
 	}
-	path = paths[0]
-	if len(paths) > 1 {
-		if path, err = joinedModel(paths, s, n); err != nil {
-			return "", err
-		}
-	}
+	path = paths[0] // of several parts, the first stands for all
 	c.App.Metadata[hubModel] = path
 	return path, c.Set("model", path)
 }

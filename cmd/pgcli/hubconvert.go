@@ -19,7 +19,6 @@ import (
 
 	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/convert"
-	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/internal/hub"
 )
 
@@ -46,23 +45,26 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 		return "", err
 	}
 	typ := strings.ToLower(cmp.Or(n.Type, "q4_k_m"))
-	place := func(id string) string { return filepath.Join(dir, id+"-"+typ+".gguf") }
-	if dst := place(strings.ReplaceAll(n.Repo, "/", "--") + "@" + s.Commit); exists(dst) {
-		return dst, c.Set("model", dst)
-	}
-	src, err := openSource(c.Context, h, s, false)
-	fetched()
+	src, err := findSource(c.Context, h, s)
 	if err != nil {
 		return "", err
 	}
-	dst := place(src.id)
-	if exists(dst) { // of an adapter and its base
+	dst := filepath.Join(dir, src.id+"-"+typ+".gguf")
+	if exists(dst) {
 		return dst, c.Set("model", dst)
+	}
+	err = src.open(c.Context, false)
+	fetched()
+	if err != nil {
+		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", err
 	}
 	o := convert.Options{Type: typ, Name: path.Base(n.Repo), Engine: engineOptions(c).Library}
+	if o.MaskDecoder, err = maskDecoder(c.Context, h); err != nil {
+		h.Notice(fmt.Sprintf("the model gets no mask decoder, so pgcli segment has no outlines from it: %v; with a file of the decoder: %s --mask-decoder %s", err, convertLine(hubScheme+n.Repo), maskFile))
+	}
 	err = src.with(c, o, func(o convert.Options) error {
 		report, done := progress(c.App.ErrWriter)
 		defer done()
@@ -74,6 +76,25 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 	}
 	h.Notice("converted " + n.Repo + " to " + dst)
 	return dst, c.Set("model", dst)
+}
+
+// maskSpace is the demo of PaliGemma that has big_vision's mask decoder beside it.
+const (
+	maskSpace = "spaces/google/paligemma-hf"
+	maskFile  = "vae-oid.npz"
+)
+
+// maskDecoder returns the file of the mask decoder, which it fetches once.
+func maskDecoder(ctx context.Context, h *hub.Hub) (string, error) {
+	s, err := h.Snapshot(ctx, maskSpace, "main")
+	if err != nil {
+		return "", err
+	}
+	paths, err := s.Get(ctx, maskFile)
+	if err != nil {
+		return "", err
+	}
+	return paths[0], nil
 }
 
 // runAlone converts once no other process converts to the same file.
@@ -92,27 +113,6 @@ func runAlone(ctx context.Context, h *hub.Hub, src, dst string, o convert.Option
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// joinedModel returns the file of a model that is split, which it makes of its parts if
-// it is not there.
-func joinedModel(parts []string, s *hub.Snapshot, n hub.Name) (string, error) {
-	dir, err := convertedDir()
-	if err != nil {
-		return "", err
-	}
-	base, _, _ := strings.Cut(filepath.Base(parts[0]), "-00001-of-")
-	dst := filepath.Join(dir, strings.ReplaceAll(n.Repo, "/", "--")+"@"+s.Commit+"-"+base+".gguf")
-	if exists(dst) {
-		return dst, nil
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return "", err
-	}
-	if err := joinParts(parts, dst, false); err != nil && !errors.Is(err, gguf.ErrExists) {
-		return "", err
-	}
-	return dst, nil
 }
 
 // hubCheckpoint opens the checkpoint that hf://USER/REPO[@REVISION] names, and returns a
@@ -134,8 +134,10 @@ func hubCheckpoint(c *cli.Context, source string) (src *hubSource, name string, 
 	if err != nil {
 		return nil, "", err
 	}
-	src, err = openSource(c.Context, h, s, c.Bool("keep-checkpoint"))
-	return src, path.Base(n.Repo), err
+	if src, err = findSource(c.Context, h, s); err != nil {
+		return nil, "", err
+	}
+	return src, path.Base(n.Repo), src.open(c.Context, c.Bool("keep-checkpoint"))
 }
 
 // fetching shows how far files are: a bar each on a terminal, elsewhere a line for every

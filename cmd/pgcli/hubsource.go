@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -18,7 +19,11 @@ import (
 	"github.com/pgcli/paligemma/internal/infile"
 )
 
-const adapterWeights = "adapter_model.safetensors"
+// The files of an adapter of PEFT.
+const (
+	adapterName    = "adapter_config.json"
+	adapterWeights = "adapter_model.safetensors"
+)
 
 // A hubSource is a checkpoint on the Hub, as a conversion reads it: the small files from
 // the cache, the weights as they arrive.
@@ -33,13 +38,12 @@ type hubSource struct {
 	snapshot *hub.Snapshot // with the weights
 }
 
-// openSource fetches the small files of a checkpoint, all of it if keep is set. The
-// adapters of a repository change the model that their config names.
-func openSource(ctx context.Context, h *hub.Hub, s *hub.Snapshot, keep bool) (*hubSource, error) {
-	id := strings.ReplaceAll(s.Repo, "/", "--") + "@" + s.Commit
+// findSource returns the checkpoint of a repository, of which it has fetched nothing yet. The
+// adapter of a repository, which it fetches, changes the model that its config names.
+func findSource(ctx context.Context, h *hub.Hub, s *hub.Snapshot) (*hubSource, error) {
+	src := &hubSource{id: commitID(s), hub: h, snapshot: s}
 	if !holds(s, adapterWeights) || slices.ContainsFunc(s.Files, isWeights) {
-		src := &hubSource{id: id, hub: h, snapshot: s}
-		return src, src.open(ctx, keep)
+		return src, nil
 	}
 	if _, err := s.Get(ctx, adapterName, adapterWeights); err != nil {
 		return nil, err
@@ -49,18 +53,18 @@ func openSource(ctx context.Context, h *hub.Hub, s *hub.Snapshot, keep bool) (*h
 		return nil, fmt.Errorf("%s is an adapter: %w", s.Repo, err)
 	}
 	h.Notice(fmt.Sprintf("%s is an adapter, fetched whole; it is merged into %s", s.Repo, n.Repo))
-	base, err := snapshot(ctx, h, n)
-	if err != nil {
+	if src.snapshot, err = snapshot(ctx, h, n); err != nil {
 		return nil, err
 	}
-	src := &hubSource{
-		id: id + "+" + strings.ReplaceAll(base.Repo, "/", "--") + "@" + base.Commit, hub: h, snapshot: base,
-		adapters: []convert.Adapter{{Dir: s.Dir(), Scale: 1}},
-	}
-	return src, src.open(ctx, keep)
+	src.id += "+" + commitID(src.snapshot)
+	src.adapters = []convert.Adapter{{Dir: s.Dir(), Scale: 1}}
+	return src, nil
 }
 
-const adapterName = "adapter_config.json"
+// commitID names a commit of a repository in the name of a file.
+func commitID(s *hub.Snapshot) string {
+	return strings.ReplaceAll(s.Repo, "/", "--") + "@" + s.Commit
+}
 
 // adapterBase reads which model an adapter changes.
 func adapterBase(path string) (hub.Name, error) {
@@ -94,7 +98,7 @@ func isWeights(f hub.File) bool {
 	return path.Ext(f.Path) == ".safetensors" && path.Dir(f.Path) == "." && !strings.HasPrefix(f.Path, "adapter_")
 }
 
-// open fetches what does not arrive later.
+// open fetches what does not arrive later: all of it if keep is set.
 func (src *hubSource) open(ctx context.Context, keep bool) error {
 	s := src.snapshot
 	src.dir = s.Dir()
@@ -162,6 +166,9 @@ func (src *hubSource) with(c *cli.Context, o convert.Options, f func(convert.Opt
 		}
 		o.Remote = nil
 		err = f(o)
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		err = fmt.Errorf("%w: make room on the disk, for example with \"pgcli models --remove\"", err)
 	}
 	var unfinished *convert.UnfinishedError
 	if errors.As(err, &unfinished) && c.Context.Err() != nil { // whose message is that of an interruption

@@ -41,16 +41,18 @@ func listen(address string, secure *tls.Config) (net.Listener, string, error) {
 		}
 		network, address, scheme = "unix", path, "unix:"
 	}
-	l, err := net.Listen(network, address)
+	var l net.Listener
+	var err error
+	open := func() { l, err = net.Listen(network, address) }
+	if network == "unix" {
+		ownerOnly(open)
+	} else {
+		open()
+	}
 	if err != nil {
 		return nil, "", err
 	}
-	if network == "unix" {
-		if err := os.Chmod(address, 0o600); err != nil {
-			l.Close()
-			return nil, "", err
-		}
-	} else if secure != nil {
+	if network != "unix" && secure != nil {
 		scheme = "https://"
 	}
 	spelled := scheme + l.Addr().String()

@@ -78,7 +78,7 @@ func unknownCommand(c *cli.Context, name string) error {
 		return usagef("%s is a command of pgcli-fleet, a program of its own: docs/fleet.md says how to get it", name)
 	}
 	var names []string
-	for _, known := range c.App.Commands {
+	for _, known := range c.App.VisibleCommands() {
 		names = append(names, known.Name)
 	}
 	return usagef("unknown command %q; %s", name, didYouMean(name, func(n string) string { return "pgcli " + n }, names, "pgcli --help"))

@@ -39,7 +39,7 @@ Examples:
 			&cli.PathFlag{Name: "inputs", Usage: "check against this `list`, and keep its order; - for standard input"},
 			&cli.PathFlag{Name: "missing", Usage: "write the names of what is missing to this `file`"},
 			&cli.BoolFlag{Name: "force", Usage: "replace files that exist"},
-		}, flags.ContainerFlags()...),
+		}, flags.InputFlags()...),
 		OnUsageError: wrongFlag,
 		Action:       mergeAction,
 	}

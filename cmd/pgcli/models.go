@@ -96,7 +96,7 @@ func listModels(h *hub.Hub) ([]cachedModel, error) {
 			continue
 		}
 		m := cachedModel{Name: e.Name(), Bytes: info.Size(), Path: filepath.Join(dir, e.Name())}
-		if !strings.HasSuffix(e.Name(), ".gguf") {
+		if strings.HasSuffix(e.Name(), ".partial") {
 			m.Partial = m.Bytes
 		}
 		list = append(list, m)

@@ -199,3 +199,33 @@ func TestServeSocket(t *testing.T) {
 		}
 	}
 }
+
+// TestSocketIsNeverOthers: nobody else can connect between the socket's first moment and
+// its last.
+func TestSocketIsNeverOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	stop, seen := make(chan struct{}), make(chan os.FileMode, 1)
+	go func() {
+		defer close(seen)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if info, err := os.Lstat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+				seen <- info.Mode()
+				return
+			}
+		}
+	}()
+	for range 500 {
+		l, _, err := listen("unix:"+path, nil)
+		must(t, err)
+		must(t, l.Close())
+	}
+	close(stop)
+	if mode, ok := <-seen; ok {
+		t.Errorf("the socket had mode %v", mode)
+	}
+}

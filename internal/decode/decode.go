@@ -59,13 +59,14 @@ func (d *Decoder) Bytes() (n int) {
 		n += t.g.Bytes()
 	}
 	for _, h := range d.heads {
-		n += h.g.Bytes()
+		n += h.bytes()
 	}
 	return n
 }
 
 // StepBytes returns the memory of the graphs that are kept once up to n sequences
-// with room for size tokens were computed together, in every number.
+// with room for size tokens were computed together, in every number. On ggml's kernels
+// there are more when it was not always the same sequences.
 func (d *Decoder) StepBytes(size, n int) (bytes int, err error) {
 	s, err := d.NewSequence(size)
 	if err != nil {
@@ -73,17 +74,12 @@ func (d *Decoder) StepBytes(size, n int) (bytes int, err error) {
 	}
 	defer s.Close()
 	one := span{Sequence: s, n: 1, keys: min(stepKeys, size), places: []place{{}}}
-	last := 0
 	for rows := 1; rows <= n; rows++ {
 		t, err := d.newStep(slices.Repeat([]span{one}, rows), rows)
 		if err != nil {
 			return 0, err
 		}
-		if d.backend.Kernels() {
-			bytes += t.g.Bytes()
-		} else { // a graph of ggml's is closed when a sequence of it leaves
-			last = t.g.Bytes()
-		}
+		bytes += t.g.Bytes()
 		t.g.Close()
 	}
 	for _, form := range d.headForms(n) {
@@ -91,10 +87,10 @@ func (d *Decoder) StepBytes(size, n int) (bytes int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		bytes += h.g.Bytes()
+		bytes += h.bytes()
 		h.g.Close()
 	}
-	return bytes + last, nil
+	return bytes, nil
 }
 
 // headForms returns the forms of heads that up to n sequences use when each takes

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	"github.com/pgcli/paligemma/gguf"
@@ -106,6 +107,11 @@ func (h *head) compute(ctx context.Context, hidden [][]float32) error {
 		return nn.GetRuns(h.g, h.out, h.stats)
 	}
 	return nn.Get(h.g, h.out, h.values)
+}
+
+// bytes returns the memory of the graph and of what is read from it.
+func (h *head) bytes() int {
+	return h.g.Bytes() + 4*len(h.values) + int(reflect.TypeFor[nn.Run]().Size())*len(h.stats)
 }
 
 // closeHeads frees all heads.

@@ -86,7 +86,11 @@ func (d *Decoder) newStep(spans []span, n int) (*step, error) {
 	for _, s := range spans {
 		keys = max(keys, s.keys)
 	}
-	g, err := nn.NewGraph(d.backend, d.gemma.Nodes(1, len(spans), n, keys), d.Trace)
+	apart := len(spans) // spans with operations of their own
+	if d.backend.Kernels() {
+		apart = 1
+	}
+	g, err := nn.NewGraph(d.backend, d.gemma.Nodes(1, apart, n, keys), d.Trace)
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func (h *Hub) refusal(r *http.Response, repo, revision, what string) error {
 
 // unreachable is about a request that got no answer, or half of one.
 func (h *Hub) unreachable(err error) error {
-	return temporaryError{fmt.Errorf("%w at %s: %w; --offline uses what the cache has", ErrNetwork, h.Endpoint, err)}
+	return temporaryError{fmt.Errorf("%w at %s: %w; look at the connection, a proxy (HTTPS_PROXY) or another server (HF_ENDPOINT), or use what the cache has with --offline", ErrNetwork, h.Endpoint, err)}
 }
 
 // onDisk explains an error of writing to the cache.

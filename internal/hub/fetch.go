@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,6 +19,12 @@ import (
 
 // partialEnding is the end of the name of a blob that is not complete.
 const partialEnding = ".pgcli.partial"
+
+// part describes a file of the snapshot that is to be received.
+func (s *Snapshot) part(f File) *part {
+	return &part{File: f, of: s.Repo, link: s.hub.Endpoint + "/" + s.Repo + "/resolve/" + s.Commit + "/" + escape(f.Path),
+		refuse: func(r *http.Response) error { return s.hub.refusal(r, s.Repo, s.Commit, f.Path) }}
+}
 
 // fetch writes a blob. Other processes wait for the one that is writing it.
 func (s *Snapshot) fetch(ctx context.Context, f File, blob string) error {
@@ -30,7 +37,8 @@ func (s *Snapshot) fetch(ctx context.Context, f File, blob string) error {
 	}
 	defer out.Close()
 	b := &partial{file: out}
-	p := &part{File: f, out: b}
+	p := s.part(f)
+	p.out = b
 	if p.done, err = b.resume(f); err != nil {
 		return err
 	}
@@ -41,7 +49,7 @@ func (s *Snapshot) fetch(ctx context.Context, f File, blob string) error {
 	wrong := 0
 	err = s.hub.again(ctx, func() (bool, error) {
 		before := p.done
-		err := s.receive(ctx, p)
+		err := s.hub.receive(ctx, p)
 		if errors.Is(err, ErrHash) {
 			return false, errors.Join(err, restart())
 		}

@@ -122,9 +122,20 @@ func ParseName(s string) (Name, error) {
 	return n, nil
 }
 
+// spacePrefix starts the name of a repository that holds a program, not a model.
+const spacePrefix = "spaces/"
+
+// apiPath returns the name of a repository in the addresses of the API.
+func apiPath(repo string) string {
+	if strings.HasPrefix(repo, spacePrefix) {
+		return repo
+	}
+	return "models/" + repo
+}
+
 // folder returns the folder of a repository in the cache.
 func (h *Hub) folder(repo string) string {
-	return filepath.Join(h.Cache, "models--"+strings.ReplaceAll(repo, "/", "--"))
+	return filepath.Join(h.Cache, strings.ReplaceAll(apiPath(repo), "/", "--"))
 }
 
 func (h *Hub) notice(format string, args ...any) {

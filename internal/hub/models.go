@@ -17,7 +17,7 @@ type Cached struct {
 	Dir     string // its folder
 }
 
-// Cached lists the repositories of models in the cache, those of other programs too.
+// Cached lists the repositories of models and demos in the cache, those of other programs too.
 func (h *Hub) Cached() ([]Cached, error) {
 	entries, err := os.ReadDir(h.Cache)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -28,11 +28,15 @@ func (h *Hub) Cached() ([]Cached, error) {
 	}
 	var all []Cached
 	for _, e := range entries {
-		name, ok := strings.CutPrefix(e.Name(), "models--")
-		if !ok || !e.IsDir() {
+		kind, name, ok := strings.Cut(e.Name(), "--")
+		name = strings.Replace(name, "--", "/", 1)
+		switch {
+		case !ok || !e.IsDir() || kind != "models" && kind != "spaces":
 			continue
+		case kind == "spaces":
+			name = spacePrefix + name
 		}
-		c := Cached{Repo: strings.Replace(name, "--", "/", 1), Dir: filepath.Join(h.Cache, e.Name())}
+		c := Cached{Repo: name, Dir: filepath.Join(h.Cache, e.Name())}
 		err := filepath.WalkDir(c.Dir, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() { // links cost nothing
 				return err

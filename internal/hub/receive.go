@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -14,6 +15,11 @@ import (
 // A part is how far the bytes of a file have come.
 type part struct {
 	File
+	link   string                     // where the file is
+	of     string                     // its repository, or another name for people
+	header http.Header                // of each request; nil for none
+	refuse func(*http.Response) error // explains a status that is no success
+
 	out   io.Writer
 	done  int64 // bytes from the file's start that out has, or that nobody wants
 	end   int64 // the first byte that nobody wants any more; 0 for the file's size
@@ -30,15 +36,16 @@ func (p *part) last() int64 {
 }
 
 // receive asks for what is missing of a part, and writes it.
-func (s *Snapshot) receive(ctx context.Context, p *part) error {
+func (h *Hub) receive(ctx context.Context, p *part) error {
 	if p.done == p.last() {
 		return nil
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	timer := time.AfterFunc(2*s.hub.stalled(), func() { cancel(errStalled) })
+	timer := time.AfterFunc(2*h.stalled(), func() { cancel(errStalled) })
 	defer timer.Stop()
 	header := http.Header{}
+	maps.Copy(header, p.header)
 	switch {
 	case p.whole:
 	case p.last() < p.Size:
@@ -46,34 +53,34 @@ func (s *Snapshot) receive(ctx context.Context, p *part) error {
 	case p.done > 0:
 		header.Set("Range", fmt.Sprintf("bytes=%d-", p.done))
 	}
-	r, err := s.hub.get(ctx, s.hub.Endpoint+"/"+s.Repo+"/resolve/"+s.Commit+"/"+escape(p.Path), header)
+	r, err := h.get(ctx, p.link, header)
 	if err != nil {
 		return err
 	}
 	defer r.Body.Close()
-	body := &watched{r: r.Body, timer: timer, most: s.hub.stalled()}
+	body := &watched{r: r.Body, timer: timer, most: h.stalled()}
 	switch r.StatusCode {
 	case http.StatusOK: // the whole file, whatever was asked for
 		if _, err := io.CopyN(io.Discard, body, p.done); err != nil {
-			return s.broken(ctx, p, err)
+			return h.broken(ctx, p, err)
 		}
 	case http.StatusPartialContent:
 		if start, total := contentRange(r.Header.Get("Content-Range")); start != p.done || total != p.Size && total >= 0 {
 			p.whole = true
-			return temporaryError{fmt.Errorf("%s of %s: %w: the server sends %q, want bytes from %d of %d", p.Path, s.Repo, ErrNetwork,
+			return temporaryError{fmt.Errorf("%s of %s: %w: the server sends %q, want bytes from %d of %d", p.Path, p.of, ErrNetwork,
 				r.Header.Get("Content-Range"), p.done, p.Size)}
 		}
 	case http.StatusRequestedRangeNotSatisfiable:
 		p.whole = true
-		return temporaryError{fmt.Errorf("%s of %s: %w: the server has no bytes from %d on", p.Path, s.Repo, ErrNetwork, p.done)}
+		return temporaryError{fmt.Errorf("%s of %s: %w: the server has no bytes from %d on", p.Path, p.of, ErrNetwork, p.done)}
 	default:
-		return s.hub.refusal(r, s.Repo, s.Commit, p.Path)
+		return p.refuse(r)
 	}
-	return s.copy(ctx, p, body)
+	return h.copy(ctx, p, body)
 }
 
 // copy writes body to the part, and tells the progress.
-func (s *Snapshot) copy(ctx context.Context, p *part, body io.Reader) error {
+func (h *Hub) copy(ctx context.Context, p *part, body io.Reader) error {
 	buffer := make([]byte, 256<<10)
 	for {
 		room := buffer
@@ -82,15 +89,15 @@ func (s *Snapshot) copy(ctx context.Context, p *part, body io.Reader) error {
 		}
 		n, readErr := body.Read(room)
 		if p.done+int64(n) > p.Size {
-			return fmt.Errorf("%s of %s: %w: the server sends more than its %d bytes", p.Path, s.Repo, ErrHash, p.Size)
+			return fmt.Errorf("%s of %s: %w: the server sends more than its %d bytes", p.Path, p.of, ErrHash, p.Size)
 		}
 		written, err := p.out.Write(room[:n])
 		p.done += int64(written)
 		if err != nil {
 			return err
 		}
-		if s.hub.Progress != nil && n > 0 && !p.quiet {
-			s.hub.Progress(p.Path, p.done, p.Size)
+		if h.Progress != nil && n > 0 && !p.quiet {
+			h.Progress(p.Path, p.done, p.Size)
 		}
 		switch {
 		case p.end > 0 && p.done == p.end:
@@ -99,15 +106,15 @@ func (s *Snapshot) copy(ctx context.Context, p *part, body io.Reader) error {
 		case p.done == p.Size && errors.Is(readErr, io.EOF):
 			return nil
 		default:
-			return s.broken(ctx, p, readErr)
+			return h.broken(ctx, p, readErr)
 		}
 	}
 }
 
 // broken explains the end of a transfer before that of the part.
-func (s *Snapshot) broken(ctx context.Context, p *part, err error) error {
+func (h *Hub) broken(ctx context.Context, p *part, err error) error {
 	if errors.Is(err, io.EOF) {
-		return s.hub.unreachable(fmt.Errorf("%s ends after %d of %d bytes", p.Path, p.done, p.Size))
+		return h.unreachable(fmt.Errorf("%s ends after %d of %d bytes", p.Path, p.done, p.Size))
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
@@ -115,7 +122,7 @@ func (s *Snapshot) broken(ctx context.Context, p *part, err error) error {
 	if errors.Is(err, context.Canceled) && !errors.Is(err, errStalled) {
 		return err
 	}
-	return s.hub.unreachable(fmt.Errorf("%s after %d of %d bytes: %w", p.Path, p.done, p.Size, err))
+	return h.unreachable(fmt.Errorf("%s after %d of %d bytes: %w", p.Path, p.done, p.Size, err))
 }
 
 // contentRange reads "bytes FIRST-LAST/TOTAL"; total is -1 for "*". It returns -1, 0 for

@@ -33,7 +33,8 @@ type File struct {
 	oid  string // sha256, or git's sha1 of small files; "" from the cache
 }
 
-// Snapshot finds the commit of a revision and its files. If the Hub cannot be reached,
+// Snapshot finds the commit of a revision and its files. repo is user/name, or
+// spaces/user/name for files beside a demo. If the Hub cannot be reached,
 // or offline, it is what the cache has.
 func (h *Hub) Snapshot(ctx context.Context, repo, revision string) (*Snapshot, error) {
 	s := &Snapshot{Repo: repo, Revision: revision, hub: h}
@@ -57,7 +58,7 @@ func (s *Snapshot) fromHub(ctx context.Context) error {
 			Licence any `json:"license"`
 		} `json:"cardData"`
 	}
-	api := s.hub.Endpoint + "/api/models/" + s.Repo
+	api := s.hub.Endpoint + "/api/" + apiPath(s.Repo)
 	if _, err := s.hub.getJSON(ctx, api+"/revision/"+strings.ReplaceAll(escape(s.Revision), "/", "%2F"), s.Repo, s.Revision, &info); err != nil {
 		return err
 	}

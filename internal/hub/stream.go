@@ -62,20 +62,22 @@ func (s *Snapshot) Open(ctx context.Context, path string, offset, n int64) (io.R
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	t := &stream{blocks: make(chan []byte, aheadBlocks), end: cancel, ended: make(chan struct{})}
-	p := &part{File: s.Files[k], out: writer(func(b []byte) error {
+	p := s.part(s.Files[k])
+	p.done, p.end, p.quiet = offset, offset+n, true
+	p.out = writer(func(b []byte) error {
 		select {
 		case t.blocks <- slices.Clone(b):
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-	}), done: offset, end: offset + n, quiet: true}
+	})
 	go func() {
 		defer close(t.ended)
 		defer close(t.blocks)
 		t.err = s.hub.again(ctx, func() (bool, error) {
 			before := p.done
-			err := s.receive(ctx, p)
+			err := s.hub.receive(ctx, p)
 			return p.done > before, err
 		})
 	}()

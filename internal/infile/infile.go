@@ -23,7 +23,7 @@ func Open(path string) (*os.File, error) {
 
 // OpenIn is Open for a path in a folder: neither it nor its links may lead out of it.
 func OpenIn(root *os.Root, path string) (*os.File, error) {
-	f, err := openIn(root, path)
+	f, err := root.OpenFile(path, os.O_RDONLY|noWait, 0)
 	return opened(f, path, err)
 }
 

@@ -7,10 +7,7 @@ import (
 	"syscall"
 )
 
-// open opens a file to read. It returns at once, where a pipe would wait for somebody
-// who writes.
-func open(path string) (*os.File, error) { return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) }
+// noWait opens a pipe at once. Unless told so, it waits for somebody who writes.
+const noWait = syscall.O_NONBLOCK
 
-func openIn(root *os.Root, path string) (*os.File, error) {
-	return root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-}
+func open(path string) (*os.File, error) { return os.OpenFile(path, os.O_RDONLY|noWait, 0) }

@@ -7,6 +7,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// noWait is for pipes, to which no path leads here.
+const noWait = 0
+
 // open opens a file to read. Other processes may rename, replace and remove it
 // meanwhile, as on Unix; [os.Open] forbids it.
 func open(path string) (*os.File, error) {
@@ -21,8 +24,4 @@ func open(path string) (*os.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	return os.NewFile(uintptr(handle), path), nil
-}
-
-func openIn(root *os.Root, path string) (*os.File, error) {
-	return root.OpenFile(path, os.O_RDONLY, 0)
 }

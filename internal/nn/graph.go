@@ -106,15 +106,20 @@ func scoped(prefix, name string, i int) string {
 // Nodes returns the number of operations that Compute runs.
 func (g *Graph) Nodes() int { return g.graph.Len() }
 
-// Bytes returns the memory held for results, outputs included.
+// Bytes returns the memory held for results, outputs included, and for the
+// description of the graph.
 func (g *Graph) Bytes() int {
+	n := g.home.ctx.Bytes()
+	for _, p := range g.parts {
+		n += p.ctx.Bytes()
+	}
 	switch {
 	case g.alloc != nil:
-		return g.alloc.Bytes() + g.scratch.Bytes()
+		n += g.alloc.Bytes() + g.scratch.Bytes()
 	case g.sched != nil:
-		return g.sched.Bytes(g.backend.main) + g.sched.Bytes(g.backend.cpu)
+		n += g.sched.Bytes(g.backend.main) + g.sched.Bytes(g.backend.cpu)
 	}
-	return 0
+	return n
 }
 
 // Close frees the graph's memory. It waits for a computation that was

@@ -165,7 +165,7 @@ func (s *Store) Bytes() int {
 	for _, b := range s.buffers {
 		n += b.Bytes()
 	}
-	return n - s.unread + s.planned + s.packed.Bytes()
+	return n - s.unread + kernels.AllocBytes(s.planned) + s.packed.Bytes()
 }
 
 // Clear fills a store that NewStore made with zeros. No computation may use it.

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -23,11 +24,12 @@ const (
 	Commit = "0123456789abcdef0123456789abcdef01234567"
 )
 
-// A Hub serves one repository. Fields are set before the first request.
+// A Hub serves Repo, and more if it is told to. Fields are set before the first request.
 type Hub struct {
-	URL, CDN string            // addresses of the Hub and of the host with its large files
-	Files    map[string][]byte // by path
-	Gated    bool              // resolve wants Token
+	URL, CDN string                       // addresses of the Hub and of the host with its large files
+	Files    map[string][]byte            // of Repo, by path
+	More     map[string]map[string][]byte // of other repositories, by name: user/name, or spaces/user/name
+	Gated    bool                         // resolve wants Token
 	Token    string
 
 	Cut     int64                                                    // bytes after which a transfer ends; 0 for none
@@ -38,6 +40,7 @@ type Hub struct {
 
 	mu       sync.Mutex
 	requests []string
+	oids     map[*byte]string // of large files, by their first byte
 	servers  []*httptest.Server
 }
 
@@ -92,6 +95,22 @@ func OID(path string, data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// oid is OID, computed once for each large file.
+func (h *Hub) oid(path string, data []byte) string {
+	if len(data) < 1<<20 {
+		return OID(path, data)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.oids == nil {
+		h.oids = map[*byte]string{}
+	}
+	if h.oids[&data[0]] == "" {
+		h.oids[&data[0]] = OID(path, data)
+	}
+	return h.oids[&data[0]]
+}
+
 func refuse(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("X-Error-Code", code)
 	w.Header().Set("X-Error-Message", message)
@@ -105,9 +124,10 @@ func (h *Hub) serveHub(w http.ResponseWriter, r *http.Request) {
 	if h.Fault != nil && h.Fault(w, r) {
 		return
 	}
-	rest, api := strings.CutPrefix(r.URL.Path, "/api/models/")
-	rest = strings.TrimPrefix(rest, "/")
-	path, ours := strings.CutPrefix(rest, Repo+"/")
+	rest, api := strings.CutPrefix(r.URL.Path, "/api/")
+	rest = strings.TrimPrefix(strings.TrimPrefix(rest, "/"), "models/")
+	repo, path := h.repository(rest)
+	ours := repo != ""
 	what, path, _ := strings.Cut(path, "/")
 	revision, file, _ := strings.Cut(path, "/")
 	switch {
@@ -118,11 +138,11 @@ func (h *Hub) serveHub(w http.ResponseWriter, r *http.Request) {
 	case revision != "main" && revision != Commit:
 		refuse(w, http.StatusNotFound, "RevisionNotFound", "Invalid rev id: "+revision)
 	case api && what == "revision":
-		answer(w, map[string]any{"id": Repo, "sha": Commit, "cardData": map[string]any{"license": "gemma"}, "siblings": h.siblings()})
+		answer(w, map[string]any{"id": repo, "sha": Commit, "cardData": map[string]any{"license": "gemma"}})
 	case api && what == "tree":
-		h.serveTree(w, r)
+		h.serveTree(w, r, h.files(repo))
 	case !api && what == "resolve":
-		h.resolve(w, r, file)
+		h.resolve(w, r, repo, file)
 	default:
 		http.NotFound(w, r)
 	}
@@ -133,34 +153,36 @@ func answer(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-func (h *Hub) paths() []string {
-	var all []string
-	for p := range h.Files {
-		all = append(all, p)
+// files returns the files of a repository.
+func (h *Hub) files(repo string) map[string][]byte {
+	if repo == Repo {
+		return h.Files
 	}
-	slices.Sort(all)
-	return all
+	return h.More[repo]
 }
 
-func (h *Hub) siblings() (all []map[string]any) {
-	for _, p := range h.paths() {
-		all = append(all, map[string]any{"rfilename": p})
+// repository cuts the name of a repository from a path; "" if there is none of that name.
+func (h *Hub) repository(path string) (repo, rest string) {
+	for _, repo := range append(slices.Collect(maps.Keys(h.More)), Repo) {
+		if rest, ok := strings.CutPrefix(path, repo+"/"); ok {
+			return repo, rest
+		}
 	}
-	return all
+	return "", path
 }
 
 // serveTree lists files, two on a page.
-func (h *Hub) serveTree(w http.ResponseWriter, r *http.Request) {
+func (h *Hub) serveTree(w http.ResponseWriter, r *http.Request, files map[string][]byte) {
 	const most = 2
 	at, _ := strconv.Atoi(r.URL.Query().Get("cursor"))
 	var entries []map[string]any
-	paths := h.paths()
+	paths := slices.Sorted(maps.Keys(files))
 	for _, p := range paths[at:min(at+most, len(paths))] {
-		data := h.Files[p]
-		e := map[string]any{"type": "file", "path": p, "size": len(data), "oid": OID(p, data)}
+		data := files[p]
+		e := map[string]any{"type": "file", "path": p, "size": len(data), "oid": h.oid(p, data)}
 		if IsLFS(p) {
 			e["oid"] = strings.Repeat("b", 40) // of the pointer
-			e["lfs"] = map[string]any{"oid": OID(p, data), "size": len(data), "pointerSize": 130}
+			e["lfs"] = map[string]any{"oid": h.oid(p, data), "size": len(data), "pointerSize": 130}
 		}
 		entries = append(entries, e)
 	}
@@ -170,22 +192,22 @@ func (h *Hub) serveTree(w http.ResponseWriter, r *http.Request) {
 	answer(w, entries)
 }
 
-func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, file string) {
+func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, repo, file string) {
 	if h.Gated && r.Header.Get("Authorization") != "Bearer "+h.Token {
 		status := http.StatusUnauthorized
 		if r.Header.Get("Authorization") != "" {
 			status = http.StatusForbidden
 		}
-		refuse(w, status, "GatedRepo", "Access to model "+Repo+" is restricted.")
+		refuse(w, status, "GatedRepo", "Access to model "+repo+" is restricted.")
 		return
 	}
-	data, ok := h.Files[file]
+	data, ok := h.files(repo)[file]
 	w.Header().Set("X-Repo-Commit", Commit)
 	if !ok {
 		refuse(w, http.StatusNotFound, "EntryNotFound", "Entry not found")
 		return
 	}
-	oid := OID(file, data)
+	oid := h.oid(file, data)
 	if !IsLFS(file) {
 		w.Header().Set("ETag", `"`+oid+`"`)
 		h.send(w, r, data)
@@ -193,7 +215,7 @@ func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, file string) {
 	}
 	w.Header().Set("X-Linked-Etag", `"`+oid+`"`)
 	w.Header().Set("X-Linked-Size", strconv.Itoa(len(data)))
-	http.Redirect(w, r, h.CDN+"/"+oid+"?path="+file, http.StatusFound)
+	http.Redirect(w, r, h.CDN+"/"+oid+"?repo="+repo+"&path="+file, http.StatusFound)
 }
 
 func (h *Hub) serveCDN(w http.ResponseWriter, r *http.Request) {
@@ -205,7 +227,7 @@ func (h *Hub) serveCDN(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Only one auth mechanism allowed", http.StatusBadRequest)
 		return
 	}
-	data, ok := h.Files[r.URL.Query().Get("path")]
+	data, ok := h.files(r.URL.Query().Get("repo"))[r.URL.Query().Get("path")]
 	if !ok {
 		http.NotFound(w, r)
 		return

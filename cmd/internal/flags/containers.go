@@ -28,10 +28,10 @@ func ContainerFlags() []cli.Flag {
 
 // ReadContainers reads the flags.
 func ReadContainers(c *cli.Context) (k Containers, err error) {
-	if c.Value("every") == nil { // a command without the flags
-		return Containers{time.Second, parquet.DefaultColumn}, nil
+	k = Containers{time.Second, parquet.DefaultColumn}
+	if c.Value("every") != nil { // nil for a command without these flags
+		k = Containers{c.Duration("every"), c.String("column")}
 	}
-	k = Containers{c.Duration("every"), c.String("column")}
 	if c.IsSet("fps") {
 		if c.IsSet("every") {
 			return k, Usagef("--every and --fps say the same; give one")

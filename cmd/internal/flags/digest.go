@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,7 +92,7 @@ func Projector(path string) (string, error) {
 	if own := filepath.Join(dir, "mmproj-"+filepath.Base(path)); exists(own) {
 		return own, nil
 	}
-	found, _ := filepath.Glob(filepath.Join(dir, "*mmproj*.gguf"))
+	found := Within(dir, "*mmproj*.gguf")
 	switch len(found) {
 	case 0:
 		return "", fmt.Errorf("%s is the language model alone, and no mmproj*.gguf with the vision tower lies beside it: name it with --mmproj", path)
@@ -98,4 +100,14 @@ func Projector(path string) (string, error) {
 		return found[0], nil
 	}
 	return "", fmt.Errorf("%s is the language model alone, and several files beside it may be its vision tower: name one with --mmproj: %s", path, strings.Join(found, " "))
+}
+
+// Within returns the files of a folder whose names match a pattern. The folder's own
+// name may look like a pattern.
+func Within(dir, pattern string) []string {
+	names, _ := fs.Glob(os.DirFS(dir), pattern)
+	for i, name := range names {
+		names[i] = filepath.Join(dir, name)
+	}
+	return names
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/pgcli/paligemma/batch"
+	"github.com/pgcli/paligemma/batch/s3"
 	"github.com/pgcli/paligemma/batch/video"
 	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/legible"
@@ -19,12 +20,15 @@ import (
 // InputHelp is the part of the help about inputs that are no picture files.
 const InputHelp = `  a.tar, a.tar.gz    the pictures in an archive, such as webdataset's: a.tar#member
   a.parquet          the pictures in a column of a table, such as a data set's: a.parquet#0
+  s3://bucket/prefix the pictures of a bucket whose keys begin so; credentials as other
+                     programs find them (AWS_ACCESS_KEY_ID, AWS_PROFILE, ...)
   film.mp4           frames of a video: film.mp4#t=2.000; needs ffmpeg`
 
 // inputs are the sources that arguments name.
 type inputs struct {
 	c          *cli.Context
 	containers Containers
+	store      *s3.Store // of s3:// inputs; nil before the first
 	sources    []batch.Source
 	stdin      bool // read already
 }
@@ -77,7 +81,7 @@ func (in *inputs) argument(name string) error {
 		}
 		defer f.Close()
 		return in.list(list, f)
-	case strings.ContainsAny(name, "*?[") && !exists(name):
+	case strings.ContainsAny(name, "*?[") && !exists(name) && !strings.HasPrefix(name, s3.Scheme):
 		found, err := filepath.Glob(name)
 		if err != nil {
 			return Usagef("pattern %q: %v", name, err)
@@ -121,7 +125,7 @@ func (in *inputs) list(name string, r io.Reader) error {
 	return nil
 }
 
-// input adds a folder, a file with many pictures, or a picture. A picture that is missing is a failure
+// input adds a folder, a bucket, a file with many pictures, or a picture. A picture that is missing is a failure
 // of its own if a list names it, since lists are long; else it is an error.
 func (in *inputs) input(name string, listed bool) error {
 	var err error
@@ -129,6 +133,8 @@ func (in *inputs) input(name string, listed bool) error {
 	switch {
 	case missing == nil && info.IsDir():
 		err = in.folder(name)
+	case strings.HasPrefix(name, s3.Scheme):
+		err = in.bucket(name)
 	case missing != nil && !listed:
 		if p := new(fs.PathError); errors.As(missing, &p) {
 			missing = p.Err

@@ -31,8 +31,9 @@ func TestPublic(t *testing.T) {
 	}
 }
 
-// nameServer answers every question with an IPv4 address, on loopback.
-func nameServer(t *testing.T, address [4]byte) *net.Resolver {
+// nameServer answers each question for an IPv4 address with the next of some, the last
+// again and again, on loopback.
+func nameServer(t *testing.T, addresses ...[4]byte) *net.Resolver {
 	t.Helper()
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -54,7 +55,8 @@ func nameServer(t *testing.T, address [4]byte) *net.Resolver {
 			if kind == 1 {
 				out[7] = 1
 				out = append(out, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4)
-				out = append(out, address[:]...)
+				out = append(out, addresses[0][:]...)
+				addresses = addresses[min(1, len(addresses)-1):]
 			}
 			c.WriteTo(out, from)
 		}
@@ -84,6 +86,40 @@ func TestRefused(t *testing.T) {
 	}
 	if asked > 0 {
 		t.Errorf("%d requests reached a private address", asked)
+	}
+}
+
+// TestSpellings: a private address is refused in each way to spell it, also those that
+// only some programs read as an address, where every name points to loopback.
+func TestSpellings(t *testing.T) {
+	r := &Reader{Most: 100, Timeout: 5 * time.Second, Resolver: nameServer(t, [4]byte{127, 0, 0, 1})}
+	for _, host := range []string{"127.0.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "127.0.0.1.", "localhost", "localhost.", "LOCALHOST", "0", "0.0.0.0",
+		"10.0.0.1", "169.254.169.254", "255.255.255.255", "[::]", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[fe80::1%25lo]", "[fc00::1]",
+		"[64:ff9b::7f00:1]", "[64:ff9b::127.0.0.1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[ff02::1]", "127.0.0.1.nip.io", "xn--127-e08a"} {
+		u := &url.URL{Scheme: "http", Host: host + ":9", Path: "/"}
+		r.Hosts = []string{u.Host}
+		_, err := r.Read(t.Context(), "http://"+host+":9/")
+		noName := new(net.DNSError) // a name that is none points nowhere
+		if !errors.Is(err, ErrRefused) && !(errors.As(err, &noName) && noName.IsNotFound) {
+			t.Errorf("%s: error %v, want it refused", host, err)
+		}
+	}
+}
+
+// TestNameThatChanges: the first answer about a name is public and the next is not, as
+// of a name server that means harm. The address that is dialled is the one that counts.
+func TestNameThatChanges(t *testing.T) {
+	reached := false
+	web := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
+	defer web.Close()
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(web.URL, "http://"))
+	names := nameServer(t, [4]byte{8, 8, 8, 8}, [4]byte{127, 0, 0, 1})
+	r := &Reader{Hosts: []string{"pictures.example:" + port}, Most: 100, Timeout: 5 * time.Second, Resolver: names}
+	if list, err := names.LookupHost(t.Context(), "pictures.example"); err != nil || len(list) != 1 || !Public(netip.MustParseAddr(list[0])) {
+		t.Fatalf("the first answer is %v, %v", list, err)
+	}
+	if _, err := r.Read(t.Context(), "http://pictures.example:"+port+"/"); !errors.Is(err, ErrRefused) || reached {
+		t.Errorf("error %v, reached %v, want it refused", err, reached)
 	}
 }
 

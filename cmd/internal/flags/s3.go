@@ -1,0 +1,49 @@
+package flags
+
+import (
+	"cmp"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/pgcli/paligemma/batch/s3"
+	"github.com/urfave/cli/v2"
+)
+
+// InputFlags are the flags about inputs.
+func InputFlags() []cli.Flag {
+	return append(ContainerFlags(),
+		&cli.StringFlag{Name: "s3-endpoint", EnvVars: []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}, Usage: "`address` of the server of s3:// inputs, such as http://localhost:9000 (default: Amazon's)"})
+}
+
+// bucket adds the pictures of s3://bucket/prefix.
+func (in *inputs) bucket(name string) error {
+	if in.store == nil {
+		store, err := s3.Open(s3.Options{Endpoint: in.c.String("s3-endpoint"), Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")), Credentials: bucketCredentials()})
+		if err != nil {
+			return Usagef("--s3-endpoint: %v", err)
+		}
+		in.store = store
+	}
+	objects, err := in.store.Objects(name)
+	if err != nil {
+		return Usagef("%v", err)
+	}
+	in.sources = append(in.sources, objects)
+	return nil
+}
+
+// bucketCredentials finds credentials as other programs do: in the environment, in the
+// files of their configuration, and, where the environment names one, from the service
+// that gives roles to containers. Without any, buckets are read as the public reads them.
+func bucketCredentials() *credentials.Credentials {
+	chain := []credentials.Provider{&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.EnvMinio{}, &credentials.FileMinioClient{}}
+	for _, name := range []string{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_WEB_IDENTITY_TOKEN_FILE"} {
+		if os.Getenv(name) != "" {
+			chain = append(chain, &credentials.IAM{Client: &http.Client{Timeout: 10 * time.Second}})
+			break
+		}
+	}
+	return credentials.NewChainCredentials(chain)
+}

@@ -1,0 +1,184 @@
+package hub
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/pgcli/paligemma/internal/infile"
+	"github.com/pgcli/paligemma/internal/newfile"
+)
+
+// A Link is a file of a web server that keeps no hashes as the Hub does.
+type Link struct {
+	URL    string
+	Header http.Header                  // of requests to its host alone, such as Authorization; nil for none
+	Refuse func(r *http.Response) error // explains a status that is no success; nil for a plain message
+}
+
+// Fetch returns the place of a link's file, dst, and fetches it if it is not there. Its size,
+// and its MD5 hash if the server has said one in X-Goog-Hash, as Google's do, are compared.
+// The Hub's token goes along only to the Hub.
+func (h *Hub) Fetch(ctx context.Context, link Link, dst string) error {
+	if info, err := os.Stat(dst); err == nil && info.Mode().IsRegular() {
+		return nil
+	}
+	u, err := url.Parse(link.URL)
+	if err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	if h.Offline {
+		return fmt.Errorf("%s is %w, and --offline (or HF_HUB_OFFLINE) forbids to fetch it", link.URL, ErrOffline)
+	}
+	from := *h
+	if from.Endpoint = u.Scheme + "://" + u.Host; from.Endpoint != h.Endpoint {
+		from.Token = ""
+	}
+	refuse := link.Refuse
+	if refuse == nil {
+		refuse = func(r *http.Response) error { return from.plainRefusal(r, link.URL) }
+	}
+	p := &part{File: File{Path: path.Base(u.Path)}, of: u.Host, link: link.URL, header: link.Header, refuse: refuse}
+	sum, err := from.measure(ctx, p)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(dst), 0o777); err != nil {
+		return err
+	}
+	out, err := newfile.Lock(dst + partialEnding)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	info, err := out.Stat()
+	if err != nil {
+		return err
+	}
+	if p.done = info.Size(); p.done > p.Size || sum == nil { // without a hash, nobody knows what is there
+		p.done = 0
+	}
+	if _, err := out.Seek(p.done, io.SeekStart); err != nil {
+		return err
+	}
+	p.out = out
+	err = from.again(ctx, func() (bool, error) {
+		before := p.done
+		err := from.receive(ctx, p)
+		return p.done > before, err
+	})
+	if err == nil {
+		err = from.settle(out, p, sum)
+	}
+	if errors.Is(err, ErrHash) {
+		return errors.Join(err, out.Truncate(0))
+	}
+	if err != nil {
+		return h.onDisk(err, p.Size)
+	}
+	if err := out.Close(); err != nil { // Windows renames no open file
+		return err
+	}
+	return os.Rename(dst+partialEnding, dst)
+}
+
+// measure asks for the size of a file, and for its MD5, nil if the server does not say it.
+func (h *Hub) measure(ctx context.Context, p *part) (sum []byte, err error) {
+	err = h.again(ctx, func() (bool, error) {
+		ctx, cancel := context.WithTimeoutCause(ctx, 2*h.stalled(), errStalled)
+		defer cancel()
+		header := p.header.Clone()
+		if header == nil {
+			header = http.Header{}
+		}
+		header.Set("Range", "bytes=0-0")
+		r, err := h.get(ctx, p.link, header)
+		if err != nil {
+			return false, err
+		}
+		defer r.Body.Close()
+		switch r.StatusCode {
+		case http.StatusPartialContent:
+			_, p.Size = contentRange(r.Header.Get("Content-Range"))
+		case http.StatusOK:
+			p.Size = r.ContentLength
+		default:
+			return false, p.refuse(r)
+		}
+		if p.Size <= 0 {
+			return false, fmt.Errorf("%s of %s: the server does not say how long it is; fetch it with another program, and give its path", p.Path, p.of)
+		}
+		for _, value := range r.Header.Values("X-Goog-Hash") {
+			for _, one := range strings.Split(value, ",") {
+				if text, ok := strings.CutPrefix(strings.TrimSpace(one), "md5="); ok {
+					sum, _ = base64.StdEncoding.DecodeString(text)
+				}
+			}
+		}
+		return false, nil
+	})
+	return sum, err
+}
+
+// settle compares the hash of a file that is complete, and waits until it is on the disk.
+func (h *Hub) settle(out *os.File, p *part, sum []byte) error {
+	if err := out.Truncate(p.Size); err != nil {
+		return err
+	}
+	hash := md5.New()
+	if _, err := io.Copy(hash, io.NewSectionReader(out, 0, p.Size)); err != nil {
+		return err
+	}
+	if got := hash.Sum(nil); sum != nil && string(got) != string(sum) {
+		return fmt.Errorf("%s of %s: %w: its hash is %x, want %x; the next try starts over", p.Path, p.of, ErrHash, got, sum)
+	}
+	return out.Sync()
+}
+
+// plainRefusal explains the status of a server that is not the Hub.
+func (h *Hub) plainRefusal(r *http.Response, link string) error {
+	err := fmt.Errorf("%s: %w: the server answers %s", link, ErrNetwork, r.Status)
+	switch {
+	case r.StatusCode == http.StatusNotFound:
+		return fmt.Errorf("%s: %w: is the address right?", link, ErrNotFound)
+	case r.StatusCode >= 500 || r.StatusCode == http.StatusTooManyRequests:
+		return temporaryError{err}
+	}
+	return err
+}
+
+// FetchJSON decodes a link's answer, which is not kept.
+func (h *Hub) FetchJSON(ctx context.Context, link Link, v any) error {
+	if h.Offline {
+		return fmt.Errorf("%s is %w, and --offline (or HF_HUB_OFFLINE) forbids to fetch it", link.URL, ErrOffline)
+	}
+	from := *h
+	from.Token, from.Endpoint = "", link.URL
+	return from.again(ctx, func() (bool, error) {
+		ctx, cancel := context.WithTimeoutCause(ctx, 2*h.stalled(), errStalled)
+		defer cancel()
+		r, err := from.get(ctx, link.URL, link.Header)
+		if err != nil {
+			return false, err
+		}
+		defer r.Body.Close()
+		if r.StatusCode != http.StatusOK {
+			return false, link.Refuse(r)
+		}
+		data, err := infile.ReadAll(r.Body, r.ContentLength, mostJSON)
+		if err != nil {
+			return false, from.unreachable(err)
+		}
+		return false, json.Unmarshal(data, v)
+	})
+}
