@@ -18,9 +18,9 @@ func enqueueCommand() *cli.Command {
 		Usage:     "put pictures and prompts into a queue",
 		ArgsUsage: "INPUT...",
 		Description: `Puts the pictures that have no results into the queue, and makes the queue first if the
-server has none. INPUT, prompts and flags are as those of pgcli batch, but archives and
-videos have to be unpacked: the queue has names only, which workers open. Run it in the
-folder that workers have as --root, or give absolute names.
+server has none. INPUT, prompts and flags are as those of pgcli batch, but archives, tables,
+videos and buckets have to be unpacked: the queue has names only, which workers open. Run
+it in the folder that workers have as --root, or give absolute names.
 
 It may be repeated at any time, with more pictures and prompts, too: what is in the queue
 or has a result is left alone. While the queue is full it waits.

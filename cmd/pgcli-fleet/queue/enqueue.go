@@ -63,7 +63,7 @@ func (q *Queue) Enqueue(ctx context.Context, e *Enqueuing) (n Enqueued, err erro
 	}
 	for _, s := range e.Sources {
 		if _, ok := s.(batch.Files); !ok {
-			return n, fmt.Errorf("%v: members of archives and frames of videos cannot be opened by name on another machine; unpack them into a folder", s)
+			return n, errors.New("an input is an archive, a table, a video or a bucket, whose pictures workers cannot open by name: copy them into a folder, or ask about them with pgcli batch --shard")
 		}
 		for item, err := range s.Items(ctx) {
 			if err != nil {

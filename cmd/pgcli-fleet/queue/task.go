@@ -95,11 +95,6 @@ func (w *Worker) keep(msg jetstream.Msg) (stop func()) {
 	return func() { close(quit); ended.Wait() }
 }
 
-// A brokenError ends the worker.
-type brokenError struct{ error }
-
-func (e brokenError) Unwrap() error { return e.error }
-
 // do takes a picture from its attempts to its results.
 func (t *task) do(ctx context.Context) (err error) {
 	q := t.w.Queue

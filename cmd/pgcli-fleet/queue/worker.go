@@ -177,3 +177,8 @@ func (q *Queue) CheckModel(job Job, digest string) error {
 	}
 	return fmt.Errorf("queue %s asks the model %.16s…, and this one is %.16s…: give that model with -m, or another --queue", q.name, job.Identity.Model, digest)
 }
+
+// A brokenError ends the worker.
+type brokenError struct{ error }
+
+func (e brokenError) Unwrap() error { return e.error }
