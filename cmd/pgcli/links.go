@@ -102,13 +102,13 @@ func kaggleLink(ctx context.Context, h *hub.Hub, name string) (hub.Link, error) 
 		page := endpoint + "/models/" + strings.Join(strings.Split(m[1], "/")[:2], "/")
 		switch r.StatusCode {
 		case http.StatusUnauthorized:
-			return fmt.Errorf("Kaggle refuses the credentials: make new ones at %s/settings, and set KAGGLE_USERNAME and KAGGLE_KEY", endpoint)
+			return fmt.Errorf("kaggle.com refuses the credentials: make new ones at %s/settings, and set KAGGLE_USERNAME and KAGGLE_KEY", endpoint)
 		case http.StatusForbidden:
 			return fmt.Errorf("%s %w: open %s, accept it (it is free), and try again", m[1], hub.ErrGated, page)
 		case http.StatusNotFound:
 			return fmt.Errorf("%s: %w; its variations and files are at %s", name, hub.ErrNotFound, page)
 		}
-		return fmt.Errorf("Kaggle answers %s", r.Status)
+		return fmt.Errorf("kaggle.com answers %s", r.Status)
 	}
 	version := m[2]
 	if version == "" {
@@ -136,7 +136,7 @@ func kaggleAuthorization() (string, error) {
 			err = json.Unmarshal(data, &credentials)
 		}
 		if err != nil || credentials.Username == "" || credentials.Key == "" {
-			return "", fmt.Errorf("Kaggle wants an account: set KAGGLE_USERNAME and KAGGLE_KEY, or put the kaggle.json of https://www.kaggle.com/settings at %s", file)
+			return "", fmt.Errorf("kaggle.com wants an account: set KAGGLE_USERNAME and KAGGLE_KEY, or put the kaggle.json of https://www.kaggle.com/settings at %s", file)
 		}
 	}
 	r := http.Request{Header: http.Header{}}
