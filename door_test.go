@@ -22,7 +22,8 @@ var (
 	withoutGGML = []string{
 		module + "/internal/locseg.test",
 		module + "/batch/record.test", module + "/batch/archive.test", module + "/batch/video.test",
-		module + "/batch/export.test", module + "/batch/merge.test",
+		module + "/batch/export.test", module + "/batch/merge.test", module + "/batch/parquet.test", module + "/batch/s3.test",
+		module + "/cmd/internal/flags.test",
 	}
 )
 

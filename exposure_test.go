@@ -51,8 +51,9 @@ func TestLibraryHasNoNetwork(t *testing.T) {
 	}
 }
 
-// harmless are the functions of net's packages that open no connection.
-var harmless = []string{"http.DetectContentType"}
+// harmless are the names of net's packages that open no connection: types of values, and
+// numbers, which begin with http.Status.
+var harmless = []string{"http.DetectContentType", "http.Header", "http.Request", "http.Response"}
 
 // serving are the files of pgcli serve, which listens as it is asked to.
 var serving = []string{"serve.go", "listen.go"}
@@ -82,7 +83,7 @@ func TestCommandHasNoNetwork(t *testing.T) {
 		ast.Inspect(f, func(n ast.Node) bool {
 			if s, ok := n.(*ast.SelectorExpr); ok {
 				x, ok := s.X.(*ast.Ident)
-				if ok && slices.Contains(imported, x.Name) && !slices.Contains(harmless, x.Name+"."+s.Sel.Name) {
+				if ok && slices.Contains(imported, x.Name) && !slices.Contains(harmless, x.Name+"."+s.Sel.Name) && !strings.HasPrefix(s.Sel.Name, "Status") {
 					t.Errorf("%s uses %s.%s, want only %q of what may open a connection", path, x.Name, s.Sel.Name, harmless)
 				}
 			}
