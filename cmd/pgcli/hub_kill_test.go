@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/pgcli/paligemma/internal/testhub"
 )
+
+var arrivals = flag.Int("arrivals", 6, "`runs` that TestKilledArrivals ends")
 
 // TestKilledArrivals kills conversions of a checkpoint that arrives slowly, at random
 // moments, while its transfers break too: the file is whole and right or has no name, and
@@ -49,7 +52,7 @@ func TestKilledArrivals(t *testing.T) {
 	t.Logf("seed %d; a run takes %v", seed, took)
 	random := rand.New(rand.NewPCG(seed, 0))
 	ended := 0
-	for killed := 0; killed < *kills; {
+	for killed := 0; killed < *arrivals; {
 		cmd := command()
 		var errs strings.Builder
 		cmd.Stderr = &errs
@@ -83,5 +86,5 @@ func TestKilledArrivals(t *testing.T) {
 	if resumed == 0 {
 		t.Error("no run has gone on where another was killed")
 	}
-	t.Logf("%d kills, %d files finished, %d transfers began behind a file's start", *kills, ended+1, resumed)
+	t.Logf("%d kills, %d files finished, %d transfers began behind a file's start", *arrivals, ended+1, resumed)
 }
