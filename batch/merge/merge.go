@@ -11,6 +11,8 @@ package merge
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -40,37 +42,49 @@ type Missing struct {
 	Prompt paligemma.Prompt // "" if the picture has no record at all
 }
 
-// A Set is an index of records in files. It holds some 200 bytes for each record, not
+// A Set is an index of records in files. It holds some 250 bytes for each record, not
 // the records.
 type Set struct {
 	files   []*os.File
 	report  Report
 	names   []string           // of pictures, by number
-	number  map[string]int     // of a picture's name
-	times   map[int]float64    // of frames, by picture
+	number  map[string]int32   // of a picture's name
+	times   map[int32]float64  // of frames, by picture
 	prompts []paligemma.Prompt // in the order in which they are seen
-	asked   map[paligemma.Prompt]int
-	places  map[question]*place
+	asked   map[paligemma.Prompt]int32
+	places  []place            // in the order in which questions are seen
+	at      map[question]int32 // of places
 }
 
 // A question is a picture with a prompt, by their numbers.
-type question struct{ picture, prompt int }
+type question struct{ picture, prompt int32 }
 
-// A place is where a record lies.
+// A place is where the record of a question lies.
 type place struct {
-	key    string
-	file   int
+	question
+	key    [16]byte // shortened
+	of     uint64   // first digits of the digest of the picture's bytes; 0 if it was not read
 	start  int64
-	length int64
+	length int32
+	file   int32
 	failed bool
-	of     uint64 // first digits of the digest of the picture's bytes; 0 if it was not read
-	nth    int    // among all records
+}
+
+// shortened returns the half of a record's key, which is a digest in hexadecimal digits, or
+// of the digest of what is none.
+func shortened(key string) (half [16]byte) {
+	digits := []byte(key[:min(len(key), hex.EncodedLen(len(half)))])
+	if n, err := hex.Decode(half[:], digits); err != nil || n < len(half) {
+		sum := sha256.Sum256([]byte(key))
+		copy(half[:], sum[:])
+	}
+	return half
 }
 
 // Open reads the records of files. A last line that was torn is left out. The caller
 // must Close the Set.
 func Open(ctx context.Context, paths ...string) (*Set, error) {
-	s := &Set{number: map[string]int{}, times: map[int]float64{}, asked: map[paligemma.Prompt]int{}, places: map[question]*place{}}
+	s := &Set{number: map[string]int32{}, times: map[int32]float64{}, asked: map[paligemma.Prompt]int32{}, at: map[question]int32{}}
 	for _, path := range paths {
 		f, err := infile.Open(path)
 		if err == nil {
@@ -102,7 +116,7 @@ func (s *Set) read(ctx context.Context, f *os.File) error {
 		case n%1000 == 0 && ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
-		at := &place{key: r.Key, file: len(s.files) - 1, start: start, length: lines.Offset() - start, failed: r.Error != nil}
+		at := place{key: shortened(r.Key), file: int32(len(s.files) - 1), start: start, length: int32(lines.Offset() - start), failed: r.Error != nil}
 		if len(r.SHA256) >= 16 {
 			at.of, _ = strconv.ParseUint(r.SHA256[:16], 16, 64) // 0 for what is no digest
 		}
@@ -113,10 +127,10 @@ func (s *Set) read(ctx context.Context, f *os.File) error {
 }
 
 // add adds a record, or leaves it or its duplicate out.
-func (s *Set) add(r *record.Record, at *place) error {
+func (s *Set) add(r *record.Record, at place) error {
 	picture, known := s.number[r.Image]
 	if !known {
-		picture = len(s.names)
+		picture = int32(len(s.names))
 		s.names, s.number[r.Image] = append(s.names, r.Image), picture
 	}
 	if r.Time != nil {
@@ -124,26 +138,26 @@ func (s *Set) add(r *record.Record, at *place) error {
 	}
 	prompt, known := s.asked[r.Prompt]
 	if !known {
-		prompt = len(s.prompts)
+		prompt = int32(len(s.prompts))
 		s.prompts, s.asked[r.Prompt] = append(s.prompts, r.Prompt), prompt
 	}
-	q := question{picture, prompt}
-	had, twice := s.places[q]
-	switch {
-	case !twice:
-		at.nth = len(s.places)
-		s.places[q] = at
+	at.question = question{picture, prompt}
+	n, twice := s.at[at.question]
+	if !twice {
+		s.at[at.question] = int32(len(s.places))
+		s.places = append(s.places, at)
 		return nil
-	case had.key != at.key:
-		return fmt.Errorf("picture %s and prompt %q have the key %.12s… here and %.12s… in %s: the files are of runs with different models or options",
-			r.Image, r.Prompt, at.key, had.key, s.files[had.file].Name())
+	}
+	had := &s.places[n]
+	if had.key != at.key {
+		return fmt.Errorf("picture %s and prompt %q have the key %x… here and %x… in %s: the files are of runs with different models or options",
+			r.Image, r.Prompt, at.key[:6], had.key[:6], s.files[had.file].Name())
 	}
 	s.report.Duplicates++
 	better := had.failed && !at.failed
 	again := had.failed == at.failed || at.of != 0 && at.of != had.of
 	if better || had.file == at.file && again {
-		at.nth = had.nth
-		s.places[q] = at
+		*had = at
 	}
 	return nil
 }
@@ -165,9 +179,9 @@ func (s *Set) Write(ctx context.Context, path string, replace bool, list []strin
 	}
 	defer out.Close()
 	w := bufio.NewWriterSize(out, 1<<20)
-	for i, q := range order {
-		at := s.places[q]
-		if _, err := io.Copy(w, io.NewSectionReader(s.files[at.file], at.start, at.length)); err != nil {
+	for i, n := range order {
+		at := &s.places[n]
+		if _, err := io.Copy(w, io.NewSectionReader(s.files[at.file], at.start, int64(at.length))); err != nil {
 			return nil, fmt.Errorf("%s: %w", s.files[at.file].Name(), err)
 		}
 		if at.failed {
@@ -186,29 +200,31 @@ func (s *Set) Write(ctx context.Context, path string, replace bool, list []strin
 
 // missing returns the questions without a record, in the order of the list or of the
 // records: each picture is asked every prompt that one of them was asked.
-func (s *Set) missing(list []string, order []question) (all []Missing) {
-	if list == nil {
-		for i, q := range order {
-			if i == 0 || order[i-1].picture != q.picture {
-				list = append(list, s.names[q.picture])
+func (s *Set) missing(list []string, order []int32) (all []Missing) {
+	seen := make([]bool, len(s.names))
+	look := func(picture int32) {
+		for n, prompt := range s.prompts {
+			if _, ok := s.at[question{picture, int32(n)}]; !ok && !seen[picture] {
+				all = append(all, Missing{s.names[picture], prompt})
 			}
 		}
+		seen[picture] = true
 	}
-	seen := make(map[string]bool, len(list))
+	if list == nil {
+		for _, n := range order {
+			look(s.places[n].picture)
+		}
+	}
+	unknown := map[string]bool{}
 	for _, name := range list {
 		picture, known := s.number[name]
 		switch {
-		case seen[name]:
-		case !known:
+		case known:
+			look(picture)
+		case !unknown[name]:
 			all = append(all, Missing{Image: name})
-		default:
-			for n, prompt := range s.prompts {
-				if _, ok := s.places[question{picture, n}]; !ok {
-					all = append(all, Missing{name, prompt})
-				}
-			}
+			unknown[name] = true
 		}
-		seen[name] = true
 	}
 	return all
 }

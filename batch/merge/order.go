@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// order returns the questions in the order of the input, without those of pictures
+// order returns the numbers of places in the order of the input, without those of pictures
 // that a list does not name. Answers about one picture stay in the order of their file.
-func (s *Set) order(list []string) []question {
+func (s *Set) order(list []string) []int32 {
 	entry := make([]int, len(s.names)) // place of each picture in the list; -1 for none
 	if list != nil {
 		at := make(map[string]int, len(list))
@@ -23,24 +23,25 @@ func (s *Set) order(list []string) []question {
 			}
 		}
 	}
-	var all []question
-	for q := range s.places {
-		if entry[q.picture] >= 0 {
-			all = append(all, q)
+	all := make([]int32, 0, len(s.places))
+	for n := range s.places {
+		if entry[s.places[n].picture] >= 0 {
+			all = append(all, int32(n))
 		}
 	}
-	slices.SortFunc(all, func(a, b question) int {
-		if a.picture == b.picture {
-			return cmp.Compare(s.places[a].nth, s.places[b].nth)
+	slices.SortFunc(all, func(a, b int32) int {
+		x, y := s.places[a].picture, s.places[b].picture
+		if x == y {
+			return cmp.Compare(a, b)
 		}
-		return cmp.Or(cmp.Compare(entry[a.picture], entry[b.picture]), s.compare(a.picture, b.picture))
+		return cmp.Or(cmp.Compare(entry[x], entry[y]), s.compare(x, y))
 	})
 	return all
 }
 
 // compare puts pictures into the order of a folder that is walked: name by name along
 // the paths. Frames go by their time, rows by their number.
-func (s *Set) compare(a, b int) int {
+func (s *Set) compare(a, b int32) int {
 	x, inX, _ := strings.Cut(s.names[a], "#")
 	y, inY, _ := strings.Cut(s.names[b], "#")
 	if x == y && inX != "" && inY != "" {
