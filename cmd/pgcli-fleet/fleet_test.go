@@ -78,10 +78,10 @@ func TestArchivesAreRefused(t *testing.T) {
 	if text := b.fleet(1, "enqueue", "@"+list, "-p", "ocr"); !strings.Contains(text, "../a.png leads out of this folder") {
 		t.Error(text)
 	}
-	must(t, os.WriteFile(list, []byte("a\xff.png\n"), 0o644))
-	b.fleet(0, "enqueue", "@"+list, "-p", "ocr")
+	must(t, os.WriteFile(filepath.Join(b.dir, "a\xff.png"), nil, 0o644))
+	b.fleet(0, "enqueue", b.dir, "-p", "ocr")
 	path := filepath.Join(t.TempDir(), "out.jsonl")
-	b.fleet(3, "collect", "@"+list, "-o", path)
+	b.fleet(3, "collect", b.dir, "-o", path)
 	if text := read(t, path); !strings.Contains(text, "is not UTF-8; rename it") || !strings.Contains(text, `"kind":"read"`) {
 		t.Error(text)
 	}

@@ -133,10 +133,14 @@ func (w *Worker) slot(pull, work context.Context) error {
 }
 
 // next waits for a message, and looks more often whether the queue is empty if that ends
-// the worker.
+// the worker. One that reads nothing asks for a moment only: while it waited, it would have
+// its share of the pictures that come back for another attempt.
 func (w *Worker) next(ctx context.Context) (jetstream.Msg, error) {
 	wait := 2 * time.Second
-	if w.UntilDone {
+	switch {
+	case w.readsNothing():
+		wait = 50 * time.Millisecond
+	case w.UntilDone:
 		wait = 250 * time.Millisecond
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
@@ -157,11 +161,13 @@ func (w *Worker) done(ctx context.Context) (bool, error) {
 // slowDown waits after pictures that could not be read: a worker without the folder would
 // fail so fast that it took those of all others.
 func (w *Worker) slowDown(ctx context.Context) {
-	if n := int(w.unread.Load()); n >= 2 {
-		p := pause{least: 50 * time.Millisecond, most: 10 * time.Second, n: n - 2}
+	if w.readsNothing() {
+		p := pause{least: 50 * time.Millisecond, most: 10 * time.Second, n: int(w.unread.Load()) - 2}
 		_ = p.wait(ctx) // the caller looks at the context
 	}
 }
+
+func (w *Worker) readsNothing() bool { return w.unread.Load() >= 2 }
 
 // log logs an error that the server's next delivery mends.
 func (w *Worker) log(err error) {
