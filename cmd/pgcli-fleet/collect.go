@@ -11,7 +11,7 @@ import (
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/batch"
 	"github.com/pgcli/paligemma/cmd/internal/flags"
-	"github.com/pgcli/paligemma/cmd/pgcli-fleet/queue"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 func collectCommand() *cli.Command {
@@ -48,15 +48,11 @@ func collectAction(c *cli.Context) error {
 		return err
 	}
 	logger := newLog(c)
-	nc, err := connect(c, logger)
+	q, nc, err := openQueue(c, logger)
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	q, err := queue.Open(c.Context, nc, c.String("queue"))
-	if err != nil {
-		return err
-	}
 	job, err := q.Job(c.Context)
 	if err != nil {
 		return err
@@ -101,25 +97,21 @@ func statusCommand() *cli.Command {
 			if c.Args().Present() {
 				return flags.Usagef("status takes no arguments, got %q", c.Args().Slice())
 			}
-			nc, err := connect(c, newLog(c))
+			q, nc, err := openQueue(c, newLog(c))
 			if err != nil {
 				return err
 			}
 			defer nc.Close()
-			q, err := queue.Open(c.Context, nc, c.String("queue"))
-			if err != nil {
-				return err
-			}
 			s, err := q.Status(c.Context)
 			if err != nil {
 				return err
 			}
 			if c.Bool("json") {
-				return json.NewEncoder(c.App.Writer).Encode(map[string]any{
+				return json.NewEncoder(legible.JSON(c.App.Writer)).Encode(map[string]any{
 					"waiting": s.Waiting, "taken": s.Taken, "age_seconds": s.Age.Seconds(), "answers": s.Answers, "failures": s.Failures, "prompts": s.Job.Prompts, "model": s.Job.Identity.Model})
 			}
 			_, err = fmt.Fprintf(c.App.Writer, "pictures  %d wait, %d are computed or wait for another attempt; the oldest is here for %v\nrecords   %d answers, %d failures\nmodel     %s\nprompts   %q\n",
-				s.Waiting, s.Taken, s.Age.Round(time.Second), s.Answers, s.Failures, s.Job.Identity.Model, s.Job.Prompts)
+				s.Waiting, s.Taken, s.Age.Round(time.Second), s.Answers, s.Failures, legible.Text(s.Job.Identity.Model), s.Job.Prompts)
 			return err
 		},
 	}

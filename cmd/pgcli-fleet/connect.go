@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma/cmd/internal/flags"
+	"github.com/pgcli/paligemma/cmd/pgcli-fleet/queue"
 )
 
 // serverFlags have the names of the flags of NATS' own command.
@@ -30,6 +31,21 @@ func modelFlags() []cli.Flag {
 		&cli.PathFlag{Name: "model", Aliases: []string{"m"}, EnvVars: []string{"PALIGEMMA_MODEL"}, Usage: "GGUF `file` of the model (default: the embedded tiny model)"},
 		&cli.PathFlag{Name: "mmproj", Usage: "GGUF `file` of the vision tower, if the file of -m has the language model alone (default: mmproj*.gguf beside it)"},
 	}
+}
+
+// openQueue connects to the server, and opens the queue that the flags name. The caller
+// closes the connection.
+func openQueue(c *cli.Context, logger *slog.Logger) (*queue.Queue, *nats.Conn, error) {
+	nc, err := connect(c, logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	q, err := queue.Open(c.Context, nc, c.String("queue"))
+	if err != nil {
+		nc.Close()
+		return nil, nil, err
+	}
+	return q, nc, nil
 }
 
 // connect connects to the server. A connection that breaks later is made again.

@@ -69,15 +69,11 @@ func work(c *cli.Context, reading func(string)) error {
 	}
 	defer root.Close()
 	logger := newLog(c)
-	nc, err := connect(c, logger)
+	q, nc, err := openQueue(c, logger)
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	q, err := queue.Open(c.Context, nc, c.String("queue"))
-	if err != nil {
-		return err
-	}
 	job, err := q.Job(c.Context)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -22,7 +23,10 @@ func TestNothingOutsideIsOpened(t *testing.T) {
 	}
 	defer root.Close()
 	if err := errors.Join(os.Symlink("../secret", filepath.Join(dir, "link")), os.Symlink("..", filepath.Join(dir, "up")), os.Symlink("sub", filepath.Join(dir, "in"))); err != nil {
-		t.Skip(err)
+		if runtime.GOOS != "windows" {
+			t.Fatal(err)
+		}
+		t.Skip(err) // Windows lets administrators alone make links
 	}
 	for _, name := range []string{"../secret", "link", "up/secret", filepath.Join(outer, "secret"), "sub/../../secret"} {
 		if f, err := OpenIn(root, name); err == nil {
