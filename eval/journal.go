@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/pgcli/paligemma"
@@ -100,7 +99,7 @@ func (j *Journal) Earlier() int { return j.earlier }
 func (j *Journal) Len() int { return len(j.entries) }
 
 // Path returns the name of the journal's file.
-func (j *Journal) Path() string { return filepath.Clean(j.file.Name()) }
+func (j *Journal) Path() string { return j.file.Name() }
 
 // find returns an earlier answer to an example, its tokens, and the size of its
 // picture; nil without one.

@@ -35,6 +35,15 @@ func (p *part) last() int64 {
 	return p.Size
 }
 
+// receiveAll receives a part, again as long as that may help.
+func (h *Hub) receiveAll(ctx context.Context, p *part) error {
+	return h.again(ctx, func() (progress bool, err error) {
+		before := p.done
+		err = h.receive(ctx, p)
+		return p.done > before, err
+	})
+}
+
 // receive asks for what is missing of a part, and writes it.
 func (h *Hub) receive(ctx context.Context, p *part) error {
 	if p.done == p.last() {

@@ -75,11 +75,7 @@ func (s *Snapshot) Open(ctx context.Context, path string, offset, n int64) (io.R
 	go func() {
 		defer close(t.ended)
 		defer close(t.blocks)
-		t.err = s.hub.again(ctx, func() (bool, error) {
-			before := p.done
-			err := s.hub.receive(ctx, p)
-			return p.done > before, err
-		})
+		t.err = s.hub.receiveAll(ctx, p)
 	}()
 	return t, nil
 }

@@ -72,12 +72,7 @@ func (h *Hub) Fetch(ctx context.Context, link Link, dst string) error {
 		return err
 	}
 	p.out = out
-	err = from.again(ctx, func() (bool, error) {
-		before := p.done
-		err := from.receive(ctx, p)
-		return p.done > before, err
-	})
-	if err == nil {
+	if err = from.receiveAll(ctx, p); err == nil {
 		err = from.settle(out, p, sum)
 	}
 	if errors.Is(err, ErrHash) {

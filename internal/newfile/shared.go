@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 )
 
@@ -12,9 +13,13 @@ import (
 // and replaces none. A Root tells it otherwise, so that there, too, a file that is
 // being written, or that another process reads, is renamed, replaced and removed.
 
-// openShared opens or creates a file as [os.OpenFile] does. It follows no link to
-// another folder.
+// openShared opens or creates a file as [os.OpenFile] does, which shares everywhere but on
+// Windows. There it follows no link to another folder, and a file without a folder is named
+// as in ".".
 func openShared(name string, flags int) (f *os.File, err error) {
+	if runtime.GOOS != "windows" {
+		return os.OpenFile(name, flags, 0o666)
+	}
 	err = inFolder(name, func(dir *os.Root, base string) error {
 		f, err = dir.OpenFile(base, flags, 0o666)
 		return err
