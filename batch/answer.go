@@ -30,10 +30,10 @@ func (j *job) read(ctx context.Context) {
 func (j *job) compare() bool {
 	sum := sha256.Sum256(j.data)
 	j.sha256 = hex.EncodeToString(sum[:])
-	now := contentOf(j.sha256)
+	now := record.ContentOf(j.sha256)
 	j.ask = slices.DeleteFunc(j.ask, func(q question) bool {
-		j.changed = j.changed || q.known && q.of != unread && q.of != now
-		return q.known && (q.of == unread || q.of == now)
+		j.changed = j.changed || q.known && q.of != record.Unread && q.of != now
+		return q.known && (q.of == record.Unread || q.of == now)
 	})
 	return len(j.ask) > 0
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"sync"
 	"time"
 
@@ -35,25 +34,7 @@ type place struct {
 	start  int64
 	length int32
 	failed bool
-	of     content
-}
-
-// A content identifies the bytes of a picture: the first 8 of their SHA-256.
-type content uint64
-
-// unread is the content of a picture that was not read.
-const unread content = 0
-
-// contentOf reads the sha256 of a record.
-func contentOf(sha256 string) content {
-	if len(sha256) < 16 {
-		return unread
-	}
-	n, err := strconv.ParseUint(sha256[:16], 16, 64)
-	if err != nil {
-		return unread
-	}
-	return content(n)
+	of     record.Content
 }
 
 // syncEvery is how long a record may be in the system's memory only.
@@ -105,7 +86,7 @@ func (f *File) read() error {
 		if had, ok := parseKey(r.Key); !ok || had != k {
 			return fmt.Errorf("%s:%d is an answer with other flags than now (%s); give the same flags, another -o, or --force to start over", f.path, in.Line(), f.id.flags())
 		}
-		f.note(k, place{f.end, int32(in.Offset() - f.end), r.Error != nil, contentOf(r.SHA256)})
+		f.note(k, place{f.end, int32(in.Offset() - f.end), r.Error != nil, record.ContentOf(r.SHA256)})
 		f.end = in.Offset()
 	}
 }
@@ -178,7 +159,7 @@ func (f *File) add(k key, r *record.Record) error {
 	if _, err := f.file.WriteAt(line, f.end); err != nil {
 		return errors.Join(fmt.Errorf("records: %w", err), f.file.Truncate(f.end))
 	}
-	f.note(k, place{f.end, int32(len(line)), r.Error != nil, contentOf(r.SHA256)})
+	f.note(k, place{f.end, int32(len(line)), r.Error != nil, record.ContentOf(r.SHA256)})
 	f.end += int64(len(line))
 	if time.Since(f.synced) < syncEvery {
 		return nil

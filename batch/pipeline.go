@@ -47,8 +47,8 @@ type job struct {
 type question struct {
 	key    key
 	prompt paligemma.Prompt
-	known  bool    // has a record, which stays if the picture's content does
-	of     content // which the record is about
+	known  bool           // has a record, which stays if the picture's content does
+	of     record.Content // which the record is about
 }
 
 // Numbers of pictures: that are decoded at a time, since a decoded picture may be large;
@@ -203,7 +203,7 @@ func (r *run) question(image string, p paligemma.Prompt) question {
 
 // reads reports whether a question needs the picture: to be asked, or to see whether
 // its record is about the same bytes.
-func (r *run) reads(q question) bool { return !q.known || q.of != unread && !r.opts.Unchanged }
+func (r *run) reads(q question) bool { return !q.known || q.of != record.Unread && !r.opts.Unchanged }
 
 // named spells out a name that is not UTF-8, which JSON cannot hold, and refuses its
 // picture.

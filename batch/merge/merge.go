@@ -18,7 +18,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/batch/record"
@@ -63,7 +62,7 @@ type question struct{ picture, prompt int32 }
 type place struct {
 	question
 	key    [16]byte // shortened
-	of     uint64   // first digits of the digest of the picture's bytes; 0 if it was not read
+	of     record.Content
 	start  int64
 	length int32
 	file   int32
@@ -116,10 +115,7 @@ func (s *Set) read(ctx context.Context, f *os.File) error {
 		case n%1000 == 0 && ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
-		at := place{key: shortened(r.Key), file: int32(len(s.files) - 1), start: start, length: int32(lines.Offset() - start), failed: r.Error != nil}
-		if len(r.SHA256) >= 16 {
-			at.of, _ = strconv.ParseUint(r.SHA256[:16], 16, 64) // 0 for what is no digest
-		}
+		at := place{key: shortened(r.Key), of: record.ContentOf(r.SHA256), file: int32(len(s.files) - 1), start: start, length: int32(lines.Offset() - start), failed: r.Error != nil}
 		if err := s.add(r, at); err != nil {
 			return fmt.Errorf("%s:%d: %w", f.Name(), lines.Line(), err)
 		}
@@ -155,7 +151,7 @@ func (s *Set) add(r *record.Record, at place) error {
 	}
 	s.report.Duplicates++
 	better := had.failed && !at.failed
-	again := had.failed == at.failed || at.of != 0 && at.of != had.of
+	again := had.failed == at.failed || at.of != record.Unread && at.of != had.of
 	if better || had.file == at.file && again {
 		*had = at
 	}
