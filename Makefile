@@ -144,9 +144,10 @@ $(CLANG_FORMAT): scripts/lint/requirements.txt
 	@touch $@
 
 .PHONY: lint
-lint: toolchain $(CLANG_FORMAT) ## gofmt, clang-format, go vet, staticcheck, generated files up to date
+lint: toolchain $(CLANG_FORMAT) ## gofmt, clang-format, C's warnings, go vet, staticcheck, generated files up to date
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "make: gofmt would change these files" >&2; exit 1; }
 	$(CLANG_FORMAT) --dry-run --Werror $$(git ls-files "*.c" "*.h")
+	ls kernels/*.c | xargs -P 2 -n 1 $(CC) -O1 -Wall -Wextra -Werror -o /dev/null -c # for the oldest processor, as go build compiles
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	cd cmd/pgcli-fleet && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...

@@ -64,6 +64,7 @@ func TestKilledArrivals(t *testing.T) {
 		switch {
 		case cmd.ProcessState.ExitCode() == -1:
 			killed++
+			_ = os.Remove(dst) // whole, if it was killed after it had given the file its name
 		case err != nil:
 			t.Fatalf("seed %d: %v: %s", seed, err, &errs)
 		default:
