@@ -234,6 +234,16 @@ sanitize-model: toolchain # the embedded model, with ggml and the kernels under 
 	build/pgcli-asan demo -o build/demo-asan --force --kernels off -t 1
 	build/pgcli-asan demo -o build/demo-asan --force -t 2
 
+# Go's stacks and heap look wrong to valgrind here and there, also with Go's own tag for
+# it, so that only what C and C++ do is judged. Valgrind's processor has AVX2 at most.
+.PHONY: test-valgrind
+test-valgrind: toolchain ## the embedded model, with the kernels and with ggml alone, under valgrind: ten minutes
+	CGO_CFLAGS="-O1 -g1 -ffp-contract=off" CGO_CXXFLAGS="-O1 -g1 -ffp-contract=off" $(GO) build -tags valgrind -o build/pgcli-valgrind ./cmd/pgcli
+	for kernels in auto off; do \
+		GODEBUG=asyncpreemptoff=1 valgrind --leak-check=no --log-file=build/valgrind.log build/pgcli-valgrind demo -o build/demo-valgrind --force --kernels $$kernels -t 1 && \
+		tail -1 build/valgrind.log && grep -q "ERROR SUMMARY" build/valgrind.log && \
+		! grep -B1 -A8 -E "^==[0-9]+==    at .*\.(c|h|cpp|hpp):[0-9]+\)$$" build/valgrind.log || exit 1; done
+
 .PHONY: test-clients
 test-clients: $(BIN) ## pgcli serve answers OpenAI's, ollama's, Hugging Face's, Roboflow's and Label Studio's clients
 	PYTHON=$(PYTHON) sh scripts/clients/run.sh
