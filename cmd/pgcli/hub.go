@@ -48,10 +48,7 @@ func addHub(commands []*cli.Command) {
 // newHub returns the Hub of environment and flags, and a function that ends its
 // progress. It opens no connection.
 func newHub(c *cli.Context) (*hub.Hub, func(), error) {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return nil, nil, fmt.Errorf("the cache of the Hugging Face Hub has no place: %w; set HF_HOME to a folder", err)
-	}
+	home, noHome := os.UserHomeDir()
 	h := hub.FromEnvironment(os.Getenv, home, func(path string) string {
 		token, err := infile.Read(path, 1<<10)
 		if err != nil {
@@ -59,6 +56,9 @@ func newHub(c *cli.Context) (*hub.Hub, func(), error) {
 		}
 		return string(token)
 	})
+	if h.Cache == "" {
+		return nil, nil, fmt.Errorf("the cache of the Hugging Face Hub has no place: %w; set HF_HOME to a folder", noHome)
+	}
 	h.Token = cmp.Or(c.String("hf-token"), h.Token)
 	h.Offline = h.Offline || c.Bool("offline")
 	h.Notice = func(text string) { fmt.Fprintf(c.App.ErrWriter, "pgcli: %s\n", legible.Text(text)) }

@@ -54,7 +54,7 @@ func (h *Hub) Fetch(ctx context.Context, link Link, dst string) error {
 	}
 	out, err := from.lockPartial(ctx, p.File, dst)
 	if out == nil || err != nil {
-		return err
+		return h.onDisk(err, p.Size)
 	}
 	defer out.Close()
 	info, err := out.Stat()
