@@ -129,7 +129,7 @@ ARM64 := GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-g
 .PHONY: test-arm64
 test-arm64: toolchain ## kernels for three arm64 processors, or PACKAGES, emulated: needs g++-aarch64-linux-gnu and qemu-user
 ifdef PACKAGES
-	time $(ARM64) QEMU_LD_PREFIX=/usr/aarch64-linux-gnu $(TEST) -short -vet=off -exec qemu-aarch64 $(if $(RUN),-run '$(RUN)') $(PACKAGES)
+	time $(ARM64) QEMU_LD_PREFIX=/usr/aarch64-linux-gnu $(TEST) -short -vet=off -exec qemu-aarch64 $(RUN) $(PACKAGES)
 else
 	$(ARM64) $(GO) test -c -o build/kernels-arm64.test ./kernels
 	for cpu in max neoverse-n1 cortex-a72; do \
