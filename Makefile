@@ -265,7 +265,7 @@ test-page: $(BIN) ## the page of pgcli serve in Chromium, which apt-get install 
 
 .PHONY: test-hub
 test-hub: toolchain ## fetching and converting killed at 200 moments each; with PYTHON=python, huggingface_hub shares the cache
-	$(TEST) -v -run '^(TestKilledAtAnyMoment|TestHuggingfaceHub)$$' ./internal/hub -kills 200 -python '$(PYTHON)'
+	$(TEST) -v -run '^(TestKilledAtAnyMoment|TestHuggingfaceHub)$$' ./internal/hub -kills 200 -python '$(if $(filter file,$(origin PYTHON)),,$(PYTHON))'
 	$(TEST) -v -run '^TestKilledArrivals$$' ./cmd/pgcli -arrivals 200
 
 GORELEASER ?= CGO_ENABLED=0 $(GO) run github.com/goreleaser/goreleaser/v2@v2.15.1

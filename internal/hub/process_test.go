@@ -17,7 +17,7 @@ import (
 	"github.com/pgcli/paligemma/internal/testhub"
 )
 
-var kills = flag.Int("kills", 24, "moments at which TestKilledAtAnyMoment kills")
+var kills = flag.Int("kills", 24, "processes that TestKilledAtAnyMoment kills")
 
 // childVariable makes the test binary a process that fetches: endpoint and cache.
 const childVariable = "HUB_TEST_CHILD"
@@ -54,7 +54,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 	fresh()
 	died, completed := 0, 0
-	for range *kills {
+	for died < *kills && completed <= 20**kills {
 		cmd := child(t, client)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -83,8 +83,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	whole(t, h, client)
-	if died == 0 {
-		t.Errorf("none of %d processes was killed before its end", *kills)
+	if died < *kills {
+		t.Errorf("%d processes were killed before their end, want %d", died, *kills)
 	}
 	t.Logf("%d killed, %d had ended", died, completed)
 }
