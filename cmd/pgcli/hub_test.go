@@ -26,7 +26,7 @@ func atHub(t *testing.T, h *testhub.Hub) *testhub.Hub {
 	h.Start()
 	t.Cleanup(h.Close)
 	home := t.TempDir()
-	for name, value := range map[string]string{"HF_ENDPOINT": h.URL, "HF_HOME": home, "XDG_CACHE_HOME": home, "HOME": home, "HF_TOKEN": "", "HF_HUB_CACHE": "", "LLAMA_CACHE": "", "HF_HUB_OFFLINE": "", modelVariable: ""} {
+	for name, value := range map[string]string{"HF_ENDPOINT": h.URL, "HF_HOME": home, "XDG_CACHE_HOME": home, "HOME": home, "LocalAppData": home, "USERPROFILE": home, "HF_TOKEN": "", "HF_HUB_CACHE": "", "LLAMA_CACHE": "", "HF_HUB_OFFLINE": "", modelVariable: ""} {
 		t.Setenv(name, value)
 	}
 	return h
