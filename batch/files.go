@@ -32,7 +32,14 @@ func (f Files) Items(context.Context) iter.Seq2[Item, error] {
 				}
 				return data, err
 			}
-			if !yield(Item{Name: name, Read: read}, nil) {
+			refer := func() (Reference, error) {
+				info, err := os.Stat(name)
+				if err != nil { // said by whoever reads it
+					return Reference{File: name, Version: Version("missing")}, nil
+				}
+				return Reference{File: name, Version: FileVersion(info)}, nil
+			}
+			if !yield(Item{Name: name, Read: read, Refer: refer}, nil) {
 				return
 			}
 		}

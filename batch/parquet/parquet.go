@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
@@ -59,11 +60,18 @@ func (f File) each(ctx context.Context, do func(batch.Item) bool) error {
 	if err != nil {
 		return err
 	}
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	refer := func() (batch.Reference, error) {
+		return batch.Reference{File: f.Path, Version: batch.FileVersion(info), Column: f.Column}, nil
+	}
 	row := 0
 	for _, chunk := range chunks {
 		rows := &rows{chunk: chunk}
 		for i := range chunk.NumValues() {
-			item := batch.Item{Name: fmt.Sprintf("%s#%d", f.Path, row), Read: func(context.Context) (data []byte, err error) {
+			item := batch.Item{Name: fmt.Sprintf("%s#%d", f.Path, row), Refer: refer, Read: func(context.Context) (data []byte, err error) {
 				err = guard.Run(func() error { data, err = rows.read(i); return err })
 				return data, err
 			}}
@@ -77,6 +85,32 @@ func (f File) each(ctx context.Context, do func(batch.Item) bool) error {
 		}
 	}
 	return nil
+}
+
+// Row returns the bytes of a row alone, of the open file in. member is its number, as in
+// the picture's name.
+func (f File) Row(in *os.File, member string) (data []byte, err error) {
+	row, err := strconv.ParseInt(member, 10, 64)
+	if err != nil || row < 0 || strconv.FormatInt(row, 10) != member {
+		return nil, fmt.Errorf("row %.40q is no number from 0", member)
+	}
+	err = guard.Run(func() error {
+		chunks, err := f.open(in)
+		if err != nil {
+			return err
+		}
+		left := row
+		for _, chunk := range chunks {
+			if left < chunk.NumValues() {
+				rows := &rows{chunk: chunk}
+				data, err = rows.read(left)
+				return errors.Join(err, rows.close())
+			}
+			left -= chunk.NumValues()
+		}
+		return fmt.Errorf("the table has %d rows, and no row %d", row-left, row)
+	})
+	return data, err
 }
 
 // open reads the file's end, and finds the column's part in each group of rows.
