@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 
+	"github.com/pgcli/paligemma/batch/record"
 	"github.com/pgcli/paligemma/internal/infile"
 )
 
@@ -23,7 +24,7 @@ type Plan struct {
 // Survey returns what Run would have to do, and writes nothing: the file of records at
 // path may also be missing, or "". The error is about the file or the context.
 func Survey(ctx context.Context, path string, id Identity, sources []Source, opts *Options) (*Plan, error) {
-	f := &File{path: path, id: id, records: map[key]place{}}
+	f := &File{path: path, id: id, records: map[record.Key]place{}}
 	var err error
 	f.file, err = infile.Open(path)
 	if err == nil {
@@ -68,10 +69,10 @@ func (p *Plan) add(ctx context.Context, f *File, s Source, opts *Options) error 
 			if known {
 				p.Known++
 			}
-			if at.failed {
+			if at.Failed {
 				p.Failed++
 			}
-			if !known || at.failed && opts.RetryFailed {
+			if !known || at.Failed && opts.RetryFailed {
 				p.Missing++
 			}
 		}

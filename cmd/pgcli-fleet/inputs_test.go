@@ -82,6 +82,7 @@ func TestChangedPictures(t *testing.T) {
 	scene(t, "001.png", 11) // before its worker reads it
 	b.work(0)
 	first := b.collect(0)
+	b.fleet(0, "collect", b.dir, "-o", "out.jsonl")
 	later := time.Now().Add(time.Hour)
 	must(t, os.Chtimes("000.png", later, later)) // the same bytes
 	scene(t, "002.png", 12)
@@ -100,6 +101,10 @@ func TestChangedPictures(t *testing.T) {
 		if got[i].SHA256 == first[i].SHA256 != same || got[i].MS == first[i].MS != same {
 			t.Errorf("%s: %.8s… in %v ms, and %.8s… in %v ms before", got[i].Image, got[i].SHA256, got[i].MS, first[i].SHA256, first[i].MS)
 		}
+	}
+	b.fleet(0, "collect", b.dir, "-o", "out.jsonl")
+	if text := read(t, "out.jsonl"); strings.Count(text, "\n") != 3 || !strings.Contains(text, got[2].SHA256) {
+		t.Errorf("collected again, got\n%s", text)
 	}
 	if text := b.enqueue(0); !strings.Contains(text, "0 are queued now, 0 were in the queue, 3 have") {
 		t.Error(text)
