@@ -1,13 +1,10 @@
 package parquet
 
 import (
-	"compress/gzip"
 	"encoding/binary"
 	"fmt"
 	"io"
 
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -20,12 +17,62 @@ const (
 	maxRows   = 1 << 24
 )
 
-// A page is one of a column's part in a group of rows.
+// A page is one of a column's part in a group of rows, as its header describes it.
 type page struct {
-	start  int64 // of its values, in the file
-	length int64 // in the file
-	size   int64 // that its header claims, without compression
-	packed bool
+	dictionary bool
+	start      int64 // of its levels and values, in the file
+	length     int64 // of these in the file
+	size       int64 // of these that its header claims, without compression
+	values     int64
+	encoding   format.Encoding
+	levels     int64 // bytes of levels before compressed values; -1 if they are compressed with them
+	repetition int64 // of these, bytes of levels of repetition, which the column has none of
+	packed     bool
+}
+
+// maxItems bounds the items of all lists of a file's end: columns, groups of rows, and so on.
+const maxItems = 1 << 20
+
+// checkEnd refuses a file whose end claims lists of more items than it has bytes for, or
+// than any table needs. The library makes room for what a list claims.
+func checkEnd(in io.ReaderAt, size int64) error {
+	var tail [8]byte // the length of the description, and a mark
+	if _, err := in.ReadAt(tail[:], max(0, size-8)); err != nil || size < 12 || string(tail[4:]) != "PAR1" {
+		return fmt.Errorf("it has %d bytes and ends with %q, want PAR1", size, tail[4:])
+	}
+	n := int64(binary.LittleEndian.Uint32(tail[:]))
+	if n > size-12 {
+		return fmt.Errorf("its end claims to have %d bytes, and the file has %d", n, size)
+	}
+	data := make([]byte, n)
+	if _, err := in.ReadAt(data, size-8-n); err != nil {
+		return err
+	}
+	items := 0
+	r := counted{new(thrift.CompactProtocol).NewReaderFromBytes(data), &items}
+	if err := thrift.NewDecoder(r).Decode(&struct{}{}); err != nil { // passes over all
+		return fmt.Errorf("its end: %w", noEOF(err))
+	}
+	return nil
+}
+
+// counted counts the items of lists.
+type counted struct {
+	thrift.BytesReader
+	items *int
+}
+
+// Discard passes over bytes, as the decoder does by an interface of its own.
+func (c counted) Discard(n int) (int, error) {
+	return c.BytesReader.(interface{ Discard(int) (int, error) }).Discard(n)
+}
+
+func (c counted) ReadList() (thrift.List, error) {
+	l, err := c.BytesReader.ReadList()
+	if *c.items += int(l.Size); err == nil && *c.items > maxItems {
+		err = fmt.Errorf("its lists claim %d items or more, want at most %d", *c.items, maxItems)
+	}
+	return l, err
 }
 
 // pagesOf reads the headers of a column's part, which is of a file of size bytes. One that
@@ -36,7 +83,7 @@ func pagesOf(in io.ReaderAt, size int64, of *format.ColumnMetaData) (all []page,
 		at = of.DictionaryPageOffset
 	}
 	end := at + of.TotalCompressedSize
-	if at < 0 || of.TotalCompressedSize < 0 || end > size {
+	if at < 0 || of.TotalCompressedSize < 0 || at > size || of.TotalCompressedSize > size-at {
 		return nil, fmt.Errorf("its pages are said to be the %d bytes after byte %d, and the file has %d", of.TotalCompressedSize, at, size)
 	}
 	for rows := int64(0); rows < of.NumValues; {
@@ -47,39 +94,40 @@ func pagesOf(in io.ReaderAt, size int64, of *format.ColumnMetaData) (all []page,
 		if err != nil {
 			return nil, fmt.Errorf("page at byte %d: its header: %w", at, err)
 		}
-		p, n := newPage(h, at+length, of.Codec != format.Uncompressed)
+		p := newPage(h, at+length, of.Codec != format.Uncompressed)
 		switch {
-		case h.CompressedPageSize < 0 || p.length < 0 || p.start+p.length > end:
-			return nil, fmt.Errorf("page at byte %d claims to have %d bytes, and %d are left of its part of the file", at, h.CompressedPageSize, end-at-length)
-		case h.UncompressedPageSize < 0 || p.size < 0 || p.size > maxPage:
-			return nil, fmt.Errorf("page at byte %d claims to have %d bytes without compression, want at most %d", at, h.UncompressedPageSize, maxPage)
-		case n < 0 || n > maxRows:
-			return nil, fmt.Errorf("page at byte %d claims to have %d rows, want at most %d", at, n, maxRows)
+		case p.length < max(0, p.levels) || p.start+p.length > end:
+			return nil, fmt.Errorf("page at byte %d claims to have %d bytes, and %d are left of its part of the file", at, p.length, end-at-length)
+		case p.size < max(0, p.levels) || p.size > maxPage:
+			return nil, fmt.Errorf("page at byte %d claims to have %d bytes without compression, want at most %d", at, p.size, maxPage)
+		case p.values < 0 || p.values > maxRows:
+			return nil, fmt.Errorf("page at byte %d claims to have %d rows, want at most %d", at, p.values, maxRows)
 		}
-		if h.Type == format.DictionaryPage { // its values are no rows
-			n = 0
+		if !p.dictionary {
+			rows += p.values
 		}
-		all, rows, at = append(all, p), rows+n, p.start+p.length
+		all, at = append(all, p), p.start+p.length
 	}
 	return all, nil
 }
 
-// newPage returns the page of a header, and the number of its values.
-func newPage(h *format.PageHeader, start int64, packed bool) (p page, values int64) {
-	p = page{start, int64(h.CompressedPageSize), int64(h.UncompressedPageSize), packed}
+// newPage returns the page of a header.
+func newPage(h *format.PageHeader, start int64, packed bool) page {
+	p := page{dictionary: h.Type == format.DictionaryPage, start: start, length: int64(h.CompressedPageSize), size: int64(h.UncompressedPageSize), levels: -1, packed: packed}
 	switch {
 	case h.DataPageHeader.Valid:
-		values = int64(h.DataPageHeader.V.NumValues)
+		v := &h.DataPageHeader.V
+		p.values, p.encoding = int64(v.NumValues), v.Encoding
 	case h.DictionaryPageHeader.Valid:
-		values = int64(h.DictionaryPageHeader.V.NumValues)
+		v := &h.DictionaryPageHeader.V
+		p.values, p.encoding = int64(v.NumValues), v.Encoding
 	case h.DataPageHeaderV2.Valid:
 		v := &h.DataPageHeaderV2.V
-		values = int64(v.NumValues)
-		levels := int64(max(0, v.RepetitionLevelsByteLength)) + int64(max(0, v.DefinitionLevelsByteLength)) // never compressed
-		p.start, p.length, p.size = p.start+levels, p.length-levels, p.size-levels
+		p.values, p.encoding, p.repetition = int64(v.NumValues), v.Encoding, max(0, int64(v.RepetitionLevelsByteLength))
+		p.levels = p.repetition + max(0, int64(v.DefinitionLevelsByteLength))
 		p.packed = packed && (!v.IsCompressed.Valid || v.IsCompressed.V)
 	}
-	return p, values
+	return p
 }
 
 // header reads the header of a page, and returns its length.
@@ -100,49 +148,4 @@ func header(in io.ReaderAt, at, end int64) (h *format.PageHeader, length int64, 
 			return nil, 0, noEOF(err)
 		}
 	}
-}
-
-// grows refuses a page that is larger without compression than its header claims.
-func (p page) grows(in io.ReaderAt, codec format.CompressionCodec) error {
-	if !p.packed || p.length == 0 {
-		return nil
-	}
-	var out io.Reader
-	data := io.NewSectionReader(in, p.start, p.length)
-	switch codec {
-	case format.Snappy:
-		head := make([]byte, min(binary.MaxVarintLen64, p.length))
-		if _, err := data.ReadAt(head, 0); err != nil {
-			return err
-		}
-		if n, used := binary.Uvarint(head); used <= 0 || n > uint64(p.size) {
-			return fmt.Errorf("page at byte %d begins with %x, want a length of at most %d, as its header claims", p.start, head, p.size)
-		}
-		return nil
-	case format.Gzip:
-		z, err := gzip.NewReader(data)
-		if err != nil {
-			return fmt.Errorf("page at byte %d: %w", p.start, err)
-		}
-		out = z
-	case format.Zstd:
-		z, err := zstd.NewReader(data, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPage))
-		if err != nil {
-			return fmt.Errorf("page at byte %d: %w", p.start, err)
-		}
-		defer z.Close()
-		out = z
-	case format.Brotli:
-		out = brotli.NewReader(data)
-	default: // LZ4 grows to 255 bytes for each one
-		return nil
-	}
-	n, err := io.CopyN(io.Discard, out, p.size+1)
-	switch {
-	case n > p.size:
-		return fmt.Errorf("page at byte %d has more than the %d bytes without compression that its header claims", p.start, p.size)
-	case err != io.EOF:
-		return fmt.Errorf("page at byte %d: %w", p.start, err)
-	}
-	return nil
 }

@@ -119,6 +119,9 @@ func (f File) open(in *os.File) (chunks []*chunk, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkEnd(in, info.Size()); err != nil {
+		return nil, fmt.Errorf("no Parquet file that can be read: %w", err)
+	}
 	file, err := parquet.OpenFile(in, info.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true), parquet.ReadBufferSize(1<<16))
 	if err != nil {
 		return nil, fmt.Errorf("no Parquet file that can be read: %w", err)
@@ -128,7 +131,7 @@ func (f File) open(in *os.File) (chunks []*chunk, err error) {
 		return nil, err
 	}
 	for i, group := range file.RowGroups() {
-		c := &chunk{ColumnChunk: group.ColumnChunks()[leaf.Index()], in: in}
+		c := &chunk{ColumnChunk: group.ColumnChunks()[leaf.Index()], in: in, most: leaf.MaxDefinitionLevel()}
 		if c.NumValues() != group.NumRows() {
 			return nil, fmt.Errorf("group %d has %d rows, but column %q has %d values in it", i, group.NumRows(), leaf.Name(), c.NumValues())
 		}

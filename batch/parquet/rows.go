@@ -15,13 +15,14 @@ type chunk struct {
 	parquet.ColumnChunk
 	in    io.ReaderAt
 	codec format.CompressionCodec
+	most  int // definition level
 	pages []page
 }
 
-// check refuses pages that grow to more than their headers claim.
+// check checks the pages.
 func (c *chunk) check() error {
 	for _, p := range c.pages {
-		if err := p.grows(c.in, c.codec); err != nil {
+		if err := p.check(c.in, c.codec, c.most); err != nil {
 			return err
 		}
 	}
