@@ -265,7 +265,7 @@ test-hub: toolchain ## fetching and converting killed at 200 moments each; with 
 GORELEASER ?= CGO_ENABLED=0 $(GO) run github.com/goreleaser/goreleaser/v2@v2.15.1
 
 .PHONY: release-snapshot
-release-snapshot: toolchain ## archives, deb, rpm, checksums, SBOMs in build/dist, from a clone: needs g++-aarch64-linux-gnu
+release-snapshot: toolchain ## archives, deb, rpm, checksums, SBOMs in build/dist, from a clone: needs g++-aarch64-linux-gnu, g++-mingw-w64-x86-64-posix
 	time $(GORELEASER) release --snapshot --clean
 
 DEB ?= $(lastword $(wildcard build/dist/pgcli_*_amd64.deb))
@@ -275,12 +275,12 @@ test-deb: ## DEB, or that of release-snapshot, installed, run and removed in a c
 	time packaging/deb.sh "$(DEB)" build/deb
 
 .PHONY: test-windows
-test-windows: $(BIN) ## pgcli.exe converts and answers under Wine: needs wine64, mingw-w64, scripts/engines/fetch.sh --all
-	time packaging/wine.sh build/wine
+test-windows: $(BIN) ## pgcli.exe converts and answers under Wine, without and with cgo: needs wine64, mingw-w64, scripts/engines/fetch.sh --all
+	time for cgo in $(or $(CGO),0 1); do CGO_ENABLED=$$cgo packaging/wine.sh build/wine || exit 1; done
 
 .PHONY: test-wine
-test-wine: ## the tests of PACKAGES, or of all, as Windows programs without cgo under Wine 10: needs root, debootstrap; an hour
-	time packaging/wine_suite.sh build/wine $(PACKAGES)
+test-wine: ## the tests of PACKAGES, or of all, as Windows programs under Wine 10; CGO=1 with cgo: needs root, debootstrap; an hour
+	time CGO_ENABLED=$(or $(CGO),0) packaging/wine_suite.sh build/wine $(PACKAGES)
 
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
