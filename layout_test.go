@@ -19,7 +19,7 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/internal/flags": {"", "grammar", "gguf", "models", "batch", "batch/archive", "batch/parquet", "batch/s3", "batch/video", "internal/infile", "internal/textfile", "internal/legible"},
+	"cmd/internal/flags": {"", "grammar", "gguf", "models", "batch", "batch/archive", "batch/parquet", "batch/s3", "batch/video", "internal/infile", "internal/textfile", "internal/legible", "internal/hub"},
 	"cmd/pgcli":          {"cmd/internal/flags", "", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server", "batch", "batch/record", "batch/export", "batch/export/parquet", "batch/merge", "internal/hub"},
 	"server":             {"", "grammar", "internal/overlay", "server/internal/remote", "server/page"},
 	"eval":               {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr", "internal/jsonl"},

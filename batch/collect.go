@@ -27,7 +27,7 @@ func Misnamed(id *Identity, item Item, p paligemma.Prompt) *record.Record {
 // Has reports whether the file has a record for a question, and whether that is an answer.
 func (f *File) Has(image string, p paligemma.Prompt) (known, answered bool) {
 	at, known := f.records[f.id.key(image, p)]
-	return known, known && !at.Failed
+	return known, known && !at.failed
 }
 
 // Owns reports whether a record is of the file's model and settings.
@@ -43,7 +43,7 @@ func (f *File) Add(r *record.Record) (added bool, err error) {
 	if !f.Owns(r) {
 		return false, fmt.Errorf("batch: the record of %q and prompt %q is an answer of another model or with other settings", r.Image, r.Prompt)
 	}
-	if had, known := f.records[k]; known && !r.Outcome().Replaces(had.Outcome) {
+	if had, known := f.records[k]; known && !r.Outcome().Replaces(had.outcome()) {
 		return false, nil
 	}
 	if err := f.add(k, r); err != nil {
@@ -83,7 +83,7 @@ func (f *File) Arrange(ctx context.Context, sources []Source, prompts []paligemm
 				case !known:
 					p.Missing++
 					missing(item.Name, prompt)
-				case at.Failed:
+				case at.failed:
 					p.Known++
 					p.Failed++
 				default:

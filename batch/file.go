@@ -31,10 +31,19 @@ type File struct {
 
 // A place is where the record of a key lies in the file.
 type place struct {
-	record.Outcome
 	start  int64
+	of     record.Content
 	length int32
+	failed bool
 }
+
+// placeOf returns the place of a record that lies from start.
+func placeOf(r *record.Record, start, length int64) place {
+	o := r.Outcome()
+	return place{start, o.Of, int32(length), o.Failed}
+}
+
+func (p place) outcome() record.Outcome { return record.Outcome{Of: p.of, Failed: p.failed} }
 
 // syncEvery is how long a record may be in the system's memory only.
 const syncEvery = 5 * time.Second
@@ -85,7 +94,7 @@ func (f *File) read() error {
 		if had, ok := record.ParseKey(r.Key); !ok || had != k {
 			return fmt.Errorf("%s:%d is an answer with other flags than now (%s); give the same flags, another -o, or --force to start over", f.path, in.Line(), f.id.flags())
 		}
-		f.note(k, place{r.Outcome(), f.end, int32(in.Offset() - f.end)})
+		f.note(k, placeOf(r, f.end, in.Offset()-f.end))
 		f.end = in.Offset()
 	}
 }
@@ -142,7 +151,7 @@ func (f *File) Torn() bool { return f.torn }
 // Len returns the number of records, and of those that failed.
 func (f *File) Len() (all, failed int) {
 	for _, at := range f.records {
-		if at.Failed {
+		if at.failed {
 			failed++
 		}
 	}
@@ -158,7 +167,7 @@ func (f *File) add(k record.Key, r *record.Record) error {
 	if _, err := f.file.WriteAt(line, f.end); err != nil {
 		return errors.Join(fmt.Errorf("records: %w", err), f.file.Truncate(f.end))
 	}
-	f.note(k, place{r.Outcome(), f.end, int32(len(line))})
+	f.note(k, placeOf(r, f.end, int64(len(line))))
 	f.end += int64(len(line))
 	if time.Since(f.synced) < syncEvery {
 		return nil

@@ -197,7 +197,7 @@ func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 func (r *run) question(image string, p paligemma.Prompt) question {
 	q := question{key: r.out.id.key(image, p), prompt: p}
 	had, known := r.out.find(q.key)
-	q.known, q.of = known && !(r.opts.RetryFailed && had.Failed), had.Of
+	q.known, q.of = known && !(r.opts.RetryFailed && had.failed), had.of
 	return q
 }
 

@@ -85,7 +85,7 @@ func (p *Plan) picture(ctx context.Context, r *run, item Item) {
 		if known {
 			p.Known++
 		}
-		if at.Failed {
+		if at.failed {
 			p.Failed++
 		}
 		compare = compare || q.known && r.reads(q)

@@ -77,6 +77,10 @@ func enqueueAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	logger := newLog(c)
+	if err := fetchModel(c, logger); err != nil {
+		return err
+	}
 	digest, err := flags.Digest(c.Context, c.Path("model"), c.Path("mmproj"))
 	if err != nil {
 		return err
@@ -89,7 +93,6 @@ func enqueueAction(c *cli.Context) error {
 		}
 		defer e.File.Close()
 	}
-	logger := newLog(c)
 	nc, err := connect(c, logger)
 	if err != nil {
 		return err

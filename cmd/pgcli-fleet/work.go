@@ -35,6 +35,7 @@ ended its worker, is tried three times.
 
 Examples:
   pgcli-fleet work -m model.gguf --root /data
+  pgcli-fleet work -hf USER/REPO:Q4_0 --root /data
   pgcli-fleet work -m model.gguf --root /data --metrics :9090 --server nats://queue:4222`,
 		Flags: slices.Concat(modelFlags(), []cli.Flag{
 			&cli.PathFlag{Name: "root", Value: ".", Usage: "the `folder` of the pictures: names are looked up in it, and none leads out of it"},
@@ -79,6 +80,9 @@ func work(c *cli.Context, reading func(string)) error {
 	defer nc.Close()
 	job, err := q.Job(c.Context)
 	if err != nil {
+		return err
+	}
+	if err := fetchModel(c, logger); err != nil {
 		return err
 	}
 	digest, err := flags.Digest(c.Context, c.Path("model"), c.Path("mmproj"))
