@@ -16,6 +16,9 @@ import (
 	"github.com/pgcli/paligemma/internal/infile"
 )
 
+// plainDictionary is what older writers have in place of format.RLEDictionary.
+const plainDictionary format.Encoding = 2
+
 // check refuses a page whose bytes would grow to more than its header claims: when they are
 // decompressed, or when runs of equal levels and indices are written out. most is the
 // greatest definition level of the column.
@@ -48,7 +51,7 @@ func (p page) checkData(data, levels []byte, most int) error {
 	switch p.encoding {
 	case format.Plain:
 		return nil
-	case format.PlainDictionary, format.RLEDictionary:
+	case plainDictionary, format.RLEDictionary:
 		if len(data) == 0 {
 			return nil
 		}
