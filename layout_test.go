@@ -19,7 +19,7 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/internal/flags": {"", "grammar", "gguf", "models", "batch", "batch/archive", "batch/parquet", "batch/s3", "batch/video", "internal/infile", "internal/textfile", "internal/legible"},
+	"cmd/internal/flags": {"", "grammar", "gguf", "models", "batch", "batch/archive", "batch/parquet", "batch/s3", "batch/video", "internal/infile", "internal/textfile", "internal/legible", "internal/hub"},
 	"cmd/pgcli":          {"cmd/internal/flags", "", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server", "batch", "batch/record", "batch/export", "batch/export/parquet", "batch/merge", "internal/hub"},
 	"server":             {"", "grammar", "internal/overlay", "server/internal/remote", "server/page"},
 	"eval":               {"", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr", "internal/jsonl"},
@@ -97,7 +97,7 @@ var guarded = map[string][]string{
 	// infile opens without waiting, sysmem asks for limits, gguf maps files into memory, bindings opens Windows libraries, pgcli
 	// answers signals, a test of convert mounts a full disk, kernels asks for the
 	// number of cores. None of them needs unsafe for it.
-	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "cmd/pgcli-fleet", "convert", "kernels", "server/internal/remote", "internal/hub"},
+	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "cmd/pgcli-fleet", "convert", "kernels", "server/internal/remote", "internal/hub", "scripts/bench/serve"},
 	"golang.org/x/sys": {"internal/infile", "bindings", "cmd/pgcli", "internal/newfile", "kernels"}, // pgcli's tests open a terminal, newfile locks files, kernels' tests fence memory
 }
 

@@ -36,12 +36,18 @@ func newSources(o *Options) *sources {
 	return s
 }
 
+// mostScheme bounds the name of a URL's kind and its colon, of which base64 has none.
+const mostScheme = 32
+
 // read returns the bytes of a picture: of a data URI, of plain base64, or behind a
 // URL of a host that is allowed. There are no other kinds: no file of this machine
 // is read. param names the field for errors.
 func (s *sources) read(ctx context.Context, param, source string) ([]byte, error) {
-	scheme, rest, _ := strings.Cut(source, ":")
-	switch scheme = strings.ToLower(scheme); {
+	scheme, rest := "", source // base64 alone has no scheme
+	if i := strings.IndexByte(source[:min(len(source), mostScheme)], ':'); i >= 0 {
+		scheme, rest = strings.ToLower(source[:i]), source[i+1:]
+	}
+	switch {
 	case source == "":
 		return nil, wrong(param, "%s is missing: want a data URI of a picture, or base64", param)
 	case scheme == "data":
@@ -52,7 +58,7 @@ func (s *sources) read(ctx context.Context, param, source string) ([]byte, error
 		return decode(param, data)
 	case scheme == "http" || scheme == "https":
 		return fetch(ctx, s.open, param, source)
-	case strings.Contains(source[:min(len(source), 32)], "://"):
+	case scheme != "" && strings.HasPrefix(rest, "//"):
 		return nil, wrong(param, "%s is a URL of scheme %q: want a data URI, base64, or http(s) to a host that the server allows", param, scheme)
 	}
 	return decode(param, source)
@@ -95,7 +101,10 @@ var lines = strings.NewReplacer("\n", "", "\r", "", " ", "")
 
 // decode decodes base64, of either alphabet, with or without padding.
 func decode(param, text string) ([]byte, error) {
-	text = strings.TrimRight(lines.Replace(text), "=")
+	if strings.ContainsAny(text, "\n\r ") {
+		text = lines.Replace(text)
+	}
+	text = strings.TrimRight(text, "=")
 	encoding := base64.RawStdEncoding
 	if strings.ContainsAny(text, "-_") {
 		encoding = base64.RawURLEncoding

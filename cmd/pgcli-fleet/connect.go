@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -27,10 +28,42 @@ func serverFlags() []cli.Flag {
 
 // modelFlags name the model.
 func modelFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.PathFlag{Name: "model", Aliases: []string{"m"}, EnvVars: []string{"PALIGEMMA_MODEL"}, Usage: "GGUF `file` of the model (default: the embedded tiny model)"},
+	return append([]cli.Flag{
+		&cli.PathFlag{Name: "model", Aliases: []string{"m"}, EnvVars: []string{flags.ModelVariable}, Usage: "GGUF `file` of the model (default: the embedded tiny model)"},
 		&cli.PathFlag{Name: "mmproj", Usage: "GGUF `file` of the vision tower, if the file of -m has the language model alone (default: mmproj*.gguf beside it)"},
+	}, flags.HubFlags()...)
+}
+
+// fetchModel fetches the model that -hf names, and gives it to -m; without -hf it does
+// nothing.
+func fetchModel(c *cli.Context, logger *slog.Logger) error {
+	n, given, err := flags.HubName(c)
+	if err != nil || !given {
+		return err
 	}
+	h, err := flags.NewHub(c)
+	if err != nil {
+		return err
+	}
+	tenths := map[string]int64{}
+	var mu sync.Mutex
+	h.Progress = func(file string, done, total int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		if tenth := 10 * done / max(total, 1); tenth > tenths[file] {
+			tenths[file] = tenth
+			logger.Info("fetching", "file", file, "percent", 10*tenth, "bytes", total)
+		}
+	}
+	s, err := flags.Snapshot(c.Context, h, n)
+	if err != nil {
+		return err
+	}
+	path, err := flags.FetchGGUF(c, s, n)
+	if err == nil && path == "" {
+		err = fmt.Errorf("%s has no GGUF file: convert it with pgcli convert hf://%s, and give its file with -m", n.Repo, n.Repo)
+	}
+	return err
 }
 
 // openQueue connects to the server, and opens the queue that the flags name. The caller

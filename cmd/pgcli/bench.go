@@ -28,8 +28,9 @@ func benchCommand() *cli.Command {
 
 --parallel measures answers that are generated at the same time, for each of its
 numbers. Its tests are tgN, N tokens of each answer, and reqN, whole requests of a
-picture, a prompt and N tokens: tg64,req12 unless --test says otherwise. Work that
-nobody waits for, such as a folder, gets more requests with a --patience of 2s.
+picture, a prompt and N tokens: tg64,req12 unless --test says otherwise. With --image
+each request reads that file, too, as pgcli serve does. Work that nobody waits for,
+such as a folder, gets more requests with a --patience of 2s.
 
 Several -m, and several -t, are measured one after another. --compare-ggml measures
 our kernels and ggml's in turn. It prints how many times faster ours are: the median
@@ -53,6 +54,7 @@ Examples:
 			&cli.IntFlag{Name: "repetitions", Aliases: []string{"r"}, Value: 5, Usage: "how many `times` to measure each test"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "md", Usage: "`format` of the result: md, csv or json"},
 			&cli.StringFlag{Name: "parallel", Usage: "measure several answers at a time: `numbers` of them, such as 1,2,4,8"},
+			&cli.PathFlag{Name: "image", Usage: "picture `file` that each request of --parallel reads (default: a picture in memory)"},
 			&cli.DurationFlag{Name: "patience", Usage: "how long answers of --parallel wait for the pictures and prompts of others: a `time` such as 500ms; longer serves more requests an hour, each later", Value: paligemma.DefaultPatience},
 			&cli.BoolFlag{Name: "compare-ggml", Usage: "measure ggml's kernels too, and print how many times faster ours are"},
 		}, except(modelFlags(), "threads")),
@@ -77,6 +79,9 @@ func benchAction(c *cli.Context) error {
 	}
 	if c.String("parallel") != "" {
 		return parallelAction(c)
+	}
+	if c.IsSet("image") {
+		return usagef("--image goes with --parallel")
 	}
 	tests, err := benchTests(c)
 	if err != nil {

@@ -24,6 +24,7 @@ type bencher struct {
 	model   *paligemma.Model
 	session *paligemma.Session
 	picture image.Image // as large as the model's square
+	file    []byte      // of a picture that look reads instead; nil without one
 	caption paligemma.Prompt
 }
 
@@ -62,6 +63,18 @@ func load(_ context.Context, b *bencher) (time.Duration, error) {
 	m, err := b.open()
 	took := time.Since(start)
 	return took, errors.Join(err, m.Close())
+}
+
+// look returns the soft tokens of the picture, which it reads again each time if it is a file.
+func (b *bencher) look(ctx context.Context) (*paligemma.Image, error) {
+	picture := b.picture
+	if b.file != nil {
+		var err error
+		if picture, err = b.model.ReadImage(bytes.NewReader(b.file)); err != nil {
+			return nil, err
+		}
+	}
+	return b.model.Encode(ctx, picture)
 }
 
 // encode times the way from a picture to soft tokens.

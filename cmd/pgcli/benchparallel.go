@@ -93,6 +93,11 @@ func parallelAction(c *cli.Context) error {
 		return err
 	}
 	defer b.Close()
+	if path := c.Path("image"); path != "" {
+		if b.file, err = readPicture(c, path); err != nil {
+			return fmt.Errorf("picture %s: %w", path, err)
+		}
+	}
 	var results []parallelResult
 	for _, t := range tests {
 		for _, n := range counts {
@@ -184,7 +189,7 @@ func (b *bencher) client(ctx context.Context, t parallelTest, requests int, time
 	for i := 0; i < requests && err == nil; i++ {
 		last := time.Now()
 		if t.requests {
-			img, err := b.model.Encode(ctx, b.picture)
+			img, err := b.look(ctx)
 			if err == nil {
 				err = s.Prefill(ctx, []*paligemma.Image{img}, b.caption)
 			}

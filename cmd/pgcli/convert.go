@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/convert"
 )
 
@@ -79,7 +80,7 @@ Examples:
 			&cli.StringSliceFlag{Name: "lora", KeepSpace: true, Usage: "merge a LoRA adapter of PEFT, as its merge_and_unload does: `DIR[:SCALE]` (repeatable)"},
 			&cli.BoolFlag{Name: "keep-checkpoint", Usage: "fetch the checkpoint of hf:// whole, and keep it in the Hub's cache (default: convert it as it arrives)"},
 			&cli.BoolFlag{Name: "split-mmproj", Usage: "write two files, for llama.cpp: the language model, and mmproj-NAME beside it"},
-		}, hubAccessFlags()),
+		}, flags.HubAccessFlags()),
 		OnUsageError: wrongFlag,
 		Action: func(c *cli.Context) error {
 			o := outputOptions(c)

@@ -1,10 +1,6 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -13,32 +9,14 @@ import (
 
 	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/hub"
-	"github.com/pgcli/paligemma/internal/infile"
-	"github.com/pgcli/paligemma/internal/legible"
 )
-
-// hubFlags name a model on the Hugging Face Hub. They have the names of llama.cpp's flags.
-func hubFlags() []cli.Flag {
-	return grouped(groupModel, append([]cli.Flag{
-		&cli.StringFlag{Name: "hf-repo", Aliases: []string{"hf", "hfr"}, Usage: "model on the Hugging Face Hub instead of -m: `USER/REPO[:TYPE][@REVISION]`; it is fetched once, and converted to TYPE (default: q4_k_m) as it arrives unless it has GGUF files"},
-		&cli.StringFlag{Name: "hf-file", Aliases: []string{"hff"}, Usage: "GGUF `file` of the repository of -hf (default: the one of TYPE)"},
-	}, hubAccessFlags()...))
-}
-
-// hubAccessFlags say how the Hub is asked.
-func hubAccessFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "hf-token", Aliases: []string{"hft"}, Usage: "`token` of the Hugging Face Hub (default: HF_TOKEN, or the file of \"hf auth login\")"},
-		&cli.BoolFlag{Name: "offline", Usage: "ask nothing of the Hugging Face Hub: use what its cache has"},
-	}
-}
 
 // addHub gives every command with -m the flags of the Hub.
 func addHub(commands []*cli.Command) {
 	for _, c := range commands {
 		for _, f := range c.Flags {
 			if f.Names()[0] == "model" {
-				c.Flags = append(c.Flags, hubFlags()...)
+				c.Flags = append(c.Flags, grouped(groupModel, flags.HubFlags())...)
 				break
 			}
 		}
@@ -48,20 +26,10 @@ func addHub(commands []*cli.Command) {
 // newHub returns the Hub of environment and flags, and a function that ends its
 // progress. It opens no connection.
 func newHub(c *cli.Context) (*hub.Hub, func(), error) {
-	home, noHome := os.UserHomeDir()
-	h := hub.FromEnvironment(os.Getenv, home, func(path string) string {
-		token, err := infile.Read(path, 1<<10)
-		if err != nil {
-			return ""
-		}
-		return string(token)
-	})
-	if h.Cache == "" {
-		return nil, nil, fmt.Errorf("the cache of the Hugging Face Hub has no place: %w; set HF_HOME to a folder", noHome)
+	h, err := flags.NewHub(c)
+	if err != nil {
+		return nil, nil, err
 	}
-	h.Token = cmp.Or(c.String("hf-token"), h.Token)
-	h.Offline = h.Offline || c.Bool("offline")
-	h.Notice = func(text string) { fmt.Fprintf(c.App.ErrWriter, "pgcli: %s\n", legible.Text(text)) }
 	report, done := fetching(c.App.ErrWriter)
 	h.Progress = report
 	return h, done, nil
@@ -73,65 +41,31 @@ const hubModel = "model of -hf"
 // modelPath returns the file of the model: of -m, or what -hf names, which it fetches.
 // "" stands for the embedded model.
 func modelPath(c *cli.Context) (string, error) {
-	path, name := c.Path("model"), c.String("hf-repo")
-	switch {
-	case name == "" && c.IsSet("hf-file"):
-		return "", usagef("-hff names a file of the repository of -hf: give that too")
-	case name == "":
+	path := c.Path("model")
+	if path != "" && path == c.App.Metadata[hubModel] { // found before
 		return path, nil
-	case path != "" && path == c.App.Metadata[hubModel]: // found before
-		return path, nil
-	case path != "" && path != os.Getenv(modelVariable):
-		return "", usagef("-m and -hf both name the model, want one of them")
 	}
-	n, err := hub.ParseName(name)
-	if err != nil {
-		return "", flags.UsageError{Err: fmt.Errorf("-hf: %w", err)}
+	n, given, err := flags.HubName(c)
+	if err != nil || !given {
+		return path, err
 	}
 	h, done, err := newHub(c)
 	if err != nil {
 		return "", err
 	}
 	defer done()
-	s, err := snapshot(c.Context, h, n)
+	s, err := flags.Snapshot(c.Context, h, n)
 	if err != nil {
 		return "", err
 	}
-	text, projector, err := chooseGGUF(s.Files, n, c.String("hf-file"))
-	if err != nil {
-		return "", err
+	path, err = flags.FetchGGUF(c, s, n)
+	if err == nil && path == "" {
+		path, err = convertedModel(c, h, s, n, done)
 	}
-	if text == nil {
-		if path, err = convertedModel(c, h, s, n, done); err == nil {
-			c.App.Metadata[hubModel] = path
-		}
-		return path, err
+	if err == nil {
+		c.App.Metadata[hubModel] = path
 	}
-	paths, err := s.Get(c.Context, text...)
-	if err != nil {
-		return "", err
-	}
-	if projector != "" && c.Path("mmproj") == "" {
-		found, err := s.Get(c.Context, projector)
-		if err != nil {
-			return "", err
-		}
-		if err := c.Set("mmproj", found[0]); err != nil {
-			return "", err
-		}
-	}
-	path = paths[0] // of several parts, the first stands for all
-	c.App.Metadata[hubModel] = path
-	return path, c.Set("model", path)
-}
-
-// snapshot finds a model, and names its licence when it is new to this machine.
-func snapshot(ctx context.Context, h *hub.Hub, n hub.Name) (*hub.Snapshot, error) {
-	s, err := h.Snapshot(ctx, n.Repo, n.Revision)
-	if err == nil && s.New && s.Licence != "" {
-		h.Notice(fmt.Sprintf("%s has the licence %q, whose terms are at %s/%s", n.Repo, s.Licence, h.Endpoint, n.Repo))
-	}
-	return s, err
+	return path, err
 }
 
 // modelName returns the name of the model for people: of its repository or file.

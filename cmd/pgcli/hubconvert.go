@@ -134,7 +134,7 @@ func hubCheckpoint(c *cli.Context, source string) (src *hubSource, name string, 
 		return nil, "", err
 	}
 	defer done()
-	s, err := snapshot(c.Context, h, n)
+	s, err := flags.Snapshot(c.Context, h, n)
 	if err != nil {
 		return nil, "", err
 	}

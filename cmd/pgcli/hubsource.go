@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/internal/hub"
 	"github.com/pgcli/paligemma/internal/infile"
@@ -53,7 +54,7 @@ func findSource(ctx context.Context, h *hub.Hub, s *hub.Snapshot) (*hubSource, e
 		return nil, fmt.Errorf("%s is an adapter: %w", s.Repo, err)
 	}
 	h.Notice(fmt.Sprintf("%s is an adapter, fetched whole; it is merged into %s", s.Repo, n.Repo))
-	if src.snapshot, err = snapshot(ctx, h, n); err != nil {
+	if src.snapshot, err = flags.Snapshot(ctx, h, n); err != nil {
 		return nil, err
 	}
 	src.id += "+" + commitID(src.snapshot)

@@ -20,7 +20,7 @@ func modelFlag() cli.Flag {
 }
 
 // modelVariable names a model for commands without -m.
-const modelVariable = "PALIGEMMA_MODEL"
+const modelVariable = flags.ModelVariable
 
 // modelFlags choose how a model runs. They have the names of llama.cpp's flags.
 func modelFlags() []cli.Flag {

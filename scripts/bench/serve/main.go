@@ -1,7 +1,12 @@
+//go:build unix
+
 // Serve compares the requests a second of pgcli serve with those of pgcli bench
-// --parallel for the same work: a picture that is new each time, a prompt, and an
-// answer of as many tokens. Both run in turn, so that a slower minute of the machine
-// meets both. It prints a line for each round.
+// --parallel for the same work: a picture file that is read each time and new to the
+// server, a prompt, and an answer of as many tokens. Clients keep their connections, and
+// what they send is made before the time begins. All run in turn, so that a slower minute
+// of the machine meets all. It prints a line for each round: bench with a picture in
+// memory, bench with the file, the server, and how much of a processor's time clients
+// took for a request, which the server may have lacked.
 //
 //	go run ./scripts/bench/serve -pgcli bin/pgcli -picture cmd/pgcli/demo/scene-05.jpg
 package main
@@ -20,6 +25,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -29,8 +35,11 @@ const prompt = "caption en" // that of pgcli bench
 type comparison struct {
 	pgcli, model     string
 	parallel, rounds int
-	requests         int // of each client
+	requests         int    // of each client
+	tokens           int    // of an answer, at most
+	path             string // of the picture
 	picture          []byte
+	client           http.Client
 }
 
 func main() {
@@ -41,10 +50,12 @@ func main() {
 	flag.IntVar(&c.parallel, "parallel", 4, "`clients` at a time")
 	flag.IntVar(&c.rounds, "rounds", 4, "rounds of both")
 	flag.IntVar(&c.requests, "requests", 50, "`requests` of each client in a round")
-	picture := flag.String("picture", "cmd/pgcli/demo/scene-05.jpg", "JPEG `file`")
+	flag.IntVar(&c.tokens, "tokens", 512, "most `tokens` of an answer")
+	flag.StringVar(&c.path, "picture", "cmd/pgcli/demo/scene-05.jpg", "JPEG `file`")
 	flag.Parse()
+	c.client.Transport = &http.Transport{MaxIdleConnsPerHost: c.parallel}
 	var err error
-	if c.picture, err = os.ReadFile(*picture); err == nil {
+	if c.picture, err = os.ReadFile(c.path); err == nil {
 		err = c.run()
 	}
 	if err != nil {
@@ -59,21 +70,29 @@ func (c *comparison) run() error {
 		return err
 	}
 	defer stop()
-	tokens, err := c.ask(address, 0, 512)
+	body, err := c.body(0, c.tokens)
+	if err != nil {
+		return err
+	}
+	tokens, err := c.ask(address, body)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%d clients, answers of %d tokens; requests a second\n", c.parallel, tokens)
 	for round := range c.rounds {
-		bench, err := c.bench(tokens)
+		memory, err := c.bench(tokens)
 		if err != nil {
 			return err
 		}
-		served, err := c.clients(address, round, tokens)
+		file, err := c.bench(tokens, "--image", c.path)
 		if err != nil {
 			return err
 		}
-		fmt.Printf("bench %.1f  serve %.1f  %+.1f %%\n", bench, served, 100*(served/bench-1))
+		served, spent, err := c.clients(address, round, tokens)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("bench %.1f  with the file %.1f  serve %.1f  %+.1f %%  clients %.2f ms\n", memory, file, served, 100*(served/file-1), 1e3*spent.Seconds())
 	}
 	return nil
 }
@@ -109,10 +128,10 @@ func (c *comparison) serve() (address string, stop func(), err error) {
 	return strings.TrimSuffix(address, "/"), stop, nil
 }
 
-// bench returns the requests a second of pgcli bench.
-func (c *comparison) bench(tokens int) (float64, error) {
-	out, err := exec.Command(c.pgcli, c.arguments("bench", "--parallel", strconv.Itoa(c.parallel), "--test", fmt.Sprintf("req%d", tokens),
-		"-r", strconv.Itoa(c.requests), "-o", "json")...).Output()
+// bench returns the requests a second of pgcli bench, with more flags.
+func (c *comparison) bench(tokens int, flags ...string) (float64, error) {
+	out, err := exec.Command(c.pgcli, append(c.arguments("bench", "--parallel", strconv.Itoa(c.parallel), "--test", fmt.Sprintf("req%d", tokens),
+		"-r", strconv.Itoa(c.requests), "-o", "json"), flags...)...).Output()
 	if err != nil {
 		return 0, err
 	}
@@ -125,15 +144,22 @@ func (c *comparison) bench(tokens int) (float64, error) {
 	return rows[0].Requests, nil
 }
 
-// clients returns the requests a second of clients that ask the server.
-func (c *comparison) clients(address string, round, tokens int) (float64, error) {
+// clients returns the requests a second of clients that ask the server, and the time that
+// they had a processor for each.
+func (c *comparison) clients(address string, round, tokens int) (rate float64, spent time.Duration, err error) {
+	bodies := make([][]byte, c.parallel*c.requests)
+	for i := range bodies {
+		if bodies[i], err = c.body(1+round*len(bodies)+i, tokens); err != nil {
+			return 0, 0, err
+		}
+	}
 	errs := make(chan error, c.parallel)
 	var all sync.WaitGroup
-	start := time.Now()
+	start, before := time.Now(), processor()
 	for client := range c.parallel {
 		all.Go(func() {
-			for i := range c.requests {
-				n, err := c.ask(address, 1+(round*c.parallel+client)*c.requests+i, tokens)
+			for _, body := range bodies[client*c.requests:][:c.requests] {
+				n, err := c.ask(address, body)
 				if err == nil && n != tokens {
 					err = fmt.Errorf("an answer has %d tokens, want %d", n, tokens)
 				}
@@ -145,25 +171,35 @@ func (c *comparison) clients(address string, round, tokens int) (float64, error)
 		})
 	}
 	all.Wait()
+	n := len(bodies)
+	rate, spent = float64(n)/time.Since(start).Seconds(), (processor()-before)/time.Duration(n)
 	select {
-	case err := <-errs:
-		return 0, err
+	case err = <-errs:
 	default:
-		return float64(c.parallel*c.requests) / time.Since(start).Seconds(), nil
 	}
+	return rate, spent, err
 }
 
-// ask asks about the picture, which a number in a comment makes a new file, and
-// returns the number of the answer's tokens.
-func (c *comparison) ask(address string, number, tokens int) (int, error) {
+// processor returns the time that this process had a processor.
+func processor() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// body returns a request about the picture, which a number in a comment makes a new file.
+func (c *comparison) body(number, tokens int) ([]byte, error) {
 	comment := fmt.Sprintf("%010d", number)
 	file := string(c.picture[:2]) + "\xff\xfe\x00" + string(rune(2+len(comment))) + comment + string(c.picture[2:])
-	body, err := json.Marshal(map[string]any{"model": "bench", "prompt": prompt, "stream": false, "options": map[string]any{"num_predict": tokens},
+	return json.Marshal(map[string]any{"model": "bench", "prompt": prompt, "stream": false, "options": map[string]any{"num_predict": tokens},
 		"images": []string{base64.StdEncoding.EncodeToString([]byte(file))}})
-	if err != nil {
-		return 0, err
-	}
-	response, err := http.Post(address+"/api/generate", "application/json", bytes.NewReader(body))
+}
+
+// ask sends a request and returns the number of the answer's tokens.
+func (c *comparison) ask(address string, body []byte) (int, error) {
+	response, err := c.client.Post(address+"/api/generate", "application/json", bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
