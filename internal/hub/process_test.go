@@ -17,7 +17,7 @@ import (
 	"github.com/pgcli/paligemma/internal/testhub"
 )
 
-var kills = flag.Int("kills", 24, "processes that TestKilledAtAnyMoment kills")
+var kills = flag.Int("kills", 12, "processes that TestKilledAtAnyMoment kills")
 
 // childVariable makes the test binary a process that fetches: endpoint and cache.
 const childVariable = "HUB_TEST_CHILD"
