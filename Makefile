@@ -123,12 +123,21 @@ bin/pgcli-fleet: $(SOURCES) cmd/pgcli-fleet/go.mod cmd/pgcli-fleet/go.sum | tool
 test-traps: toolchain ## each edit listed in breaks_test.go makes exactly one test fail
 	time PALIGEMMA_TEST_BREAKS=1 $(GO) test -count=1 -timeout 90m -run '^TestBreaks$$' .
 
+ARM64 := GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++ \
+	CGO_CFLAGS="-O3 -ffp-contract=off -DGGML_USE_CPU_REPACK" CGO_CXXFLAGS="-O3 -ffp-contract=off -DGGML_USE_CPU_REPACK -Wno-stringop-overflow"
+
+# These start programs of their own, which the kernel of this machine cannot run.
+CHILDREN := ^(TestKilled.*|TestTwoProcesses|TestTwoConversions.*|TestScripts)$$
+
 .PHONY: test-arm64
-test-arm64: toolchain ## kernels for arm64, emulated: needs g++-aarch64-linux-gnu and qemu-user
-	GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++ \
-		CGO_CFLAGS=-O3 CGO_CXXFLAGS="-O3 -Wno-stringop-overflow" $(GO) test -c -o build/kernels-arm64.test ./kernels
+test-arm64: toolchain ## kernels for three arm64 processors, or PACKAGES, emulated: needs g++-aarch64-linux-gnu and qemu-user
+ifdef PACKAGES
+	time $(ARM64) QEMU_LD_PREFIX=/usr/aarch64-linux-gnu $(TEST) -short -vet=off -exec qemu-aarch64 -skip '$(CHILDREN)' $(RUN) $(PACKAGES)
+else
+	$(ARM64) $(GO) test -c -o build/kernels-arm64.test ./kernels
 	for cpu in max neoverse-n1 cortex-a72; do \
 		(cd kernels && qemu-aarch64 -L /usr/aarch64-linux-gnu -cpu $$cpu ../build/kernels-arm64.test -test.timeout 60m) || exit 1; done
+endif
 
 .PHONY: test-vulkan
 test-vulkan: toolchain ## operations and the embedded model on a Vulkan device: needs Mesa's lavapipe
@@ -259,7 +268,7 @@ test-page: $(BIN) ## the page of pgcli serve in Chromium, which apt-get install 
 
 .PHONY: test-hub
 test-hub: toolchain ## fetching and converting killed at 200 moments each; with PYTHON=python, huggingface_hub shares the cache
-	$(TEST) -v -run '^(TestKilledAtAnyMoment|TestHuggingfaceHub)$$' ./internal/hub -kills 200 -python '$(PYTHON)'
+	$(TEST) -v -run '^(TestKilledAtAnyMoment|TestHuggingfaceHub)$$' ./internal/hub -kills 200 -python '$(if $(filter file,$(origin PYTHON)),,$(PYTHON))'
 	$(TEST) -v -run '^TestKilledArrivals$$' ./cmd/pgcli -arrivals 200
 
 GORELEASER ?= CGO_ENABLED=0 $(GO) run github.com/goreleaser/goreleaser/v2@v2.15.1

@@ -76,13 +76,16 @@ func TestNoMmapComputesTheSame(t *testing.T) {
 		var all [][]float32
 		for _, noMmap := range []bool{false, true} {
 			m := open(t, path, Options{NoMmap: noMmap, Kernels: kernels})
+			if !noMmap && !m.mapped {
+				t.Skip("files are not mapped on this system")
+			}
 			s := newSession(t, m)
 			must(t, s.Prefill(t.Context(), encodeAll(t, m, q.pictures), q.prompt))
 			logits, err := s.Logits(t.Context())
 			must(t, err)
 			all = append(all, logits)
-			if m.mapped == noMmap {
-				t.Errorf("NoMmap %v, mapped %v", noMmap, m.mapped)
+			if noMmap && m.mapped {
+				t.Error("mapped, in spite of NoMmap")
 			}
 		}
 		for i := range all[0] {

@@ -20,11 +20,11 @@ func slowGraph(t *testing.T, lib *Lib, nodes int) (g *Graph, free func()) {
 	c, err := lib.NewContext(2*nodes, nodes)
 	must(t, err)
 	x := a
+	g = c.NewGraph(nodes)
 	for range nodes {
 		x = c.MulMat(a, x)
+		g.Expand(x) // at each node: at the end it would call itself for each, which takes more stack than Windows gives
 	}
-	g = c.NewGraph(nodes)
-	g.Expand(x)
 	alloc := cpu(t, lib).BufferType().NewAllocator()
 	if !alloc.Alloc(g) {
 		t.Fatal("no memory")

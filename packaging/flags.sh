@@ -4,6 +4,8 @@
 export CGO_CFLAGS="-O3 -ffp-contract=off -DGGML_USE_CPU_REPACK"
 export CGO_CXXFLAGS="$CGO_CFLAGS -Wno-stringop-overflow"
 if [ "${GOOS:-}" = windows ]; then # mingw-w64 with POSIX threads, which ggml's C++ needs
+	# Debian's and Ubuntu's. Windows aligns stacks to 16 bytes only, so that other gcc for it, which move
+	# aligned vectors there, need -Wa,-muse-unaligned-vector-move, too.
 	export CC=x86_64-w64-mingw32-gcc-posix CXX=x86_64-w64-mingw32-g++-posix
 elif [ "${GOARCH:-}" = arm64 ] && [ "$(uname -sm)" = "Linux x86_64" ]; then
 	export CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes the licences of all modules that are linked into pgcli, on any system, with cgo and without,
-# and of Go's own packages.
+# of Go's own packages and, where it is installed, of mingw-w64, which pgcli.exe with cgo has inside.
 #
 #   packaging/licenses.sh FILE
 #
@@ -16,7 +16,7 @@ trap 'rm -f "$list"' EXIT
 system() {
 	GOOS=$1 GOARCH=amd64 CGO_ENABLED=$2 go list -deps -f '{{$dir := .Dir}}{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}} {{$dir}}{{end}}{{end}}' ./cmd/pgcli
 }
-{ system linux 0 && system linux 1 && system darwin 0 && system windows 0; } | grep . | sort -u >"$list"
+{ system linux 0 && system linux 1 && system darwin 0 && system windows 0 && system windows 1; } | grep . | sort -u >"$list"
 
 # texts TITLE prints the files whose names it reads.
 texts() {
@@ -35,6 +35,8 @@ of() { find "$1" -maxdepth 1 -type f | grep -iE '/((un)?licen[cs]e|copying|notic
 	echo "pgcli is built with these modules. LICENSE and NOTICE are about pgcli itself."
 	echo
 	of "$(go env GOROOT)" | texts "Go $(go env GOVERSION | sed 's/^go//')"
+	runtime=/usr/share/doc/mingw-w64-x86-64-dev/copyright
+	[ ! -f "$runtime" ] || echo "$runtime" | texts "mingw-w64: C library and threads of pgcli.exe with cgo"
 	cut -d' ' -f1-3 "$list" | sort -u | while read -r module version root; do
 		found=$(sed -n "s|^$module $version $root ||p" "$list" | while read -r dir; do
 			while of "$dir" && [ "$dir" != "$root" ]; do dir=$(dirname "$dir"); done

@@ -5,7 +5,7 @@
 #   packaging/wine_suite.sh DIR [PACKAGES...]      needs what wine_root.sh needs; all packages without names
 #
 # CGO_ENABLED=1 builds kernels and ggml in, with mingw-w64; 0 is the default. WINE is another command
-# that runs Windows programs: Wine 10 or newer. RUN is a pattern of tests. Tests of the shared library need
+# that runs Windows programs: Wine 10 or newer. RUN="-run PATTERN" chooses tests. Tests of the shared library need
 # scripts/engines/fetch.sh --all, and are skipped without. DIR/*.log has what each package prints.
 set -eu
 cd "$(dirname "$0")/.."
@@ -30,7 +30,7 @@ failed=
 for package; do
 	log=$dir/$(echo "$package" | tr / _).log
 	go test -vet=off -count=1 -timeout "${TIMEOUT:-10m}" -exec "${WINE:-$source/packaging/wine_root.sh}" \
-		-run "${RUN:-}" -skip "$without" -v "$package" >"$log" 2>&1 && end=ok || { end=FAILED; failed=1; }
+		${RUN:-} -skip "$without" -v "$package" >"$log" 2>&1 && end=ok || { end=FAILED; failed=1; }
 	count() { grep -c "^ *--- $1" "$log" || true; }
 	printf '%-6s %-55s %4d passed %4d failed %4d skipped\n' "$end" "$package" "$(count PASS)" "$(count FAIL)" "$(count SKIP)"
 done

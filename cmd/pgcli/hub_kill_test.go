@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,4 +90,53 @@ func TestKilledArrivals(t *testing.T) {
 		t.Error("no run has gone on where another was killed")
 	}
 	t.Logf("%d kills, %d files finished, %d transfers began behind a file's start", testrace.Share(*arrivals), ended+1, resumed)
+}
+
+// TestTwoConversionsOfWhatArrives runs a command twice at once whose model is not converted
+// yet: both answer, and the weights come once.
+func TestTwoConversionsOfWhatArrives(t *testing.T) {
+	h := atHub(t, &testhub.Hub{Files: checkpoint(t), Slow: 2 * time.Millisecond})
+	var both sync.WaitGroup
+	var answers [2][]byte
+	for i := range answers {
+		both.Go(func() {
+			var errs strings.Builder
+			cmd := exec.Command("pgcli", "tokenize", "a cat", "-hf", testhub.Repo+":f32")
+			cmd.Stderr = &errs
+			var err error
+			if answers[i], err = cmd.Output(); err != nil {
+				t.Errorf("%v: %s", err, &errs)
+			}
+		})
+	}
+	both.Wait()
+	dir, err := convertedDir()
+	must(t, err)
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	must(t, err)
+	if len(files) != 1 || !strings.HasSuffix(files[0], "-f32.gguf") {
+		t.Fatalf("the folder has %v, want one model", files)
+	}
+	want, errs, code := pgcli(t, "tokenize", "a cat", "-m", files[0])
+	if code != 0 || string(answers[0]) != want || string(answers[1]) != want || want == "" {
+		t.Errorf("answers %q, want %q; %s", answers, want, errs)
+	}
+	local := filepath.Join(t.TempDir(), "local.gguf")
+	if _, errs, code := pgcli(t, "convert", "../../testdata/oracle/pg1-a", "-o", local, "--type", "f32", "--name", "model"); code != 0 {
+		t.Fatal(errs)
+	}
+	right, err := os.ReadFile(local)
+	must(t, err)
+	if got, err := os.ReadFile(files[0]); err != nil || !bytes.Equal(got, right) {
+		t.Errorf("the model is not that of the folder, %v", err)
+	}
+	sent := 0
+	for _, r := range h.Requests() {
+		if strings.HasPrefix(r, "cdn") && !strings.Contains(r, "bytes=0-") { // which asks for a file's header
+			sent++
+		}
+	}
+	if sent != 2 {
+		t.Errorf("%d transfers of weights, want one of each of the two files: %q", sent, h.Requests())
+	}
 }

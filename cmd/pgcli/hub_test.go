@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,7 +24,7 @@ func atHub(t *testing.T, h *testhub.Hub) *testhub.Hub {
 	h.Start()
 	t.Cleanup(h.Close)
 	home := t.TempDir()
-	for name, value := range map[string]string{"HF_ENDPOINT": h.URL, "HF_HOME": home, "XDG_CACHE_HOME": home, "HOME": home, "HF_TOKEN": "", "HF_HUB_CACHE": "", "LLAMA_CACHE": "", "HF_HUB_OFFLINE": "", modelVariable: ""} {
+	for name, value := range map[string]string{"HF_ENDPOINT": h.URL, "HF_HOME": home, "XDG_CACHE_HOME": home, "HOME": home, "LocalAppData": home, "USERPROFILE": home, "HF_TOKEN": "", "HF_HUB_CACHE": "", "LLAMA_CACHE": "", "HF_HUB_OFFLINE": "", modelVariable: ""} {
 		t.Setenv(name, value)
 	}
 	return h
@@ -160,11 +161,51 @@ func TestHubMistakes(t *testing.T) {
 		{[]string{"tokenize", "a", "-hf", "a/b", "-m", "c.gguf"}, exitUsage, "both name the model"},
 		{[]string{"tokenize", "a", "-hf", "a/b"}, exitFailed, "is its name right"},
 		{[]string{"tokenize", "a", "-hf", testhub.Repo}, exitFailed, "neither GGUF files nor safetensors"},
+		{[]string{"tokenize", "a", "-hf", testhub.Repo + ":q9"}, exitUsage, `"q9" is none of the types f32`},
+		{[]string{"tokenize", "a", "-hf", testhub.Repo, "-hff", "x.gguf"}, exitFailed, "has no GGUF files"},
 		{[]string{"convert", "hf://a/b:q8_0", "-o", "x.gguf", "--type", "q8_0"}, exitUsage, "comes with --type"},
 		{[]string{"models", "--remove", "../x"}, exitUsage, "is no model of the list"},
 	} {
 		if _, errs, code := pgcli(t, c.args...); code != c.code || !strings.Contains(errs, c.want) {
 			t.Errorf("%q: code %d, want %d; %q, want %q", c.args, code, c.code, errs, c.want)
 		}
+	}
+}
+
+// TestHubWithoutAPlace: folders that cannot be made or found are named, with what to set.
+func TestHubWithoutAPlace(t *testing.T) {
+	atHub(t, &testhub.Hub{Files: checkpoint(t)})
+	file := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(file, nil, 0o600))
+	inFile := filepath.Join(file, "folder")
+	cache, home := "XDG_CACHE_HOME", "HOME" // which the converted models and the Hub's cache are found by
+	switch runtime.GOOS {
+	case "windows":
+		cache, home = "LocalAppData", "USERPROFILE"
+	case "darwin":
+		cache = home
+	}
+	ask := []string{"tokenize", "a cat", "-hf", testhub.Repo}
+	check := func(want string) {
+		t.Helper()
+		if _, errs, code := pgcli(t, ask...); code != exitFailed || !strings.Contains(errs, want) {
+			t.Errorf("code %d, want %d; %q, want %q", code, exitFailed, errs, want)
+		}
+	}
+	t.Setenv(cache, inFile)
+	check("convert to a file of your choice: pgcli convert hf://" + testhub.Repo)
+	t.Setenv("HF_HOME", inFile)
+	check("set HF_HOME to a folder that you may write to")
+	t.Setenv(home, "")
+	t.Setenv("XDG_CACHE_HOME", "")
+	t.Setenv("HF_HOME", "")
+	check("has no place")
+	t.Setenv(cache, t.TempDir())
+	t.Setenv("HF_HOME", t.TempDir())
+	if cache == home {
+		return // the converted models need it
+	}
+	if _, errs, code := pgcli(t, ask...); code != 0 {
+		t.Errorf("without a home, but with HF_HOME: code %d, %s", code, errs)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +46,9 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 		return "", err
 	}
 	typ := strings.ToLower(cmp.Or(n.Type, "q4_k_m"))
+	if !slices.Contains(convert.Types(), typ) {
+		return "", usagef("-hf %s: %s is converted, and %q is none of the types %s", n.Repo, n.Repo, n.Type, strings.Join(convert.Types(), ", "))
+	}
 	src, err := findSource(c.Context, h, s)
 	if err != nil {
 		return "", err
@@ -59,7 +63,7 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return "", err
+		return "", fmt.Errorf("the folder of converted models cannot be made: %w; convert to a file of your choice: %s", err, convertLine(hubScheme+n.Repo))
 	}
 	o := convert.Options{Type: typ, Name: path.Base(n.Repo), Engine: engineOptions(c).Library}
 	if o.MaskDecoder, err = maskDecoder(c.Context, h); err != nil {

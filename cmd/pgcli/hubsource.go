@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/internal/hub"
 	"github.com/pgcli/paligemma/internal/infile"
+	"github.com/pgcli/paligemma/internal/newfile"
 )
 
 // The files of an adapter of PEFT.
@@ -168,7 +168,7 @@ func (src *hubSource) with(c *cli.Context, o convert.Options, f func(convert.Opt
 		o.Remote = nil
 		err = f(o)
 	}
-	if errors.Is(err, syscall.ENOSPC) {
+	if newfile.Full(err) {
 		err = fmt.Errorf("%w: make room on the disk, for example with \"pgcli models --remove\"", err)
 	}
 	var unfinished *convert.UnfinishedError

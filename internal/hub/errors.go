@@ -3,8 +3,11 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
-	"syscall"
+	"os"
+
+	"github.com/pgcli/paligemma/internal/newfile"
 )
 
 // Errors to test for with errors.Is.
@@ -57,8 +60,11 @@ func (h *Hub) unreachable(err error) error {
 
 // onDisk explains an error of writing to the cache.
 func (h *Hub) onDisk(err error, size int64) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	switch {
+	case newfile.Full(err):
 		return fmt.Errorf("%w in %s for a file of %d bytes: remove models with \"pgcli models --remove\", or set HF_HUB_CACHE to a folder on another disk (%w)", ErrNoSpace, h.Cache, size, err)
+	case errors.As(err, new(*fs.PathError)) || errors.As(err, new(*os.LinkError)):
+		return fmt.Errorf("the cache %s cannot be written: %w; set HF_HOME to a folder that you may write to", h.Cache, err)
 	}
 	return err
 }

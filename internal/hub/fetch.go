@@ -28,10 +28,7 @@ func (s *Snapshot) part(f File) *part {
 
 // fetch writes a blob. Other processes wait for the one that is writing it.
 func (s *Snapshot) fetch(ctx context.Context, f File, blob string) error {
-	if err := os.MkdirAll(filepath.Dir(blob), 0o777); err != nil {
-		return err
-	}
-	out, err := s.lockPartial(ctx, f, blob)
+	out, err := s.hub.lockPartial(ctx, f, blob)
 	if out == nil || err != nil {
 		return err
 	}
@@ -73,24 +70,21 @@ func (s *Snapshot) fetch(ctx context.Context, f File, blob string) error {
 	if err := out.Sync(); err != nil {
 		return err
 	}
-	if err := os.Rename(out.Name(), blob); err != nil { // Windows renames no open file
-		if err := out.Close(); err != nil {
-			return err
-		}
-		return os.Rename(out.Name(), blob)
-	}
-	return nil
+	return newfile.Rename(out.Name(), blob)
 }
 
-// lockPartial opens the partial file of a blob. It returns nil if another process has
-// completed the blob meanwhile.
-func (s *Snapshot) lockPartial(ctx context.Context, f File, blob string) (*os.File, error) {
+// lockPartial opens the partial file of dst, which is to become f. It waits while another
+// process fetches f, and returns nil if that one has completed it.
+func (h *Hub) lockPartial(ctx context.Context, f File, dst string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(dst), 0o777); err != nil {
+		return nil, err
+	}
 	for said := false; ; said = true {
-		out, err := newfile.Lock(blob + partialEnding)
+		out, err := newfile.Lock(dst + partialEnding)
 		if err == nil {
-			// Between the look at the blob and the lock another may have completed it.
-			if info, err := os.Stat(blob); err == nil && info.Size() == f.Size {
-				return nil, errors.Join(os.Remove(out.Name()), out.Close())
+			// Between the look at dst and the lock another may have completed it.
+			if info, err := os.Stat(dst); err == nil && info.Size() == f.Size {
+				return nil, errors.Join(newfile.Remove(out.Name()), out.Close())
 			}
 			return out, nil
 		}
@@ -98,7 +92,7 @@ func (s *Snapshot) lockPartial(ctx context.Context, f File, blob string) (*os.Fi
 			return nil, err
 		}
 		if !said {
-			s.hub.notice("%s: another process fetches it; waiting", f.Path)
+			h.notice("%s: another process fetches it; waiting", f.Path)
 		}
 		select {
 		case <-time.After(200 * time.Millisecond):

@@ -38,7 +38,8 @@ const DefaultEndpoint = "https://huggingface.co"
 
 // FromEnvironment returns the hub that the variables name which huggingface_hub reads,
 // and llama.cpp's: HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN, HF_TOKEN_PATH,
-// HF_HUB_OFFLINE and their kin. home is the user's folder. readToken reads the token's
+// HF_HUB_OFFLINE and their kin. home is the user's folder; without one, "", Cache is "" unless
+// the environment names a folder. readToken reads the token's
 // file; it returns "" without one.
 func FromEnvironment(getenv func(string) string, home string, readToken func(path string) string) *Hub {
 	first := func(values ...string) string {
@@ -55,14 +56,14 @@ func FromEnvironment(getenv func(string) string, home string, readToken func(pat
 		}
 		return filepath.Join(append([]string{expand(dir, home)}, names...)...)
 	}
-	hf := first(below(getenv("HF_HOME")), below(getenv("XDG_CACHE_HOME"), "huggingface"), filepath.Join(home, ".cache", "huggingface"))
+	hf := first(below(getenv("HF_HOME")), below(getenv("XDG_CACHE_HOME"), "huggingface"), below(home, ".cache", "huggingface"))
 	h := &Hub{
 		Endpoint: strings.TrimRight(first(getenv("MODEL_ENDPOINT"), getenv("HF_ENDPOINT"), DefaultEndpoint), "/"),
-		Cache:    first(below(getenv("LLAMA_CACHE")), below(getenv("HF_HUB_CACHE")), below(getenv("HUGGINGFACE_HUB_CACHE")), filepath.Join(hf, "hub")),
+		Cache:    first(below(getenv("LLAMA_CACHE")), below(getenv("HF_HUB_CACHE")), below(getenv("HUGGINGFACE_HUB_CACHE")), below(hf, "hub")),
 		Token:    strings.TrimSpace(first(getenv("HF_TOKEN"), getenv("HUGGING_FACE_HUB_TOKEN"))),
 	}
 	if h.Token == "" {
-		h.Token = strings.TrimSpace(readToken(first(below(getenv("HF_TOKEN_PATH")), filepath.Join(hf, "token"))))
+		h.Token = strings.TrimSpace(readToken(first(below(getenv("HF_TOKEN_PATH")), below(hf, "token"))))
 	}
 	switch strings.ToUpper(first(getenv("HF_HUB_OFFLINE"), getenv("TRANSFORMERS_OFFLINE"))) {
 	case "1", "ON", "YES", "TRUE":

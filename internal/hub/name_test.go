@@ -48,6 +48,12 @@ func TestFromEnvironment(t *testing.T) {
 			t.Errorf("%v: %+v, want the cache %s and the token %s", c.env, h, c.cache, c.token)
 		}
 	}
+	for folder, want := range map[string]string{"": "", "/h": "/h/hub"} {
+		h := FromEnvironment(func(name string) string { return map[string]string{"HF_HOME": folder}[name] }, "", func(string) string { return "" })
+		if h.Cache != path(want) {
+			t.Errorf("without a home, HF_HOME=%s: the cache is %q, want %q", folder, h.Cache, want)
+		}
+	}
 	env := map[string]string{"HF_HUB_OFFLINE": "true", "HF_ENDPOINT": "http://mirror/"}
 	if h := FromEnvironment(func(name string) string { return env[name] }, home, func(string) string { return "" }); !h.Offline || h.Endpoint != "http://mirror" {
 		t.Errorf("%+v, want to be offline, and the mirror", h)

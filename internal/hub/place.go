@@ -60,7 +60,7 @@ func (s *Snapshot) writeRef() error {
 	}
 	defer f.Close()
 	if _, err := f.WriteString(s.Commit); err != nil {
-		return s.hub.onDisk(err, int64(len(s.Commit)))
+		return err
 	}
 	return f.Commit()
 }

@@ -120,7 +120,7 @@ func (s *Snapshot) fromCache() error {
 		ref := filepath.Join(dir, "refs", filepath.FromSlash(s.Revision))
 		data, err := infile.Read(ref, 1<<10)
 		if err != nil {
-			return fmt.Errorf("%s at revision %q is %w %s, and --offline (or HF_HUB_OFFLINE) forbids to fetch it", s.Repo, s.Revision, ErrOffline, s.hub.Cache)
+			return fmt.Errorf("%s at revision %q is %w %s, and --offline (or HF_HUB_OFFLINE) forbids to fetch it; leave that out, or see pgcli models", s.Repo, s.Revision, ErrOffline, s.hub.Cache)
 		}
 		if s.Commit = strings.TrimSpace(string(data)); !commitForm.MatchString(s.Commit) {
 			return fmt.Errorf("%s holds %q, want a commit of 40 hexadecimal digits; remove the file, and it is fetched again", ref, s.Commit)
@@ -140,7 +140,7 @@ func (s *Snapshot) fromCache() error {
 		return err
 	})
 	if err != nil || len(s.Files) == 0 {
-		return fmt.Errorf("%s at revision %q is %w %s: it has no files of commit %s", s.Repo, s.Revision, ErrOffline, s.hub.Cache, s.Commit)
+		return fmt.Errorf("%s at revision %q is %w %s: it has no files of commit %s; leave --offline (or HF_HUB_OFFLINE) out, or see pgcli models", s.Repo, s.Revision, ErrOffline, s.hub.Cache, s.Commit)
 	}
 	s.sort()
 	return nil
@@ -182,7 +182,7 @@ func (s *Snapshot) Get(ctx context.Context, paths ...string) ([]string, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	return local, s.writeRef()
+	return local, s.hub.onDisk(s.writeRef(), int64(len(s.Commit)))
 }
 
 // get returns where a file is, and fetches it if need be.

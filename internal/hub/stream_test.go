@@ -127,7 +127,7 @@ func TestStreamEnds(t *testing.T) {
 func TestStreamWaitsForItsReader(t *testing.T) {
 	data := content(60 << 20) // more than arrives ahead
 	h, client := start(t, &testhub.Hub{Files: map[string][]byte{big: data}})
-	client.Stalled = 300 * time.Millisecond
+	client.Stalled = time.Second
 	r, err := open(t, client, 0, int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestStreamWaitsForItsReader(t *testing.T) {
 	if _, err := io.ReadFull(r, got[:1000]); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(5 * client.Stalled / 2)
+	time.Sleep(2 * client.Stalled)
 	if _, err := io.ReadFull(r, got[1000:]); err != nil || !slices.Equal(got, data) {
 		t.Errorf("%v, or other bytes", err)
 	}

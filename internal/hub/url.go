@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/pgcli/paligemma/internal/infile"
@@ -53,12 +52,9 @@ func (h *Hub) Fetch(ctx context.Context, link Link, dst string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(dst), 0o777); err != nil {
-		return err
-	}
-	out, err := newfile.Lock(dst + partialEnding)
-	if err != nil {
-		return err
+	out, err := from.lockPartial(ctx, p.File, dst)
+	if out == nil || err != nil {
+		return h.onDisk(err, p.Size)
 	}
 	defer out.Close()
 	info, err := out.Stat()
@@ -81,10 +77,7 @@ func (h *Hub) Fetch(ctx context.Context, link Link, dst string) error {
 	if err != nil {
 		return h.onDisk(err, p.Size)
 	}
-	if err := out.Close(); err != nil { // Windows renames no open file
-		return err
-	}
-	return os.Rename(dst+partialEnding, dst)
+	return newfile.Rename(out.Name(), dst)
 }
 
 // measure asks for the size of a file, and for its MD5, nil if the server does not say it.

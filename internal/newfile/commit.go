@@ -37,7 +37,7 @@ func CommitAll(files ...*File) error {
 				err = errors.Join(err, u())
 			}
 			if old != "" {
-				err = errors.Join(err, rename(old, f.path))
+				err = errors.Join(err, Rename(old, f.path))
 			}
 			return err
 		}
@@ -77,7 +77,7 @@ func (f *File) setAside() string {
 	}
 	err := os.Link(f.path, old)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // the file system has no links
-		err = rename(f.path, old)
+		err = Rename(f.path, old)
 	}
 	if err != nil {
 		return ""
@@ -91,25 +91,25 @@ func (f *File) takeBack(old string) error {
 	f.done = true
 	err := f.File.Close()
 	if old != "" {
-		return errors.Join(err, rename(old, f.path))
+		return errors.Join(err, Rename(old, f.path))
 	}
-	return errors.Join(err, remove(f.path))
+	return errors.Join(err, Remove(f.path))
 }
 
 // rename gives the file its name.
 func (f *File) rename() error {
 	if f.replace {
-		return rename(f.Name(), f.path)
+		return Rename(f.Name(), f.path)
 	}
 	// A rename would replace a file that appeared since Create; a link does not.
 	err := os.Link(f.Name(), f.path)
 	if err == nil {
-		return remove(f.Name())
+		return Remove(f.Name())
 	}
 	if !errors.Is(err, fs.ErrExist) { // the file system has no links: reserve the name
 		var empty *os.File
 		if empty, err = os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666); err == nil {
-			return errors.Join(empty.Close(), rename(f.Name(), f.path))
+			return errors.Join(empty.Close(), Rename(f.Name(), f.path))
 		}
 	}
 	if errors.Is(err, fs.ErrExist) {

@@ -5,6 +5,7 @@ package newfile
 import (
 	"errors"
 	"os"
+	"syscall"
 )
 
 // errLocked says that another open file has the lock.
@@ -12,6 +13,9 @@ var errLocked = errors.New("locked")
 
 // lock fails: this system has no lock that ends with its process.
 func lock(*os.File) error { return errors.ErrUnsupported }
+
+// Full reports whether an error says that the disk is full.
+func Full(err error) bool { return errors.Is(err, syscall.ENOSPC) }
 
 // inTheWay reports no error: here nobody keeps a file from being renamed or removed.
 func inTheWay(error) bool { return false }

@@ -23,5 +23,8 @@ func lock(f *os.File) error {
 	}
 }
 
+// Full reports whether an error says that a disk or an account's share of it is full.
+func Full(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
+
 // inTheWay reports no error: here nobody keeps a file from being renamed or removed.
 func inTheWay(error) bool { return false }

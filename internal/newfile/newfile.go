@@ -104,7 +104,7 @@ func (f *File) Close() error {
 	}
 	f.done = true
 	err := f.File.Close()
-	gone := remove(f.Name())
+	gone := Remove(f.Name())
 	if errors.Is(gone, fs.ErrNotExist) {
 		gone = nil
 	}

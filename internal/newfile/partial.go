@@ -55,7 +55,7 @@ func removeUnlocked(name string) bool {
 	if lock(f) != nil || !current(f) {
 		return false
 	}
-	return remove(name) == nil
+	return Remove(name) == nil
 }
 
 // current reports whether a file still has the name that it was opened by, and not

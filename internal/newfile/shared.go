@@ -27,8 +27,9 @@ func openShared(name string, flags int) (f *os.File, err error) {
 	return f, err
 }
 
-// rename gives a file another name in its folder, and replaces the file that has it.
-func rename(from, to string) error {
+// Rename gives a file another name in its folder, and replaces the file that has it. The file
+// may be open by [Lock] or [Create].
+func Rename(from, to string) error {
 	err := inFolder(from, func(dir *os.Root, base string) error { return dir.Rename(base, filepath.Base(to)) })
 	var link *os.LinkError
 	if errors.As(err, &link) {
@@ -37,8 +38,8 @@ func rename(from, to string) error {
 	return err
 }
 
-// remove removes a file.
-func remove(name string) error {
+// Remove removes a file, which may be open by [Lock] or [Create].
+func Remove(name string) error {
 	return inFolder(name, func(dir *os.Root, base string) error { return dir.Remove(base) })
 }
 

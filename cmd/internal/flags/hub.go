@@ -34,10 +34,7 @@ func HubAccessFlags() []cli.Flag {
 
 // NewHub returns the Hub of environment and flags. It opens no connection.
 func NewHub(c *cli.Context) (*hub.Hub, error) {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return nil, fmt.Errorf("the cache of the Hugging Face Hub has no place: %w; set HF_HOME to a folder", err)
-	}
+	home, noHome := os.UserHomeDir()
 	h := hub.FromEnvironment(os.Getenv, home, func(path string) string {
 		token, err := infile.Read(path, 1<<10)
 		if err != nil {
@@ -45,6 +42,9 @@ func NewHub(c *cli.Context) (*hub.Hub, error) {
 		}
 		return string(token)
 	})
+	if h.Cache == "" {
+		return nil, fmt.Errorf("the cache of the Hugging Face Hub has no place: %w; set HF_HOME to a folder", noHome)
+	}
 	h.Token = cmp.Or(c.String("hf-token"), h.Token)
 	h.Offline = h.Offline || c.Bool("offline")
 	h.Notice = func(text string) { fmt.Fprintf(c.App.ErrWriter, "%s: %s\n", c.App.Name, legible.Text(text)) }

@@ -33,6 +33,8 @@ func chooseGGUF(files []hub.File, n hub.Name, file string) (text []string, proje
 	}
 	chosen := ""
 	switch {
+	case file != "" && len(models) == 0:
+		return nil, "", fmt.Errorf("-hff: %s has no GGUF files; without -hff the model is converted from its safetensors", n.Repo)
 	case file != "":
 		if chosen = file; !slices.Contains(models, file) {
 			return nil, "", fmt.Errorf("%s has no file %q, want one of %q", n.Repo, file, models)
