@@ -56,6 +56,9 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 		if _, err := in.Token(); err != io.EOF {
 			return nil, fail(http.StatusBadRequest, "the body goes on after its JSON object")
 		}
+		if err := checkNames(data); err != nil {
+			return nil, err
+		}
 		return s.sources.read(r.Context(), "image", v.picture())
 	}
 	if len(data) == 0 {
