@@ -87,6 +87,7 @@ type pictured struct {
 	Inputs string `json:"inputs"` // base64, as Hugging Face's clients send it
 }
 
+// picture returns the source of the picture; "" without one.
 func (p *pictured) picture() string {
 	if p.Image != "" {
 		return p.Image
