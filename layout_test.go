@@ -97,8 +97,8 @@ var guarded = map[string][]string{
 	// infile opens without waiting, sysmem asks for limits, gguf maps files into memory, bindings opens Windows libraries, pgcli
 	// answers signals, a test of convert mounts a full disk, kernels asks for the
 	// number of cores. None of them needs unsafe for it.
-	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "cmd/pgcli-fleet", "convert", "kernels", "server/internal/remote", "internal/hub"},
-	"golang.org/x/sys": {"internal/infile", "bindings", "cmd/pgcli", "internal/newfile"}, // pgcli's tests open a terminal, newfile locks files
+	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "cmd/pgcli-fleet", "convert", "kernels", "server/internal/remote", "internal/hub", "scripts/bench/serve"},
+	"golang.org/x/sys": {"internal/infile", "bindings", "cmd/pgcli", "internal/newfile", "kernels"}, // pgcli's tests open a terminal, newfile locks files, kernels' tests fence memory
 }
 
 // TestImportsPointDown checks every package of the module, as built with and

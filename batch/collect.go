@@ -27,7 +27,7 @@ func Misnamed(id *Identity, item Item, p paligemma.Prompt) *record.Record {
 // Has reports whether the file has a record for a question, and whether that is an answer.
 func (f *File) Has(image string, p paligemma.Prompt) (known, answered bool) {
 	at, known := f.records[f.id.key(image, p)]
-	return known, known && !at.failed
+	return known, known && !at.Failed
 }
 
 // Owns reports whether a record is of the file's model and settings.
@@ -36,14 +36,14 @@ func (f *File) Owns(r *record.Record) bool {
 }
 
 // Add writes a record that another program has made, unless the file has one for its
-// question. Only an answer takes the place of a failure. A record of another model or
-// with other settings is an error.
+// question that it does not replace: see record.Outcome. A record of another model or with
+// other settings is an error.
 func (f *File) Add(r *record.Record) (added bool, err error) {
 	k := f.id.key(r.Image, r.Prompt)
 	if !f.Owns(r) {
 		return false, fmt.Errorf("batch: the record of %q and prompt %q is an answer of another model or with other settings", r.Image, r.Prompt)
 	}
-	if had, known := f.records[k]; known && (!had.failed || r.Error != nil) {
+	if had, known := f.records[k]; known && !r.Outcome().Replaces(had.Outcome) {
 		return false, nil
 	}
 	if err := f.add(k, r); err != nil {
@@ -57,8 +57,8 @@ func (f *File) Add(r *record.Record) (added bool, err error) {
 // for each question without a record.
 func (f *File) Arrange(ctx context.Context, sources []Source, prompts []paligemma.Prompt, missing func(image string, p paligemma.Prompt)) (*Plan, error) {
 	p := &Plan{}
-	var keys []key
-	seen := map[key]bool{}
+	var keys []record.Key
+	seen := map[record.Key]bool{}
 	for _, s := range sources {
 		for item, err := range s.Items(ctx) {
 			if ctx.Err() != nil {
@@ -83,7 +83,7 @@ func (f *File) Arrange(ctx context.Context, sources []Source, prompts []paligemm
 				case !known:
 					p.Missing++
 					missing(item.Name, prompt)
-				case at.failed:
+				case at.Failed:
 					p.Known++
 					p.Failed++
 				default:

@@ -21,9 +21,9 @@ type File struct {
 	file    *os.File // locked
 	end     int64
 	mu      sync.Mutex // guards records, order and stale
-	records map[key]place
-	order   []key // of the records in the file, as they come first
-	stale   int   // lines that a later one replaces
+	records map[record.Key]place
+	order   []record.Key // of the records in the file, as they come first
+	stale   int          // lines that a later one replaces
 	torn    bool
 	whole   bool // a run has ended with all its records
 	synced  time.Time
@@ -31,10 +31,9 @@ type File struct {
 
 // A place is where the record of a key lies in the file.
 type place struct {
+	record.Outcome
 	start  int64
 	length int32
-	failed bool
-	of     record.Content
 }
 
 // syncEvery is how long a record may be in the system's memory only.
@@ -48,7 +47,7 @@ const recordStart = `{"key":"`
 // leaves, is cut. Records of another model or with other settings are an error, unless
 // force is set, which removes them: all records of a file answer the same questions.
 func Open(path string, id Identity, force bool) (*File, error) {
-	f := &File{path: path, id: id, records: map[key]place{}, synced: time.Now()}
+	f := &File{path: path, id: id, records: map[record.Key]place{}, synced: time.Now()}
 	var err error
 	if f.file, err = newfile.Lock(path); err != nil {
 		return nil, fmt.Errorf("batch: %w", err)
@@ -83,10 +82,10 @@ func (f *File) read() error {
 			return fmt.Errorf("%s:%d is an answer of another model (%.16s..., and it is %.16s... now); give another -o, or --force to start over", f.path, in.Line(), r.Model, f.id.Model)
 		}
 		k := f.id.key(r.Image, r.Prompt)
-		if had, ok := parseKey(r.Key); !ok || had != k {
+		if had, ok := record.ParseKey(r.Key); !ok || had != k {
 			return fmt.Errorf("%s:%d is an answer with other flags than now (%s); give the same flags, another -o, or --force to start over", f.path, in.Line(), f.id.flags())
 		}
-		f.note(k, place{f.end, int32(in.Offset() - f.end), r.Error != nil, record.ContentOf(r.SHA256)})
+		f.note(k, place{r.Outcome(), f.end, int32(in.Offset() - f.end)})
 		f.end = in.Offset()
 	}
 }
@@ -118,7 +117,7 @@ func (id *Identity) flags() string {
 
 // note notes a record. Of several with a key the last counts: a question is asked again
 // only if it failed, or if its picture has changed.
-func (f *File) note(k key, at place) {
+func (f *File) note(k record.Key, at place) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, again := f.records[k]; again {
@@ -130,7 +129,7 @@ func (f *File) note(k key, at place) {
 }
 
 // find returns the place of a record.
-func (f *File) find(k key) (at place, ok bool) {
+func (f *File) find(k record.Key) (at place, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	at, ok = f.records[k]
@@ -143,7 +142,7 @@ func (f *File) Torn() bool { return f.torn }
 // Len returns the number of records, and of those that failed.
 func (f *File) Len() (all, failed int) {
 	for _, at := range f.records {
-		if at.failed {
+		if at.Failed {
 			failed++
 		}
 	}
@@ -151,7 +150,7 @@ func (f *File) Len() (all, failed int) {
 }
 
 // add writes a record at the end of the file. If that fails, the file is as before.
-func (f *File) add(k key, r *record.Record) error {
+func (f *File) add(k record.Key, r *record.Record) error {
 	line, err := record.Encode(r)
 	if err != nil {
 		return err
@@ -159,7 +158,7 @@ func (f *File) add(k key, r *record.Record) error {
 	if _, err := f.file.WriteAt(line, f.end); err != nil {
 		return errors.Join(fmt.Errorf("records: %w", err), f.file.Truncate(f.end))
 	}
-	f.note(k, place{f.end, int32(len(line)), r.Error != nil, record.ContentOf(r.SHA256)})
+	f.note(k, place{r.Outcome(), f.end, int32(len(line))})
 	f.end += int64(len(line))
 	if time.Since(f.synced) < syncEvery {
 		return nil

@@ -25,18 +25,56 @@ type Files []string
 func (f Files) Items(context.Context) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		for _, name := range f {
-			read := func(context.Context) ([]byte, error) {
-				data, err := infile.Read(name, MaxFile)
-				if p := new(fs.PathError); errors.As(err, &p) {
-					err = p.Err // a record has the name
-				}
-				return data, err
-			}
-			if !yield(Item{Name: name, Read: read}, nil) {
+			if !yield(file(name), nil) {
 				return
 			}
 		}
 	}
+}
+
+// A ListFile is the path of a file with the name of a picture file on each line, as List
+// reads it. It is read each time, so that the names take no memory.
+type ListFile string
+
+// Items yields the files that the list names. One that is gone is an item whose Read
+// fails.
+func (l ListFile) Items(context.Context) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		f, err := infile.Open(string(l))
+		if err != nil {
+			yield(Item{}, fmt.Errorf("%s: %w", string(l), err))
+			return
+		}
+		defer f.Close()
+		for name, err := range Lines(f) {
+			if err != nil {
+				yield(Item{}, fmt.Errorf("%s: %w", string(l), err))
+				return
+			}
+			if !yield(file(name), nil) {
+				return
+			}
+		}
+	}
+}
+
+// file returns the item of a picture file.
+func file(name string) Item {
+	read := func(context.Context) ([]byte, error) {
+		data, err := infile.Read(name, MaxFile)
+		if p := new(fs.PathError); errors.As(err, &p) {
+			err = p.Err // a record has the name
+		}
+		return data, err
+	}
+	refer := func() (Reference, error) {
+		info, err := os.Stat(name)
+		if err != nil { // said by whoever reads it
+			return Reference{File: name, Version: Version("missing")}, nil
+		}
+		return Reference{File: name, Version: FileVersion(info)}, nil
+	}
+	return Item{Name: name, Read: read, Refer: refer}
 }
 
 // Folder lists the pictures of a folder and of those below it, by their names'
@@ -73,19 +111,34 @@ func leadsToFolder(path string, d fs.DirEntry) bool {
 // maxName is the longest line of a list, in bytes.
 const maxName = 1 << 20
 
-// List reads the names of pictures from the lines of r, without blank ones.
-func List(r io.Reader) (names []string, err error) {
-	lines := bufio.NewScanner(textfile.NewReader(r))
-	lines.Buffer(nil, maxName)
-	for n := 1; lines.Scan(); n++ {
-		if name := strings.TrimSuffix(lines.Text(), "\r"); strings.TrimSpace(name) != "" {
-			names = append(names, name)
+// Lines yields the names on the lines of r, without blank ones. It ends with the first
+// error.
+func Lines(r io.Reader) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		lines := bufio.NewScanner(textfile.NewReader(r))
+		lines.Buffer(nil, maxName)
+		n := 0
+		for ; lines.Scan(); n++ {
+			name := strings.TrimSuffix(lines.Text(), "\r")
+			if strings.TrimSpace(name) != "" && !yield(name, nil) {
+				return
+			}
+		}
+		if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+			yield("", fmt.Errorf("line %d is longer than %d bytes, want a name", n+1, maxName))
+		} else if err != nil {
+			yield("", err)
 		}
 	}
-	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return nil, fmt.Errorf("line %d is longer than %d bytes, want a name", len(names)+1, maxName)
-	} else if err != nil {
-		return nil, err
+}
+
+// List returns the names that Lines yields.
+func List(r io.Reader) (names []string, err error) {
+	for name, err := range Lines(r) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
 	}
 	return names, nil
 }

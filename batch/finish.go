@@ -6,6 +6,7 @@ import (
 
 	"runtime"
 
+	"github.com/pgcli/paligemma/batch/record"
 	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
@@ -13,10 +14,10 @@ import (
 // finish puts the records into the order of keys, those of other pictures and prompts
 // after them, and leaves out lines that a later one replaces. A file that is so already
 // stays. The new file gets its name when it is complete.
-func (f *File) finish(keys []key) error {
+func (f *File) finish(keys []record.Key) error {
 	f.whole = true
-	order := make([]key, 0, len(f.order))
-	asked := make(map[key]bool, len(keys))
+	order := make([]record.Key, 0, len(f.order))
+	asked := make(map[record.Key]bool, len(keys))
 	for _, k := range keys {
 		if _, ok := f.records[k]; ok && !asked[k] {
 			asked[k], order = true, append(order, k)
@@ -58,7 +59,7 @@ func (f *File) finish(keys []key) error {
 }
 
 // sorted reports whether the records lie in an order.
-func (f *File) sorted(order []key) bool {
+func (f *File) sorted(order []record.Key) bool {
 	at := int64(-1)
 	for _, k := range order {
 		start := f.records[k].start

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -98,15 +97,11 @@ func records(t testing.TB, path string) (all []*record.Record) {
 	f, err := os.Open(path)
 	must(t, err)
 	defer f.Close()
-	in := record.NewReader(f, path)
-	for {
-		r, err := in.Next()
-		if err == io.EOF {
-			return all
-		}
+	for r, err := range record.NewReader(f, path).All() {
 		must(t, err)
 		all = append(all, r)
 	}
+	return all
 }
 
 // items is a source of given items.

@@ -150,15 +150,7 @@ func exported(t *testing.T, f export.Format, from, to string, n int) {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	records := func(yield func(*record.Record, error) bool) {
-		for lines := record.NewReader(in, from); ; {
-			r, err := lines.Next()
-			if err != nil || !yield(r, nil) {
-				return
-			}
-		}
-	}
-	report, err := export.Run(t.Context(), f, to, records, &export.Options{})
+	report, err := export.Run(t.Context(), f, to, record.NewReader(in, from).All(), &export.Options{})
 	if err != nil || report.Pictures != n || report.Objects != n {
 		t.Errorf("%s: %+v, %v, want %d pictures with an object each", f.Name, report, err, n)
 	}

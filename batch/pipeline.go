@@ -22,7 +22,7 @@ type run struct {
 	opts    Options
 
 	// These belong to the goroutine that goes through the sources, until it ends.
-	keys      []key // of all questions, in order
+	keys      []record.Key // of all questions, in order
 	sourceErr error
 
 	mu       sync.Mutex // guards progress
@@ -45,7 +45,7 @@ type job struct {
 
 // A question is a prompt about the picture of a job.
 type question struct {
-	key    key
+	key    record.Key
 	prompt paligemma.Prompt
 	known  bool           // has a record, which stays if the picture's content does
 	of     record.Content // which the record is about
@@ -154,7 +154,7 @@ func (r *run) notice(text string) {
 // read goes through the sources, notes the key of every question, and reads the
 // pictures that have questions left, or may have changed. It takes room for each of them.
 func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
-	seen := map[key]bool{}
+	seen := map[record.Key]bool{}
 	number := 0
 	for _, s := range r.sources {
 		for item, err := range s.Items(ctx) {
@@ -197,7 +197,7 @@ func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
 func (r *run) question(image string, p paligemma.Prompt) question {
 	q := question{key: r.out.id.key(image, p), prompt: p}
 	had, known := r.out.find(q.key)
-	q.known, q.of = known && !(r.opts.RetryFailed && had.failed), had.of
+	q.known, q.of = known && !(r.opts.RetryFailed && had.Failed), had.Of
 	return q
 }
 

@@ -75,7 +75,7 @@ func Run(ctx context.Context, m *paligemma.Model, out *File, sources []Source, o
 	}
 	report := &Report{Progress: r.progress, Questions: len(r.keys), Took: time.Since(start)}
 	for _, k := range r.keys {
-		if out.records[k].failed {
+		if out.records[k].Failed {
 			report.Failures++
 		}
 	}

@@ -22,6 +22,10 @@ type Item struct {
 	// Read returns the bytes of the picture's file. It may be called once, and only
 	// until the source is asked for its next item.
 	Read func(ctx context.Context) ([]byte, error)
+
+	// Refer returns where the bytes lie, for a later Read. It may be called when Read may,
+	// and is nil if nothing but Read can find them.
+	Refer func() (Reference, error)
 }
 
 // A Source has pictures, in an order that is the same in each run. An error ends the

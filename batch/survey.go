@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"slices"
 
+	"github.com/pgcli/paligemma/batch/record"
 	"github.com/pgcli/paligemma/internal/infile"
 )
 
@@ -15,15 +17,18 @@ type Plan struct {
 	Pictures int
 	Known    int   // questions with a record
 	Failed   int   // of these, records of failures
+	Changed  int   // pictures whose records are about other bytes; 0 if they were not compared
 	Missing  int   // questions that a run asks
 	Rough    bool  // some source only estimates the number of its pictures
 	Err      error // of the first source that ends early
 }
 
 // Survey returns what Run would have to do, and writes nothing: the file of records at
-// path may also be missing, or "". The error is about the file or the context.
-func Survey(ctx context.Context, path string, id Identity, sources []Source, opts *Options) (*Plan, error) {
-	f := &File{path: path, id: id, records: map[key]place{}}
+// path may also be missing, or "". compare reads pictures that have records, as Run does,
+// to see whether they have changed; else they are taken for unchanged. The error is about
+// the file or the context.
+func Survey(ctx context.Context, path string, id Identity, sources []Source, opts *Options, compare bool) (*Plan, error) {
+	f := &File{path: path, id: id, records: map[record.Key]place{}}
 	var err error
 	f.file, err = infile.Open(path)
 	if err == nil {
@@ -34,8 +39,10 @@ func Survey(ctx context.Context, path string, id Identity, sources []Source, opt
 		return nil, fmt.Errorf("batch: %w", err)
 	}
 	p := &Plan{}
+	r := &run{out: f, opts: *opts}
+	r.opts.Unchanged = opts.Unchanged || !compare
 	for _, s := range sources {
-		if err := p.add(ctx, f, s, opts); err != nil && p.Err == nil {
+		if err := p.add(ctx, r, s); err != nil && p.Err == nil {
 			p.Err = fmt.Errorf("batch: %w", err)
 		}
 		if ctx.Err() != nil {
@@ -46,12 +53,12 @@ func Survey(ctx context.Context, path string, id Identity, sources []Source, opt
 }
 
 // add counts the pictures and questions of a source.
-func (p *Plan) add(ctx context.Context, f *File, s Source, opts *Options) error {
+func (p *Plan) add(ctx context.Context, r *run, s Source) error {
 	if c, ok := s.(Counter); ok {
 		n, err := c.Count(ctx)
-		n /= max(1, opts.Shard.Of)
+		n /= max(1, r.opts.Shard.Of)
 		p.Pictures += n
-		p.Missing += n * len(opts.Prompts)
+		p.Missing += n * len(r.opts.Prompts)
 		p.Rough = true
 		return err
 	}
@@ -59,24 +66,43 @@ func (p *Plan) add(ctx context.Context, f *File, s Source, opts *Options) error 
 		if err != nil {
 			return err
 		}
-		if item = named(item); !opts.Shard.Has(item.Name) {
+		if item = named(item); !r.opts.Shard.Has(item.Name) {
 			continue
 		}
-		p.Pictures++
-		for _, prompt := range opts.Prompts {
-			at, known := f.records[f.id.key(item.Name, prompt)]
-			if known {
-				p.Known++
-			}
-			if at.failed {
-				p.Failed++
-			}
-			if !known || at.failed && opts.RetryFailed {
-				p.Missing++
-			}
-		}
+		p.picture(ctx, r, item)
 	}
 	return nil
+}
+
+// picture counts a picture and its questions.
+func (p *Plan) picture(ctx context.Context, r *run, item Item) {
+	p.Pictures++
+	j := &job{item: item}
+	compare := false
+	for _, prompt := range r.opts.Prompts {
+		q := r.question(item.Name, prompt)
+		at, known := r.out.find(q.key)
+		if known {
+			p.Known++
+		}
+		if at.Failed {
+			p.Failed++
+		}
+		compare = compare || q.known && r.reads(q)
+		j.ask = append(j.ask, q)
+	}
+	if compare {
+		j.read(ctx)
+	}
+	if compare && j.failed == nil {
+		j.compare()
+	} else {
+		j.ask = slices.DeleteFunc(j.ask, func(q question) bool { return q.known })
+	}
+	p.Missing += len(j.ask)
+	if j.changed {
+		p.Changed++
+	}
 }
 
 // First returns a source of the first n pictures of a shard of sources, for a trial.

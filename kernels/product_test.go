@@ -27,7 +27,7 @@ func TestProductAtTileEdges(t *testing.T) {
 			rows := randomRows(t, r, typ, k, mostM)
 			x := fill(r, fenced[float32](t, k*mostN))
 			for _, precise := range []bool{false, true} {
-				if !own(level, typ) || precise && !rounds(level, typ) {
+				if !own(level, typ) || precise && !rounds(level, typ) || !testrace.Chosen(int(level)+int(typ)) {
 					continue
 				}
 				one, oneSize := define(level, typ, precise, mostM, mostN, 1, rows, x)
@@ -196,7 +196,7 @@ func TestProductDoesNotOverflow(t *testing.T) {
 	inf := float32(math.Inf(1))
 	eachProductLevel(t, func(t *testing.T, level Level) {
 		eachType(t, func(t *testing.T, typ gguf.Type) {
-			if !own(level, typ) {
+			if !own(level, typ) || !testrace.Chosen(int(level)+int(typ)) {
 				return
 			}
 			const k, m = 512, 35

@@ -204,7 +204,7 @@ PG_KERNEL static void tile(const pg_tile *t) {
 PG_PLANE_LIST(STREAM)
 #undef STREAM
 
-static int stream_columns(const pg_format *f, int form) {
+PG_KERNEL static int stream_columns(const pg_format *f, int form) {
 	return f->planes >= 0 && plain(f->planes) && form == STREAM_FORM(f->planes) ? STREAM_COLUMNS : 1;
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // rowTypes are the types whose rows are read in ggml's layout.
@@ -28,7 +29,9 @@ func TestRowsOfSpansAndRuns(t *testing.T) {
 	ps := pools(t)
 	eachLevel(t, func(t *testing.T, level Level) {
 		for _, typ := range rowTypes {
-			t.Run(typ.String(), func(t *testing.T) { testRows(t, ps, level, typ) })
+			if testrace.Chosen(int(level) + int(typ)) {
+				t.Run(typ.String(), func(t *testing.T) { testRows(t, ps, level, typ) })
+			}
 		}
 	})
 }

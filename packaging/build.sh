@@ -1,11 +1,8 @@
 #!/bin/sh
 # Builds pgcli as .goreleaser.yaml does, and leaves it in a file.
 #
-#   CGO_ENABLED=0|1 packaging/build.sh FILE
-#
-# Without the make variables: no -march, so that the program runs on every processor of its architecture.
+#   CGO_ENABLED=0|1 packaging/build.sh FILE      GOOS=windows with mingw-w64; GOARCH=arm64 with gcc-aarch64-linux-gnu
 set -eu
 cd "$(dirname "$0")/.."
-export CGO_CFLAGS="-O3 -ffp-contract=off -DGGML_USE_CPU_REPACK"
-export CGO_CXXFLAGS="$CGO_CFLAGS -Wno-stringop-overflow"
+. packaging/flags.sh
 go build -trimpath -buildvcs=true -ldflags '-s -w' -o "$1" ./cmd/pgcli

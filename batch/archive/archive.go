@@ -48,6 +48,10 @@ func (t Tar) each(ctx context.Context, do func(batch.Item) bool) error {
 		return err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
 	var in io.Reader = f // a file, so that members that are not read are passed over
 	if compressed(string(t)) {
 		z, err := gzip.NewReader(f)
@@ -58,6 +62,33 @@ func (t Tar) each(ctx context.Context, do func(batch.Item) bool) error {
 		in = z
 	}
 	members := tar.NewReader(in)
+	start := int64(0) // of the next member's header
+	return walk(ctx, members, func(h *tar.Header) bool {
+		item := batch.Item{Name: string(t) + "#" + h.Name, Read: func(context.Context) ([]byte, error) {
+			return infile.ReadAll(members, h.Size, batch.MaxFile)
+		}}
+		if compressed(string(t)) {
+			item.Refer = func() (batch.Reference, error) {
+				return batch.Reference{}, fmt.Errorf("%s is compressed, so that no member can be read without those before it: uncompress it with gunzip", string(t))
+			}
+		} else {
+			at := start
+			if data, err := f.Seek(0, io.SeekCurrent); err == nil {
+				start = data + (h.Size+blockSize-1)/blockSize*blockSize
+			}
+			item.Refer = func() (batch.Reference, error) {
+				return batch.Reference{File: string(t), Version: batch.FileVersion(info), Start: at}, nil
+			}
+		}
+		return do(item)
+	})
+}
+
+// blockSize is what headers and members of archives are padded to, in bytes.
+const blockSize = 512
+
+// walk calls do for each member that is a picture until it returns false.
+func walk(ctx context.Context, members *tar.Reader, do func(*tar.Header) bool) error {
 	last := "the start"
 	for ctx.Err() == nil {
 		h, err := members.Next()
@@ -72,12 +103,9 @@ func (t Tar) each(ctx context.Context, do func(batch.Item) bool) error {
 		if h.Typeflag != tar.TypeReg || strings.HasPrefix(base, ".") || !batch.IsPicture(base) {
 			continue
 		}
-		item := batch.Item{Name: string(t) + "#" + h.Name, Read: func(context.Context) ([]byte, error) {
-			return infile.ReadAll(members, h.Size, batch.MaxFile)
-		}}
-		if !do(item) {
+		if !do(h) {
 			return nil
 		}
 	}
-	return nil
+	return context.Cause(ctx)
 }

@@ -110,3 +110,38 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// TestMembersAlone: a member is found by its reference, and also in an archive that has
+// changed since, where nothing else is taken for it.
+func TestMembersAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.tar")
+	whole := shard(t)
+	must(t, os.WriteFile(path, whole, 0o644))
+	var starts []int64
+	for item, err := range Tar(path).Items(t.Context()) {
+		must(t, err)
+		ref, err := item.Refer()
+		must(t, err)
+		if ref.File != path || ref.Version == "" {
+			t.Errorf("%s: %+v", item.Name, ref)
+		}
+		starts = append(starts, ref.Start)
+	}
+	if !slices.Equal(starts, []int64{0, 1024}) {
+		t.Errorf("members are looked for from %d, want 0 and 1024", starts)
+	}
+	second := strings.Repeat("second", 1000)
+	for _, start := range []int64{1024, 0, -5, 7, 3 * 512, 1 << 40} {
+		if data, err := Member(t.Context(), bytes.NewReader(whole), "b/001.PNG", start); err != nil || string(data) != second {
+			t.Errorf("from %d: %.20q, %v", start, data, err)
+		}
+		for _, name := range []string{"", "000.txt", "folder.jpg/", "link.jpg", "._001.png", "c.png"} {
+			if data, err := Member(t.Context(), bytes.NewReader(whole), name, start); err == nil || !strings.Contains(err.Error(), "the archive has no member") {
+				t.Errorf("%q from %d: %.20q, %v", name, start, data, err)
+			}
+		}
+	}
+	if data, err := Member(t.Context(), bytes.NewReader(whole[:len(whole)-4000]), "b/001.PNG", 1024); err == nil {
+		t.Errorf("of an archive that is cut: %.20q", data)
+	}
+}

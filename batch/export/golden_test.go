@@ -3,7 +3,6 @@ package export_test
 import (
 	"bytes"
 	"context"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -32,14 +31,7 @@ func format(t *testing.T, name string) export.Format {
 
 // read yields records of lines.
 func read(lines string) iter.Seq2[*record.Record, error] {
-	return func(yield func(*record.Record, error) bool) {
-		for r := record.NewReader(strings.NewReader(lines), "records"); ; {
-			rec, err := r.Next()
-			if err == io.EOF || !yield(rec, err) || err != nil {
-				return
-			}
-		}
-	}
+	return record.NewReader(strings.NewReader(lines), "records").All()
 }
 
 // testRecords returns the records that scripts/formats/records.py wrote.

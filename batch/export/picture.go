@@ -37,7 +37,7 @@ const maxAnswers = 100_000
 // comes back later is an error: its answers would be two pictures to a reader.
 func pictures(records iter.Seq2[*record.Record, error], o *Options) iter.Seq2[*Picture, error] {
 	return func(yield func(*Picture, error) bool) {
-		seen := map[uint64]bool{} // hashes of names
+		seen := map[uint64]struct{}{} // hashes of names
 		var p *Picture
 		for r, err := range records {
 			if err != nil {
@@ -48,12 +48,12 @@ func pictures(records iter.Seq2[*record.Record, error], o *Options) iter.Seq2[*P
 				if p != nil && !yield(p, nil) {
 					return
 				}
-				if id := hash(r.Image); seen[id] {
+				id := hash(r.Image)
+				if _, again := seen[id]; again {
 					yield(nil, fmt.Errorf("the records of picture %s do not follow each other; pgcli merge puts them together", r.Image))
 					return
-				} else {
-					seen[id] = true
 				}
+				seen[id] = struct{}{}
 				p = &Picture{Name: r.Image}
 			}
 			if err := p.add(r, o); err != nil {

@@ -11,8 +11,6 @@ package merge
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -61,23 +59,19 @@ type question struct{ picture, prompt int32 }
 // A place is where the record of a question lies.
 type place struct {
 	question
-	key    [16]byte // shortened
-	of     record.Content
+	record.Outcome
+	key    record.Key
 	start  int64
 	length int32
 	file   int32
-	failed bool
 }
 
-// shortened returns the half of a record's key, which is a digest in hexadecimal digits, or
-// of the digest of what is none.
-func shortened(key string) (half [16]byte) {
-	digits := []byte(key[:min(len(key), hex.EncodedLen(len(half)))])
-	if n, err := hex.Decode(half[:], digits); err != nil || n < len(half) {
-		sum := sha256.Sum256([]byte(key))
-		copy(half[:], sum[:])
+// keyOf returns a record's key, or one of a text that is none.
+func keyOf(text string) record.Key {
+	if k, ok := record.ParseKey(text); ok {
+		return k
 	}
-	return half
+	return record.KeyOf([]byte(text))
 }
 
 // Open reads the records of files. A last line that was torn is left out. The caller
@@ -115,7 +109,7 @@ func (s *Set) read(ctx context.Context, f *os.File) error {
 		case n%1000 == 0 && ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
-		at := place{key: shortened(r.Key), of: record.ContentOf(r.SHA256), file: int32(len(s.files) - 1), start: start, length: int32(lines.Offset() - start), failed: r.Error != nil}
+		at := place{key: keyOf(r.Key), Outcome: r.Outcome(), file: int32(len(s.files) - 1), start: start, length: int32(lines.Offset() - start)}
 		if err := s.add(r, at); err != nil {
 			return fmt.Errorf("%s:%d: %w", f.Name(), lines.Line(), err)
 		}
@@ -150,9 +144,8 @@ func (s *Set) add(r *record.Record, at place) error {
 			r.Image, r.Prompt, at.key[:6], had.key[:6], s.files[had.file].Name())
 	}
 	s.report.Duplicates++
-	better := had.failed && !at.failed
-	again := had.failed == at.failed || at.of != record.Unread && at.of != had.of
-	if better || had.file == at.file && again {
+	later := had.file == at.file && (had.Failed == at.Failed || at.Replaces(had.Outcome))
+	if later || at.Mends(had.Outcome) {
 		*had = at
 	}
 	return nil
@@ -180,7 +173,7 @@ func (s *Set) Write(ctx context.Context, path string, replace bool, list []strin
 		if _, err := io.Copy(w, io.NewSectionReader(s.files[at.file], at.start, int64(at.length))); err != nil {
 			return nil, fmt.Errorf("%s: %w", s.files[at.file].Name(), err)
 		}
-		if at.failed {
+		if at.Failed {
 			s.report.Failed++
 		}
 		if i%1000 == 0 && ctx.Err() != nil {

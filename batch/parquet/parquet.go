@@ -6,10 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
@@ -34,8 +34,8 @@ const DefaultColumn = "image"
 func IsParquet(name string) bool { return strings.EqualFold(path.Ext(name), ".parquet") }
 
 // Items yields the rows. Their bytes are read by Item.Read alone, one page of the column
-// at a time: what is held is a page, which most writers limit to a few megabytes and the
-// format to 2 GiB. A row without bytes is an item whose Read fails.
+// at a time: what is held is a page, which most writers limit to a few megabytes, and is
+// refused above 1 GiB. A row without bytes is an item whose Read fails.
 func (f File) Items(ctx context.Context) iter.Seq2[batch.Item, error] {
 	return func(yield func(batch.Item, error) bool) {
 		if err := f.each(ctx, func(item batch.Item) bool { return yield(item, nil) }); err != nil {
@@ -51,19 +51,26 @@ func (f File) each(ctx context.Context, do func(batch.Item) bool) error {
 		return err
 	}
 	defer in.Close()
-	var chunks []parquet.ColumnChunk // of the pictures' bytes, one for each group of rows
-	err = guard.Run(func() error {   // against the library's panics about broken files, here and in Read
+	var chunks []*chunk            // of the pictures' bytes, one for each group of rows
+	err = guard.Run(func() error { // against the library's panics about broken files, here and in Read
 		chunks, err = f.open(in)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	refer := func() (batch.Reference, error) {
+		return batch.Reference{File: f.Path, Version: batch.FileVersion(info), Column: f.Column}, nil
+	}
 	row := 0
-	for _, chunk := range chunks {
-		rows := &rows{chunk: chunk}
-		for i := range chunk.NumValues() {
-			item := batch.Item{Name: fmt.Sprintf("%s#%d", f.Path, row), Read: func(context.Context) (data []byte, err error) {
+	for _, c := range chunks {
+		rows := &rows{chunk: c}
+		for i := range c.NumValues() {
+			item := batch.Item{Name: fmt.Sprintf("%s#%d", f.Path, row), Refer: refer, Read: func(context.Context) (data []byte, err error) {
 				err = guard.Run(func() error { data, err = rows.read(i); return err })
 				return data, err
 			}}
@@ -79,11 +86,41 @@ func (f File) each(ctx context.Context, do func(batch.Item) bool) error {
 	return nil
 }
 
-// open reads the file's end, and finds the column's part in each group of rows.
-func (f File) open(in *os.File) (chunks []parquet.ColumnChunk, err error) {
+// Row returns the bytes of a row alone, of the open file in. member is its number, as in
+// the picture's name.
+func (f File) Row(in *os.File, member string) (data []byte, err error) {
+	row, err := strconv.ParseInt(member, 10, 64)
+	if err != nil || row < 0 || strconv.FormatInt(row, 10) != member {
+		return nil, fmt.Errorf("row %.40q is no number from 0", member)
+	}
+	err = guard.Run(func() error {
+		chunks, err := f.open(in)
+		if err != nil {
+			return err
+		}
+		left := row
+		for _, c := range chunks {
+			if left < c.NumValues() {
+				rows := &rows{chunk: c}
+				data, err = rows.read(left)
+				return errors.Join(err, rows.close())
+			}
+			left -= c.NumValues()
+		}
+		return fmt.Errorf("the table has %d rows, and no row %d", row-left, row)
+	})
+	return data, err
+}
+
+// open reads the file's end, finds the column's part in each group of rows, and reads the
+// headers of its pages.
+func (f File) open(in *os.File) (chunks []*chunk, err error) {
 	info, err := in.Stat()
 	if err != nil {
 		return nil, err
+	}
+	if err := checkEnd(in, info.Size()); err != nil {
+		return nil, fmt.Errorf("no Parquet file that can be read: %w", err)
 	}
 	file, err := parquet.OpenFile(in, info.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true), parquet.ReadBufferSize(1<<16))
 	if err != nil {
@@ -94,11 +131,16 @@ func (f File) open(in *os.File) (chunks []parquet.ColumnChunk, err error) {
 		return nil, err
 	}
 	for i, group := range file.RowGroups() {
-		chunk := group.ColumnChunks()[leaf.Index()]
-		if chunk.NumValues() != group.NumRows() {
-			return nil, fmt.Errorf("group %d has %d rows, but column %q has %d values in it", i, group.NumRows(), leaf.Name(), chunk.NumValues())
+		c := &chunk{ColumnChunk: group.ColumnChunks()[leaf.Index()], in: in, most: leaf.MaxDefinitionLevel()}
+		if c.NumValues() != group.NumRows() {
+			return nil, fmt.Errorf("group %d has %d rows, but column %q has %d values in it", i, group.NumRows(), leaf.Name(), c.NumValues())
 		}
-		chunks = append(chunks, chunk)
+		of := &file.Metadata().RowGroups[i].Columns[leaf.Index()].MetaData
+		c.codec = of.Codec
+		if c.pages, err = pagesOf(in, info.Size(), of); err != nil {
+			return nil, fmt.Errorf("group %d, column %q: %w", i, leaf.Name(), err)
+		}
+		chunks = append(chunks, c)
 	}
 	return chunks, nil
 }
@@ -143,83 +185,4 @@ func spell(root *parquet.Column) string {
 		return "none"
 	}
 	return strings.Join(names, ", ")
-}
-
-// rows reads values of a column's part in a row group. Reading them in their order reads
-// each page once.
-type rows struct {
-	chunk  parquet.ColumnChunk
-	pages  parquet.Pages
-	page   parquet.Page // nil before the first
-	values parquet.ValueReader
-	next   int64 // row that values has next
-}
-
-// read returns the bytes of row i.
-func (r *rows) read(i int64) ([]byte, error) {
-	if r.pages == nil || i < r.next {
-		if err := r.close(); err != nil {
-			return nil, err
-		}
-		r.pages, r.next = r.chunk.Pages(), 0
-	}
-	var buf [64]parquet.Value
-	for {
-		if r.page == nil {
-			page, err := r.pages.ReadPage()
-			if err != nil {
-				return nil, fmt.Errorf("row %d of its group: %w", i, noEOF(err))
-			}
-			if n := page.NumRows(); r.next+n <= i {
-				r.next += n
-				parquet.Release(page)
-				continue
-			}
-			r.page, r.values = page, page.Values()
-		}
-		n, err := r.values.ReadValues(buf[:min(int64(len(buf)), i-r.next+1)])
-		r.next += int64(n)
-		if n > 0 && r.next == i+1 {
-			return picture(buf[n-1])
-		}
-		if err != nil && err != io.EOF {
-			return nil, err
-		}
-		if err == io.EOF || n == 0 {
-			parquet.Release(r.page)
-			r.page = nil
-		}
-	}
-}
-
-// picture copies a value's bytes.
-func picture(v parquet.Value) ([]byte, error) {
-	switch {
-	case v.IsNull():
-		return nil, errors.New("the row has no bytes of a picture, perhaps only its path")
-	case len(v.ByteArray()) > batch.MaxFile:
-		return nil, fmt.Errorf("the picture has %d bytes, want at most %d", len(v.ByteArray()), batch.MaxFile)
-	}
-	return append([]byte{}, v.ByteArray()...), nil
-}
-
-func noEOF(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// close lets go of the pages.
-func (r *rows) close() error {
-	if r.page != nil {
-		parquet.Release(r.page)
-		r.page = nil
-	}
-	if r.pages == nil {
-		return nil
-	}
-	err := r.pages.Close()
-	r.pages = nil
-	return err
 }

@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/internal/jsonerr"
@@ -158,6 +159,18 @@ func (r *Reader) Next() (*Record, error) {
 		return nil, fmt.Errorf("%s:%d: %w", r.name, r.lines.Line(), err)
 	}
 	return rec, nil
+}
+
+// All yields the records that are left. It ends after the last one, or with an error of Next.
+func (r *Reader) All() iter.Seq2[*Record, error] {
+	return func(yield func(*Record, error) bool) {
+		for {
+			rec, err := r.Next()
+			if err == io.EOF || !yield(rec, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // Line returns the number of the line that Next read last, from 1.

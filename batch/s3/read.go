@@ -17,6 +17,20 @@ import (
 // not answered are repeated by the client itself.
 const tries = 3
 
+// Read returns the bytes of an object, by its name s3://bucket/key.
+func (s *Store) Read(ctx context.Context, name string) ([]byte, error) {
+	o, err := s.Objects(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := s.core.StatObject(ctx, o.Bucket, o.Prefix, minio.StatObjectOptions{})
+	if err != nil {
+		return nil, explain(err)
+	}
+	info.Key = o.Prefix
+	return s.read(ctx, o.Bucket, info)
+}
+
 // read reads an object as it was listed.
 func (s *Store) read(ctx context.Context, bucket string, info minio.ObjectInfo) (data []byte, err error) {
 	for n := range tries {

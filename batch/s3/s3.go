@@ -98,7 +98,11 @@ func (o Objects) Items(ctx context.Context) iter.Seq2[batch.Item, error] {
 			}
 			found++
 			read := func(ctx context.Context) ([]byte, error) { return o.Store.read(ctx, o.Bucket, info) }
-			if !yield(batch.Item{Name: Scheme + o.Bucket + "/" + info.Key, Read: read}, nil) {
+			name := Scheme + o.Bucket + "/" + info.Key
+			refer := func() (batch.Reference, error) {
+				return batch.Reference{File: name, Version: batch.Version(info.Size, info.ETag, info.LastModified.UnixNano())}, nil
+			}
+			if !yield(batch.Item{Name: name, Read: read, Refer: refer}, nil) {
 				return
 			}
 		}

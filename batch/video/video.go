@@ -99,8 +99,9 @@ func (v Video) each(ctx context.Context, do func(batch.Item) bool) error {
 			break
 		}
 		n++
-		stopped = !do(batch.Item{Name: fmt.Sprintf("%s#t=%.3f", v.Path, t), Time: &t,
-			Read: func(context.Context) ([]byte, error) { return data, nil }})
+		stopped = !do(batch.Item{Name: v.Path + "#" + member(t), Time: &t,
+			Read:  func(context.Context) ([]byte, error) { return data, nil },
+			Refer: func() (batch.Reference, error) { return batch.Reference{File: v.Path, Version: version(data)}, nil }})
 	}
 	if err != io.EOF || stopped {
 		cancel() // kills ffmpeg

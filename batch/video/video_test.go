@@ -184,3 +184,43 @@ func TestBrokenVideos(t *testing.T) {
 		}
 	}
 }
+
+// TestFramesAlone: each frame is found by its reference, as Items has it, at once and also
+// from the start of the film, and no other is taken for it.
+func TestFramesAlone(t *testing.T) {
+	v := Video{drawn(t, 5, "10"), 700 * time.Millisecond}
+	n := 0
+	for item, err := range v.Items(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		want, err := item.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ref, err := item.Refer()
+		if err != nil || ref.File != v.Path {
+			t.Errorf("%s: %+v, %v", item.Name, ref, err)
+		}
+		_, name, _ := strings.Cut(item.Name, "#")
+		if from := fmt.Sprintf("%.6f", *item.Time-0.0005); n > 1 {
+			if got, err := v.frame(t.Context(), []string{"-ss", from}, "null"); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s at once has %d other bytes, %v", item.Name, len(got), err)
+			}
+		}
+		for _, version := range []string{ref.Version, "of another"} {
+			if got, err := v.Frame(t.Context(), name, version); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s alone has %d other bytes, %v", item.Name, len(got), err)
+			}
+		}
+	}
+	if n != 8 {
+		t.Errorf("%d frames, want 8", n)
+	}
+	for _, name := range []string{"", "t=", "t=-1.000", "t=NaN", "t=1", "t=1.0000", "t=0.050", "t=99.000", "1.000"} {
+		if data, err := v.Frame(t.Context(), name, ""); err == nil {
+			t.Errorf("frame %q has %d bytes, want an error", name, len(data))
+		}
+	}
+}

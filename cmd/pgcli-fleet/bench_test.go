@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -62,15 +61,11 @@ func (b *bench) collect(code int) (all []*record.Record) {
 	f, err := os.Open(path)
 	must(b, err)
 	defer f.Close()
-	in := record.NewReader(f, path)
-	for {
-		r, err := in.Next()
-		if err == io.EOF {
-			return all
-		}
+	for r, err := range record.NewReader(f, path).All() {
 		must(b, err)
 		all = append(all, r)
 	}
+	return all
 }
 
 // stream returns one of the streams of the queue.

@@ -30,7 +30,7 @@ Examples:
   pgcli-fleet collect photos -o out.jsonl`,
 		Flags: slices.Concat([]cli.Flag{
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "`file` of the records"},
-		}, serverFlags()),
+		}, flags.InputFlags(), serverFlags()),
 		Action: collectAction,
 	}
 }

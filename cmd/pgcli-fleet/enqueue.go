@@ -18,15 +18,24 @@ func enqueueCommand() *cli.Command {
 		Usage:     "put pictures and prompts into a queue",
 		ArgsUsage: "INPUT...",
 		Description: `Puts the pictures that have no results into the queue, and makes the queue first if the
-server has none. INPUT, prompts and flags are as those of pgcli batch, but archives, tables,
-videos and buckets have to be unpacked: the queue has names only, which workers open. Run
-it in the folder that workers have as --root, or give absolute names.
+server has none. INPUT, prompts and flags are as those of pgcli batch:
+
+  photos             the pictures of a folder and of those below it
+  a.jpg "*.jpg"      pictures, also by a pattern
+  @list.txt          inputs, one on each line; - for standard input
+  metadata.jsonl     the pictures of an imagefolder, as Hugging Face's datasets has it
+` + flags.InputHelp + `
+
+The queue has references, and workers open the same files: run it in the folder that workers
+have as --root, or give absolute names. An archive must not be compressed.
 
 It may be repeated at any time, with more pictures and prompts, too: what is in the queue
-or has a result is left alone. While the queue is full it waits.
+or has a result is left alone. A picture whose file has changed since is asked about again,
+unless its bytes are the same. While the queue is full it waits.
 
 Examples:
   pgcli-fleet enqueue photos -p "detect cat ; dog" -m model.gguf
+  pgcli-fleet enqueue shard-00.tar film.mp4 s3://bucket/photos -p "caption en" -m model.gguf
   pgcli-fleet enqueue photos -p "detect cat ; dog" -m model.gguf --retry-failed`,
 		Flags: slices.Concat(modelFlags(), flags.PromptFlags(), []cli.Flag{
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "`file` of records that were collected: what it answers is not asked again"},
@@ -34,7 +43,7 @@ Examples:
 			&cli.IntFlag{Name: "max-waiting", Value: queue.DefaultMost, Usage: "most `pictures` in a new queue"},
 			&cli.IntFlag{Name: "replicas", Value: 1, Usage: "`servers` of a cluster that keep each message of a new queue"},
 			&cli.DurationFlag{Name: "ack-wait", Value: queue.DefaultAckWait, Usage: "`time` after which a new queue gives a silent worker's pictures to others"},
-		}, flags.SamplingFlags("on"), flags.ModelFlags(), serverFlags()),
+		}, flags.InputFlags(), flags.SamplingFlags("on"), flags.ModelFlags(), serverFlags()),
 		Action: enqueueAction,
 	}
 }

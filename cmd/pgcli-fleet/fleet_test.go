@@ -53,10 +53,14 @@ func TestPicturesAreTriedThrice(t *testing.T) {
 	if len(got) != 4 || got[0].Error != nil || got[2].Error != nil || got[1].Error == nil || got[1].Error.Message != "no such file or directory" || got[1].Error.Kind != record.KindRead || got[3].Error.Kind != record.KindDecode {
 		t.Fatalf("got %+v", got)
 	}
+	if text := b.enqueue(0); !strings.Contains(text, "2 are queued now, 0 were in the queue, 2 have") { // which have changed
+		t.Error(text)
+	}
+	b.work(0)
 	if text := b.enqueue(0); !strings.Contains(text, "0 are queued now, 0 were in the queue, 4 have") {
 		t.Error(text)
 	}
-	if text := b.enqueue(0, "--retry-failed"); !strings.Contains(text, "2 are queued now, 0 were in the queue, 2 have") {
+	if text := b.enqueue(0, "--retry-failed"); !strings.Contains(text, "1 are queued now, 0 were in the queue, 3 have") {
 		t.Error(text)
 	}
 	b.work(0)
@@ -65,14 +69,9 @@ func TestPicturesAreTriedThrice(t *testing.T) {
 	}
 }
 
-// TestArchivesAreRefused, and names that workers do not find.
-func TestArchivesAreRefused(t *testing.T) {
+// TestNamesThatNoWorkerFinds are refused, or recorded as failures.
+func TestNamesThatNoWorkerFinds(t *testing.T) {
 	b := newBench(t, 1)
-	archive := filepath.Join(t.TempDir(), "a.tar")
-	must(t, os.WriteFile(archive, nil, 0o644))
-	if text := b.fleet(1, "enqueue", archive, "-p", "ocr"); !strings.Contains(text, "an input is an archive") {
-		t.Error(text)
-	}
 	list := filepath.Join(t.TempDir(), "list")
 	must(t, os.WriteFile(list, []byte("../a.png\n"), 0o644))
 	if text := b.fleet(1, "enqueue", "@"+list, "-p", "ocr"); !strings.Contains(text, "../a.png leads out of this folder") {

@@ -33,7 +33,7 @@ func TestHostileMessages(t *testing.T) {
 	}
 	stored := b.left(workStream)
 	// These are messages as enqueue writes them, of names that it refuses.
-	for _, name := range []string{"../" + filepath.Base(outside) + "/secret.png", filepath.Join(outside, "secret.png"), "/etc/passwd", "a/../../x.png", ".", ""} {
+	for _, name := range []string{"../" + filepath.Base(outside) + "/secret.png", filepath.Join(outside, "secret.png"), "/etc/passwd", "a/../../x.png", ".", "s3://bucket/secret.png", ""} {
 		b.forge(name, job.Job)
 	}
 	log := b.work(0)
@@ -44,8 +44,8 @@ func TestHostileMessages(t *testing.T) {
 		t.Errorf("%d messages are left", n)
 	}
 	got := b.collect(3)
-	if len(got) != 4+5 {
-		t.Fatalf("%d records, want 4 of pictures and 5 of names outside", len(got))
+	if len(got) != 4+6 {
+		t.Fatalf("%d records, want 4 of pictures and 6 of names outside", len(got))
 	}
 	for i, r := range got {
 		switch {
@@ -60,14 +60,10 @@ func TestHostileMessages(t *testing.T) {
 // forge puts a message into the queue that only its name makes wrong.
 func (b *bench) forge(name, job string) {
 	b.Helper()
-	data, err := json.Marshal(struct {
-		Image   string   `json:"image"`
-		Prompts []string `json:"prompts"`
-		Job     string   `json:"job"`
-	}{name, []string{"caption en"}, job})
-	must(b, err)
-	sum := sha256.Sum256(data)
-	_, err = b.js.Publish(b.Context(), "pgcli.default.work."+hex.EncodeToString(sum[:16]), data)
+	format := `{"image":%q,"at":{"file":%q,"version":"0123456789abcdef"},"prompts":["caption en"],"job":%q}`
+	data := fmt.Sprintf(format, name, name, job)
+	sum := sha256.Sum256(fmt.Appendf(nil, format, name, "", job))
+	_, err := b.js.Publish(b.Context(), "pgcli.default.work."+hex.EncodeToString(sum[:16]), []byte(data))
 	must(b, err)
 }
 
@@ -94,11 +90,11 @@ func TestHostileResults(t *testing.T) {
 	must(t, s.DeleteMsg(t.Context(), last.Sequence))
 	other := strings.Replace(string(last.Data), `"model":"`, `"model":"0`, 1)
 	for subject, data := range map[string]string{
-		last.Subject:                        "garbage",
-		"pgcli.default.results.zz.x.answer": string(last.Data),
-		"pgcli.default.results.00." + strings.Repeat("0", 30) + ".answer":  string(last.Data),
-		"pgcli.default.results.00." + strings.Repeat("0", 999) + ".answer": other,
-		strings.Replace(last.Subject, "answer", "failure", 1):              string(last.Data),
+		last.Subject:                          "garbage",
+		"pgcli.default.results.zz.x.y.answer": string(last.Data),
+		"pgcli.default.results.00." + strings.Repeat("0", 30) + ".0123456789abcdef.answer":  string(last.Data),
+		"pgcli.default.results.00." + strings.Repeat("0", 999) + ".0123456789abcdef.answer": other,
+		strings.Replace(last.Subject, "answer", "failure", 1):                               string(last.Data),
 	} {
 		_, err := b.js.Publish(t.Context(), subject, []byte(data))
 		must(t, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -37,6 +38,8 @@ Examples:
   pgcli-fleet work -m model.gguf --root /data --metrics :9090 --server nats://queue:4222`,
 		Flags: slices.Concat(modelFlags(), []cli.Flag{
 			&cli.PathFlag{Name: "root", Value: ".", Usage: "the `folder` of the pictures: names are looked up in it, and none leads out of it"},
+			&cli.StringSliceFlag{Name: "bucket", Usage: "`name` of a bucket of s3:// pictures that this worker reads (repeatable)"},
+			flags.EndpointFlag(),
 			&cli.IntFlag{Name: "parallel", Value: batch.DefaultParallel, Usage: "`pictures` asked about at a time"},
 			&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU `threads` (0: one per fast physical core; 1 for the embedded model)"},
 			&cli.StringFlag{Name: "device", Usage: "`device` to run on, a name from pgcli devices (default: the CPU)"},
@@ -91,9 +94,13 @@ func work(c *cli.Context, reading func(string)) error {
 	}
 	defer model.Close()
 	defer asker.Close()
+	object, err := objects(c)
+	if err != nil {
+		return err
+	}
 	registry := prometheus.NewRegistry()
 	w := &queue.Worker{
-		Queue: q, Asker: asker, Root: root, Logger: logger, Metrics: queue.NewMetrics(registry), Reading: reading,
+		Queue: q, Asker: asker, Root: root, Member: flags.ReadMember, Object: object, Logger: logger, Metrics: queue.NewMetrics(registry), Reading: reading,
 		Drain: c.Duration("drain"), RetryWait: c.Duration("retry-wait"), UntilDone: c.Bool("until-done"),
 	}
 	stop, err := serveMetrics(c.String("metrics"), registry)
@@ -105,6 +112,28 @@ func work(c *cli.Context, reading func(string)) error {
 	err = w.Run(c.Context)
 	logger.Info("ended", "error", err)
 	return err
+}
+
+// objects returns what reads the pictures of the buckets that the flags name; nil for none.
+func objects(c *cli.Context) (func(context.Context, string) ([]byte, error), error) {
+	names := c.StringSlice("bucket")
+	if len(names) == 0 {
+		return nil, nil
+	}
+	store, err := flags.Store(c)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, name string) ([]byte, error) {
+		o, err := store.Objects(name)
+		if err == nil && !slices.Contains(names, o.Bucket) {
+			err = fmt.Errorf("bucket %.100q is none that this worker reads (--bucket)", o.Bucket)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return store.Read(ctx, name)
+	}, nil
 }
 
 // open opens the model as a job wants it, and the sessions that ask.

@@ -132,7 +132,7 @@ func batchAction(c *cli.Context) error {
 	if c.Bool("force") {
 		had = ""
 	}
-	plan, err := batch.Survey(c.Context, had, id, in, opts)
+	plan, err := batch.Survey(c.Context, had, id, in, opts, c.Bool("dry-run"))
 	if err != nil {
 		return withHint(err)
 	}

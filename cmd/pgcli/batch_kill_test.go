@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"testing"
 	"time"
+
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // batchOf returns the command of a batch over the demo's pictures and a broken one.
@@ -52,7 +54,7 @@ func TestKilledBatches(t *testing.T) {
 	t.Logf("seed %d; a run takes %v", seed, took)
 	random := rand.New(rand.NewPCG(seed, 0))
 	ended := 0
-	for killed := 0; killed < *kills; {
+	for killed := 0; killed < testrace.Share(*kills); {
 		cmd := batchOf(t, dir, out)
 		must(t, cmd.Start())
 		timer := time.AfterFunc(time.Duration(random.Float64()*float64(took)), func() { cmd.Process.Kill() })
@@ -78,5 +80,5 @@ func TestKilledBatches(t *testing.T) {
 	if left, err := os.ReadDir(work); err != nil || len(left) != 1 {
 		t.Errorf("left: %v, %v", left, err)
 	}
-	t.Logf("%d kills, %d files finished", *kills, ended+1)
+	t.Logf("%d kills, %d files finished", testrace.Share(*kills), ended+1)
 }

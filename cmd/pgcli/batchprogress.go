@@ -94,6 +94,9 @@ func dryRun(c *cli.Context, plan *batch.Plan, sources []batch.Source, id batch.I
 		return err
 	}
 	fmt.Fprintf(w, "%d have records, of which %d are failures; %s%d are missing\n", plan.Known, plan.Failed, about, plan.Missing)
+	if plan.Changed > 0 {
+		fmt.Fprintf(w, "%d pictures have changed since, and are asked about again\n", plan.Changed)
+	}
 	if plan.Err != nil || plan.Missing == 0 {
 		return plan.Err
 	}

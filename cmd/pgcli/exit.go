@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -100,7 +101,7 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 // for no message. A connection that broke is another matter.
 func isBrokenPipe(err error) bool {
 	var write *fs.PathError
-	return errors.As(err, &write) && errors.Is(write, syscall.EPIPE)
+	return errors.As(err, &write) && slices.ContainsFunc(brokenPipes(), func(broken error) bool { return errors.Is(write, broken) })
 }
 
 // reportPanic prints a panic, and asks for a report.

@@ -52,7 +52,7 @@ func TestExitCodes(t *testing.T) {
 		{t.Context(), someFailed(1, 2, "x"), 3},
 		{t.Context(), errors.Join(someFailed(1, 2, "x"), nil), 3},
 		{t.Context(), someFailed(0, 2, "x"), 0},
-		{t.Context(), outputError{&fs.PathError{Op: "write", Path: "stdout", Err: syscall.EPIPE}}, 141},
+		{t.Context(), outputError{&fs.PathError{Op: "write", Path: "stdout", Err: brokenPipes()[0]}}, 141},
 		{t.Context(), &net.OpError{Op: "write", Err: syscall.EPIPE}, 1},
 		{over, context.Cause(over), 143},
 		{over, context.Canceled, 143},

@@ -145,12 +145,8 @@ func recordsOf(c *cli.Context, path string, yield func(*record.Record, error) bo
 		defer f.Close()
 		in = f
 	}
-	for lines := record.NewReader(in, path); ; {
-		r, err := lines.Next()
-		switch {
-		case err == io.EOF:
-			return true
-		case errors.Is(err, record.ErrTorn):
+	for r, err := range record.NewReader(in, path).All() {
+		if errors.Is(err, record.ErrTorn) {
 			fmt.Fprintf(c.App.ErrWriter, "pgcli: %s: the last line is cut, and is left out: its run was stopped\n", path)
 			return true
 		}
@@ -158,6 +154,7 @@ func recordsOf(c *cli.Context, path string, yield func(*record.Record, error) bo
 			return false
 		}
 	}
+	return true
 }
 
 // address returns a picture's address: a prefix and its name, escaped. A name that is

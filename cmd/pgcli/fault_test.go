@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 var kills = flag.Int("kills", 36, "`runs` that TestKilledAtAnyMoment and TestKilledBatches end")
@@ -49,7 +51,7 @@ func contents(t *testing.T, paths []string) map[string][]byte {
 // are, and after the next run nothing else is left. SIGINT and SIGTERM leave nothing
 // at once, and have their exit codes.
 func TestKilledAtAnyMoment(t *testing.T) {
-	runs := *kills
+	runs := testrace.Share(*kills)
 	tiny := makeTiny(t)
 	source := filepath.Join(tiny, "model.gguf")
 	checkpoint := filepath.Join("..", "..", "testdata", "oracle", "pg1-a")
@@ -140,13 +142,16 @@ func TestFullOutputIsAnError(t *testing.T) {
 	model, picture := filepath.Join(tiny, "masks.gguf"), filepath.Join(tiny, "picture.png")
 	data := filepath.Join(tiny, "data.jsonl")
 	must(t, os.WriteFile(data, []byte(`{"image": "picture.png", "prompt": "ocr", "expected": "x"}`+"\n"), 0o600))
-	for _, args := range [][]string{
+	for i, args := range [][]string{
 		{}, {"help"}, {"help", "run"}, {"--help"}, {"run", "--help"}, {"run", "x.png", "-m", "y", "-h"}, {"version"}, {"devices"}, {"info", model}, {"info", model, "--json"}, {"tokenize", "a b", "-m", model}, {"tokenize", "a b", "--json", "-m", model},
 		{"run", picture, "ocr", "-n", "2", "-m", model}, {"run", picture, "ocr", "-n", "2", "--json", "-m", model}, {"run", picture, "ocr", "--choices", "a,b", "-m", model},
 		{"detect", picture, "cat", "-n", "60", "-m", model}, {"detect", picture, "cat", "-n", "60", "--coco", "-m", model},
 		{"eval", data, "-n", "2", "-m", model}, {"compare", model, model, data, "-n", "2", "--json"},
 		{"convert", filepath.Join("..", "..", "testdata", "oracle", "pg1-a"), "-o", "x.gguf", "--type", "f32", "--dry-run"},
 	} {
+		if !testrace.Chosen(i) {
+			continue
+		}
 		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 		if err != nil {
 			t.Skip("no /dev/full")

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma/internal/testhub"
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 var arrivals = flag.Int("arrivals", 6, "`runs` that TestKilledArrivals ends")
@@ -52,7 +53,7 @@ func TestKilledArrivals(t *testing.T) {
 	t.Logf("seed %d; a run takes %v", seed, took)
 	random := rand.New(rand.NewPCG(seed, 0))
 	ended := 0
-	for killed := 0; killed < *arrivals; {
+	for killed := 0; killed < testrace.Share(*arrivals); {
 		cmd := command()
 		var errs strings.Builder
 		cmd.Stderr = &errs
@@ -64,6 +65,7 @@ func TestKilledArrivals(t *testing.T) {
 		switch {
 		case cmd.ProcessState.ExitCode() == -1:
 			killed++
+			_ = os.Remove(dst) // whole, if it was killed after it had given the file its name
 		case err != nil:
 			t.Fatalf("seed %d: %v: %s", seed, err, &errs)
 		default:
@@ -86,5 +88,5 @@ func TestKilledArrivals(t *testing.T) {
 	if resumed == 0 {
 		t.Error("no run has gone on where another was killed")
 	}
-	t.Logf("%d kills, %d files finished, %d transfers began behind a file's start", *arrivals, ended+1, resumed)
+	t.Logf("%d kills, %d files finished, %d transfers began behind a file's start", testrace.Share(*arrivals), ended+1, resumed)
 }

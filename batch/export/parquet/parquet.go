@@ -44,8 +44,11 @@ type Failure struct {
 	Message string `parquet:"message"`
 }
 
-// groupRows bounds the rows that are kept in memory.
-const groupRows = 10_000
+// Bounds of a group of rows, which is kept in memory.
+const (
+	groupRows  = 10_000
+	groupBytes = 16 << 20 // of texts and masks
+)
 
 // Format returns the format: a row for each answer, compressed with Zstandard.
 func Format() export.Format {
@@ -55,7 +58,8 @@ func Format() export.Format {
 type sink struct {
 	f    *newfile.File
 	w    *parquet.GenericWriter[Row]
-	rows int
+	rows int // of the group that is not written yet
+	size int // bytes of its texts and masks
 }
 
 func create(path string, o *export.Options) (export.Sink, error) {
@@ -89,13 +93,30 @@ func (s *sink) Add(_ context.Context, p *export.Picture) error {
 		if _, err := s.w.Write([]Row{row}); err != nil {
 			return err
 		}
-		if s.rows++; s.rows%groupRows == 0 {
+		s.rows, s.size = s.rows+1, s.size+row.size()
+		if s.rows >= groupRows || s.size >= groupBytes {
 			if err := s.w.Flush(); err != nil {
 				return err
 			}
+			s.rows, s.size = 0, 0
 		}
 	}
 	return nil
+}
+
+// size returns about how many bytes a row's texts and masks have.
+func (r *Row) size() int {
+	n := len(r.Key) + len(r.Image) + len(r.SHA256) + len(r.Prompt) + len(r.Model)
+	if r.Text != nil {
+		n += len(*r.Text)
+	}
+	for _, o := range r.Objects {
+		n += len(o.Label) + 40 // of the numbers
+		if o.Mask != nil {
+			n += len(*o.Mask)
+		}
+	}
+	return n
 }
 
 func (s *sink) Finish() error {

@@ -1,6 +1,9 @@
 package flags
 
 import (
+	"context"
+	"fmt"
+	"os"
 	"time"
 
 	"github.com/pgcli/paligemma/batch"
@@ -62,4 +65,18 @@ func (k Containers) Source(path string) batch.Source {
 		return video.Video{Path: path, Every: k.every}
 	}
 	return nil
+}
+
+// ReadMember returns the bytes of a member of a file with many pictures, which Source has
+// found, perhaps on another machine. in is the file, and path where it lies.
+func ReadMember(ctx context.Context, in *os.File, path, member string, at batch.Reference) ([]byte, error) {
+	switch {
+	case archive.IsTar(path):
+		return archive.Member(ctx, in, member, at.Start)
+	case parquet.IsParquet(path):
+		return parquet.File{Path: path, Column: at.Column}.Row(in, member)
+	case video.IsVideo(path):
+		return video.Video{Path: path, Every: time.Second}.Frame(ctx, member, at.Version)
+	}
+	return nil, fmt.Errorf("%s is no archive, table or video", at.File)
 }

@@ -1,6 +1,7 @@
 package flags
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -75,6 +76,9 @@ func (in *inputs) argument(name string) error {
 	case name == "-":
 		return in.standardInput()
 	case isList:
+		if lists, err := in.pictures(list); lists || err != nil {
+			return err
+		}
 		f, err := infile.OpenStream(in.c.Context, list)
 		if err != nil {
 			return fmt.Errorf("list of inputs: %w", err)
@@ -125,6 +129,42 @@ func (in *inputs) list(name string, r io.Reader) error {
 	return nil
 }
 
+// pictures adds a list that names picture files alone, without its names: there may be
+// millions. lists is false for all other lists, also for those that only an error is about.
+func (in *inputs) pictures(list string) (lists bool, err error) {
+	info, err := os.Stat(list)
+	if err != nil || !info.Mode().IsRegular() {
+		return false, nil // OpenStream says more
+	}
+	f, err := infile.Open(list)
+	if err != nil {
+		return false, nil
+	}
+	defer f.Close()
+	n := 0
+	for name, err := range batch.Lines(f) {
+		if err != nil || !in.isPicture(name) {
+			return false, nil
+		}
+		if n++; n%1000 == 0 && in.c.Context.Err() != nil {
+			return false, context.Cause(in.c.Context)
+		}
+	}
+	if n > 0 {
+		in.sources = append(in.sources, batch.ListFile(list))
+	}
+	return n > 0, nil
+}
+
+// isPicture reports whether input would add a name as a picture file.
+func (in *inputs) isPicture(name string) bool {
+	info, err := os.Stat(name)
+	return !(err == nil && info.IsDir()) && !strings.HasPrefix(name, s3.Scheme) && !isModel(name) && !isMetadata(name) && in.containers.Source(name) == nil
+}
+
+func isModel(name string) bool    { return strings.EqualFold(filepath.Ext(name), ".gguf") }
+func isMetadata(name string) bool { return filepath.Base(name) == "metadata.jsonl" }
+
 // input adds a folder, a bucket, a file with many pictures, or a picture. A picture that is missing is a failure
 // of its own if a list names it, since lists are long; else it is an error.
 func (in *inputs) input(name string, listed bool) error {
@@ -140,9 +180,9 @@ func (in *inputs) input(name string, listed bool) error {
 			missing = p.Err
 		}
 		err = fmt.Errorf("input %s: %w", name, missing)
-	case strings.EqualFold(filepath.Ext(name), ".gguf"):
+	case isModel(name):
 		err = Usagef("%s is a model: give it with -m %s", name, name)
-	case filepath.Base(name) == "metadata.jsonl":
+	case isMetadata(name):
 		var files batch.Files
 		if files, err = batch.Metadata(name); err == nil {
 			in.files(files...)

@@ -13,16 +13,29 @@ import (
 
 // InputFlags are the flags about inputs.
 func InputFlags() []cli.Flag {
-	return append(ContainerFlags(),
-		&cli.StringFlag{Name: "s3-endpoint", EnvVars: []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}, Usage: "`address` of the server of s3:// inputs, such as http://localhost:9000 (default: Amazon's)"})
+	return append(ContainerFlags(), EndpointFlag())
+}
+
+// EndpointFlag is the flag of Store.
+func EndpointFlag() cli.Flag {
+	return &cli.StringFlag{Name: "s3-endpoint", EnvVars: []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}, Usage: "`address` of the server of s3:// inputs, such as http://localhost:9000 (default: Amazon's)"}
+}
+
+// Store opens the server of buckets that flags and environment name.
+func Store(c *cli.Context) (*s3.Store, error) {
+	store, err := s3.Open(s3.Options{Endpoint: c.String("s3-endpoint"), Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")), Credentials: bucketCredentials()})
+	if err != nil {
+		return nil, Usagef("--s3-endpoint: %v", err)
+	}
+	return store, nil
 }
 
 // bucket adds the pictures of s3://bucket/prefix.
 func (in *inputs) bucket(name string) error {
 	if in.store == nil {
-		store, err := s3.Open(s3.Options{Endpoint: in.c.String("s3-endpoint"), Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")), Credentials: bucketCredentials()})
+		store, err := Store(in.c)
 		if err != nil {
-			return Usagef("--s3-endpoint: %v", err)
+			return err
 		}
 		in.store = store
 	}

@@ -82,8 +82,8 @@ func (q *Queue) collect(out *batch.File, msg jetstream.Msg) (added bool, err err
 	if err != nil {
 		return false, refusedError{err}
 	}
-	if want := q.resultSubject(r.Key, r.Error != nil); len(r.Key) != 32 || msg.Subject() != want {
-		return false, refusedError{fmt.Errorf("its subject is %s, want %s", msg.Subject(), want)}
+	if e, failed, ok := q.resultOf(msg.Subject()); !ok || e.key() != r.Key || failed != (r.Error != nil) {
+		return false, refusedError{fmt.Errorf("its subject %s is not that of the question %.40q", msg.Subject(), r.Key)}
 	}
 	if !out.Owns(r) {
 		return false, refusedError{errors.New("it is an answer of another model, or with other settings")}

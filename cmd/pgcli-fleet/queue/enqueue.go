@@ -1,11 +1,13 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -14,6 +16,7 @@ import (
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/batch"
+	"github.com/pgcli/paligemma/batch/s3"
 )
 
 // window is how many messages are on their way at a time.
@@ -21,7 +24,7 @@ const window = 256
 
 // An Enqueuing is what is put into a queue.
 type Enqueuing struct {
-	Sources []batch.Source // of files
+	Sources []batch.Source
 	Prompts []paligemma.Prompt
 	File    *batch.File // of records that need no other answer; nil for none
 
@@ -40,7 +43,7 @@ type Enqueued struct {
 
 // Enqueue puts the pictures of sources into the queue that have no result for some prompt,
 // and are not in it already. It may be repeated at any time. While the queue is full it
-// waits. It holds 16 bytes for each result, and a window of messages.
+// waits. What has results is in a temporary file, so that it holds a window of messages only.
 func (q *Queue) Enqueue(ctx context.Context, e *Enqueuing) (n Enqueued, err error) {
 	job, err := q.Job(ctx)
 	if err != nil {
@@ -50,6 +53,7 @@ func (q *Queue) Enqueue(ctx context.Context, e *Enqueuing) (n Enqueued, err erro
 	if err != nil {
 		return n, err
 	}
+	defer known.close()
 	var messages []*message
 	flush := func() error {
 		queued, err := q.put(ctx, messages, e.Notice)
@@ -62,9 +66,6 @@ func (q *Queue) Enqueue(ctx context.Context, e *Enqueuing) (n Enqueued, err erro
 		return err
 	}
 	for _, s := range e.Sources {
-		if _, ok := s.(batch.Files); !ok {
-			return n, errors.New("an input is an archive, a table, a video or a bucket, whose pictures workers cannot open by name: copy them into a folder, or ask about them with pgcli batch --shard")
-		}
 		for item, err := range s.Items(ctx) {
 			if err != nil {
 				return n, err
@@ -75,14 +76,9 @@ func (q *Queue) Enqueue(ctx context.Context, e *Enqueuing) (n Enqueued, err erro
 				}
 				continue
 			}
-			if !filepath.IsAbs(item.Name) && !filepath.IsLocal(item.Name) {
-				return n, fmt.Errorf("%s leads out of this folder: workers look for it in the folder of their --root; start in that folder, or give absolute names", item.Name)
-			}
-			m := &message{Image: item.Name, Job: job.id()}
-			for _, p := range e.Prompts {
-				if !known.has(job.Identity.Key(item.Name, p)) && !recorded(e, item.Name, p) {
-					m.Prompts = append(m.Prompts, p)
-				}
+			m, err := newMessage(job, item, e, known)
+			if err != nil {
+				return n, err
 			}
 			if len(m.Prompts) == 0 {
 				n.Done++
@@ -98,6 +94,31 @@ func (q *Queue) Enqueue(ctx context.Context, e *Enqueuing) (n Enqueued, err erro
 	return n, flush()
 }
 
+// newMessage returns the message about an item, with the prompts that have no result.
+func newMessage(job Job, item batch.Item, e *Enqueuing, known *resultSet) (*message, error) {
+	m := &message{Image: item.Name, Time: item.Time, Job: job.id()}
+	if item.Refer == nil {
+		return nil, fmt.Errorf("%s has no place where a worker finds it: ask about it with pgcli batch", item.Name)
+	}
+	var err error
+	if m.At, err = item.Refer(); err != nil {
+		return nil, fmt.Errorf("no worker can read %s alone: %w, or ask about it with pgcli batch --shard", item.Name, err)
+	}
+	if at := m.At.File; !strings.HasPrefix(at, s3.Scheme) && !filepath.IsAbs(at) && !filepath.IsLocal(at) {
+		return nil, fmt.Errorf("%s leads out of this folder: workers look for it in the folder of their --root; start in that folder, or give absolute names", at)
+	}
+	for _, p := range e.Prompts {
+		same, earlier, err := known.find(job.Identity.Key(item.Name, p), m.At.Version)
+		if err != nil {
+			return nil, err
+		}
+		if !same && !recorded(e, item.Name, p) {
+			m.Prompts, m.Earlier = append(m.Prompts, p), cmp.Or(earlier, m.Earlier)
+		}
+	}
+	return m, nil
+}
+
 // recorded reports whether the file of records needs no other answer to a question.
 func recorded(e *Enqueuing, image string, p paligemma.Prompt) bool {
 	if e.File == nil {
@@ -110,7 +131,7 @@ func recorded(e *Enqueuing, image string, p paligemma.Prompt) bool {
 // refuse keeps failures of a picture whose name no message can hold.
 func (q *Queue) refuse(ctx context.Context, job Job, item batch.Item, prompts []paligemma.Prompt) error {
 	for _, p := range prompts {
-		if _, err := q.publish(ctx, batch.Misnamed(&job.Identity, item, p)); err != nil {
+		if _, err := q.publish(ctx, batch.Misnamed(&job.Identity, item, p), batch.Version("misnamed")); err != nil {
 			return q.explain("stream of results", err)
 		}
 	}

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/batch"
 	"github.com/pgcli/paligemma/batch/record"
+	"github.com/pgcli/paligemma/batch/s3"
 	"github.com/pgcli/paligemma/internal/infile"
 )
 
@@ -21,29 +23,41 @@ func absolute(path string) (string, error) {
 	return path, err
 }
 
-// item returns a picture of the worker's folder.
-func (w *Worker) item(name string) batch.Item {
-	return batch.Item{Name: name, Read: func(context.Context) ([]byte, error) {
+// item returns the picture of a message.
+func (w *Worker) item(m *message) batch.Item {
+	return batch.Item{Name: m.Image, Time: m.Time, Read: func(ctx context.Context) ([]byte, error) {
 		if w.Reading != nil {
-			w.Reading(name)
+			w.Reading(m.Image)
 		}
-		path, err := w.inside(name)
-		if err != nil {
-			return nil, err
-		}
-		f, err := infile.OpenIn(w.Root, path)
-		if err == nil {
-			defer f.Close()
-			var data []byte
-			if data, err = infile.ReadFile(f, batch.MaxFile); err == nil {
-				return data, nil
-			}
-		}
+		data, err := w.read(ctx, m)
 		if p := new(fs.PathError); errors.As(err, &p) {
 			err = p.Err // a record has the name
 		}
-		return nil, err
+		return data, err
 	}}
+}
+
+// read reads the picture of a message, of a bucket or of the worker's folder.
+func (w *Worker) read(ctx context.Context, m *message) ([]byte, error) {
+	if strings.HasPrefix(m.At.File, s3.Scheme) {
+		if w.Object == nil {
+			return nil, errors.New("this worker reads no buckets: start it with --bucket")
+		}
+		return w.Object(ctx, m.At.File)
+	}
+	path, err := w.inside(m.At.File)
+	if err != nil {
+		return nil, err
+	}
+	f, err := infile.OpenIn(w.Root, path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if member, ok := m.member(); ok {
+		return w.Member(ctx, f, filepath.Join(w.rootAt, path), member, m.At)
+	}
+	return infile.ReadFile(f, batch.MaxFile)
 }
 
 // inside returns a name relative to the worker's folder. os.Root refuses links that lead
@@ -63,6 +77,6 @@ func (w *Worker) inside(name string) (string, error) {
 }
 
 // failed returns the record of a question that has no answer.
-func failed(w *Worker, image string, p paligemma.Prompt, kind record.Kind, err error) *record.Record {
-	return batch.Failed(&w.job.Identity, batch.Item{Name: image}, p, kind, err)
+func failed(w *Worker, m *message, p paligemma.Prompt, kind record.Kind, err error) *record.Record {
+	return batch.Failed(&w.job.Identity, batch.Item{Name: m.Image, Time: m.Time}, p, kind, err)
 }

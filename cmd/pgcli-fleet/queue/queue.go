@@ -49,13 +49,14 @@ func (q *Queue) workSubject(key string) string {
 	return "pgcli." + q.name + ".work." + key
 }
 
-// resultSubject has the key in two parts, so that results can be listed in parts.
-func (q *Queue) resultSubject(key string, failed bool) string {
+// resultSubject has the key in two parts, so that results can be listed in parts. version
+// is that of the picture's reference: a picture that has changed has results of its own.
+func (q *Queue) resultSubject(key, version string, failed bool) string {
 	kind := answerToken
 	if failed {
 		kind = failureToken
 	}
-	return fmt.Sprintf("pgcli.%s.results.%s.%s.%s", q.name, key[:2], key[2:], kind)
+	return fmt.Sprintf("pgcli.%s.results.%s.%s.%s.%s", q.name, key[:2], key[2:], version, kind)
 }
 
 const (
@@ -112,7 +113,7 @@ func Create(ctx context.Context, nc *nats.Conn, name string, c Config) (*Queue, 
 		return nil, q.explain("consumer of work", err)
 	}
 	q.results, err = q.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: q.resultsStream(), Subjects: []string{"pgcli." + name + ".results.*.*.*"}, Description: "records of answers and failures",
+		Name: q.resultsStream(), Subjects: []string{"pgcli." + name + ".results.*.*.*.*"}, Description: "records of answers and failures",
 		Retention: jetstream.LimitsPolicy, Storage: jetstream.FileStorage, Replicas: c.Replicas, Compression: jetstream.S2Compression,
 		Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1, DiscardNewPerSubject: true, AllowDirect: true,
 	})

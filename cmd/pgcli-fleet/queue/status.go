@@ -45,7 +45,7 @@ func (q *Queue) Status(ctx context.Context) (s Status, err error) {
 
 // count counts the results of a kind.
 func (q *Queue) count(ctx context.Context, kind string) (uint64, error) {
-	c, err := q.results.CreateConsumer(ctx, jetstream.ConsumerConfig{FilterSubject: "pgcli." + q.name + ".results.*.*." + kind, AckPolicy: jetstream.AckNonePolicy, HeadersOnly: true, InactiveThreshold: time.Second})
+	c, err := q.results.CreateConsumer(ctx, jetstream.ConsumerConfig{FilterSubject: "pgcli." + q.name + ".results.*.*.*." + kind, AckPolicy: jetstream.AckNonePolicy, HeadersOnly: true, InactiveThreshold: time.Second})
 	if err != nil {
 		return 0, q.explain("stream of results", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -76,25 +75,6 @@ func (w *Worker) foreign(ctx context.Context, msg jetstream.Msg) error {
 	return err
 }
 
-// keep tells the server that the message is worked on, until it is stopped.
-func (w *Worker) keep(msg jetstream.Msg) (stop func()) {
-	quit := make(chan struct{})
-	var ended sync.WaitGroup
-	ended.Go(func() {
-		tick := time.NewTicker(w.ackWait / 3)
-		defer tick.Stop()
-		for {
-			select {
-			case <-quit:
-				return
-			case <-tick.C:
-				w.log(msg.InProgress())
-			}
-		}
-	})
-	return func() { close(quit); ended.Wait() }
-}
-
 // do takes a picture from its attempts to its results.
 func (t *task) do(ctx context.Context) (err error) {
 	q := t.w.Queue
@@ -122,13 +102,18 @@ func (t *task) do(ctx context.Context) (err error) {
 	if err := q.begin(ctx, t.try); err != nil { // another worker has it, too, if it is a conflict
 		return err
 	}
+	item := t.w.item(t.message)
+	same, err := t.unchanged(ctx, &item)
+	if err != nil {
+		return err
+	}
 	t.w.Metrics.busy(1)
-	records, err := t.w.Asker.Ask(ctx, t.w.item(t.Image), t.left)
+	records, err := t.w.Asker.Ask(ctx, item, t.left)
 	t.w.Metrics.busy(-1)
 	if err != nil {
 		return t.broken(ctx, err)
 	}
-	return t.save(ctx, records)
+	return t.save(ctx, append(same, records...))
 }
 
 // missing finds the prompts that have no result, of a message that was delivered before.
@@ -138,11 +123,11 @@ func (t *task) missing(ctx context.Context) error {
 		return nil
 	}
 	for _, p := range t.Prompts {
-		known, _, err := t.w.Queue.has(ctx, t.w.job.Identity.Key(t.Image, p))
+		line, err := t.w.Queue.result(ctx, t.w.job.Identity.Key(t.Image, p), t.At.Version)
 		if err != nil {
 			return err
 		}
-		if !known {
+		if line == nil {
 			t.left = append(t.left, p)
 		}
 	}
@@ -200,7 +185,7 @@ func (t *task) save(ctx context.Context, records []*record.Record) error {
 func (t *task) giveUp(ctx context.Context) error {
 	err := fmt.Errorf("%d workers were killed or stalled while they asked about it", t.try.N)
 	for _, p := range t.left {
-		if err := t.publish(ctx, failed(t.w, t.Image, p, record.KindWorker, err)); err != nil {
+		if err := t.publish(ctx, failed(t.w, t.message, p, record.KindWorker, err)); err != nil {
 			return err
 		}
 	}
@@ -213,7 +198,7 @@ func (t *task) publish(ctx context.Context, r *record.Record) error {
 	wait := pause{least: 100 * time.Millisecond, most: 5 * time.Second}
 	for {
 		own, cancel := context.WithTimeout(ctx, answerTime)
-		fresh, err := t.w.Queue.publish(own, r)
+		fresh, err := t.w.Queue.publish(own, r, t.At.Version)
 		cancel()
 		switch {
 		case err == nil:
@@ -222,7 +207,7 @@ func (t *task) publish(ctx context.Context, r *record.Record) error {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.Is(err, nats.ErrMaxPayload):
-			return t.publish(ctx, failed(t.w, t.Image, r.Prompt, record.KindInternal, fmt.Errorf("its record is longer than the %d bytes that the server takes (max_payload)", t.w.Queue.nc.MaxPayload())))
+			return t.publish(ctx, failed(t.w, t.message, r.Prompt, record.KindInternal, fmt.Errorf("its record is longer than the %d bytes that the server takes (max_payload)", t.w.Queue.nc.MaxPayload())))
 		case wait.n == 0:
 			t.w.Logger.Warn("waiting to keep an answer", "image", t.Image, "error", err)
 		}
@@ -232,9 +217,12 @@ func (t *task) publish(ctx context.Context, r *record.Record) error {
 	}
 }
 
-// end removes the message, whose results are all kept, and then its attempts. reason says
-// why it has no answer.
+// end removes the message, whose results are all kept, and before it results about an
+// earlier version of its picture, and then its attempts. reason says why it has no answer.
 func (t *task) end(ctx context.Context, reason string) error {
+	if err := t.replace(ctx); err != nil {
+		return err
+	}
 	if reason != "" {
 		t.w.log(t.msg.TermWithReason(reason))
 	} else if err := t.msg.DoubleAck(ctx); err != nil {

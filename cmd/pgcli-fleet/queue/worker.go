@@ -28,6 +28,12 @@ type Worker struct {
 	Logger    *slog.Logger
 	Metrics   *Metrics
 
+	// Member reads a member of a file of Root with many pictures, which lies at path.
+	Member func(ctx context.Context, in *os.File, path, member string, at batch.Reference) ([]byte, error)
+
+	// Object reads an object of a bucket, by its name s3://bucket/key; nil if the worker reads none.
+	Object func(ctx context.Context, name string) ([]byte, error)
+
 	Reading func(name string) // called before a picture is opened; for tests, may be nil
 
 	job    Job
@@ -150,6 +156,25 @@ func (w *Worker) next(ctx context.Context) (jetstream.Msg, error) {
 		err = nats.ErrTimeout
 	}
 	return m, err
+}
+
+// keep tells the server that the message is worked on, until it is stopped.
+func (w *Worker) keep(msg jetstream.Msg) (stop func()) {
+	quit := make(chan struct{})
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		tick := time.NewTicker(w.ackWait / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-tick.C:
+				w.log(msg.InProgress())
+			}
+		}
+	})
+	return func() { close(quit); ended.Wait() }
 }
 
 // done reports whether the queue is empty.
