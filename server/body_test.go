@@ -4,9 +4,32 @@ import (
 	"bytes"
 	"image"
 	"image/gif"
+	"slices"
 	"strings"
 	"testing"
 )
+
+// TestFormsWithoutTheFile say what they have instead.
+func TestFormsWithoutTheFile(t *testing.T) {
+	s := serve(t, Options{})
+	for text, want := range map[string]string{
+		`name="image"` + "\r\n\r\n@photo.jpg":                         "image is a text of the form, want a file",
+		`name="file"; filename="a.jpg"` + "\r\n\r\nx":                 `the form has 1 files named \"file\", want one file, named image`,
+		`name="labels"` + "\r\n\r\ncat":                               "image is missing",
+		`name="image"; filename="a.jpg"` + "\r\n\r\n":                 "image is missing",
+		`name="image"; filename="a.jpg"` + "\r\n\r\nnothing but text": "found text",
+	} {
+		body := "--b\r\nContent-Disposition: form-data; name=\"labels\"\r\n\r\ncat\r\n--b\r\nContent-Disposition: form-data; " + text + "\r\n--b--\r\n"
+		if w, got := s.send("POST", "/v1/detect", []byte(body), "Content-Type", "multipart/form-data; boundary=b"); w.StatusCode != 400 || !strings.Contains(string(got), want) {
+			t.Errorf("%q: status %d, want 400 with %q: %s", text, w.StatusCode, want, got)
+		}
+	}
+}
+
+// posted returns what curl's -d makes of a file.
+func posted(file []byte) []byte {
+	return slices.DeleteFunc(slices.Clone(file), func(b byte) bool { return b == 0 || b == '\r' || b == '\n' })
+}
 
 // TestPictureWithoutItsType: Python's huggingface_hub sends bytes without a type, and curl
 // says that they are a form's.
@@ -22,6 +45,8 @@ func TestPictureWithoutItsType(t *testing.T) {
 	}{
 		"none":       {"", file, 200, ""},
 		"curl's":     {"application/x-www-form-urlencoded", file, 200, ""},
+		"curl -d's":  {"application/x-www-form-urlencoded", posted(file), 400, "-F image=@FILE"},
+		"spaces":     {"application/x-www-form-urlencoded", []byte("P1 1 1 1 "), 200, ""},
 		"GIF":        {"", b.Bytes(), 200, ""},
 		"PNM":        {"text/plain", []byte("P1 1 1\n1\n"), 200, ""},
 		"as JSON":    {"application/json", file, 400, "neither a JSON object, nor a form, nor a picture: invalid character"},

@@ -127,7 +127,7 @@ func (s *Server) readPictures(ctx context.Context, param string, list []string) 
 	return files, nil
 }
 
-// mostPictures returns how many pictures a model was trained to see at once.
+// mostPictures returns how many pictures fit in the model's context.
 func (s *Server) mostPictures() int {
 	c := s.model.Config()
 	return max(1, c.Context/c.ImageTokens)

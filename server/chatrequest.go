@@ -37,15 +37,18 @@ type chatRequest struct {
 	PaliGemma chatExtensions `json:"paligemma"`
 }
 
+// streamOptions say which chunks a stream has beside those of the answer.
 type streamOptions struct {
 	IncludeUsage    bool `json:"include_usage"`
 	IncludeProgress bool `json:"include_progress"` // an extension: chunks that say what is being done
 }
 
+// A responseFormat of another type than "text" is refused.
 type responseFormat struct {
 	Type string `json:"type"`
 }
 
+// chatExtensions are ours, in the field paligemma: the extra_body of OpenAI's client.
 type chatExtensions struct {
 	Masks   maskForm `json:"masks"`    // of objects
 	AnyText bool     `json:"any_text"` // in answers to detect and segment prompts, too
@@ -57,6 +60,7 @@ type texts []string
 // orTexts are texts in an array, where one text may stand alone.
 type orTexts []string
 
+// UnmarshalJSON reads a text or an array of texts, as OpenAI has stop.
 func (t *texts) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
 		*t = make(texts, 1)

@@ -24,6 +24,8 @@ func (c *completion) stream(ctx context.Context, w http.ResponseWriter) error {
 	return err
 }
 
+// all sends the events of all answers, and what ends the stream. Chunks have no field error,
+// not even null, at which OpenAI's client for Go would stop.
 func (s *chatStream) all(ctx context.Context) error {
 	if err := s.progress("waiting"); err != nil {
 		return err
@@ -84,6 +86,7 @@ func (s *chatStream) choice(ctx context.Context, h *held, i int) error {
 	return s.send(chatChoice{Index: i, FinishReason: finishReason(a.Stop), Delta: &message{PaliGemma: &d}})
 }
 
+// send sends a chunk of one of the answers.
 func (s *chatStream) send(choice chatChoice) error {
 	out := s.object("chat.completion.chunk")
 	out.Choices = append(out.Choices, choice)

@@ -15,6 +15,7 @@ type chatMessage struct {
 // content is a text, or parts: texts and pictures.
 type content []contentPart
 
+// A contentPart is a text or a picture of a message.
 type contentPart struct {
 	Type     string   `json:"type"`
 	Text     string   `json:"text"`
@@ -27,6 +28,7 @@ type imageURL struct {
 	URL string `json:"url"`
 }
 
+// UnmarshalJSON reads {"url": …}, or the URL alone.
 func (u *imageURL) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
 		return json.Unmarshal(data, &u.URL)
@@ -38,6 +40,7 @@ func (u *imageURL) UnmarshalJSON(data []byte) error {
 // orParts are parts in an array, where a text may stand alone.
 type orParts []contentPart
 
+// UnmarshalJSON reads a text, or an array of parts.
 func (c *content) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
 		*c = content{{Type: "text"}}

@@ -41,10 +41,12 @@ type detection struct {
 	took     time.Duration
 }
 
+// detect answers /v1/detect: boxes, and no masks unless they are asked for.
 func (s *Server) detect(w http.ResponseWriter, r *http.Request) error {
 	return s.find(w, r, &detection{detectRequest: &detectRequest{Masks: masksNone}}, paligemma.Detect)
 }
 
+// segment answers /v1/segment: boxes and masks, as RLE unless other forms are asked for.
 func (s *Server) segment(w http.ResponseWriter, r *http.Request) error {
 	return s.find(w, r, &detection{detectRequest: &detectRequest{Masks: masksRLE}, segments: true}, paligemma.Segment)
 }

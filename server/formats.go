@@ -37,6 +37,7 @@ type (
 	}
 )
 
+// ours writes objects and answers with all that is known of them.
 func ours(s *Server, d *detection) any {
 	out := foundAll{Model: s.opts.Name, Image: sizeObject{d.size.X, d.size.Y}, Objects: append([]found{}, d.objects...), Problems: d.problems}
 	for _, a := range d.answers {
@@ -77,6 +78,7 @@ type (
 	}
 )
 
+// roboflow writes boxes, and masks as their largest outline if polygons are asked for, or RLE.
 func roboflow(_ *Server, d *detection) any {
 	out := roboflowAnswer{ID: uuid(), Time: seconds(d.took), Image: sizeObject{d.size.X, d.size.Y}, Predictions: []roboflowPrediction{}}
 	for _, o := range d.objects {
@@ -136,6 +138,7 @@ type (
 	}
 )
 
+// huggingFace writes boxes in whole pixels, and masks as PNG files of the whole picture.
 func huggingFace(_ *Server, d *detection) any {
 	out := []hfObject{}
 	for _, o := range d.objects {

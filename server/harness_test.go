@@ -168,7 +168,7 @@ func until(t testing.TB, what string, f func() bool) time.Duration {
 }
 
 // idle reports whether no request is inside.
-func (s *site) idle() bool {
+func (s *Server) idle() bool {
 	computed, waiting := s.queue.load()
 	return computed == 0 && waiting == 0
 }

@@ -2,36 +2,12 @@ package server
 
 import (
 	"bytes"
-	"compress/zlib"
 	"encoding/base64"
-	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"net"
 	"strings"
 	"testing"
 )
-
-// bomb returns a PNG of a few kilobytes that claims to be of a size in pixels.
-func bomb(width, height uint32) []byte {
-	var b bytes.Buffer
-	chunk := func(kind string, data []byte) {
-		binary.Write(&b, binary.BigEndian, uint32(len(data)))
-		b.WriteString(kind)
-		b.Write(data)
-		binary.Write(&b, binary.BigEndian, crc32.ChecksumIEEE(append([]byte(kind), data...)))
-	}
-	b.WriteString("\x89PNG\r\n\x1a\n")
-	head := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, width), height)
-	chunk("IHDR", append(head, 8, 0, 0, 0, 0))
-	var data bytes.Buffer
-	z := zlib.NewWriter(&data)
-	z.Write(make([]byte, 4<<20))
-	z.Close()
-	chunk("IDAT", data.Bytes())
-	chunk("IEND", nil)
-	return b.Bytes()
-}
 
 // TestHostileRequests are refused with a status of their own, and the server goes on.
 func TestHostileRequests(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 )
@@ -33,7 +34,11 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
 	if !goOn() {
 		<-ended
-		return nil, context.Cause(r.Context())
+		cause := context.Cause(r.Context())
+		// After bodyTime, net/http ends the context as if the client had left.
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !errors.Is(cause, context.Canceled) {
+			return nil, cause
+		}
 	}
 	if err == nil {
 		_ = control.SetReadDeadline(time.Time{})
@@ -48,7 +53,7 @@ func bodyError(err error) error {
 	case errors.As(err, &tooBig):
 		return fail(http.StatusRequestEntityTooLarge, "the request has more than %d bytes", tooBig.Limit)
 	case err != nil:
-		return fail(http.StatusRequestTimeout, "the request's body did not arrive: %w", err)
+		return fail(http.StatusRequestTimeout, "the request's body did not arrive whole, in %v: %w", bodyTime, err)
 	}
 	return nil
 }
@@ -83,7 +88,7 @@ func parse(data []byte, v any) error {
 		}
 		return fail(http.StatusBadRequest, "the body is no JSON object: %w", err)
 	}
-	return nil
+	return checkNames(data)
 }
 
 // wanted names the JSON value that a field holds.

@@ -98,6 +98,7 @@ func (l *labelling) add(value, predicted string) {
 	}
 }
 
+// attribute returns an attribute of an XML element; "" without it.
 func attribute(t xml.StartElement, name string) string {
 	for _, a := range t.Attr {
 		if strings.EqualFold(a.Name.Local, name) {

@@ -26,6 +26,7 @@ type metrics struct {
 // buckets suit a question to a model of 10 MB and a page for one of 3 GB.
 var buckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}
 
+// newMetrics returns the metrics of a server. Labels have few values: none is a client's text.
 func newMetrics(s *Server) *metrics {
 	m := &metrics{
 		registry:  prometheus.NewRegistry(),
@@ -72,6 +73,7 @@ func (m *metrics) answered(t paligemma.Timings) {
 // picture counts a picture.
 func (m *metrics) picture(result string) { m.pictures.WithLabelValues(result).Inc() }
 
+// exposeMetrics answers /metrics in Prometheus' text format.
 func (s *Server) exposeMetrics(w http.ResponseWriter, r *http.Request) error {
 	promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}).ServeHTTP(w, r)
 	return nil

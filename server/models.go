@@ -9,6 +9,7 @@ import (
 //go:embed openapi.yaml
 var openAPI []byte
 
+// openAPI answers with the description of all paths.
 func (s *Server) openAPI(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "application/yaml; charset=utf-8")
 	_, err := w.Write(openAPI)
@@ -33,26 +34,31 @@ type modelObject struct {
 	Meta         modelMeta    `json:"meta"`
 }
 
+// architecture is what a model reads and writes, in llama-server's words.
 type architecture struct {
 	Input  []string `json:"input_modalities"`
 	Output []string `json:"output_modalities"`
 }
 
+// modelMeta has llama-server's names for a model's sizes.
 type modelMeta struct {
 	Vocabulary int `json:"n_vocab"`
 	Context    int `json:"n_ctx_train"`
 	Width      int `json:"n_embd"`
 }
 
+// modelObject describes the model that is served.
 func (s *Server) modelObject() modelObject {
 	c := s.model.Config()
 	return modelObject{s.opts.Name, "model", s.started.Unix(), "pgcli", architecture{[]string{"text", "image"}, []string{"text"}}, modelMeta{c.Vocabulary, c.Context, c.Width}}
 }
 
+// listModels answers /v1/models: the one model.
 func (s *Server) listModels(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": []modelObject{s.modelObject()}})
 }
 
+// showModel answers /v1/models/{model}.
 func (s *Server) showModel(w http.ResponseWriter, r *http.Request) error {
 	if err := s.checkModel(r.PathValue("model")); err != nil {
 		return err
@@ -79,11 +85,13 @@ type properties struct {
 	PaliGemma  modelFacts      `json:"paligemma"`
 }
 
+// generation is what applies to requests that do not say otherwise.
 type generation struct {
 	MaxTokens   int     `json:"n_predict"`
 	Temperature float32 `json:"temperature"`
 }
 
+// modelFacts are about the model, and limits of the server: an extension.
 type modelFacts struct {
 	Family      string `json:"family"`
 	ImageSize   int    `json:"image_size"`   // side of the square that pictures are stretched to, in pixels
@@ -95,6 +103,7 @@ type modelFacts struct {
 	MaxBody     int64  `json:"max_body"`
 }
 
+// props answers /props, which llama-server's clients ask for what a model can.
 func (s *Server) props(w http.ResponseWriter, r *http.Request) error {
 	c := s.model.Config()
 	return writeJSON(w, http.StatusOK, properties{

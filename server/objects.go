@@ -24,6 +24,7 @@ const (
 	masksPNG     maskForm = "png"     // grey, of the box in pixels, 128 or more is the thing
 )
 
+// check refuses forms that are not known. param names the field.
 func (f maskForm) check(param string) error {
 	if f == "" || f == masksNone {
 		return nil

@@ -40,6 +40,7 @@ type watched struct {
 	record *record
 }
 
+// WriteHeader notes the first status.
 func (w watched) WriteHeader(status int) {
 	if w.record.status == 0 {
 		w.record.status = status
@@ -47,6 +48,7 @@ func (w watched) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// Write notes that a status was not written: it is 200 then.
 func (w watched) Write(b []byte) (int, error) {
 	if w.record.status == 0 {
 		w.record.status = http.StatusOK

@@ -69,6 +69,7 @@ type (
 	}
 )
 
+// ollamaGenerate answers /api/generate: a prompt and its pictures.
 func (s *Server) ollamaGenerate(w http.ResponseWriter, r *http.Request) error {
 	var request ollamaRequest
 	if err := s.readJSON(w, r, &request); err != nil {
@@ -77,6 +78,7 @@ func (s *Server) ollamaGenerate(w http.ResponseWriter, r *http.Request) error {
 	return s.ollama(w, r, &request, turn{prompt: request.Prompt, pictures: request.Images}, false)
 }
 
+// ollamaChat answers /api/chat: the last message of the user is the prompt.
 func (s *Server) ollamaChat(w http.ResponseWriter, r *http.Request) error {
 	var request ollamaRequest
 	if err := s.readJSON(w, r, &request); err != nil {
@@ -138,6 +140,7 @@ func (r *ollamaRequest) ignored() []string {
 // harmless options are about ollama's memory and speed, and change no answer.
 var harmless = []string{"num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "num_keep", "use_mmap", "use_mlock", "low_vram", "f16_kv", "numa", "vocab_only", "logits_all"}
 
+// UnmarshalJSON reads the options that are honoured, and notes the names of others.
 func (o *ollamaOptions) UnmarshalJSON(data []byte) error {
 	type plain ollamaOptions
 	if err := json.Unmarshal(data, (*plain)(o)); err != nil {
@@ -188,6 +191,7 @@ func (s *Server) ollama(w http.ResponseWriter, r *http.Request, request *ollamaR
 	return err
 }
 
+// ollamaQuestion returns the question of a request about pictures that are yet to be encoded.
 func (s *Server) ollamaQuestion(r *ollamaRequest, prompt string) (q question, err error) {
 	o := r.Options
 	if o.Length != nil && *o.Length <= 0 {

@@ -54,10 +54,12 @@ func (s *Server) checkOllamaModel(name string) error {
 	return nil
 }
 
+// ollamaVersion answers /api/version with the version of this program.
 func (s *Server) ollamaVersion(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, map[string]string{"version": s.opts.Version})
 }
 
+// ollamaTags answers /api/tags: which models there are.
 func (s *Server) ollamaTags(w http.ResponseWriter, r *http.Request) error {
 	m, err := s.ollamaModel()
 	if err != nil {
@@ -76,11 +78,13 @@ func (s *Server) ollamaRunning(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, map[string][]ollamaLoaded{"models": {running}})
 }
 
+// ollamaModel describes the model. Its digest is of its name, as the file is not read again.
 func (s *Server) ollamaModel() (ollamaModel, error) {
 	memory, err := s.model.Memory()
 	return ollamaModel{s.opts.Name, s.opts.Name, s.started.UTC(), memory.Weights, fmt.Sprintf("%x", sha256.Sum256([]byte(s.opts.Name))), s.ollamaDetails()}, err
 }
 
+// ollamaDetails describes the model's family and weights.
 func (s *Server) ollamaDetails() ollamaDetails {
 	c := s.model.Config()
 	return ollamaDetails{Format: "gguf", Family: c.Family, Families: []string{c.Family, "siglip"},
@@ -98,6 +102,7 @@ func shortNumber(n int) string {
 	return fmt.Sprintf("%.0fK", float64(n)/1e3)
 }
 
+// ollamaShow answers /api/show. Tools read from the capabilities that it takes pictures.
 func (s *Server) ollamaShow(w http.ResponseWriter, r *http.Request) error {
 	var request struct {
 		Model string `json:"model"`

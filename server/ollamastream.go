@@ -19,6 +19,7 @@ type ollamaStream struct {
 	begun   bool
 }
 
+// answer asks a question about picture files, and sends its answer.
 func (o *ollamaStream) answer(ctx context.Context, q question, files [][]byte) error {
 	return o.server.compute(ctx, func(h *held) (err error) {
 		took := time.Duration(0)

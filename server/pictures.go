@@ -29,6 +29,7 @@ type pictures struct {
 	coming map[hash]*coming
 }
 
+// A hash is of a picture file's bytes.
 type hash [sha256.Size]byte
 
 // A memory is a picture that was encoded.

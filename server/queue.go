@@ -24,6 +24,7 @@ type queue struct {
 	average  time.Duration // that a slot was held, of late
 }
 
+// newQueue returns a queue of so many requests that are computed, and that wait.
 func newQueue(m *paligemma.Model, parallel, waiting int) *queue {
 	q := &queue{model: m, slots: make(chan *paligemma.Session, parallel), most: parallel + waiting, empty: make(chan struct{})}
 	for range parallel {
@@ -62,6 +63,7 @@ func (q *queue) wait() time.Duration {
 	return min(max(time.Second, q.average*time.Duration(q.inside)/time.Duration(cap(q.slots))), time.Minute)
 }
 
+// leave lets a request go that was admitted.
 func (q *queue) leave() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -23,6 +23,7 @@ type sources struct {
 	base        *url.URL       // of Label Studio
 }
 
+// newSources returns the sources that options allow.
 func newSources(o *Options) *sources {
 	s := &sources{open: &remote.Reader{Hosts: o.AllowURLs, Most: o.MaxBody, Timeout: remoteTime}}
 	if o.LabelStudio.URL == "" {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // readTask reads the request of one of our own endpoints into v, a struct, and returns
@@ -38,6 +39,9 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 		if err := setFields(v, r.URL.Query()); err != nil {
 			return nil, err
 		}
+		if kind == "application/x-www-form-urlencoded" && !utf8.Valid(data) && !bytes.ContainsAny(data, "\x00\r\n") {
+			return nil, wrong("image", "image lacks bytes, as curl's -d leaves line ends and zeros out: send it by --data-binary @FILE, or -F image=@FILE")
+		}
 	default:
 		if err := setFields(v, r.URL.Query()); err != nil {
 			return nil, err
@@ -55,6 +59,9 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 		}
 		if _, err := in.Token(); err != io.EOF {
 			return nil, fail(http.StatusBadRequest, "the body goes on after its JSON object")
+		}
+		if err := checkNames(data); err != nil {
+			return nil, err
 		}
 		return s.sources.read(r.Context(), "image", v.picture())
 	}
@@ -80,6 +87,7 @@ type pictured struct {
 	Inputs string `json:"inputs"` // base64, as Hugging Face's clients send it
 }
 
+// picture returns the source of the picture; "" without one.
 func (p *pictured) picture() string {
 	if p.Image != "" {
 		return p.Image
@@ -95,12 +103,15 @@ func readForm(data []byte, boundary string, most int64, v any) ([]byte, error) {
 		return nil, fail(http.StatusBadRequest, "the form cannot be read: %w", err)
 	}
 	defer request.MultipartForm.RemoveAll()
+	if _, ok := request.MultipartForm.Value["image"]; ok {
+		return nil, wrong("image", "image is a text of the form, want a file: curl has -F image=@FILE for it")
+	}
 	if err := setFields(v, request.MultipartForm.Value); err != nil {
 		return nil, err
 	}
 	for name, files := range request.MultipartForm.File {
 		if name != "image" || len(files) != 1 {
-			return nil, wrong(name, "%d files %.40q, want one file: image", len(files), name)
+			return nil, wrong(name, "the form has %d files named %.40q, want one file, named image", len(files), name)
 		}
 		f, err := files[0].Open()
 		if err != nil {

@@ -26,14 +26,17 @@ type taskAnswer struct {
 	paligemma.Result
 }
 
+// caption answers /v1/caption.
 func (s *Server) caption(w http.ResponseWriter, r *http.Request) error {
 	return s.task(w, r, false, func(t taskRequest) paligemma.Prompt { return paligemma.Caption(t.Language) })
 }
 
+// answer answers /v1/answer: a question in words.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) error {
 	return s.task(w, r, true, func(t taskRequest) paligemma.Prompt { return paligemma.Answer(t.Language, t.Question) })
 }
 
+// ocr answers /v1/ocr: the text in the picture.
 func (s *Server) ocr(w http.ResponseWriter, r *http.Request) error {
 	return s.task(w, r, false, func(taskRequest) paligemma.Prompt { return paligemma.OCR() })
 }

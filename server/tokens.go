@@ -14,11 +14,13 @@ type tokenizing struct {
 	WithPieces   bool   `json:"with_pieces"`
 }
 
+// A tokenPiece is a token with its text.
 type tokenPiece struct {
 	ID    int32  `json:"id"`
 	Piece string `json:"piece"`
 }
 
+// tokenize answers /tokenize: the ids of a text, as the model reads it.
 func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) error {
 	var t tokenizing
 	if err := s.readJSON(w, r, &t); err != nil {
@@ -44,6 +46,7 @@ func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, map[string][]tokenPiece{"tokens": pieces})
 }
 
+// detokenize answers /detokenize: the text of ids.
 func (s *Server) detokenize(w http.ResponseWriter, r *http.Request) error {
 	var t struct {
 		Tokens []int32 `json:"tokens"`

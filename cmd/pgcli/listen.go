@@ -2,29 +2,14 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
-
-	"github.com/urfave/cli/v2"
+	"syscall"
 )
-
-// readCertificate returns the certificate of HTTPS; nil without one.
-func readCertificate(c *cli.Context) (*tls.Config, error) {
-	cert, key := c.Path("tls-cert"), c.Path("tls-key")
-	switch {
-	case cert == "" && key == "":
-		return nil, nil
-	case cert == "" || key == "":
-		return nil, usagef("--tls-cert and --tls-key go together")
-	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("--tls-cert: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
-}
 
 // isLocal reports whether only this machine can reach an address.
 func isLocal(a net.Addr) bool {
@@ -36,7 +21,10 @@ func isLocal(a net.Addr) bool {
 func listen(address string, secure *tls.Config) (net.Listener, string, error) {
 	network, scheme := "tcp", "http://"
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		if err := removeSocket(path); err != nil {
+		if path == "" || path[0] == '@' { // without a file, whose mode keeps others out
+			return nil, "", usagef("%s is no path of a socket, want unix:PATH", address)
+		}
+		if err := freeSocket(path); err != nil {
 			return nil, "", err
 		}
 		network, address, scheme = "unix", path, "unix:"
@@ -48,6 +36,9 @@ func listen(address string, secure *tls.Config) (net.Listener, string, error) {
 		ownerOnly(open)
 	} else {
 		open()
+	}
+	if network == "unix" && errors.Is(err, syscall.EINVAL) {
+		err = fmt.Errorf("%s has %d bytes, which are too many for the path of a socket: want one of at most 100, perhaps from another folder", address, len(address))
 	}
 	if err != nil {
 		return nil, "", err
@@ -62,12 +53,17 @@ func listen(address string, secure *tls.Config) (net.Listener, string, error) {
 	return l, spelled, nil
 }
 
-// removeSocket removes a socket that no program listens on, as a program that was
-// killed leaves it.
-func removeSocket(path string) error {
+// freeSocket removes a socket that no program listens on, as a program that was
+// killed leaves it. Whatever else has the path stays, and is an error.
+func freeSocket(path string) error {
 	info, err := os.Lstat(path)
-	if err != nil || info.Mode()&os.ModeSocket == 0 {
-		return nil // listening says what is wrong
+	switch {
+	case err != nil:
+		return nil // listening says what is wrong, if anything is
+	case info.IsDir():
+		return fmt.Errorf("%s is a folder: want the path of a socket, such as %s", path, filepath.Join(path, "pgcli.sock"))
+	case info.Mode()&os.ModeSocket == 0:
+		return fmt.Errorf("%s is a file and no socket: choose another path, or remove it", path)
 	}
 	if other, err := net.Dial("unix", path); err == nil {
 		other.Close()

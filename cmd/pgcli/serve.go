@@ -99,6 +99,11 @@ func serveAccess() []cli.Flag {
 	return flags
 }
 
+// webServer returns a server that bounds what clients take before and between requests.
+func webServer(handler http.Handler) *http.Server {
+	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+}
+
 // serve opens the model and answers until a signal comes.
 func serve(c *cli.Context) error {
 	opts, err := serverOptions(c)
@@ -129,8 +134,8 @@ func serve(c *cli.Context) error {
 		return flags.UsageError{Err: errors.New(strings.TrimPrefix(err.Error(), "server: options: "))}
 	}
 	defer handler.Close()
-	web := &http.Server{Handler: handler, TLSConfig: certificate, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(opts.Logger.Handler(), slog.LevelDebug)}
+	web := webServer(handler)
+	web.TLSConfig, web.ErrorLog = certificate, slog.NewLogLogger(opts.Logger.Handler(), slog.LevelDebug)
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	if _, err := fmt.Fprintf(c.App.Writer, "%s\n", address); err != nil {

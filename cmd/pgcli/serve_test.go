@@ -163,13 +163,12 @@ func TestServeKeyFile(t *testing.T) {
 	if code := finish(t, s.Cmd); code != 0 || strings.Contains(s.stderr.String(), "first") {
 		t.Errorf("exit code %d\n%s", code, &s.stderr)
 	}
-	must(t, os.WriteFile(file, []byte(" \n"), 0o600))
-	for path, want := range map[string]string{file: "has no key", filepath.Join(filepath.Dir(file), "none"): "no such file", filepath.Dir(file): "is a folder"} {
-		var out, stderr bytes.Buffer
-		code := run(t.Context(), []string{"pgcli", "serve", "--listen", "127.0.0.1:0", "--api-key-file", path}, strings.NewReader(""), &out, &stderr)
-		if code == 0 || !strings.Contains(stderr.String(), want) {
-			t.Errorf("%s: exit code %d, want %q: %s", path, code, want, &stderr)
-		}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"empty": "", "newline": "\n", "blank": "\ufeff \r\n\t\r\n", "large": strings.Repeat("key\n", 4<<20+1)} {
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	for name, want := range map[string]string{"empty": "has no key", "newline": "has no key", "blank": "has no key", "none": "no such file", "": "is a folder", "large": "has more than"} {
+		refusesToServe(t, want, "--api-key-file", filepath.Join(dir, name))
 	}
 }
 
@@ -191,12 +190,26 @@ func TestServeSocket(t *testing.T) {
 	}
 	file := filepath.Join(filepath.Dir(path), "file")
 	must(t, os.WriteFile(file, []byte("x"), 0o600))
-	for taken, want := range map[string]string{path: "another program listens on", file: "address already in use"} {
-		var out, stderr bytes.Buffer
-		code := run(t.Context(), []string{"pgcli", "serve", "--listen", "unix:" + taken}, strings.NewReader(""), &out, &stderr)
-		if _, err := os.Stat(taken); code != 1 || !strings.Contains(stderr.String(), want) || err != nil {
-			t.Errorf("%s: exit code %d, %v, want %q: %s", taken, code, err, want, &stderr)
-		}
+	long := filepath.Join(filepath.Dir(path), strings.Repeat("x", 100))
+	for taken, want := range map[string]string{path: "another program listens on", file: "is a file and no socket: choose another path", filepath.Dir(path): "is a folder",
+		filepath.Join(file, "s"): "not a directory", filepath.Join(long, "s"): "too many for the path of a socket", "": "want unix:PATH", "@pgcli": "want unix:PATH"} {
+		refusesToServe(t, want, "--listen", "unix:"+taken)
+	}
+	if text, err := os.ReadFile(file); string(text) != "x" {
+		t.Errorf("the file holds %q, %v", text, err)
+	}
+	if status := s.status("GET", "/health", "", ""); status != 200 {
+		t.Errorf("status %d afterwards", status)
+	}
+}
+
+// refusesToServe wants flags of pgcli serve to end it, with a message that has a text.
+func refusesToServe(t *testing.T, want string, flags ...string) {
+	t.Helper()
+	var out, stderr bytes.Buffer
+	code := run(t.Context(), append([]string{"pgcli", "serve", "--listen", "127.0.0.1:0"}, flags...), strings.NewReader(""), &out, &stderr)
+	if text := stderr.String(); code != 1 && code != 2 || !strings.Contains(text, want) || strings.Count(text, "\n") != 1 || out.Len() > 0 {
+		t.Errorf("%.200q: exit code %d, output %q, want %q: %.500s", flags, code, &out, want, text)
 	}
 }
 

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -20,6 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -69,13 +69,112 @@ func TestServeTLS(t *testing.T) {
 	if w.StatusCode != 400 {
 		t.Errorf("status %d without TLS, want 400", w.StatusCode)
 	}
-	for name, flags := range map[string][]string{"--tls-cert: ": {"--tls-cert", key, "--tls-key", cert}, "--tls-cert and --tls-key go together": {"--tls-key", key}} {
-		var out, stderr bytes.Buffer
-		code := run(t.Context(), append([]string{"pgcli", "serve", "--listen", "127.0.0.1:0"}, flags...), strings.NewReader(""), &out, &stderr)
-		if code == 0 || !strings.Contains(stderr.String(), name) {
-			t.Errorf("%q: exit code %d: %s", flags, code, &stderr)
-		}
+}
+
+// TestServeRefusesCertificates that are none, and says which file is wrong, and how.
+func TestServeRefusesCertificates(t *testing.T) {
+	cert, key, _ := certificate(t)
+	_, other, _ := certificate(t)
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
 	}
+	block := func(kind string, headers map[string]string) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Headers: headers, Bytes: []byte("x")}))
+	}
+	none, empty, text := filepath.Join(dir, "none"), file("empty", ""), file("text", "hello\n")
+	locked, old := file("locked", block("ENCRYPTED PRIVATE KEY", nil)), file("old", block("RSA PRIVATE KEY", map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-128-CBC,00"}))
+	broken, brokenKey := file("broken", block("CERTIFICATE", nil)), file("brokenkey", block("PRIVATE KEY", nil))
+	for _, test := range []struct{ cert, key, want string }{
+		{"", key, "--tls-cert and --tls-key go together"},
+		{cert, "", "--tls-cert and --tls-key go together"},
+		{none, key, "--tls-cert " + none + ": no such file"},
+		{cert, none, "--tls-key " + none + ": no such file"},
+		{dir, key, "--tls-cert " + dir + ": is a folder"},
+		{empty, key, "--tls-cert " + empty + ": no PEM block is in the file"},
+		{cert, text, "--tls-key " + text + ": no PEM block is in the file"},
+		{key, cert, "--tls-cert " + key + ": the file holds PRIVATE KEY, want the certificate"},
+		{cert, cert, "--tls-key " + cert + ": the file holds CERTIFICATE, want the certificate's key: -----BEGIN PRIVATE KEY-----"},
+		{broken, key, "--tls-cert " + broken + ": x509: "},
+		{cert, brokenKey, "--tls-key " + brokenKey + " is not the key of --tls-cert " + cert},
+		{cert, other, "--tls-key " + other + " is not the key of --tls-cert " + cert},
+		{cert, locked, "--tls-key " + locked + ": the key has a password"},
+		{cert, old, "--tls-key " + old + ": the key has a password"},
+	} {
+		refusesToServe(t, test.want, "--tls-cert", test.cert, "--tls-key", test.key)
+	}
+	both := ""
+	for _, path := range []string{key, cert} {
+		data, err := os.ReadFile(path)
+		must(t, err)
+		both += string(data)
+	}
+	path := file("both", "a note\n"+both)
+	if s := startServe(t, "--tls-cert", path, "--tls-key", path); !strings.HasPrefix(s.address, "https://") {
+		t.Errorf("the address is %s", s.address)
+	}
+}
+
+// pipes is a listener of connections in memory, for tests that make time up.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	c, ok := <-p
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (p pipes) Close() error {
+	close(p)
+	return nil
+}
+
+func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }
+
+// TestServeEndsSlowHeads: a client that sends a byte of its head a second, or asks for
+// nothing more, loses its connection.
+func TestServeEndsSlowHeads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		listener := make(pipes)
+		web := webServer(http.NotFoundHandler())
+		go web.Serve(listener)
+		for begin, most := range map[string]time.Duration{
+			"":                                      10 * time.Second,
+			"P":                                     10 * time.Second,
+			"POST /v1/caption HTTP/1.1\r\nX: ":      10 * time.Second,
+			"GET / HTTP/1.1\r\nHost: localhost\r\n": 10 * time.Second,
+			"GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTT": 10 * time.Second,
+		} {
+			client, server := net.Pipe()
+			listener <- server
+			go func() {
+				_, err := io.WriteString(client, begin)
+				for err == nil {
+					time.Sleep(time.Second)
+					_, err = io.WriteString(client, "x")
+				}
+			}()
+			start := time.Now()
+			_, err := io.Copy(io.Discard, client)
+			if took := time.Since(start); err != nil || took < most || took > most+time.Second {
+				t.Errorf("%q: the connection ended after %v, want %v: %v", begin, took, most, err)
+			}
+			client.Close()
+		}
+		client, server := net.Pipe()
+		listener <- server
+		go io.WriteString(client, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		start := time.Now()
+		_, err := io.Copy(io.Discard, client)
+		if took := time.Since(start); err != nil || took != web.IdleTimeout {
+			t.Errorf("a connection without requests ended after %v, want %v: %v", took, web.IdleTimeout, err)
+		}
+		must(t, web.Close())
+	})
 }
 
 // TestServeBoundsConnections: what a header may have, and connections that say nothing

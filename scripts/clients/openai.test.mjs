@@ -1,29 +1,14 @@
 // OpenAI's client for JavaScript against pgcli serve: node --test, beside node_modules.
-// PGCLI is the command, PICTURE a picture, EXAMPLE examples/chat.mjs beside this file.
+// EXAMPLE is examples/chat.mjs beside this file.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { test } from "node:test";
 import OpenAI from "openai";
+import { PICTURE, picture, serve, want } from "./server.mjs";
 
-const { PGCLI, PICTURE, EXAMPLE } = process.env;
-const uri = `data:image/jpeg;base64,${readFileSync(PICTURE).toString("base64")}`;
-const want = JSON.parse(execFileSync(PGCLI, ["run", "--json", "--image", PICTURE, "-p", "caption en"], { stdio: ["ignore", "pipe", "ignore"] }));
-
-// serve calls f with the address of a server and a client of it.
-async function serve(flags, f) {
-  const server = spawn(PGCLI, ["serve", "--listen", "127.0.0.1:0", "--alias", "tiny", ...flags], { stdio: ["ignore", "pipe", "ignore"] });
-  const [url] = await once(createInterface(server.stdout), "line");
-  try {
-    await f(new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 }), url);
-  } finally {
-    server.kill("SIGTERM");
-    const [status] = await once(server, "exit");
-    assert.equal(status, 0, "the server did not end well");
-  }
-}
+const uri = `data:image/jpeg;base64,${picture.toString("base64")}`;
+const ask = (flags, f) => serve(flags, (url) => f(new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 })));
 
 const question = (prompt, more) => ({
   model: "tiny",
@@ -32,7 +17,7 @@ const question = (prompt, more) => ({
 });
 
 test("an answer has its text, usage and log-probabilities", () =>
-  serve([], async (client) => {
+  ask([], async (client) => {
     const got = await client.chat.completions.create(question("caption en", { logprobs: true, top_logprobs: 1 }));
     assert.equal(got.choices[0].message.content, want.text);
     assert.equal(got.usage.completion_tokens, want.tokens.length);
@@ -41,7 +26,7 @@ test("an answer has its text, usage and log-probabilities", () =>
   }));
 
 test("a stream makes the answer, and can be left", () =>
-  serve([], async (client) => {
+  ask([], async (client) => {
     const stream = client.chat.completions.stream(question("caption en", { n: 2, stream_options: { include_usage: true } }));
     assert.equal(await stream.finalContent(), want.text);
     assert.equal((await stream.totalUsage()).completion_tokens, 2 * want.tokens.length);
@@ -55,14 +40,14 @@ test("a stream makes the answer, and can be left", () =>
   }));
 
 test("errors have their class and parameter", () =>
-  serve([], async (client) => {
+  ask([], async (client) => {
     await assert.rejects(client.chat.completions.create(question("x", { model: "gpt-9" })), (e) => e instanceof OpenAI.NotFoundError && e.param === "model");
     await assert.rejects(client.chat.completions.create(question("x", { n: 99 })), (e) => e instanceof OpenAI.BadRequestError && e.param === "n");
     await assert.rejects(client.chat.completions.create(question("caption en"), { timeout: 1 }), OpenAI.APIConnectionTimeoutError);
   }));
 
 test("a full queue is tried again", () =>
-  serve(["--parallel", "1", "--queue", "-1"], async (client) => {
+  ask(["--parallel", "1", "--queue", "-1"], async (client) => {
     const long = question("caption en", { stream: true, temperature: 5, max_tokens: 500, logit_bias: { 1: -100 }, logprobs: true, top_logprobs: 20 });
     const stream = await client.chat.completions.create(long);
     await stream[Symbol.asyncIterator]().next();
@@ -73,8 +58,8 @@ test("a full queue is tried again", () =>
   }));
 
 test("the example prints the answer", () =>
-  serve([], async (_, url) => {
-    const program = spawn(process.execPath, [EXAMPLE, PICTURE, "caption en"], { env: { ...process.env, PGCLI_URL: url }, stdio: ["ignore", "pipe", "inherit"] });
+  serve([], async (url) => {
+    const program = spawn(process.execPath, [process.env.EXAMPLE, PICTURE, "caption en"], { env: { ...process.env, PGCLI_URL: url }, stdio: ["ignore", "pipe", "inherit"] });
     let out = "";
     program.stdout.on("data", (data) => (out += data));
     await once(program, "close");
