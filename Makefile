@@ -35,7 +35,8 @@ toolchain: # names what is missing, with the command that installs it
 # One package at a time: ggml's threads wait for each other by spinning, and
 # two tests that compute at once take each other's processors. go test's own
 # limit of 10 minutes a package is too short for a machine that is four times
-# as busy. (go vet is in lint.)
+# as busy. (go vet is in lint.) With the race detector, and without cgo, most of the
+# time is Go's, on one processor: two packages at a time.
 TEST := $(GO) test -count=1 -p 1 -timeout 60m
 
 # bash's time says how long a target took.
@@ -55,11 +56,11 @@ test-all: engines test test-race test-nocgo random fuzz ## engines, test, test-r
 # told otherwise, and the tests start about sixty.
 .PHONY: test-race
 test-race: toolchain ## all tests with the race detector, ten times as slow: of cases alike every fifth
-	time GORACE=atexit_sleep_ms=100 $(TEST) -race ./...
+	time GORACE=atexit_sleep_ms=100 $(TEST) -p 2 -race ./...
 
 .PHONY: test-nocgo
 test-nocgo: ## all tests without cgo: no kernels, and ggml from make engines only
-	time CGO_ENABLED=0 $(TEST) ./...
+	time CGO_ENABLED=0 $(TEST) -p 2 ./...
 
 # Random graphs and files of fixed seeds: the same ones at each run.
 GRAPHS ?= 10000
