@@ -20,6 +20,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/pgcli/paligemma/scripts/bench/requests"
 )
 
 const prompt = "caption en" // that of pgcli bench
@@ -105,28 +107,22 @@ func median(all []float64) float64 {
 	return all[len(all)/2]
 }
 
-// command runs the command with the model.
-func (c *comparison) command(list ...string) ([]byte, error) {
+// arguments returns a command's arguments with the model and what both commands share.
+func (c *comparison) arguments(list ...string) []string {
 	list = append(list, "--patience", c.patience.String(), "--parallel", strconv.Itoa(c.parallel))
 	if c.model != "" {
 		list = append(list, "-m", c.model)
 	}
-	cmd := exec.Command(c.pgcli, list...)
-	var message bytes.Buffer
-	cmd.Stderr = &message
-	out, err := cmd.Output()
-	if err != nil {
-		err = fmt.Errorf("pgcli %s: %w: %s", list[0], err, message.Bytes())
-	}
-	return out, err
+	return list
 }
 
 // batch returns the pictures a second of pgcli batch over an input, with the start of the
 // model, and the tokens of all answers.
 func (c *comparison) batch(input, out string, pictures int) (rate float64, tokens int, err error) {
 	start := time.Now()
-	if _, err := c.command("batch", input, "-p", prompt, "-n", strconv.Itoa(c.tokens), "-o", out); err != nil {
-		return 0, 0, err
+	message, err := exec.Command(c.pgcli, c.arguments("batch", input, "-p", prompt, "-n", strconv.Itoa(c.tokens), "-o", out)...).CombinedOutput()
+	if err != nil {
+		return 0, 0, fmt.Errorf("pgcli batch: %w: %s", err, message)
 	}
 	rate = float64(pictures) / time.Since(start).Seconds()
 	data, err := os.ReadFile(out)
@@ -150,15 +146,5 @@ func (c *comparison) batch(input, out string, pictures int) (rate float64, token
 // bench returns the requests a second of pgcli bench, for about as many requests.
 func (c *comparison) bench(tokens int) (float64, error) {
 	each := (c.pictures + c.parallel - 1) / c.parallel
-	out, err := c.command("bench", "--test", fmt.Sprintf("req%d", tokens), "-r", strconv.Itoa(each), "-o", "json")
-	if err != nil {
-		return 0, err
-	}
-	var rows []struct {
-		Requests float64 `json:"requests_per_second"`
-	}
-	if err := json.Unmarshal(out, &rows); err != nil || len(rows) != 1 {
-		return 0, fmt.Errorf("pgcli bench printed %q: %v", out, err)
-	}
-	return rows[0].Requests, nil
+	return requests.Bench(c.pgcli, c.arguments("--test", fmt.Sprintf("req%d", tokens), "-r", strconv.Itoa(each))...)
 }

@@ -27,6 +27,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/pgcli/paligemma/scripts/bench/requests"
 )
 
 const prompt = "caption en" // that of pgcli bench
@@ -130,18 +132,8 @@ func (c *comparison) serve() (address string, stop func(), err error) {
 
 // bench returns the requests a second of pgcli bench, with more flags.
 func (c *comparison) bench(tokens int, flags ...string) (float64, error) {
-	out, err := exec.Command(c.pgcli, append(c.arguments("bench", "--parallel", strconv.Itoa(c.parallel), "--test", fmt.Sprintf("req%d", tokens),
-		"-r", strconv.Itoa(c.requests), "-o", "json"), flags...)...).Output()
-	if err != nil {
-		return 0, err
-	}
-	var rows []struct {
-		Requests float64 `json:"requests_per_second"`
-	}
-	if err := json.Unmarshal(out, &rows); err != nil || len(rows) != 1 {
-		return 0, fmt.Errorf("pgcli bench printed %q: %v", out, err)
-	}
-	return rows[0].Requests, nil
+	return requests.Bench(c.pgcli, append(c.arguments("--parallel", strconv.Itoa(c.parallel), "--test", fmt.Sprintf("req%d", tokens),
+		"-r", strconv.Itoa(c.requests)), flags...)...)
 }
 
 // clients returns the requests a second of clients that ask the server, and the time that
