@@ -81,6 +81,7 @@ var layers = map[string][]string{
 	"internal/allocation":      nil, // for tests
 	"internal/faulty":          nil, // for tests
 	"internal/testengine":      nil, // for tests
+	"internal/testpipe":        nil, // for tests
 	"internal/testrace":        nil, // for tests
 	"internal/testmodel": {"internal/testengine", "convert", "gguf", "grammar", "internal/golden", "internal/hparams", "internal/siglip",
 		"internal/gemma", "internal/nn", "internal/locseg", "bindings", "kernels", "ggml"}, // for tests

@@ -12,25 +12,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/pgcli/paligemma/internal/testpipe"
 )
-
-// pipes is a listener of connections in memory, for tests that make time up.
-type pipes chan net.Conn
-
-func (p pipes) Accept() (net.Conn, error) {
-	c, ok := <-p
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return c, nil
-}
-
-func (p pipes) Close() error {
-	close(p)
-	return nil
-}
-
-func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }
 
 // TestTrickledBodies: a client that sends a byte a second, to any endpoint that reads a
 // body, has bodyTime for it, and no slot; then it is told, and its connection ends.
@@ -45,7 +29,7 @@ func TestTrickledBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := New(m, &Options{Parallel: 1})
 		must(t, err)
-		listener := make(pipes)
+		listener := make(testpipe.Listener)
 		web := &http.Server{Handler: s}
 		go web.Serve(listener)
 		for _, r := range routes {

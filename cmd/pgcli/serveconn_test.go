@@ -21,6 +21,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/pgcli/paligemma/internal/testpipe"
 )
 
 // certificate writes a certificate of 127.0.0.1 and its key, and returns the files.
@@ -117,29 +119,11 @@ func TestServeRefusesCertificates(t *testing.T) {
 	}
 }
 
-// pipes is a listener of connections in memory, for tests that make time up.
-type pipes chan net.Conn
-
-func (p pipes) Accept() (net.Conn, error) {
-	c, ok := <-p
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return c, nil
-}
-
-func (p pipes) Close() error {
-	close(p)
-	return nil
-}
-
-func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }
-
 // TestServeEndsSlowHeads: a client that sends a byte of its head a second, or asks for
 // nothing more, loses its connection.
 func TestServeEndsSlowHeads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		listener := make(pipes)
+		listener := make(testpipe.Listener)
 		web := webServer(http.NotFoundHandler())
 		go web.Serve(listener)
 		for begin, most := range map[string]time.Duration{
