@@ -46,7 +46,8 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	return data, bodyError(err)
 }
 
-// bodyError tells what is wrong with a body that could not be read.
+// bodyError tells what is wrong with a body that could not be read: 413 if it is too
+// large, and 408 if it did not come in time or the connection broke.
 func bodyError(err error) error {
 	var tooBig *http.MaxBytesError
 	switch {
@@ -59,7 +60,8 @@ func bodyError(err error) error {
 }
 
 // readJSON reads a request's body, one JSON object, into v. Fields that v lacks
-// are left out: other servers know more of them.
+// are left out: other servers know more of them. Errors are 400 and name the field, and
+// those of readBody. Content-Type is not asked for, as many clients send none.
 func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	data, err := s.readBody(w, r)
 	if err != nil {
@@ -113,8 +115,9 @@ func wanted(e *json.UnmarshalTypeError) string {
 	}
 }
 
-// writeJSON sends a JSON value. Tokens such as <loc0512> stay readable: no browser
-// takes JSON for a page.
+// writeJSON sends a JSON value as the whole answer. Tokens such as <loc0512> stay
+// readable: no browser takes JSON for a page, with the header nosniff. An error says that
+// the client is gone, as nothing that is sent here fails to encode.
 func writeJSON(w http.ResponseWriter, status int, v any) error {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")

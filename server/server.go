@@ -51,7 +51,8 @@ func New(m *paligemma.Model, opts *Options) (*Server, error) {
 	return s, nil
 }
 
-// ServeHTTP answers a request.
+// ServeHTTP answers a request. The order of handlers: each request is logged, then Host and
+// Origin are checked, then its route asks for the key, and last for a place in the queue.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // Drain refuses further requests that compute, with status 503, and lets those that
