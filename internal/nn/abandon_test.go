@@ -138,7 +138,9 @@ func TestLongNodesAreKnown(t *testing.T) {
 		"a large sum":     {true, func(g *Graph) Tensor { return g.Add(input(g, "x", 1024, 4097), input(g, "y", 1024)) }},
 		"a large view":    {false, func(g *Graph) Tensor { return g.Tanh(g.View(input(g, "x", 1024, 4097), []int{0, 0}, 1024, 1)) }},
 		"a large copy":    {true, func(g *Graph) Tensor { return g.Copy(input(g, "x", 1024, 4097), input(g, "y", 1024, 4097)) }},
-		"few rows set":    {false, func(g *Graph) Tensor { return g.SetRows(input(g, "x", 1024, 4097), input(g, "y", 1024, 2), g.Input("rows", gguf.I64, 2)) }},
+		"few rows set": {false, func(g *Graph) Tensor {
+			return g.SetRows(input(g, "x", 1024, 4097), input(g, "y", 1024, 2), g.Input("rows", gguf.I64, 2))
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGraph(t, b, 8, nil)
