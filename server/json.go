@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -18,20 +17,27 @@ const (
 )
 
 // readBody returns the body of a request, at most Options.MaxBody bytes of it. The end
-// of the request's context ends the wait for it. A packed body is refused: unpacked, it
-// could be of any size.
+// of the request's context ends the wait for it, and for room in memory, which is the
+// request's until its end. A packed body is refused: unpacked, it could be of any size.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return nil, fail(http.StatusUnsupportedMediaType, "Content-Encoding is %.40q: send the body unpacked", coding)
 	}
 	control := http.NewResponseController(w)
+	rec := recordOf(r.Context())
+	taken, err := s.bodies.take(r.Context(), r, s.opts.MaxBody)
+	if rec.room += taken; err != nil {
+		return nil, err
+	}
 	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // a writer of tests has none
 	ended := make(chan struct{})
 	goOn := context.AfterFunc(r.Context(), func() {
 		defer close(ended)
 		_ = control.SetReadDeadline(time.Now())
 	})
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
+	var data bytes.Buffer
+	data.Grow(int(min(max(r.ContentLength, 0), s.opts.MaxBody)) + bytes.MinRead) // growing step by step takes twice as much
+	_, err = data.ReadFrom(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
 	if !goOn() {
 		<-ended
 		cause := context.Cause(r.Context())
@@ -43,7 +49,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	if err == nil {
 		_ = control.SetReadDeadline(time.Time{})
 	}
-	return data, bodyError(err)
+	return data.Bytes(), bodyError(err)
 }
 
 // bodyError tells what is wrong with a body that could not be read: 413 if it is too
@@ -75,6 +81,9 @@ func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 func parse(data []byte, v any) error {
 	if string(bytes.TrimSpace(data)) == "null" {
 		return fail(http.StatusBadRequest, "the body is a JSON null, want an object")
+	}
+	if err := checkParts(data); err != nil {
+		return err
 	}
 	err := json.Unmarshal(data, v)
 	var typed *json.UnmarshalTypeError

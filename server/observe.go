@@ -17,6 +17,7 @@ type record struct {
 	status  int    // 0 until the answer begins
 	failed  *failure
 	waited  time.Duration // for a slot
+	room    int           // for its body, which is given back at its end
 	prompts []string
 	read    int // tokens of prompts
 	written int // tokens of answers

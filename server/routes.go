@@ -100,6 +100,7 @@ func (s *Server) admit(r route, w http.ResponseWriter, req *http.Request) error 
 	if !r.open && !s.knows(req) {
 		return fail(http.StatusUnauthorized, "the request has no valid API key: send it as Authorization: Bearer KEY")
 	}
+	defer func() { s.bodies.give(recordOf(req.Context()).room) }()
 	if !r.computes {
 		return r.handle(s, w, req)
 	}

@@ -20,6 +20,7 @@ type Server struct {
 	started time.Time
 
 	queue    *queue
+	bodies   *bodies
 	pictures *pictures
 	sources  *sources
 	metrics  *metrics
@@ -44,6 +45,7 @@ func New(m *paligemma.Model, opts *Options) (*Server, error) {
 	}
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.queue = newQueue(m, s.opts.Parallel, s.opts.Queue)
+	s.bodies = newBodies(s.opts.MaxBody)
 	s.sources = newSources(&s.opts)
 	s.metrics = newMetrics(s)
 	s.pictures = newPictures(s.ctx, m, s.opts.PictureCache, s.metrics.picture)

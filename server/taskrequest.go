@@ -46,6 +46,9 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 		if err := setFields(v, r.URL.Query()); err != nil {
 			return nil, err
 		}
+		if err := checkParts(data); err != nil {
+			return nil, err
+		}
 		in := json.NewDecoder(bytes.NewReader(data))
 		in.DisallowUnknownFields()
 		if err := in.Decode(v); err != nil {
