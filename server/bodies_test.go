@@ -38,16 +38,14 @@ func TestRoomForBodies(t *testing.T) {
 	}
 	left, cancel := context.WithCancelCause(t.Context())
 	waits := make(chan error, 2)
-	go func() {
-		n, err := b.take(left, bodyOf(-1), most)
+	wait := func(length int64) {
+		n, err := b.take(left, bodyOf(length), most)
 		b.give(n)
 		waits <- err
-	}()
+	}
+	go wait(-1)
 	until(t, "it takes what is left", func() bool { return len(b.room) == cap(b.room) })
-	go func() {
-		_, err := b.take(left, bodyOf(2*bodyUnit), most)
-		waits <- err
-	}()
+	go wait(2 * bodyUnit)
 	cancel(errTimeout)
 	for range 2 {
 		if err := <-waits; !errors.Is(err, errTimeout) {
