@@ -122,6 +122,18 @@ func TestEndlessChunks(t *testing.T) {
 	}
 }
 
+// TestAskedBeforehand: a client that asks whether it may send too large a body, as curl
+// does, hears that it may not; it was told to go on, and then cut off.
+func TestAskedBeforehand(t *testing.T) {
+	s := serve(t, Options{MaxBody: 1 << 20})
+	for length, want := range map[int]string{1<<20 + 1: "HTTP/1.1 413 ", 2: "HTTP/1.1 100 Continue"} {
+		got := s.raw(fmt.Sprintf("POST /detokenize HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n{}", length))
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%d bytes: %.200q, want %q", length, got, want)
+		}
+	}
+}
+
 // TestPackedBodies are refused in words: nothing unpacks them, so that none can grow.
 func TestPackedBodies(t *testing.T) {
 	s := serve(t, Options{})

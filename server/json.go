@@ -23,6 +23,9 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return nil, fail(http.StatusUnsupportedMediaType, "Content-Encoding is %.40q: send the body unpacked", coding)
 	}
+	if r.ContentLength > s.opts.MaxBody && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		return nil, bodyError(&http.MaxBytesError{Limit: s.opts.MaxBody}) // the client sends nothing before it hears that it may
+	}
 	control := http.NewResponseController(w)
 	rec := recordOf(r.Context())
 	taken, err := s.bodies.take(r.Context(), r, s.opts.MaxBody)
