@@ -60,7 +60,7 @@ func answered(t *testing.T, path string, n int, shard Shard, most int) Progress 
 		return nil
 	})
 	if err == nil {
-		err = out.finish(r.keys)
+		err = out.finish()
 	}
 	if stopped := r.progress.Records >= most; err != nil && !(stopped && errors.Is(err, context.Canceled)) {
 		t.Fatal(err)
@@ -128,8 +128,8 @@ func TestManyRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer set.Close()
-		report, err := set.Write(t.Context(), path("merged.jsonl"), false, nil)
-		if err != nil || report.Records != n || len(report.Missing) != 0 {
+		report, err := set.Write(t.Context(), path("merged.jsonl"), false, nil, nil)
+		if err != nil || report.Records != n || report.Missing != 0 {
 			t.Errorf("%+v, %v, want %d records", report, err, n)
 		}
 	})

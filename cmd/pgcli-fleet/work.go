@@ -104,7 +104,7 @@ func work(c *cli.Context, reading func(string)) error {
 	}
 	registry := prometheus.NewRegistry()
 	w := &queue.Worker{
-		Queue: q, Asker: asker, Root: root, Member: flags.ReadMember, Object: object, Logger: logger, Metrics: queue.NewMetrics(registry), Reading: reading,
+		Queue: q, Asker: asker, Root: root, Member: new(flags.Members).Read, Object: object, Logger: logger, Metrics: queue.NewMetrics(registry), Reading: reading,
 		Drain: c.Duration("drain"), RetryWait: c.Duration("retry-wait"), UntilDone: c.Bool("until-done"),
 	}
 	stop, err := serveMetrics(c.String("metrics"), registry)
