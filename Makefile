@@ -106,7 +106,7 @@ test-kill-batch: toolchain ## a batch that is killed at 300 random moments: the 
 
 .PHONY: test-million
 test-million: toolchain ## a million records written, resumed, merged and exported in bounded memory
-	$(TEST) -v -run '^TestManyRecords$$' ./batch -records 1000000
+	$(TEST) -v -run '^TestMany' ./batch -records 1000000
 
 # A module of its own: the library's go.mod has no queue.
 .PHONY: test-fleet

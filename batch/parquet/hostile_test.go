@@ -97,6 +97,11 @@ func TestHostilePages(t *testing.T) {
 		"gzip":              {body: many(zip(format.Gzip, bomb)), of: func(m *format.ColumnMetaData) { m.Codec = format.Gzip }, want: "has more than the 13 bytes without compression"},
 		"brotli":            {body: zip(format.Brotli, bomb), of: func(m *format.ColumnMetaData) { m.Codec = format.Brotli }, want: "has more than the 13 bytes without compression"},
 		"zstd":              {body: many(zip(format.Zstd, bomb)), of: func(m *format.ColumnMetaData) { m.Codec = format.Zstd }, want: "has more than the 13 bytes without compression"},
+		"lz4":               {body: []byte{0xff, 0xff, 0xff, 0xff, 0, 1, 2}, of: func(m *format.ColumnMetaData) { m.Codec = format.Lz4Raw }, want: "page at byte"},
+		"lzo":               {body: []byte{1}, of: func(m *format.ColumnMetaData) { m.Codec = format.LZO }, want: "it is compressed with LZO, want UNCOMPRESSED, SNAPPY"},
+		"lz4 of Hadoop":     {body: []byte{1}, of: func(m *format.ColumnMetaData) { m.Codec = format.Lz4 }, want: "it is compressed with LZ4, want"},
+		"split bytes":       {change: func(h *format.PageHeader) { h.DataPageHeader.V.Encoding = format.ByteStreamSplit }, want: "its values have the encoding BYTE_STREAM_SPLIT, want PLAIN, RLE_DICTIONARY"},
+		"no dictionary":     {change: func(h *format.PageHeader) { h.DataPageHeader.V.Encoding = format.RLEDictionary }, want: "numbers of a dictionary, which the group of rows has none of"},
 	} {
 		h, body := plainPage("a picture")
 		if c.body != nil {
