@@ -105,7 +105,7 @@ test-kill-batch: toolchain ## a batch that is killed at 300 random moments: the 
 	time $(TEST) -v -run '^TestKilledBatches$$' ./cmd/pgcli -kills 300
 
 .PHONY: test-million
-test-million: toolchain ## a million records written, resumed, merged and exported in bounded memory
+test-million: toolchain ## a million records and names, in bounded memory
 	$(TEST) -v -run '^TestMany' ./batch -records 1000000
 
 # A module of its own: the library's go.mod has no queue.

@@ -114,7 +114,7 @@ func work(c *cli.Context, reading func(string)) error {
 	defer stop()
 	logger.Info("working", "queue", c.String("queue"), "parallel", asker.Parallel())
 	err = w.Run(c.Context)
-	logger.Info("ended", "error", err)
+	logger.Info("ended")
 	return err
 }
 
