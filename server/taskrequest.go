@@ -46,6 +46,9 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 		if err := setFields(v, r.URL.Query()); err != nil {
 			return nil, err
 		}
+		if err := checkParts(data); err != nil {
+			return nil, err
+		}
 		in := json.NewDecoder(bytes.NewReader(data))
 		in.DisallowUnknownFields()
 		if err := in.Decode(v); err != nil {
@@ -72,7 +75,7 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 }
 
 // mayBeJSON reports whether data starts as a JSON value, which no picture does, or is
-// empty.
+// empty: an error about JSON fits it then, and else one about a picture.
 func mayBeJSON(data []byte) bool {
 	data = bytes.TrimLeft(data, " \t\r\n")
 	return len(data) == 0 || bytes.IndexByte([]byte(`{["-0123456789tfn`), data[0]) >= 0
@@ -95,7 +98,8 @@ func (p *pictured) picture() string {
 	return p.Inputs
 }
 
-// readForm reads a form's fields into v and returns its picture.
+// readForm reads a form's fields into v and returns its picture; nil without one. The form
+// lies in memory already, so nothing of it is written to disk.
 func readForm(data []byte, boundary string, most int64, v any) ([]byte, error) {
 	request := http.Request{Method: http.MethodPost, Body: io.NopCloser(bytes.NewReader(data)),
 		Header: http.Header{"Content-Type": {mime.FormatMediaType("multipart/form-data", map[string]string{"boundary": boundary})}}}
@@ -138,7 +142,8 @@ func setFields(v any, values url.Values) error {
 	return nil
 }
 
-// fieldOf returns the field of a struct with a JSON name.
+// fieldOf returns the field of a struct with a JSON name, embedded structs included. The
+// name has to be spelled exactly, unlike in JSON.
 func fieldOf(v reflect.Value, name string) (reflect.Value, bool) {
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name {
