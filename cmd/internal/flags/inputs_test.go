@@ -32,7 +32,7 @@ func found(t *testing.T, stdin string, arguments ...string) (names []string, fai
 						failed += err.Error() + "\n"
 						continue
 					}
-					names = append(names, item.Name)
+					names = append(names, filepath.ToSlash(item.Name))
 				}
 			}
 		}
