@@ -171,7 +171,7 @@ func TestMany(t *testing.T) {
 		"values":          {"/v1/chat/completions", "", chat(`"stop":[` + strings.Repeat(`"a",`, 1_000_000) + `"a"]`), ""},
 		"objects":         {"/v1/detect", "", []byte(`{"labels":[` + strings.Repeat(`{},`, 1_000_000) + `{}]}`), ""},
 		"a long prompt":   {"/v1/chat/completions", "", []byte(`{"messages":[{"role":"user","content":"` + strings.Repeat("a ", 1_000_000) + `"}]}`), ""},
-		"pictures":        {"/v1/chat/completions", "", []byte(`{"messages":[{"role":"user","content":[` + strings.Repeat(`{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}},`, 100_000) + `{"type":"text","text":"ocr"}]}]}`), ""},
+		"pictures":        {"/v1/chat/completions", "", []byte(`{"messages":[{"role":"user","content":[` + strings.Repeat(`{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}},`, 10) + `{"type":"text","text":"ocr"}]}]}`), "messages"}, // 9 fit in a session
 	} {
 		start := time.Now()
 		w, got := s.send("POST", test.path, test.body, "Content-Type", test.kind)

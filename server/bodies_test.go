@@ -1,12 +1,12 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -68,7 +68,7 @@ func TestRoomForBodies(t *testing.T) {
 func TestLargeBodiesWait(t *testing.T) {
 	s, file := serve(t, Options{}), scene(t, "05")
 	large := func(name string) []byte {
-		data, err := json.Marshal(map[string]any{"image": dataURI(file), name: "en", "inputs": string(bytes.Repeat([]byte("A"), 3<<20))})
+		data, err := json.Marshal(map[string]any{"image": dataURI(file) + strings.Repeat("\n", 3<<20), name: "en"})
 		must(t, err)
 		return data
 	}

@@ -121,7 +121,7 @@ func (s *Server) newCompletion(ctx context.Context, r *chatRequest) (c *completi
 // are 400.
 func (s *Server) readPictures(ctx context.Context, param string, list []string) (files [][]byte, err error) {
 	if most := s.mostPictures(); len(list) > most {
-		return nil, wrong(param, "%d pictures, want at most %d: so many fit in the model's context", len(list), most)
+		return nil, wrong(param, "%d pictures, want at most %d: so many fit in the context of %d tokens (--ctx-size)", len(list), most, s.model.Config().Session)
 	}
 	for _, source := range list {
 		file, err := s.sources.read(ctx, param, source)
@@ -133,10 +133,10 @@ func (s *Server) readPictures(ctx context.Context, param string, list []string) 
 	return files, nil
 }
 
-// mostPictures returns how many pictures fit in the model's context.
+// mostPictures returns how many pictures fit in a session.
 func (s *Server) mostPictures() int {
 	c := s.model.Config()
-	return max(1, c.Context/c.ImageTokens)
+	return max(1, c.Session/c.ImageTokens)
 }
 
 // choices returns how many answers are asked for.

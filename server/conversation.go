@@ -95,6 +95,9 @@ func conversation(messages []chatMessage) (t turn, err error) {
 			t.pictures = messages[i].Content.pictures()
 		}
 	}
+	if t.prompt == "" && t.pictures == nil {
+		return t, wrong("messages", "the last message of the user is empty: want a prompt, a picture, or both")
+	}
 	counts := map[string]int{}
 	for i, m := range messages {
 		if i != last {

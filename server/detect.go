@@ -84,6 +84,12 @@ func (s *Server) find(w http.ResponseWriter, r *http.Request, d *detection, prom
 // check refuses a request that cannot be answered, and fills in defaults. A label has to
 // be one that a prompt can hold: with a ; in it the model would look for two things.
 func (d *detection) check() error {
+	switch {
+	case d.Labels != nil && d.Parameters.Labels != nil:
+		return wrong("labels", "labels and parameters.candidate_labels are both given, want one of them")
+	case d.Threshold != 0 && d.Parameters.Threshold != nil:
+		return wrong("threshold", "threshold and parameters.threshold are both given, want one of them")
+	}
 	set(&d.Threshold, d.Parameters.Threshold)
 	if d.Parameters.Labels != nil {
 		d.Labels = d.Parameters.Labels

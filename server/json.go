@@ -91,7 +91,8 @@ func parse(data []byte, v any) error {
 	case errors.As(err, &typed) && typed.Field == "":
 		return fail(http.StatusBadRequest, "the body is a JSON %s, want %s", typed.Value, wanted(typed))
 	case errors.As(err, &typed):
-		return wrong(typed.Field, "field %q is a JSON %s, want %s", typed.Field, typed.Value, wanted(typed))
+		name := outer.Replace(typed.Field)
+		return wrong(name, "field %q is a JSON %s, want %s", name, typed.Value, wanted(typed))
 	case err != nil:
 		var f *failure
 		if errors.As(err, &f) {
@@ -101,6 +102,9 @@ func parse(data []byte, v any) error {
 	}
 	return checkNames(data)
 }
+
+// outer takes the names of embedded structs, which no request has, off a field's.
+var outer = strings.NewReplacer("pictured.", "", "choosing.", "")
 
 // wanted names the JSON value that a field holds.
 func wanted(e *json.UnmarshalTypeError) string {

@@ -90,6 +90,7 @@ type properties struct {
 
 // generation is what applies to requests that do not say otherwise.
 type generation struct {
+	Context     int     `json:"n_ctx"` // tokens of pictures, prompt and answer together
 	MaxTokens   int     `json:"n_predict"`
 	Temperature float32 `json:"temperature"`
 }
@@ -99,7 +100,7 @@ type modelFacts struct {
 	Family      string `json:"family"`
 	ImageSize   int    `json:"image_size"`   // side of the square that pictures are stretched to, in pixels
 	ImageTokens int    `json:"image_tokens"` // soft tokens of a picture
-	Context     int    `json:"context"`
+	Context     int    `json:"context"`      // tokens that it was trained for
 	Vocabulary  int    `json:"vocabulary"`
 	Masks       bool   `json:"masks"` // whether masks can be decoded
 	Queue       int    `json:"queue"`
@@ -110,7 +111,7 @@ type modelFacts struct {
 func (s *Server) props(w http.ResponseWriter, r *http.Request) error {
 	c := s.model.Config()
 	return writeJSON(w, http.StatusOK, properties{
-		Defaults: generation{s.opts.MaxTokens, 0}, Slots: s.opts.Parallel, ModelPath: s.opts.Name,
+		Defaults: generation{c.Session, s.opts.MaxTokens, 0}, Slots: s.opts.Parallel, ModelPath: s.opts.Name,
 		Modalities: map[string]bool{"vision": true, "audio": false}, Build: s.opts.Version,
 		PaliGemma: modelFacts{c.Family, c.ImageSize, c.ImageTokens, c.Context, c.Vocabulary, c.Masks, s.opts.Queue, s.opts.MaxBody},
 	})

@@ -26,6 +26,9 @@ func TestOllamaModels(t *testing.T) {
 			t.Errorf("%s: details %v", path, details)
 		}
 	}
+	if got, want := list.Models[0]["context_length"], float64(s.model.Config().ImageTokens+512); got != want {
+		t.Errorf("/api/ps has a context of %v tokens, want the %v of a session", got, want)
+	}
 	if list.Models[0]["expires_at"] == nil {
 		t.Errorf("/api/ps does not say when the model leaves: %v", list.Models[0])
 	}

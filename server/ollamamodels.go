@@ -82,7 +82,7 @@ func (s *Server) ollamaRunning(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	running := ollamaLoaded{m, time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC), s.model.Config().Context}
+	running := ollamaLoaded{m, time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC), s.model.Config().Session}
 	return writeJSON(w, http.StatusOK, map[string][]ollamaLoaded{"models": {running}})
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -66,7 +67,11 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 		if err := checkNames(data); err != nil {
 			return nil, err
 		}
-		return s.sources.read(r.Context(), "image", v.picture())
+		picture, err := v.picture()
+		if err != nil {
+			return nil, err
+		}
+		return s.sources.read(r.Context(), "image", picture)
 	}
 	if len(data) == 0 {
 		return nil, wrong("image", "image is missing: want the picture's file")
@@ -82,7 +87,7 @@ func mayBeJSON(data []byte) bool {
 }
 
 // A picturer is a request about a picture.
-type picturer interface{ picture() string }
+type picturer interface{ picture() (string, error) }
 
 // A pictured request names its picture in JSON.
 type pictured struct {
@@ -90,12 +95,13 @@ type pictured struct {
 	Inputs string `json:"inputs"` // base64, as Hugging Face's clients send it
 }
 
-// picture returns the source of the picture; "" without one.
-func (p *pictured) picture() string {
-	if p.Image != "" {
-		return p.Image
+// picture returns the source of the picture; "" without one. Two are an error: the answer
+// would be about one of them without a word.
+func (p *pictured) picture() (string, error) {
+	if p.Image != "" && p.Inputs != "" {
+		return "", wrong("inputs", "image and inputs are both given, want the picture in one of them")
 	}
-	return p.Inputs
+	return cmp.Or(p.Image, p.Inputs), nil
 }
 
 // readForm reads a form's fields into v and returns its picture; nil without one. The form

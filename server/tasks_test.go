@@ -120,7 +120,7 @@ func TestProps(t *testing.T) {
 	must(t, json.Unmarshal(data, &p))
 	c := s.model.Config()
 	want := modelFacts{Family: c.Family, ImageSize: c.ImageSize, ImageTokens: c.ImageTokens, Context: c.Context, Vocabulary: c.Vocabulary, Masks: true, Queue: 5, MaxBody: 1 << 20}
-	if p.Slots != 3 || p.Defaults.MaxTokens != 77 || p.ModelPath != "tiny" || !p.Modalities["vision"] || p.PaliGemma != want {
+	if p.Slots != 3 || p.Defaults.MaxTokens != 77 || p.Defaults.Context != c.ImageTokens+512 || p.ModelPath != "tiny" || !p.Modalities["vision"] || p.PaliGemma != want {
 		t.Errorf("%s, want %+v", data, want)
 	}
 }

@@ -70,6 +70,8 @@ func wanted(known []cli.Flag, name, text string) string {
 			return "a whole number"
 		case *cli.Float64Flag:
 			return "a number"
+		case *cli.DurationFlag:
+			return "a time, such as 30s or 2m"
 		}
 	}
 	return "another value"
