@@ -26,7 +26,7 @@ func Misnamed(id *Identity, item Item, p paligemma.Prompt) *record.Record {
 
 // Has reports whether the file has a record for a question, and whether that is an answer.
 func (f *File) Has(image string, p paligemma.Prompt) (known, answered bool) {
-	at, known := f.records[f.id.key(image, p)]
+	at, known := f.find(f.id.key(image, p))
 	return known, known && !at.failed
 }
 
@@ -43,7 +43,7 @@ func (f *File) Add(r *record.Record) (added bool, err error) {
 	if !f.Owns(r) {
 		return false, fmt.Errorf("batch: the record of %q and prompt %q is an answer of another model or with other settings", r.Image, r.Prompt)
 	}
-	if had, known := f.records[k]; known && !r.Outcome().Replaces(had.outcome()) {
+	if had, known := f.find(k); known && !r.Outcome().Replaces(had.outcome()) {
 		return false, nil
 	}
 	if err := f.add(k, r); err != nil {
@@ -57,32 +57,17 @@ func (f *File) Add(r *record.Record) (added bool, err error) {
 // for each question without a record.
 func (f *File) Arrange(ctx context.Context, sources []Source, prompts []paligemma.Prompt, missing func(image string, p paligemma.Prompt)) (*Plan, error) {
 	p := &Plan{}
-	var keys []record.Key
-	seen := map[record.Key]bool{}
-	for _, s := range sources {
-		for item, err := range s.Items(ctx) {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			if err != nil {
-				p.Err = errors.Join(p.Err, err)
-				break
-			}
-			item = named(item)
-			first := f.id.key(item.Name, prompts[0])
-			if seen[first] {
-				continue
-			}
-			seen[first] = true
+	f.restart()
+	r := &run{out: f, opts: Options{Prompts: prompts}}
+	for s := range leaves(ctx, sources) {
+		err := r.each(ctx, s, func(j *job) bool {
 			p.Pictures++
-			for _, prompt := range prompts {
-				k := f.id.key(item.Name, prompt)
-				at, known := f.records[k]
-				keys = append(keys, k)
+			for _, q := range j.ask {
+				at, known := f.find(q.key)
 				switch {
 				case !known:
 					p.Missing++
-					missing(item.Name, prompt)
+					missing(j.item.Name, q.prompt)
 				case at.failed:
 					p.Known++
 					p.Failed++
@@ -90,12 +75,17 @@ func (f *File) Arrange(ctx context.Context, sources []Source, prompts []paligemm
 					p.Known++
 				}
 			}
+			return true
+		})
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
+		p.Err = errors.Join(p.Err, err)
 	}
 	if p.Err != nil { // the order of what follows is not known
 		return p, fmt.Errorf("batch: %w", p.Err)
 	}
-	if err := f.finish(keys); err != nil {
+	if err := f.finish(); err != nil {
 		return p, fmt.Errorf("batch: %w", err)
 	}
 	return p, nil

@@ -11,9 +11,7 @@
 //	out, err := batch.Open("out.jsonl", batch.Identity{Model: digest}, false)
 //	// ...
 //	defer out.Close()
-//	files, err := batch.Folder("photos")
-//	// ...
-//	report, err := batch.Run(ctx, model, out, []batch.Source{files}, &batch.Options{
+//	report, err := batch.Run(ctx, model, out, []batch.Source{batch.Folder("photos")}, &batch.Options{
 //		Prompts: []paligemma.Prompt{"caption en"},
 //	})
 //

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/pgcli/paligemma/batch/record"
@@ -16,34 +15,15 @@ import (
 // A File is the file of records that a run adds to, one line each. It is not safe for
 // concurrent use.
 type File struct {
-	path    string
-	id      Identity
-	file    *os.File // locked
-	end     int64
-	mu      sync.Mutex // guards records, order and stale
-	records map[record.Key]place
-	order   []record.Key // of the records in the file, as they come first
-	stale   int          // lines that a later one replaces
-	torn    bool
-	whole   bool // a run has ended with all its records
-	synced  time.Time
+	path string
+	id   Identity
+	file *os.File // locked
+	end  int64
+	index
+	torn   bool
+	whole  bool // a run has ended with all its records
+	synced time.Time
 }
-
-// A place is where the record of a key lies in the file.
-type place struct {
-	start  int64
-	of     record.Content
-	length int32
-	failed bool
-}
-
-// placeOf returns the place of a record that lies from start.
-func placeOf(r *record.Record, start, length int64) place {
-	o := r.Outcome()
-	return place{start, o.Of, int32(length), o.Failed}
-}
-
-func (p place) outcome() record.Outcome { return record.Outcome{Of: p.of, Failed: p.failed} }
 
 // syncEvery is how long a record may be in the system's memory only.
 const syncEvery = 5 * time.Second
@@ -56,7 +36,7 @@ const recordStart = `{"key":"`
 // leaves, is cut. Records of another model or with other settings are an error, unless
 // force is set, which removes them: all records of a file answer the same questions.
 func Open(path string, id Identity, force bool) (*File, error) {
-	f := &File{path: path, id: id, records: map[record.Key]place{}, synced: time.Now()}
+	f := &File{path: path, id: id, synced: time.Now()}
 	var err error
 	if f.file, err = newfile.Lock(path); err != nil {
 		return nil, fmt.Errorf("batch: %w", err)
@@ -124,39 +104,11 @@ func (id *Identity) flags() string {
 	return b.String()
 }
 
-// note notes a record. Of several with a key the last counts: a question is asked again
-// only if it failed, or if its picture has changed.
-func (f *File) note(k record.Key, at place) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if _, again := f.records[k]; again {
-		f.stale++
-	} else {
-		f.order = append(f.order, k)
-	}
-	f.records[k] = at
-}
-
-// find returns the place of a record.
-func (f *File) find(k record.Key) (at place, ok bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	at, ok = f.records[k]
-	return at, ok
-}
-
 // Torn reports whether Open cut a line.
 func (f *File) Torn() bool { return f.torn }
 
 // Len returns the number of records, and of those that failed.
-func (f *File) Len() (all, failed int) {
-	for _, at := range f.records {
-		if at.failed {
-			failed++
-		}
-	}
-	return len(f.records), failed
-}
+func (f *File) Len() (all, failed int) { return f.records, f.failed }
 
 // add writes a record at the end of the file. If that fails, the file is as before.
 func (f *File) add(k record.Key, r *record.Record) error {

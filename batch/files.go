@@ -32,32 +32,6 @@ func (f Files) Items(context.Context) iter.Seq2[Item, error] {
 	}
 }
 
-// A ListFile is the path of a file with the name of a picture file on each line, as List
-// reads it. It is read each time, so that the names take no memory.
-type ListFile string
-
-// Items yields the files that the list names. One that is gone is an item whose Read
-// fails.
-func (l ListFile) Items(context.Context) iter.Seq2[Item, error] {
-	return func(yield func(Item, error) bool) {
-		f, err := infile.Open(string(l))
-		if err != nil {
-			yield(Item{}, fmt.Errorf("%s: %w", string(l), err))
-			return
-		}
-		defer f.Close()
-		for name, err := range Lines(f) {
-			if err != nil {
-				yield(Item{}, fmt.Errorf("%s: %w", string(l), err))
-				return
-			}
-			if !yield(file(name), nil) {
-				return
-			}
-		}
-	}
-}
-
 // file returns the item of a picture file.
 func file(name string) Item {
 	read := func(context.Context) ([]byte, error) {
@@ -75,37 +49,6 @@ func file(name string) Item {
 		return Reference{File: name, Version: FileVersion(info)}, nil
 	}
 	return Item{Name: name, Read: read, Refer: refer}
-}
-
-// Folder lists the pictures of a folder and of those below it, by their names'
-// endings, in the order of their names. Names that begin with a dot are left out, and
-// links to folders are not followed. others is the number of files that are left out.
-func Folder(dir string) (files Files, others int, err error) {
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		hidden := strings.HasPrefix(d.Name(), ".") && path != dir
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && hidden:
-			return filepath.SkipDir
-		case d.IsDir():
-		case hidden || !IsPicture(path) || leadsToFolder(path, d):
-			others++
-		default:
-			files = append(files, path)
-		}
-		return nil
-	})
-	return files, others, err
-}
-
-// leadsToFolder reports whether an entry is a link to a folder.
-func leadsToFolder(path string, d fs.DirEntry) bool {
-	if d.Type()&fs.ModeSymlink == 0 {
-		return false
-	}
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }
 
 // maxName is the longest line of a list, in bytes.
@@ -132,44 +75,52 @@ func Lines(r io.Reader) iter.Seq2[string, error] {
 	}
 }
 
-// List returns the names that Lines yields.
-func List(r io.Reader) (names []string, err error) {
-	for name, err := range Lines(r) {
+// A Metadata is the path of the metadata.jsonl of an imagefolder, as Hugging Face's
+// datasets has it. Its pictures are those that the lines' file_name names, relative to the
+// file's folder. It is read each time, so that the names take no memory.
+type Metadata string
+
+// Items yields the pictures.
+func (m Metadata) Items(context.Context) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		f, err := infile.Open(string(m))
 		if err != nil {
-			return nil, err
+			yield(Item{}, err)
+			return
 		}
-		names = append(names, name)
+		defer f.Close()
+		row := 0
+		for line, err := range Lines(f) {
+			row++
+			name := ""
+			if err == nil {
+				name, err = fileName([]byte(line))
+			}
+			if err != nil {
+				yield(Item{}, fmt.Errorf("%s: row %d: %w", string(m), row, err))
+				return
+			}
+			if !yield(file(filepath.Join(filepath.Dir(string(m)), name)), nil) {
+				return
+			}
+		}
 	}
-	return names, nil
 }
 
-// Metadata lists the pictures of the metadata.jsonl of an imagefolder, as Hugging
-// Face's datasets has it: each line's file_name, relative to the file's folder.
-func Metadata(path string) (Files, error) {
-	f, err := infile.Open(path)
-	if err != nil {
-		return nil, err
+// fileName returns the file_name of a row of metadata.
+func fileName(line []byte) (string, error) {
+	var row struct {
+		Name string `json:"file_name"`
 	}
-	defer f.Close()
-	lines, err := List(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if err := json.Unmarshal(line, &row); err != nil {
+		return "", jsonerr.Explain(line, err)
 	}
-	var files Files
-	for i, line := range lines {
-		var row struct {
-			Name string `json:"file_name"`
-		}
-		if err := json.Unmarshal([]byte(line), &row); err != nil {
-			return nil, fmt.Errorf("%s: row %d: %w", path, i+1, jsonerr.Explain([]byte(line), err))
-		}
-		if row.Name == "" {
-			return nil, fmt.Errorf("%s: row %d has no file_name, want the picture's path from the file's folder", path, i+1)
-		}
-		if !filepath.IsLocal(filepath.FromSlash(row.Name)) {
-			return nil, fmt.Errorf("%s: row %d: file_name %q leads out of the file's folder", path, i+1, row.Name)
-		}
-		files = append(files, filepath.Join(filepath.Dir(path), filepath.FromSlash(row.Name)))
+	if row.Name == "" {
+		return "", errors.New("it has no file_name, want the picture's path from the file's folder")
 	}
-	return files, nil
+	path := filepath.FromSlash(row.Name)
+	if !filepath.IsLocal(path) {
+		return "", fmt.Errorf("file_name %q leads out of the file's folder", row.Name)
+	}
+	return path, nil
 }

@@ -3,32 +3,18 @@ package batch
 import (
 	"bufio"
 	"io"
-
 	"runtime"
 
-	"github.com/pgcli/paligemma/batch/record"
 	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
-// finish puts the records into the order of keys, those of other pictures and prompts
-// after them, and leaves out lines that a later one replaces. A file that is so already
-// stays. The new file gets its name when it is complete.
-func (f *File) finish(keys []record.Key) error {
+// finish puts the records into the order of the run's questions, those of others after
+// them, and leaves out lines that a later one replaces. A file that is so already stays. The
+// new file gets its name when it is complete.
+func (f *File) finish() error {
 	f.whole = true
-	order := make([]record.Key, 0, len(f.order))
-	asked := make(map[record.Key]bool, len(keys))
-	for _, k := range keys {
-		if _, ok := f.records[k]; ok && !asked[k] {
-			asked[k], order = true, append(order, k)
-		}
-	}
-	for _, k := range f.order {
-		if !asked[k] {
-			order = append(order, k)
-		}
-	}
-	if f.stale == 0 && f.sorted(order) {
+	if f.stale == 0 && f.sorted() {
 		return f.file.Sync()
 	}
 	out, err := newfile.Create(f.path, true)
@@ -37,8 +23,7 @@ func (f *File) finish(keys []record.Key) error {
 	}
 	defer out.Close()
 	w := bufio.NewWriterSize(out, 1<<20)
-	for _, k := range order {
-		at := f.records[k]
+	for at := range f.order() {
 		if _, err := io.Copy(w, io.NewSectionReader(f.file, at.start, int64(at.length))); err != nil {
 			return err
 		}
@@ -58,15 +43,14 @@ func (f *File) finish(keys []record.Key) error {
 	return err
 }
 
-// sorted reports whether the records lie in an order.
-func (f *File) sorted(order []record.Key) bool {
-	at := int64(-1)
-	for _, k := range order {
-		start := f.records[k].start
-		if start < at {
+// sorted reports whether the records lie in their order.
+func (f *File) sorted() bool {
+	last := int64(-1)
+	for at := range f.order() {
+		if at.start < last {
 			return false
 		}
-		at = start
+		last = at.start
 	}
 	return true
 }

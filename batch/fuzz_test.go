@@ -24,20 +24,24 @@ func FuzzMetadata(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		lines, listed := batch.List(bytes.NewReader(data))
-		for _, line := range lines {
-			if strings.TrimSpace(line) == "" || strings.Contains(line, "\n") {
+		var listed error
+		for line, err := range batch.Lines(bytes.NewReader(data)) {
+			listed = err
+			if err == nil && (strings.TrimSpace(line) == "" || strings.Contains(line, "\n")) {
 				t.Errorf("%q gives the name %q", data, line)
 			}
 		}
-		files, err := batch.Metadata(path)
-		if listed != nil && err == nil {
-			t.Errorf("%q: no error, want %v", data, listed)
-		}
-		for _, name := range files {
-			if inside, err := filepath.Rel(dir, name); err != nil || !filepath.IsLocal(inside) {
-				t.Errorf("%q leads to %q", data, name)
+		var failed error
+		for item, err := range batch.Metadata(path).Items(t.Context()) {
+			if failed = err; err != nil {
+				break
 			}
+			if inside, err := filepath.Rel(dir, item.Name); err != nil || !filepath.IsLocal(inside) {
+				t.Errorf("%q leads to %q", data, item.Name)
+			}
+		}
+		if listed != nil && failed == nil {
+			t.Errorf("%q: no error, want %v", data, listed)
 		}
 	})
 }

@@ -62,9 +62,7 @@ func options() *batch.Options {
 // run runs over a folder.
 func run(t testing.TB, m *paligemma.Model, dir, path string, opts *batch.Options) (*batch.Report, error) {
 	t.Helper()
-	files, _, err := batch.Folder(dir)
-	must(t, err)
-	return runSources(t, m, path, opts, files)
+	return runSources(t, m, path, opts, batch.Folder(dir))
 }
 
 func runSources(t testing.TB, m *paligemma.Model, path string, opts *batch.Options, sources ...batch.Source) (*batch.Report, error) {

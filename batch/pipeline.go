@@ -21,9 +21,7 @@ type run struct {
 	sources []Source
 	opts    Options
 
-	// These belong to the goroutine that goes through the sources, until it ends.
-	keys      []record.Key // of all questions, in order
-	sourceErr error
+	sourceErr error // belongs to the goroutine that goes through the sources, until it ends
 
 	mu       sync.Mutex // guards progress
 	progress Progress
@@ -151,46 +149,59 @@ func (r *run) notice(text string) {
 	}
 }
 
-// read goes through the sources, notes the key of every question, and reads the
-// pictures that have questions left, or may have changed. It takes room for each of them.
+// read goes through the sources, and reads the pictures that have questions left, or may
+// have changed. It takes room for each of them.
 func (r *run) read(ctx context.Context, to chan *job, room chan struct{}) {
-	seen := map[record.Key]bool{}
 	number := 0
-	for _, s := range r.sources {
-		for item, err := range s.Items(ctx) {
-			if ctx.Err() != nil {
-				return
-			}
-			if err != nil {
-				if r.sourceErr == nil {
-					r.sourceErr = err
-				}
-				break
-			}
-			if item = named(item); !r.opts.Shard.Has(item.Name) || seen[r.out.id.key(item.Name, r.opts.Prompts[0])] {
-				continue
-			}
-			j := &job{number: number, item: item}
-			for _, p := range r.opts.Prompts {
-				q := r.question(item.Name, p)
-				seen[q.key], r.keys, j.ask = true, append(r.keys, q.key), append(j.ask, q)
-			}
+	for s := range leaves(ctx, r.sources) {
+		err := r.each(ctx, s, func(j *job) bool {
 			if !slices.ContainsFunc(j.ask, r.reads) {
 				r.count(Progress{Pictures: 1, Earlier: 1})
-				continue
+				return true
 			}
 			select {
 			case room <- struct{}{}:
 			case <-ctx.Done():
-				return
+				return false
 			}
 			j.read(ctx)
+			j.number = number
 			number++
-			if !send(ctx, to, j) {
-				return
-			}
+			return send(ctx, to, j)
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		if r.sourceErr == nil {
+			r.sourceErr = err
 		}
 	}
+}
+
+// each calls do, until it returns false, with the pictures of a source that are of the
+// shard and have not been before, and with their questions, whose order the file notes.
+func (r *run) each(ctx context.Context, s Source, do func(*job) bool) error {
+	for item, err := range s.Items(ctx) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if item = named(item); !r.opts.Shard.Has(item.Name) {
+			continue
+		}
+		j := &job{item: item}
+		for _, p := range r.opts.Prompts {
+			if q := r.question(item.Name, p); r.out.ask(q.key) {
+				j.ask = append(j.ask, q)
+			}
+		}
+		if len(j.ask) > 0 && !do(j) {
+			return nil
+		}
+	}
+	return nil
 }
 
 // question returns a question with what the file has about it.

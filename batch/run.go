@@ -66,19 +66,15 @@ func Run(ctx context.Context, m *paligemma.Model, out *File, sources []Source, o
 	if r.opts.Parallel == 0 {
 		r.opts.Parallel = DefaultParallel
 	}
+	out.restart()
 	err := r.check()
 	if err == nil {
 		err = r.all(ctx)
 	}
 	if err == nil {
-		err = out.finish(r.keys)
+		err = out.finish()
 	}
-	report := &Report{Progress: r.progress, Questions: len(r.keys), Took: time.Since(start)}
-	for _, k := range r.keys {
-		if out.records[k].failed {
-			report.Failures++
-		}
-	}
+	report := &Report{Progress: r.progress, Questions: out.asked.Len(), Failures: out.failures(), Took: time.Since(start)}
 	if err = errors.Join(err, r.sourceErr); err != nil {
 		err = fmt.Errorf("batch: %w", err)
 	}

@@ -40,6 +40,48 @@ type Counter interface {
 	Count(ctx context.Context) (int, error)
 }
 
+// Sources are sources that are found one after the other, as they are asked for: the
+// lines of a long list, for example. One that ends early does not end the others.
+type Sources func(ctx context.Context) iter.Seq[Source]
+
+// Items yields the items of all sources.
+func (s Sources) Items(ctx context.Context) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		for source := range s(ctx) {
+			for item, err := range source.Items(ctx) {
+				if !yield(item, err) {
+					return
+				}
+				if err != nil {
+					break
+				}
+			}
+		}
+	}
+}
+
+// leaves yields sources, and in place of Sources those that they have.
+func leaves(ctx context.Context, sources []Source) iter.Seq[Source] {
+	return func(yield func(Source) bool) {
+		for _, s := range sources {
+			group, ok := s.(Sources)
+			if !ok {
+				if !yield(s) {
+					return
+				}
+				continue
+			}
+			for s := range group(ctx) {
+				for s := range leaves(ctx, []Source{s}) {
+					if !yield(s) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
 // A Shard is one of Of equal parts of the pictures, from 0. The zero value is all of
 // them. Machines that each compute one shard of the same sources compute every picture
 // once.

@@ -8,7 +8,6 @@ import (
 	"iter"
 	"slices"
 
-	"github.com/pgcli/paligemma/batch/record"
 	"github.com/pgcli/paligemma/internal/infile"
 )
 
@@ -28,7 +27,7 @@ type Plan struct {
 // to see whether they have changed; else they are taken for unchanged. The error is about
 // the file or the context.
 func Survey(ctx context.Context, path string, id Identity, sources []Source, opts *Options, compare bool) (*Plan, error) {
-	f := &File{path: path, id: id, records: map[record.Key]place{}}
+	f := &File{path: path, id: id}
 	var err error
 	f.file, err = infile.Open(path)
 	if err == nil {
@@ -41,7 +40,7 @@ func Survey(ctx context.Context, path string, id Identity, sources []Source, opt
 	p := &Plan{}
 	r := &run{out: f, opts: *opts}
 	r.opts.Unchanged = opts.Unchanged || !compare
-	for _, s := range sources {
+	for s := range leaves(ctx, sources) {
 		if err := p.add(ctx, r, s); err != nil && p.Err == nil {
 			p.Err = fmt.Errorf("batch: %w", err)
 		}
@@ -62,25 +61,17 @@ func (p *Plan) add(ctx context.Context, r *run, s Source) error {
 		p.Rough = true
 		return err
 	}
-	for item, err := range s.Items(ctx) {
-		if err != nil {
-			return err
-		}
-		if item = named(item); !r.opts.Shard.Has(item.Name) {
-			continue
-		}
-		p.picture(ctx, r, item)
-	}
-	return nil
+	return r.each(ctx, s, func(j *job) bool {
+		p.picture(ctx, r, j)
+		return true
+	})
 }
 
 // picture counts a picture and its questions.
-func (p *Plan) picture(ctx context.Context, r *run, item Item) {
+func (p *Plan) picture(ctx context.Context, r *run, j *job) {
 	p.Pictures++
-	j := &job{item: item}
 	compare := false
-	for _, prompt := range r.opts.Prompts {
-		q := r.question(item.Name, prompt)
+	for _, q := range j.ask {
 		at, known := r.out.find(q.key)
 		if known {
 			p.Known++
@@ -89,7 +80,6 @@ func (p *Plan) picture(ctx context.Context, r *run, item Item) {
 			p.Failed++
 		}
 		compare = compare || q.known && r.reads(q)
-		j.ask = append(j.ask, q)
 	}
 	if compare {
 		j.read(ctx)
@@ -117,7 +107,7 @@ type first struct {
 func (f first) Items(ctx context.Context) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		left := f.n
-		for _, s := range f.sources {
+		for s := range leaves(ctx, f.sources) {
 			for item, err := range s.Items(ctx) {
 				if err == nil && !f.shard.Has(named(item).Name) {
 					continue

@@ -63,7 +63,8 @@ func (t Tar) each(ctx context.Context, do func(batch.Item) bool) error {
 	}
 	members := tar.NewReader(in)
 	start := int64(0) // of the next member's header
-	return walk(ctx, members, func(h *tar.Header) bool {
+	stopped := false
+	err = walk(ctx, members, func(h *tar.Header) bool {
 		item := batch.Item{Name: string(t) + "#" + h.Name, Read: func(context.Context) ([]byte, error) {
 			return infile.ReadAll(members, h.Size, batch.MaxFile)
 		}}
@@ -80,8 +81,13 @@ func (t Tar) each(ctx context.Context, do func(batch.Item) bool) error {
 				return batch.Reference{File: string(t), Version: batch.FileVersion(info), Start: at}, nil
 			}
 		}
-		return do(item)
+		stopped = !do(item)
+		return !stopped
 	})
+	if err == nil && !stopped && !compressed(string(t)) && info.Size()%blockSize != 0 {
+		err = fmt.Errorf("the archive ends within a block of %d bytes: it is cut", blockSize)
+	}
+	return err
 }
 
 // blockSize is what headers and members of archives are padded to, in bytes.

@@ -104,6 +104,23 @@ func TestABrokenArchive(t *testing.T) {
 	}
 }
 
+// TestAnArchiveThatIsCut, as a download that broke off leaves it, is an error wherever no
+// block ends.
+func TestAnArchiveThatIsCut(t *testing.T) {
+	whole := shard(t)
+	path := filepath.Join(t.TempDir(), "a.tar")
+	for n := 1; n < len(whole); n += 101 {
+		must(t, os.WriteFile(path, whole[:n], 0o644))
+		var last error
+		for _, err := range Tar(path).Items(t.Context()) {
+			last = err
+		}
+		if last == nil && n%512 != 0 {
+			t.Errorf("of %d bytes: no error", n)
+		}
+	}
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

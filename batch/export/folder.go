@@ -30,6 +30,9 @@ const lockName = ".lock"
 // removes what others wrote.
 func createFolder(path string) (*folder, error) {
 	path = filepath.Clean(path)
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s exists and is no folder; name a new one", path)
+	}
 	switch entries, err := os.ReadDir(path); {
 	case err == nil && len(entries) > 0:
 		return nil, fmt.Errorf("folder %s exists and is not empty; name a new one, or remove it", path)

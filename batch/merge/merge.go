@@ -14,10 +14,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"slices"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/batch/internal/compact"
 	"github.com/pgcli/paligemma/batch/record"
 	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
@@ -29,8 +31,8 @@ type Report struct {
 	Failed     int // of these, errors
 	Duplicates int // left out
 	Others     int // records of pictures that the list does not name, left out
+	Missing    int // questions without a record
 	Torn       []string
-	Missing    []Missing // in the order of the input
 }
 
 // A Missing is a question without a record.
@@ -39,45 +41,30 @@ type Missing struct {
 	Prompt paligemma.Prompt // "" if the picture has no record at all
 }
 
-// A Set is an index of records in files. It holds some 250 bytes for each record, not
-// the records.
+// A Set is an index of records in files. It holds some 50 bytes for each record, and 40 with
+// the name for each picture; not the records.
 type Set struct {
-	files   []*os.File
-	report  Report
-	names   []string           // of pictures, by number
-	number  map[string]int32   // of a picture's name
-	times   map[int32]float64  // of frames, by picture
-	prompts []paligemma.Prompt // in the order in which they are seen
-	asked   map[paligemma.Prompt]int32
-	places  []place            // in the order in which questions are seen
-	at      map[question]int32 // of places
+	files     []*os.File
+	report    Report
+	texts     compact.Texts // names of pictures
+	pictures  compact.List[picture]
+	names     compact.Index // of pictures
+	prompts   []paligemma.Prompt
+	asked     map[paligemma.Prompt]int32 // numbers of prompts
+	places    compact.List[place]        // in the order in which questions are seen
+	questions compact.Index              // of places
 }
 
-// A question is a picture with a prompt, by their numbers.
-type question struct{ picture, prompt int32 }
-
-// A place is where the record of a question lies.
-type place struct {
-	question
-	record.Outcome
-	key    record.Key
-	start  int64
-	length int32
-	file   int32
-}
-
-// keyOf returns a record's key, or one of a text that is none.
-func keyOf(text string) record.Key {
-	if k, ok := record.ParseKey(text); ok {
-		return k
-	}
-	return record.KeyOf([]byte(text))
-}
+// maxFiles is how many files are joined at most.
+const maxFiles = 1 << 16
 
 // Open reads the records of files. A last line that was torn is left out. The caller
 // must Close the Set.
 func Open(ctx context.Context, paths ...string) (*Set, error) {
-	s := &Set{number: map[string]int32{}, times: map[int32]float64{}, asked: map[paligemma.Prompt]int32{}, at: map[question]int32{}}
+	if len(paths) > maxFiles {
+		return nil, fmt.Errorf("%d files are to be joined, want at most %d", len(paths), maxFiles)
+	}
+	s := &Set{asked: map[paligemma.Prompt]int32{}}
 	for _, path := range paths {
 		f, err := infile.Open(path)
 		if err == nil {
@@ -109,7 +96,8 @@ func (s *Set) read(ctx context.Context, f *os.File) error {
 		case n%1000 == 0 && ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
-		at := place{key: keyOf(r.Key), Outcome: r.Outcome(), file: int32(len(s.files) - 1), start: start, length: int32(lines.Offset() - start)}
+		o := r.Outcome()
+		at := place{key: keyOf(r.Key), of: o.Of, failed: o.Failed, file: uint16(len(s.files) - 1), start: start, length: int32(lines.Offset() - start)}
 		if err := s.add(r, at); err != nil {
 			return fmt.Errorf("%s:%d: %w", f.Name(), lines.Line(), err)
 		}
@@ -118,50 +106,52 @@ func (s *Set) read(ctx context.Context, f *os.File) error {
 
 // add adds a record, or leaves it or its duplicate out.
 func (s *Set) add(r *record.Record, at place) error {
-	picture, known := s.number[r.Image]
-	if !known {
-		picture = int32(len(s.names))
-		s.names, s.number[r.Image] = append(s.names, r.Image), picture
-	}
+	at.picture, _ = s.picture(r.Image)
 	if r.Time != nil {
-		s.times[picture] = *r.Time
+		s.pictures.At(int(at.picture)).time = *r.Time
 	}
 	prompt, known := s.asked[r.Prompt]
 	if !known {
 		prompt = int32(len(s.prompts))
 		s.prompts, s.asked[r.Prompt] = append(s.prompts, r.Prompt), prompt
 	}
-	at.question = question{picture, prompt}
-	n, twice := s.at[at.question]
-	if !twice {
-		s.at[at.question] = int32(len(s.places))
-		s.places = append(s.places, at)
+	at.prompt = prompt
+	had := s.find(at.picture, at.prompt)
+	if had == nil {
+		s.places.Append(at)
+		s.questions.Add(s.places.Len()-1, func(n int) uint32 { return s.places.At(n).hash() })
 		return nil
 	}
-	had := &s.places[n]
 	if had.key != at.key {
-		return fmt.Errorf("picture %s and prompt %q have the key %x… here and %x… in %s: the files are of runs with different models or options",
-			r.Image, r.Prompt, at.key[:6], had.key[:6], s.files[had.file].Name())
+		return fmt.Errorf("picture %s and prompt %q have the key %012x… here and %012x… in %s: the files are of runs with different models or options",
+			r.Image, r.Prompt, at.key>>16, had.key>>16, s.files[had.file].Name())
 	}
 	s.report.Duplicates++
-	later := had.file == at.file && (had.Failed == at.Failed || at.Replaces(had.Outcome))
-	if later || at.Mends(had.Outcome) {
+	later := had.file == at.file && (had.failed == at.failed || at.outcome().Replaces(had.outcome()))
+	if later || at.outcome().Mends(had.outcome()) {
 		*had = at
 	}
 	return nil
 }
 
-// Write writes the records to path, in the order of list, the names of all pictures.
-// Without one they are in the order of pgcli batch for one folder. replace is for a file
-// that exists at path.
-func (s *Set) Write(ctx context.Context, path string, replace bool, list []string) (*Report, error) {
+// Write writes the records to path, in the order of list, the names of all pictures; nil if
+// there is none: then they are in the order of pgcli batch for one folder. replace is for a
+// file that exists at path. missing is called for each question without a record, in the
+// same order. Write may be called once.
+func (s *Set) Write(ctx context.Context, path string, replace bool, list iter.Seq2[string, error], missing func(Missing) error) (*Report, error) {
 	for _, f := range s.files {
 		if newfile.Input(path, f.Name()) != "" {
 			return nil, fmt.Errorf("%s is one of the files that are joined; write to another", path)
 		}
 	}
-	order := s.order(list)
-	s.report.Missing = s.missing(list, order)
+	miss := func(m Missing) error {
+		s.report.Missing++
+		return missing(m)
+	}
+	order, err := s.order(list, miss)
+	if err != nil {
+		return nil, err
+	}
 	out, err := newfile.Create(path, replace)
 	if err != nil {
 		return nil, err
@@ -169,53 +159,22 @@ func (s *Set) Write(ctx context.Context, path string, replace bool, list []strin
 	defer out.Close()
 	w := bufio.NewWriterSize(out, 1<<20)
 	for i, n := range order {
-		at := &s.places[n]
+		at := s.places.At(int(n))
 		if _, err := io.Copy(w, io.NewSectionReader(s.files[at.file], at.start, int64(at.length))); err != nil {
 			return nil, fmt.Errorf("%s: %w", s.files[at.file].Name(), err)
 		}
-		if at.Failed {
+		if at.failed {
 			s.report.Failed++
 		}
 		if i%1000 == 0 && ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 	}
-	s.report.Records, s.report.Others = len(order), len(s.places)-len(order)
+	s.report.Records, s.report.Others = len(order), s.places.Len()-len(order)
 	if err := w.Flush(); err != nil {
 		return nil, err
 	}
 	return &s.report, out.Commit()
-}
-
-// missing returns the questions without a record, in the order of the list or of the
-// records: each picture is asked every prompt that one of them was asked.
-func (s *Set) missing(list []string, order []int32) (all []Missing) {
-	seen := make([]bool, len(s.names))
-	look := func(picture int32) {
-		for n, prompt := range s.prompts {
-			if _, ok := s.at[question{picture, int32(n)}]; !ok && !seen[picture] {
-				all = append(all, Missing{s.names[picture], prompt})
-			}
-		}
-		seen[picture] = true
-	}
-	if list == nil {
-		for _, n := range order {
-			look(s.places[n].picture)
-		}
-	}
-	unknown := map[string]bool{}
-	for _, name := range list {
-		picture, known := s.number[name]
-		switch {
-		case known:
-			look(picture)
-		case !unknown[name]:
-			all = append(all, Missing{Image: name})
-			unknown[name] = true
-		}
-	}
-	return all
 }
 
 // Close closes the files. It is safe on nil, and may be called again.

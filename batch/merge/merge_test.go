@@ -2,6 +2,7 @@ package merge
 
 import (
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -29,8 +30,8 @@ func line(t *testing.T, image, prompt, text string, time *float64) string {
 	return string(data)
 }
 
-// join writes shards and merges them.
-func join(t *testing.T, list []string, shards ...string) (string, *Report) {
+// join writes shards and merges them. It checks the number of what is missing.
+func join(t *testing.T, list []string, shards ...string) (out string, report *Report, missing []Missing) {
 	t.Helper()
 	dir := t.TempDir()
 	var paths []string
@@ -45,16 +46,29 @@ func join(t *testing.T, list []string, shards ...string) (string, *Report) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	out := filepath.Join(dir, "out")
-	report, err := s.Write(t.Context(), out, false, list)
+	var names iter.Seq2[string, error]
+	if list != nil {
+		names = func(yield func(string, error) bool) {
+			for _, name := range list {
+				if !yield(name, nil) {
+					return
+				}
+			}
+		}
+	}
+	path := filepath.Join(dir, "out")
+	report, err = s.Write(t.Context(), path, false, names, func(m Missing) error {
+		missing = append(missing, m)
+		return nil
+	})
+	if err != nil || report.Missing != len(missing) {
+		t.Fatalf("%+v with %v missing, error %v", report, missing, err)
+	}
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data), report
+	return string(data), report, missing
 }
 
 // TestMergedShardsAreTheUndisturbedRun: however pictures fall into shards, and shards
@@ -82,14 +96,14 @@ func TestMergedShardsAreTheUndisturbedRun(t *testing.T) {
 			shards[rng.IntN(3)] += want[2*i] + want[2*i+1]
 		}
 		for _, list := range [][]string{nil, names} {
-			if got, report := join(t, list, shards...); got != strings.Join(want, "") || report.Records != len(want) || report.Missing != nil {
+			if got, report, _ := join(t, list, shards...); got != strings.Join(want, "") || report.Records != len(want) || report.Missing != 0 {
 				t.Fatalf("merged to\n%swith %+v, want\n%s", got, report, strings.Join(want, ""))
 			}
 		}
 	}
 	reversed := slices.Clone(names)
 	slices.Reverse(reversed)
-	if got, _ := join(t, reversed, strings.Join(want, "")); !strings.HasPrefix(got, want[14]+want[15]+want[12]) {
+	if got, _, _ := join(t, reversed, strings.Join(want, "")); !strings.HasPrefix(got, want[14]+want[15]+want[12]) {
 		t.Errorf("the order is not the list's:\n%s", got)
 	}
 }
@@ -105,7 +119,7 @@ func TestDuplicates(t *testing.T) {
 		{[]string{bad, one}, one}, {[]string{one, bad}, one}, {[]string{one, other}, one}, {[]string{one + other}, other},
 		{[]string{one + bad}, one}, {[]string{bad + bad}, bad}, {[]string{bad, bad}, bad}, {[]string{bad + one, other}, one},
 	} {
-		got, report := join(t, nil, c.shards...)
+		got, report, _ := join(t, nil, c.shards...)
 		if got != c.want || report.Duplicates != 1 && len(c.shards) == 2 && c.want != one {
 			t.Errorf("%q gives %q, want %q", c.shards, got, c.want)
 		}
@@ -126,7 +140,7 @@ func TestAChangedPictureFails(t *testing.T) {
 		shards []string
 		want   string
 	}{{[]string{one + other}, other}, {[]string{one + same}, one}, {[]string{one, other}, one}, {[]string{other + one}, one}} {
-		if got, _ := join(t, nil, c.shards...); got != c.want {
+		if got, _, _ := join(t, nil, c.shards...); got != c.want {
 			t.Errorf("%q gives %q, want %q", c.shards, got, c.want)
 		}
 	}
@@ -136,14 +150,14 @@ func TestAChangedPictureFails(t *testing.T) {
 // lacks, pictures that the list does not name, and a torn line.
 func TestMissingIsNamed(t *testing.T) {
 	shard := line(t, "b", "ocr", "x", nil) + line(t, "b", "caption en", "x", nil) + line(t, "c", "caption en", "x", nil) + line(t, "d", "ocr", "x", nil)
-	_, report := join(t, []string{"a", "b", "c", "a"}, shard+`{"key":`)
+	_, report, missing := join(t, []string{"a", "b", "c", "a"}, shard+`{"key":`)
 	want := []Missing{{"a", ""}, {"c", "ocr"}}
-	if !slices.Equal(report.Missing, want) || report.Others != 1 || report.Records != 3 || len(report.Torn) != 1 {
-		t.Errorf("report %+v, want %v missing, 1 other, 3 records, 1 torn", report, want)
+	if !slices.Equal(missing, want) || report.Others != 1 || report.Records != 3 || len(report.Torn) != 1 {
+		t.Errorf("report %+v, %v missing, want %v, 1 other, 3 records, 1 torn", report, missing, want)
 	}
-	_, report = join(t, nil, shard)
-	if want := []Missing{{"c", "ocr"}, {"d", "caption en"}}; !slices.Equal(report.Missing, want) {
-		t.Errorf("without a list %v is missing, want %v", report.Missing, want)
+	_, _, missing = join(t, nil, shard)
+	if want := []Missing{{"c", "ocr"}, {"d", "caption en"}}; !slices.Equal(missing, want) {
+		t.Errorf("without a list %v is missing, want %v", missing, want)
 	}
 }
 
@@ -165,7 +179,7 @@ func TestRunsAreNotMixed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.Write(t.Context(), paths[0], true, nil); err == nil || !strings.Contains(err.Error(), "one of the files that are joined") {
+	if _, err := s.Write(t.Context(), paths[0], true, nil, nil); err == nil || !strings.Contains(err.Error(), "one of the files that are joined") {
 		t.Errorf("error %v over the input, want a refusal", err)
 	}
 }

@@ -1,75 +1,133 @@
 package merge
 
 import (
+	"bytes"
 	"cmp"
+	"iter"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // order returns the numbers of places in the order of the input, without those of pictures
 // that a list does not name. Answers about one picture stay in the order of their file.
-func (s *Set) order(list []string) []int32 {
-	entry := make([]int, len(s.names)) // place of each picture in the list; -1 for none
+func (s *Set) order(list iter.Seq2[string, error], missing func(Missing) error) ([]int32, error) {
 	if list != nil {
-		at := make(map[string]int, len(list))
-		for i, name := range slices.Backward(list) {
-			at[name] = i
-		}
-		for i, name := range s.names {
-			var ok bool
-			if entry[i], ok = at[name]; !ok {
-				entry[i] = -1
-			}
+		if err := s.enter(list, missing); err != nil {
+			return nil, err
 		}
 	}
-	all := make([]int32, 0, len(s.places))
-	for n := range s.places {
-		if entry[s.places[n].picture] >= 0 {
+	all := make([]int32, 0, s.places.Len())
+	for n, p := range s.places.All() {
+		if list == nil || s.pictures.At(int(p.picture)).entry >= 0 {
 			all = append(all, int32(n))
 		}
 	}
 	slices.SortFunc(all, func(a, b int32) int {
-		x, y := s.places[a].picture, s.places[b].picture
+		x, y := s.places.At(int(a)).picture, s.places.At(int(b)).picture
 		if x == y {
 			return cmp.Compare(a, b)
 		}
-		return cmp.Or(cmp.Compare(entry[x], entry[y]), s.compare(x, y))
+		return cmp.Or(cmp.Compare(s.pictures.At(int(x)).entry, s.pictures.At(int(y)).entry), s.compare(x, y))
 	})
-	return all
+	if list != nil {
+		return all, nil
+	}
+	last := int32(-1)
+	for _, n := range all {
+		if p := s.places.At(int(n)).picture; p != last {
+			last = p
+			if err := s.missing(p, missing); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
+// enter notes the entries of pictures in a list.
+func (s *Set) enter(list iter.Seq2[string, error], missing func(Missing) error) error {
+	entry := int32(0)
+	for name, err := range list {
+		if err != nil {
+			return err
+		}
+		n, fresh := s.picture(name)
+		p := s.pictures.At(int(n))
+		if p.entry >= 0 { // named before
+			continue
+		}
+		p.entry = entry
+		entry++
+		if fresh {
+			err = missing(Missing{Image: name})
+		} else {
+			err = s.missing(n, missing)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missing calls do for the prompts that a picture was not asked, and others were.
+func (s *Set) missing(picture int32, do func(Missing) error) error {
+	for n, prompt := range s.prompts {
+		if s.find(picture, int32(n)) == nil {
+			if err := do(Missing{string(s.name(picture)), prompt}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // compare puts pictures into the order of a folder that is walked: name by name along
 // the paths. Frames go by their time, rows by their number.
 func (s *Set) compare(a, b int32) int {
-	x, inX, _ := strings.Cut(s.names[a], "#")
-	y, inY, _ := strings.Cut(s.names[b], "#")
-	if x == y && inX != "" && inY != "" {
-		return cmp.Or(cmp.Compare(s.times[a], s.times[b]), cmp.Compare(natural(inX), natural(inY)), cmp.Compare(a, b))
+	x, inX, _ := bytes.Cut(s.name(a), []byte("#"))
+	y, inY, _ := bytes.Cut(s.name(b), []byte("#"))
+	if bytes.Equal(x, y) && len(inX) > 0 && len(inY) > 0 {
+		return cmp.Or(cmp.Compare(s.pictures.At(int(a)).time, s.pictures.At(int(b)).time), compareNatural(inX, inY), cmp.Compare(a, b))
 	}
-	return cmp.Or(comparePaths(s.names[a], s.names[b]), cmp.Compare(a, b))
+	return cmp.Or(comparePaths(s.name(a), s.name(b)), cmp.Compare(a, b))
 }
 
-// natural spells a member's name so that numbers of fewer digits come first.
-func natural(name string) string {
-	digits := len(name) - len(strings.TrimLeft(name, "0123456789"))
-	return strings.Repeat("0", max(0, 20-digits)) + name
+// compareNatural compares members' names so that numbers of fewer digits come first.
+func compareNatural(a, b []byte) int {
+	zeros := func(name []byte) int {
+		return max(0, 20-(len(name)-len(bytes.TrimLeft(name, "0123456789"))))
+	}
+	atA, atB := -zeros(a), -zeros(b) // before the names are zeros
+	for ; atA < len(a) && atB < len(b); atA, atB = atA+1, atB+1 {
+		x, y := byte('0'), byte('0')
+		if atA >= 0 {
+			x = a[atA]
+		}
+		if atB >= 0 {
+			y = b[atB]
+		}
+		if x != y {
+			return cmp.Compare(x, y)
+		}
+	}
+	return cmp.Compare(len(a)-atA, len(b)-atB)
 }
 
 // comparePaths compares the names along two paths, one after the other: as bytes, with
 // the separator before all others.
-func comparePaths(a, b string) int {
-	a, b = filepath.ToSlash(a), filepath.ToSlash(b)
+func comparePaths(a, b []byte) int {
 	for i := range min(len(a), len(b)) {
-		if x, y := a[i], b[i]; x != y {
-			switch {
-			case x == '/':
-				return -1
-			case y == '/':
-				return 1
-			}
+		if x, y := rank(a[i]), rank(b[i]); x != y {
 			return cmp.Compare(x, y)
 		}
 	}
 	return cmp.Compare(len(a), len(b))
+}
+
+func rank(c byte) int {
+	if c == '/' || c == filepath.Separator {
+		return -1
+	}
+	return int(c)
 }

@@ -45,8 +45,8 @@ func forge(t testing.TB, h format.PageHeader, body []byte, change func(*format.C
 	return append(data, "PAR1"...)
 }
 
-// plain returns the header of a page with a row, and its bytes.
-func plain(text string) (format.PageHeader, []byte) {
+// plainPage returns the header of a page with a row, and its bytes.
+func plainPage(text string) (format.PageHeader, []byte) {
 	body := append(binary.LittleEndian.AppendUint32(nil, uint32(len(text))), text...)
 	h := format.PageHeader{Type: format.DataPage, UncompressedPageSize: int32(len(body)), CompressedPageSize: int32(len(body))}
 	h.DataPageHeader.Valid, h.DataPageHeader.V = true, format.DataPageHeader{NumValues: 1, Encoding: format.Plain, DefinitionLevelEncoding: format.RLE, RepetitionLevelEncoding: format.RLE}
@@ -97,8 +97,13 @@ func TestHostilePages(t *testing.T) {
 		"gzip":              {body: many(zip(format.Gzip, bomb)), of: func(m *format.ColumnMetaData) { m.Codec = format.Gzip }, want: "has more than the 13 bytes without compression"},
 		"brotli":            {body: zip(format.Brotli, bomb), of: func(m *format.ColumnMetaData) { m.Codec = format.Brotli }, want: "has more than the 13 bytes without compression"},
 		"zstd":              {body: many(zip(format.Zstd, bomb)), of: func(m *format.ColumnMetaData) { m.Codec = format.Zstd }, want: "has more than the 13 bytes without compression"},
+		"lz4":               {body: []byte{0xff, 0xff, 0xff, 0xff, 0, 1, 2}, of: func(m *format.ColumnMetaData) { m.Codec = format.Lz4Raw }, want: "page at byte"},
+		"lzo":               {body: []byte{1}, of: func(m *format.ColumnMetaData) { m.Codec = format.LZO }, want: "it is compressed with LZO, want UNCOMPRESSED, SNAPPY"},
+		"lz4 of Hadoop":     {body: []byte{1}, of: func(m *format.ColumnMetaData) { m.Codec = format.Lz4 }, want: "it is compressed with LZ4, want"},
+		"split bytes":       {change: func(h *format.PageHeader) { h.DataPageHeader.V.Encoding = format.ByteStreamSplit }, want: "its values have the encoding BYTE_STREAM_SPLIT, want PLAIN, RLE_DICTIONARY"},
+		"no dictionary":     {change: func(h *format.PageHeader) { h.DataPageHeader.V.Encoding = format.RLEDictionary }, want: "numbers of a dictionary, which the group of rows has none of"},
 	} {
-		h, body := plain("a picture")
+		h, body := plainPage("a picture")
 		if c.body != nil {
 			body = c.body
 			h.CompressedPageSize = int32(len(body))
@@ -140,7 +145,7 @@ func TestHostileRuns(t *testing.T) {
 		"lengths": {format.DeltaLengthByteArray, binary.AppendUvarint([]byte{128, 1, 4}, 1<<30)},
 		"prefix":  {format.DeltaByteArray, nil},
 	} {
-		h, _ := plain("")
+		h, _ := plainPage("")
 		h.DataPageHeader.V.Encoding = c.encoding
 		h.CompressedPageSize, h.UncompressedPageSize = int32(len(c.body)), int32(len(c.body))
 		path := filepath.Join(t.TempDir(), "a.parquet")
@@ -155,7 +160,7 @@ func TestHostileRuns(t *testing.T) {
 		})
 	}
 	levels := page{values: 1, levels: -1}
-	if err := levels.checkData(append(binary.LittleEndian.AppendUint32(nil, uint32(len(run)+1)), append(run, 1)...), nil, 1); err == nil || !strings.Contains(err.Error(), "its levels: runs have") {
+	if _, err := valuesOf(&levels, append(binary.LittleEndian.AppendUint32(nil, uint32(len(run)+1)), append(run, 1)...), nil, 1, nil); err == nil || !strings.Contains(err.Error(), "its levels: a run has") {
 		t.Errorf("levels: error %v", err)
 	}
 }
@@ -167,7 +172,7 @@ func FuzzParquet(f *testing.F) {
 		must(f, err)
 		f.Add(data)
 	}
-	h, body := plain("a picture")
+	h, body := plainPage("a picture")
 	f.Add(forge(f, h, body, nil))
 	f.Add(forge(f, h, body, func(m *format.ColumnMetaData) { m.TotalCompressedSize = 1 << 40 }))
 	path := filepath.Join(f.TempDir(), "a.parquet")

@@ -14,7 +14,7 @@ import (
 const (
 	maxHeader = 16 << 20 // bytes; some writers put the least and the greatest value there
 	maxPage   = 1 << 30  // bytes of the values, without compression
-	maxRows   = 1 << 24
+	maxRows   = 1 << 21
 )
 
 // A page is one of a column's part in a group of rows, as its header describes it.
@@ -28,6 +28,8 @@ type page struct {
 	levels     int64 // bytes of levels before compressed values; -1 if they are compressed with them
 	repetition int64 // of these, bytes of levels of repetition, which the column has none of
 	packed     bool
+	bitPacked  bool  // levels, as the oldest writers have them
+	first      int64 // row of its group
 }
 
 // maxItems bounds the items of all lists of a file's end: columns, groups of rows, and so on.
@@ -103,6 +105,7 @@ func pagesOf(in io.ReaderAt, size int64, of *format.ColumnMetaData) (all []page,
 		case p.values < 0 || p.values > maxRows:
 			return nil, fmt.Errorf("page at byte %d claims to have %d rows, want at most %d", at, p.values, maxRows)
 		}
+		p.first = rows
 		if !p.dictionary {
 			rows += p.values
 		}
@@ -117,7 +120,7 @@ func newPage(h *format.PageHeader, start int64, packed bool) page {
 	switch {
 	case h.DataPageHeader.Valid:
 		v := &h.DataPageHeader.V
-		p.values, p.encoding = int64(v.NumValues), v.Encoding
+		p.values, p.encoding, p.bitPacked = int64(v.NumValues), v.Encoding, v.DefinitionLevelEncoding == format.BitPacked
 	case h.DictionaryPageHeader.Valid:
 		v := &h.DictionaryPageHeader.V
 		p.values, p.encoding = int64(v.NumValues), v.Encoding

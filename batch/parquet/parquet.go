@@ -4,12 +4,10 @@ package parquet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"os"
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
@@ -33,9 +31,9 @@ const DefaultColumn = "image"
 // IsParquet reports whether a name has the ending of Parquet files.
 func IsParquet(name string) bool { return strings.EqualFold(path.Ext(name), ".parquet") }
 
-// Items yields the rows. Their bytes are read by Item.Read alone, one page of the column
-// at a time: what is held is a page, which most writers limit to a few megabytes, and is
-// refused above 1 GiB. A row without bytes is an item whose Read fails.
+// Items yields the rows. Their bytes are read by Item.Read alone. Held are a dictionary and
+// two pages of the column, which most writers limit to a few megabytes, and which are refused
+// above 1 GiB. A row without bytes is an item whose Read fails.
 func (f File) Items(ctx context.Context) iter.Seq2[batch.Item, error] {
 	return func(yield func(batch.Item, error) bool) {
 		if err := f.each(ctx, func(item batch.Item) bool { return yield(item, nil) }); err != nil {
@@ -51,9 +49,9 @@ func (f File) each(ctx context.Context, do func(batch.Item) bool) error {
 		return err
 	}
 	defer in.Close()
-	var chunks []*chunk            // of the pictures' bytes, one for each group of rows
-	err = guard.Run(func() error { // against the library's panics about broken files, here and in Read
-		chunks, err = f.open(in)
+	var table *table
+	err = guard.Run(func() error { // against panics about broken files, here and in Read
+		table, err = f.open(in)
 		return err
 	})
 	if err != nil {
@@ -66,55 +64,25 @@ func (f File) each(ctx context.Context, do func(batch.Item) bool) error {
 	refer := func() (batch.Reference, error) {
 		return batch.Reference{File: f.Path, Version: batch.FileVersion(info), Column: f.Column}, nil
 	}
-	row := 0
-	for _, c := range chunks {
-		rows := &rows{chunk: c}
-		for i := range c.NumValues() {
-			item := batch.Item{Name: fmt.Sprintf("%s#%d", f.Path, row), Refer: refer, Read: func(context.Context) (data []byte, err error) {
-				err = guard.Run(func() error { data, err = rows.read(i); return err })
+	row := int64(0)
+	for _, c := range table.chunks {
+		for end := row + c.rows; row < end; row++ {
+			own := row
+			item := batch.Item{Name: fmt.Sprintf("%s#%d", f.Path, own), Refer: refer, Read: func(context.Context) (data []byte, err error) {
+				err = guard.Run(func() error { data, err = table.row(in, own); return err })
 				return data, err
 			}}
-			row++
 			if ctx.Err() != nil || !do(item) {
-				return rows.close()
+				return nil
 			}
-		}
-		if err := rows.close(); err != nil {
-			return err
 		}
 	}
 	return nil
 }
 
-// Row returns the bytes of a row alone, of the open file in. member is its number, as in
-// the picture's name.
-func (f File) Row(in *os.File, member string) (data []byte, err error) {
-	row, err := strconv.ParseInt(member, 10, 64)
-	if err != nil || row < 0 || strconv.FormatInt(row, 10) != member {
-		return nil, fmt.Errorf("row %.40q is no number from 0", member)
-	}
-	err = guard.Run(func() error {
-		chunks, err := f.open(in)
-		if err != nil {
-			return err
-		}
-		left := row
-		for _, c := range chunks {
-			if left < c.NumValues() {
-				rows := &rows{chunk: c}
-				data, err = rows.read(left)
-				return errors.Join(err, rows.close())
-			}
-			left -= c.NumValues()
-		}
-		return fmt.Errorf("the table has %d rows, and no row %d", row-left, row)
-	})
-	return data, err
-}
-
 // open reads the file's end, finds the column's part in each group of rows, and reads the
 // headers of its pages.
-func (f File) open(in *os.File) (chunks []*chunk, err error) {
+func (f File) open(in *os.File) (*table, error) {
 	info, err := in.Stat()
 	if err != nil {
 		return nil, err
@@ -130,19 +98,19 @@ func (f File) open(in *os.File) (chunks []*chunk, err error) {
 	if err != nil {
 		return nil, err
 	}
+	t := &table{}
 	for i, group := range file.RowGroups() {
-		c := &chunk{ColumnChunk: group.ColumnChunks()[leaf.Index()], in: in, most: leaf.MaxDefinitionLevel()}
-		if c.NumValues() != group.NumRows() {
-			return nil, fmt.Errorf("group %d has %d rows, but column %q has %d values in it", i, group.NumRows(), leaf.Name(), c.NumValues())
-		}
 		of := &file.Metadata().RowGroups[i].Columns[leaf.Index()].MetaData
-		c.codec = of.Codec
+		if of.NumValues != group.NumRows() {
+			return nil, fmt.Errorf("group %d has %d rows, but column %q has %d values in it", i, group.NumRows(), leaf.Name(), of.NumValues)
+		}
+		c := &chunk{rows: of.NumValues, codec: of.Codec, most: leaf.MaxDefinitionLevel()}
 		if c.pages, err = pagesOf(in, info.Size(), of); err != nil {
 			return nil, fmt.Errorf("group %d, column %q: %w", i, leaf.Name(), err)
 		}
-		chunks = append(chunks, c)
+		t.chunks = append(t.chunks, c)
 	}
-	return chunks, nil
+	return t, nil
 }
 
 // column finds the column of the pictures' bytes.

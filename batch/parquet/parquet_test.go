@@ -103,12 +103,11 @@ func TestWrongColumnsAreRefused(t *testing.T) {
 // and no rows more than it has.
 func TestBrokenFilesAreErrors(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for _, name := range []string{"datasets.parquet", "dictionary.parquet", "pages.parquet"} {
+	for name, column := range map[string]string{"datasets.parquet": "", "dictionary.parquet": "photo", "pages.parquet": "", "version-1.0.parquet": "RLE_DICTIONARY-lz4", "version-2.0.parquet": "DELTA_BYTE_ARRAY-none"} {
 		whole, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		column := map[string]string{"dictionary.parquet": "photo"}[name]
 		path := filepath.Join(t.TempDir(), name)
 		for n := range 300 {
 			data := slices.Clone(whole)

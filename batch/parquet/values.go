@@ -1,154 +1,180 @@
 package parquet
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/bits"
 
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/zstd"
-	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
-
-	"github.com/pgcli/paligemma/internal/infile"
 )
+
+// Values are those of a page, as its header counts them. Of a page of rows at tells the span
+// of each row; it is nil if row i has span i. Other code than the library's reads them: that
+// makes room for whatever counts and lengths claim, and reads all pages before a row.
+type values struct {
+	data  []byte
+	spans []span
+	at    []int32 // numbers of spans; -1 for a row without a value
+}
+
+// A span is where a value lies in the data.
+type span struct{ start, end uint32 }
+
+// row returns a row's value, which must not be changed; nil for none.
+func (v *values) row(i int64) ([]byte, error) {
+	n := i
+	if v.at != nil {
+		n = int64(v.at[i])
+	}
+	switch {
+	case n < 0:
+		return nil, nil
+	case n >= int64(len(v.spans)):
+		return nil, fmt.Errorf("row %d has value %d of %d", i, n, len(v.spans))
+	}
+	s := v.spans[n]
+	return v.data[s.start:s.end:s.end], nil
+}
+
+// dictionaryOf reads a page of a dictionary.
+func dictionaryOf(p *page, data []byte) (*values, error) {
+	if p.encoding != format.Plain && p.encoding != plainDictionary {
+		return nil, fmt.Errorf("its dictionary has the encoding %v, want %v", p.encoding, format.Plain)
+	}
+	spans, err := plain(data, p.values)
+	return &values{data: data, spans: spans}, err
+}
 
 // plainDictionary is what older writers have in place of format.RLEDictionary.
 const plainDictionary format.Encoding = 2
 
-// check refuses a page whose bytes would grow to more than its header claims: when they are
-// decompressed, or when runs of equal levels and indices are written out. most is the
-// greatest definition level of the column.
-func (p page) check(in io.ReaderAt, codec format.CompressionCodec, most int) error {
-	data, levels, err := p.unpack(in, codec)
-	if err == nil && !p.dictionary {
-		err = p.checkData(data, levels, most)
-	}
-	if err != nil {
-		return fmt.Errorf("page at byte %d: %w", p.start, err)
-	}
-	return nil
-}
-
-// checkData checks the levels and values of a page of rows. levels are nil if data begins
-// with them.
-func (p page) checkData(data, levels []byte, most int) error {
+// valuesOf reads a page of rows. levels are nil if data begins with them, and most is the
+// greatest definition level of the column: a row's that has a value.
+func valuesOf(p *page, data, levels []byte, most int, dictionary *values) (v *values, err error) {
 	if p.levels < 0 && most > 0 {
+		if p.bitPacked {
+			return nil, fmt.Errorf("its levels have the encoding %v, want %v: write the file again with a newer program", format.BitPacked, format.RLE)
+		}
 		if len(data) < 4 || int64(binary.LittleEndian.Uint32(data)) > int64(len(data)-4) {
-			return io.ErrUnexpectedEOF
+			return nil, io.ErrUnexpectedEOF
 		}
 		n := 4 + int(binary.LittleEndian.Uint32(data))
 		levels, data = data[4:n], data[n:]
 	}
+	v = &values{data: data}
+	present := p.values
 	if most > 0 {
-		if err := p.checkRuns(levels, bits.Len(uint(most))); err != nil {
-			return fmt.Errorf("its levels: %w", err)
+		if v.at, present, err = places(levels, most, p.values); err != nil {
+			return nil, fmt.Errorf("its levels: %w", err)
 		}
 	}
 	switch p.encoding {
 	case format.Plain:
-		return nil
+		v.spans, err = plain(data, present)
+	case format.DeltaLengthByteArray:
+		v.spans, err = lengths(data, present)
+	case format.DeltaByteArray:
+		v.data, v.spans, err = prefixed(data, present)
 	case plainDictionary, format.RLEDictionary:
-		if len(data) == 0 {
-			return nil
-		}
-		return p.checkRuns(data[1:], int(data[0]))
-	case format.DeltaLengthByteArray: // size of a block, of its parts, and the number of values
-		for i := range 3 {
-			n, used := binary.Uvarint(data)
-			if used <= 0 || i == 2 && n > uint64(p.values) {
-				return fmt.Errorf("its values begin as if there were %d, and its header claims %d", n, p.values)
-			}
-			data = data[used:]
-		}
-		return nil
+		err = v.look(dictionary, data, present)
+	default:
+		err = fmt.Errorf("its values have the encoding %v, want %v, %v, %v or %v: write the file again with one of these",
+			p.encoding, format.Plain, format.RLEDictionary, format.DeltaLengthByteArray, format.DeltaByteArray)
 	}
-	return fmt.Errorf("its values have the encoding %v, want %v, %v or %v", p.encoding, format.Plain, format.RLEDictionary, format.DeltaLengthByteArray)
+	return v, err
 }
 
-// checkRuns refuses runs of numbers of some bits, equal or packed, with more than the values
-// of the page and what packing fills up.
-func (p page) checkRuns(data []byte, width int) error {
-	total := uint64(0)
-	for len(data) > 0 {
+// places returns the number of each row's value, or -1, and how many values there are.
+func places(levels []byte, most int, rows int64) (at []int32, present int64, err error) {
+	at = make([]int32, 0, rows)
+	err = eachRun(levels, bits.Len(uint(most)), rows, func(level uint32, n int) {
+		for range n {
+			if level == uint32(most) {
+				at = append(at, int32(present))
+				present++
+			} else {
+				at = append(at, -1)
+			}
+		}
+	})
+	return at, present, err
+}
+
+// look takes the values from a dictionary, whose numbers data has.
+func (v *values) look(dictionary *values, data []byte, present int64) error {
+	if dictionary == nil {
+		return errors.New("its values are numbers of a dictionary, which the group of rows has none of")
+	}
+	v.data, v.spans = dictionary.data, dictionary.spans
+	numbers := make([]int32, 0, present)
+	if present > 0 {
+		if len(data) == 0 || data[0] > 32 {
+			return errors.New("its values begin with no width of 0 to 32 bits")
+		}
+		err := eachRun(data[1:], int(data[0]), present, func(number uint32, n int) {
+			for range n {
+				numbers = append(numbers, int32(min(number, 1<<31-1)))
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if v.at == nil {
+		v.at = numbers
+		return nil
+	}
+	for i, n := range v.at {
+		if n >= 0 {
+			v.at[i] = numbers[n]
+		}
+	}
+	return nil
+}
+
+// eachRun calls do for runs of equal numbers of some bits, until there are as many as
+// wanted: fewer are an error. What follows, as packing fills up, is left.
+func eachRun(data []byte, width int, want int64, do func(number uint32, n int)) error {
+	for want > 0 {
 		n, used := binary.Uvarint(data)
 		if used <= 0 {
-			return io.ErrUnexpectedEOF
-		}
-		count, size := n>>1, uint64(width+7)/8
-		if n&1 == 1 {
-			if count > maxRows {
-				return fmt.Errorf("a run has %d times 8 values", count)
-			}
-			count, size = 8*count, count*uint64(width)
-		}
-		if total += min(count, 2*maxRows); total > uint64(p.values)+512 {
-			return fmt.Errorf("runs have %d values or more, and its header claims %d", total, p.values)
+			return fmt.Errorf("%d are missing: %w", want, io.ErrUnexpectedEOF)
 		}
 		data = data[used:]
-		if size > uint64(len(data)) {
+		count, packed := n>>1, n&1 == 1
+		if count > maxRows {
+			return fmt.Errorf("a run has %d numbers", count)
+		}
+		size := (width + 7) / 8
+		if packed {
+			size, count = int(count)*width, 8*count
+		}
+		if size > len(data) {
 			return io.ErrUnexpectedEOF
+		}
+		took := min(int64(count), want)
+		want -= took
+		if packed {
+			for i := range int(took) {
+				do(uint32(bitsAt(data, i*width, width)), 1)
+			}
+		} else if took > 0 {
+			do(uint32(bitsAt(data[:size], 0, 8*size)), int(took))
 		}
 		data = data[size:]
 	}
 	return nil
 }
 
-// unpack returns the bytes of a page without compression, and the levels that are before
-// them.
-func (p page) unpack(in io.ReaderAt, codec format.CompressionCodec) (data, levels []byte, err error) {
-	raw, err := infile.ReadAll(io.NewSectionReader(in, p.start, p.length), p.length, maxPage)
-	if err != nil || int64(len(raw)) < p.length {
-		return nil, nil, noEOF(err)
+// bitsAt returns the number of some bits, at most 64, that begins at a bit: the least bit first.
+func bitsAt(data []byte, at, width int) (n uint64) {
+	for got := 0; got < width; {
+		from := (at + got) % 8
+		some := min(8-from, width-got)
+		n |= uint64(data[(at+got)/8]>>from&(1<<some-1)) << got
+		got += some
 	}
-	if p.levels > 0 {
-		levels, raw = raw[p.repetition:p.levels], raw[p.levels:]
-	}
-	if !p.packed || len(raw) == 0 {
-		return raw, levels, nil
-	}
-	size := p.size - max(0, p.levels)
-	switch codec {
-	case format.Gzip, format.Zstd, format.Brotli:
-		data, err = unpackStream(raw, codec, size)
-	case format.Snappy:
-		if n, used := binary.Uvarint(raw); used <= 0 || n > uint64(size) {
-			return nil, nil, fmt.Errorf("it claims to have %d bytes without compression, and its header %d", n, size)
-		}
-		fallthrough
-	default: // LZ4 grows to 255 bytes for each one
-		data, err = parquet.LookupCompressionCodec(codec).Decode(nil, raw)
-	}
-	if err == nil && int64(len(data)) > size {
-		err = fmt.Errorf("it has more than the %d bytes without compression that its header claims", size)
-	}
-	return data, levels, err
-}
-
-// unpackStream returns at most size bytes of what data unpacks to, and one more if there are
-// more.
-func unpackStream(data []byte, codec format.CompressionCodec, size int64) ([]byte, error) {
-	packed := bytes.NewReader(data)
-	var out io.Reader
-	switch codec {
-	case format.Gzip:
-		z, err := gzip.NewReader(packed)
-		if err != nil {
-			return nil, err
-		}
-		out = z
-	case format.Zstd:
-		z, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPage))
-		if err != nil {
-			return nil, err
-		}
-		defer z.Close()
-		out = z
-	default:
-		out = brotli.NewReader(packed)
-	}
-	return infile.ReadAll(io.LimitReader(out, size+1), 0, maxPage+1)
+	return n
 }

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/pgcli/paligemma/batch"
 )
@@ -30,7 +32,7 @@ func newClock(messages io.Reader) *clock {
 	c := &clock{times: make(chan float64, 1)}
 	go func() {
 		defer close(c.times)
-		base := 0.0
+		num, den := 0.0, 0.0
 		lines := bufio.NewReader(messages)
 		for {
 			line, long, err := lines.ReadLine()
@@ -41,12 +43,11 @@ func newClock(messages io.Reader) *clock {
 				_, long, err = lines.ReadLine()
 			}
 			if m := timeBase.FindSubmatch(line); m != nil {
-				num, _ := strconv.ParseFloat(string(m[1]), 64)
-				den, _ := strconv.ParseFloat(string(m[2]), 64)
-				base = num / den
-			} else if m := frame.FindSubmatch(line); m != nil && base > 0 {
+				num, _ = strconv.ParseFloat(string(m[1]), 64)
+				den, _ = strconv.ParseFloat(string(m[2]), 64)
+			} else if m := frame.FindSubmatch(line); m != nil && den > 0 {
 				pts, _ := strconv.ParseInt(string(m[1]), 10, 64)
-				c.times <- float64(pts) * base
+				c.times <- float64(pts) * num / den // rounded once: 0.7 of 7/10
 			} else if m := trouble.FindSubmatch(line); m != nil && len(c.last) < 3 {
 				c.last = append(c.last, string(bytes.TrimSpace(m[2])))
 			}
@@ -73,8 +74,11 @@ func (c *clock) drain() {
 
 // failure returns the first messages about errors. It may be called after drain.
 func (c *clock) failure() error {
-	if len(c.last) == 0 {
+	switch {
+	case len(c.last) == 0:
 		return nil
+	case strings.Contains(c.last[0], "matches no streams"):
+		return errors.New("the file has no video, perhaps only sound")
 	}
 	return fmt.Errorf("%.300q", c.last)
 }

@@ -116,7 +116,12 @@ func (v Video) each(ctx context.Context, do func(batch.Item) bool) error {
 	case err != io.EOF && err != nil:
 		return err
 	case ended != nil || n == 0:
-		return fmt.Errorf("ffmpeg stops after %d frames: %w", n, errors.Join(times.failure(), ended))
+		if why := times.failure(); why != nil {
+			ended = why
+		} else if ended == nil {
+			ended = errors.New("the file has none")
+		}
+		return fmt.Errorf("ffmpeg stops after %d frames: %w", n, ended)
 	}
 	return nil
 }

@@ -159,11 +159,16 @@ func TestBrokenVideos(t *testing.T) {
 		return path
 	}
 	outside := write("outside.mp4", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:1/a.ts\n#EXT-X-ENDLIST\n")
+	sound := filepath.Join(dir, "sound.mp4")
+	if text, err := exec.Command("ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac", sound).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
 	for path, want := range map[string]string{
 		filepath.Join(dir, "none.mp4"): "no such file",
 		write("text.mp4", "no video"):  "Invalid data",
 		write("empty.mp4", ""):         "Invalid data",
 		outside:                        "ffmpeg stops after 0 frames",
+		sound:                          "ffmpeg stops after 0 frames: the file has no video, perhaps only sound",
 		dir:                            "is a folder, want a regular file",
 	} {
 		n := 0
@@ -202,6 +207,9 @@ func TestFramesAlone(t *testing.T) {
 		ref, err := item.Refer()
 		if err != nil || ref.File != v.Path {
 			t.Errorf("%s: %+v, %v", item.Name, ref, err)
+		}
+		if tenths := *item.Time * 10; tenths != math.Round(tenths) {
+			t.Errorf("%s is at %v, want tenths of a second", item.Name, *item.Time)
 		}
 		_, name, _ := strings.Cut(item.Name, "#")
 		if from := fmt.Sprintf("%.6f", *item.Time-0.0005); n > 1 {

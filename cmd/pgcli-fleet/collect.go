@@ -43,10 +43,11 @@ func collectAction(c *cli.Context) error {
 	if path == "" || path == "-" {
 		return flags.Usagef("no -o: name the file of the records, for example -o out.jsonl")
 	}
-	sources, err := flags.Inputs(c)
+	in, err := flags.NewInputs(c)
 	if err != nil {
 		return err
 	}
+	defer in.Close()
 	logger := newLog(c)
 	q, nc, err := openQueue(c, logger)
 	if err != nil {
@@ -67,7 +68,7 @@ func collectAction(c *cli.Context) error {
 		return err
 	}
 	named := 0
-	plan, err := out.Arrange(c.Context, sources, job.Prompts, func(image string, p paligemma.Prompt) {
+	plan, err := out.Arrange(c.Context, in.Sources, job.Prompts, func(image string, p paligemma.Prompt) {
 		if named++; named <= namedMissing {
 			logger.Warn("missing", "image", image, "prompt", string(p))
 		}

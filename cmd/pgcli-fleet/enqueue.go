@@ -73,10 +73,11 @@ func enqueueAction(c *cli.Context) error {
 	if d := c.Duration("ack-wait"); d < 100*time.Millisecond {
 		return flags.Usagef("--ack-wait is %v, want 100ms or more", d)
 	}
-	sources, err := flags.Inputs(c)
+	in, err := flags.NewInputs(c)
 	if err != nil {
 		return err
 	}
+	defer in.Close()
 	logger := newLog(c)
 	if err := fetchModel(c, logger); err != nil {
 		return err
@@ -86,7 +87,7 @@ func enqueueAction(c *cli.Context) error {
 		return err
 	}
 	id := flags.Identity(c, digest)
-	e := &queue.Enqueuing{Sources: sources, Prompts: prompts, RetryFailed: c.Bool("retry-failed")}
+	e := &queue.Enqueuing{Sources: in.Sources, Prompts: prompts, RetryFailed: c.Bool("retry-failed")}
 	if path := c.Path("output"); path != "" {
 		if e.File, err = batch.Open(path, id, false); err != nil {
 			return err

@@ -25,7 +25,7 @@ func TestAnotherModelIsRefused(t *testing.T) {
 		t.Errorf("%d messages are left, want 2", n)
 	}
 	for _, args := range [][]string{{"-m", model}, {"-n", "3"}, {"--cache-type", "f32"}} {
-		if text := b.enqueue(1, args...); !strings.Contains(text, "the queue answers with another model or other flags") || !strings.Contains(text, "give another --queue") {
+		if text := b.enqueue(1, args...); !strings.Contains(text, "the queue answers with another model or other flags: ") || !strings.Contains(text, "give another --queue") {
 			t.Error(text)
 		}
 	}
@@ -118,5 +118,29 @@ func TestAFullQueueWaits(t *testing.T) {
 	b.work(0)
 	if got := b.collect(0); len(got) != 12 {
 		t.Errorf("%d records", len(got))
+	}
+}
+
+// TestNothingIsAskedTwice: of messages that ask more prompts about a picture, and fewer, each
+// prompt is asked once, and a picture whose answers are there is not opened again.
+func TestNothingIsAskedTwice(t *testing.T) {
+	b := newBench(t, 3)
+	for _, prompts := range [][]string{{"caption en", "ocr"}, {"ocr"}, {"caption en", "ocr", "caption de"}} {
+		args := []string{"enqueue", b.dir, "-n", "2", "--server", b.s.url()}
+		for _, p := range prompts {
+			args = append(args, "-p", p)
+		}
+		if text := b.fleet(0, args...); !strings.Contains(text, "3 are queued now") {
+			t.Error(text)
+		}
+	}
+	opened := 0
+	var out, log syncBuffer
+	code := run(t.Context(), []string{"pgcli-fleet", "work", "--root", b.dir, "--parallel", "1", "--until-done", "--server", b.s.url()}, strings.NewReader(""), &out, &log, func(string) { opened++ })
+	if code != 0 || opened != 6 { // by the first messages, and by the last for caption de
+		t.Errorf("exit code %d, %d pictures were opened, want 6:\n%s", code, opened, log.String())
+	}
+	if got := b.left(resultsStream); got != 9 {
+		t.Errorf("%d results, want 9", got)
 	}
 }

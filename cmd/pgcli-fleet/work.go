@@ -104,7 +104,7 @@ func work(c *cli.Context, reading func(string)) error {
 	}
 	registry := prometheus.NewRegistry()
 	w := &queue.Worker{
-		Queue: q, Asker: asker, Root: root, Member: flags.ReadMember, Object: object, Logger: logger, Metrics: queue.NewMetrics(registry), Reading: reading,
+		Queue: q, Asker: asker, Root: root, Member: new(flags.Members).Read, Object: object, Logger: logger, Metrics: queue.NewMetrics(registry), Reading: reading,
 		Drain: c.Duration("drain"), RetryWait: c.Duration("retry-wait"), UntilDone: c.Bool("until-done"),
 	}
 	stop, err := serveMetrics(c.String("metrics"), registry)
@@ -114,7 +114,7 @@ func work(c *cli.Context, reading func(string)) error {
 	defer stop()
 	logger.Info("working", "queue", c.String("queue"), "parallel", asker.Parallel())
 	err = w.Run(c.Context)
-	logger.Info("ended", "error", err)
+	logger.Info("ended")
 	return err
 }
 

@@ -119,10 +119,11 @@ func batchAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	in, err := flags.Inputs(c)
+	in, err := flags.NewInputs(c)
 	if err != nil {
 		return err
 	}
+	defer in.Close()
 	path := c.Path("output")
 	digest, err := modelDigest(c)
 	if err != nil {
@@ -132,12 +133,12 @@ func batchAction(c *cli.Context) error {
 	if c.Bool("force") {
 		had = ""
 	}
-	plan, err := batch.Survey(c.Context, had, id, in, opts, c.Bool("dry-run"))
+	plan, err := batch.Survey(c.Context, had, id, in.Sources, opts, c.Bool("dry-run"))
 	if err != nil {
 		return withHint(err)
 	}
 	if c.Bool("dry-run") {
-		return dryRun(c, plan, in, id, opts)
+		return dryRun(c, plan, in.Sources, id, opts)
 	}
 	if input := newfile.Input(path, c.Path("model"), c.Path("mmproj"), c.Path("file")); input != "" {
 		return usagef("-o is %s, which is read (as %s)", path, input)
@@ -152,7 +153,7 @@ func batchAction(c *cli.Context) error {
 		return err
 	}
 	defer model.Close()
-	return errors.Join(runBatch(c, model, out, in, plan, opts), out.Close())
+	return errors.Join(runBatch(c, model, out, in.Sources, plan, opts), out.Close())
 }
 
 // runBatch runs, and says what is left.

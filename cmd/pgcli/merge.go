@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -61,82 +61,91 @@ func mergeAction(c *cli.Context) error {
 			return usagef("%s is read, as %s; write to another file", path, in)
 		}
 	}
-	list, err := inputList(c)
+	list, done, err := inputList(c)
 	if err != nil {
 		return err
 	}
+	defer done()
 	set, err := merge.Open(c.Context, shards...)
 	if err != nil {
 		return err
 	}
 	defer set.Close()
-	report, err := set.Write(c.Context, out, c.Bool("force"), list)
-	if err != nil {
+	var report *merge.Report
+	var first []merge.Missing
+	write := func(names io.Writer) error {
+		last := ""
+		report, err = set.Write(c.Context, out, c.Bool("force"), list, func(m merge.Missing) error {
+			if len(first) < namedMissing {
+				first = append(first, m)
+			}
+			if m.Image == last {
+				return nil
+			}
+			last = m.Image
+			_, err := io.WriteString(names, m.Image+"\n")
+			return err
+		})
 		return withHint(err)
 	}
-	return merged(c, out, report)
+	if path := c.Path("missing"); path != "" {
+		err = save(c, path, write)
+	} else {
+		err = write(io.Discard)
+	}
+	if err != nil {
+		return err
+	}
+	return merged(c, out, report, first)
 }
 
-// inputList returns the names of the pictures that the list of --inputs leads to, as
-// pgcli batch finds them; nil without one.
-func inputList(c *cli.Context) ([]string, error) {
+// inputList yields the names of the pictures that the list of --inputs leads to, as pgcli
+// batch finds them; it is nil without one. The caller calls done in the end.
+func inputList(c *cli.Context) (list iter.Seq2[string, error], done func(), err error) {
 	path := c.Path("inputs")
 	if path == "" {
-		return nil, nil
+		return nil, func() {}, nil
 	}
-	sources, err := flags.Listed(c, path)
+	in, err := flags.Listed(c, path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	names := []string{}
-	for _, source := range sources {
-		for item, err := range source.Items(c.Context) {
-			if err != nil {
-				return nil, err
+	return func(yield func(string, error) bool) {
+		for _, source := range in.Sources {
+			for item, err := range source.Items(c.Context) {
+				if !yield(item.Name, err) {
+					return
+				}
 			}
-			names = append(names, item.Name)
 		}
-	}
-	return names, context.Cause(c.Context)
+		if err := context.Cause(c.Context); err != nil {
+			yield("", err)
+		}
+	}, in.Close, nil
 }
 
 // namedMissing is how many questions without a record a message names.
 const namedMissing = 20
 
-// merged reports what was joined.
-func merged(c *cli.Context, out string, r *merge.Report) error {
+// merged reports what was joined, and names the first questions that are missing.
+func merged(c *cli.Context, out string, r *merge.Report, first []merge.Missing) error {
 	w := c.App.ErrWriter
 	for _, name := range r.Torn {
 		fmt.Fprintf(w, "pgcli: %s: the last line is cut, and is left out: its run was stopped\n", name)
 	}
 	fmt.Fprintf(w, "pgcli: %d records in %s; %d duplicates are left out, and %d records of pictures that the list does not name\n", r.Records, out, r.Duplicates, r.Others)
-	var names []string
-	for i, m := range r.Missing {
-		if i < namedMissing {
-			line := "pgcli: missing: " + m.Image
-			if m.Prompt != "" {
-				line += fmt.Sprintf(", prompt %q", m.Prompt)
-			}
-			fmt.Fprintln(w, line)
+	for _, m := range first {
+		line := "pgcli: missing: " + oneLine(m.Image)
+		if m.Prompt != "" {
+			line += fmt.Sprintf(", prompt %q", m.Prompt)
 		}
-		if len(names) == 0 || names[len(names)-1] != m.Image {
-			names = append(names, m.Image)
-		}
+		fmt.Fprintln(w, line)
 	}
-	if n := len(r.Missing) - namedMissing; n > 0 {
+	if n := r.Missing - len(first); n > 0 {
 		fmt.Fprintf(w, "pgcli: missing: %d more\n", n)
 	}
-	if path := c.Path("missing"); path != "" {
-		err := save(c, path, func(w io.Writer) error {
-			_, err := io.WriteString(w, strings.Join(append(names, ""), "\n"))
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if n := len(r.Missing); n > 0 {
-		return someFailedError{fmt.Errorf("%d pictures or prompts are missing, %d records are there", n, r.Records)}
+	if r.Missing > 0 {
+		return someFailedError{fmt.Errorf("%d pictures or prompts are missing, %d records are there", r.Missing, r.Records)}
 	}
 	return someFailed(r.Failed, r.Records, "questions")
 }

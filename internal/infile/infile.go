@@ -27,6 +27,19 @@ func OpenIn(root *os.Root, path string) (*os.File, error) {
 	return opened(f, path, err)
 }
 
+// OpenFolder opens the folder at path, to list it. Anything else is an error. The caller
+// must close it.
+func OpenFolder(path string) (*os.File, error) {
+	info, err := os.Stat(path) // before it is opened: opening a pipe would wait
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("is no folder")}
+	}
+	return os.Open(path)
+}
+
 // opened checks a file that was opened, unless that failed.
 func opened(f *os.File, path string, err error) (*os.File, error) {
 	if err != nil {

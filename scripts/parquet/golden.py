@@ -42,7 +42,7 @@ def digests(path: pathlib.Path, column: str) -> list:
 
 def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
-    for old in OUT.iterdir():
+    for old in OUT.glob("*.*"):
         old.unlink()
     pictures = [picture(n) for n in range(7)]
 
@@ -71,6 +71,18 @@ def main() -> None:
                    data_page_version="2.0", data_page_size=1, write_batch_size=1, use_dictionary=False, write_page_index=True)
     pq.write_table(pa.table({"image": pa.array([], pa.binary())}), OUT / "empty.parquet")
 
+    # A column for each encoding and compression that pyarrow can write, with rows that have
+    # none and rows that begin alike, in both versions of pages: some of two rows, of groups of six.
+    many = [None if n % 7 == 3 else pictures[n % 5] + bytes([n]) for n in range(15)]
+    columns = {f"{encoding}-{codec}": (encoding, codec) for encoding in ["PLAIN", "RLE_DICTIONARY", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"]
+               for codec in ["none", "snappy", "gzip", "brotli", "zstd", "lz4"]}
+    table = pa.table({name: pa.array(many, pa.binary()) for name in columns})
+    for version in ["1.0", "2.0"]:
+        pq.write_table(table, OUT / f"version-{version}.parquet", row_group_size=6, data_page_version=version, data_page_size=1, write_batch_size=2,
+                       store_schema=False, write_statistics=False, compression={name: codec for name, (_, codec) in columns.items()},
+                       use_dictionary=[name for name, (encoding, _) in columns.items() if encoding == "RLE_DICTIONARY"],
+                       column_encoding={name: encoding for name, (encoding, _) in columns.items() if encoding != "RLE_DICTIONARY"})
+
     golden = {
         "datasets.parquet": {"image": digests(OUT / "datasets.parquet", "image")},
         "dictionary.parquet": {
@@ -80,6 +92,9 @@ def main() -> None:
         "pages.parquet": {"image": digests(OUT / "pages.parquet", "image")},
         "empty.parquet": {"image": []},
     }
+    for version in ["1.0", "2.0"]:
+        path = OUT / f"version-{version}.parquet"
+        golden[path.name] = {name: digests(path, name) for name in columns}
     (OUT / "rows.json").write_text(json.dumps(golden, indent=1) + "\n")
 
 

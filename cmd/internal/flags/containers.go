@@ -67,14 +67,18 @@ func (k Containers) Source(path string) batch.Source {
 	return nil
 }
 
-// ReadMember returns the bytes of a member of a file with many pictures, which Source has
-// found, perhaps on another machine. in is the file, and path where it lies.
-func ReadMember(ctx context.Context, in *os.File, path, member string, at batch.Reference) ([]byte, error) {
+// Members read single members of files with many pictures, and keep what helps to read the
+// next one of a table. The zero value is ready. They are safe for concurrent use.
+type Members struct{ tables parquet.Tables }
+
+// Read returns the bytes of a member of a file, which Source has found, perhaps on another
+// machine. in is the file, and path where it lies.
+func (m *Members) Read(ctx context.Context, in *os.File, path, member string, at batch.Reference) ([]byte, error) {
 	switch {
 	case archive.IsTar(path):
 		return archive.Member(ctx, in, member, at.Start)
 	case parquet.IsParquet(path):
-		return parquet.File{Path: path, Column: at.Column}.Row(in, member)
+		return m.tables.Row(in, parquet.File{Path: path, Column: at.Column}, member)
 	case video.IsVideo(path):
 		return video.Video{Path: path, Every: time.Second}.Frame(ctx, member, at.Version)
 	}

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/pgcli/paligemma/batch"
@@ -15,6 +18,7 @@ import (
 	"github.com/pgcli/paligemma/batch/video"
 	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/legible"
+	"github.com/pgcli/paligemma/internal/newfile"
 	"github.com/urfave/cli/v2"
 )
 
@@ -25,203 +29,218 @@ const InputHelp = `  a.tar, a.tar.gz    the pictures in an archive, such as webd
                      programs find them (AWS_ACCESS_KEY_ID, AWS_PROFILE, ...)
   film.mp4           frames of a video: film.mp4#t=2.000; needs ffmpeg`
 
-// inputs are the sources that arguments name.
-type inputs struct {
+// Inputs are the sources that arguments name. They are found again each time they are gone
+// through, so that the names of millions of pictures take no memory.
+type Inputs struct {
+	Sources []batch.Source
+
 	c          *cli.Context
 	containers Containers
-	store      *s3.Store // of s3:// inputs; nil before the first
-	sources    []batch.Source
-	stdin      bool // read already
+	store      *s3.Store   // of s3:// inputs; nil before the first
+	lists      []io.Closer // with an input on each line
+	stdin      bool        // is one of them
 }
 
-// Inputs finds the sources that the arguments name.
-func Inputs(c *cli.Context) ([]batch.Source, error) {
-	in, err := newInputs(c)
-	if err != nil {
-		return nil, err
-	}
+// NewInputs finds the sources that the arguments name, and refuses those that cannot be
+// read. The caller must Close the Inputs.
+func NewInputs(c *cli.Context) (*Inputs, error) {
 	if !c.Args().Present() {
 		return nil, Usagef("no INPUT: name a folder, pictures, or one of those in %s help %s", c.App.Name, c.Command.Name)
 	}
-	for _, name := range c.Args().Slice() {
-		if err := in.argument(name); err != nil {
-			return nil, err
+	return inputs(c, c.Args().Slice())
+}
+
+// Listed finds the sources on the lines of a list at path; - is standard input. The caller
+// must Close the Inputs.
+func Listed(c *cli.Context, path string) (*Inputs, error) {
+	if path != "-" {
+		path = "@" + path
+	}
+	return inputs(c, []string{path})
+}
+
+func inputs(c *cli.Context, arguments []string) (*Inputs, error) {
+	k, err := ReadContainers(c)
+	in := &Inputs{c: c, containers: k}
+	for _, name := range arguments {
+		if err == nil {
+			err = in.argument(name)
 		}
 	}
-	return in.sources, nil
+	if err != nil {
+		in.Close()
+		return nil, err
+	}
+	return in, nil
 }
 
-func newInputs(c *cli.Context) (*inputs, error) {
-	k, err := ReadContainers(c)
-	return &inputs{c: c, containers: k}, err
-}
-
-// Listed finds the sources on the lines of a list at path; - is standard input.
-func Listed(c *cli.Context, path string) ([]batch.Source, error) {
-	argument := "@" + path
-	if path == "-" {
-		argument = "-"
+// Close closes and removes what the Inputs hold. It is safe on nil.
+func (in *Inputs) Close() {
+	if in == nil {
+		return
 	}
-	in, err := newInputs(c)
-	if err == nil {
-		err = in.argument(argument)
+	for _, f := range in.lists {
+		f.Close()
 	}
-	return in.sources, err
+	in.lists = nil
 }
 
 // argument adds an argument, which may also be a list of inputs, or a pattern.
-func (in *inputs) argument(name string) error {
+func (in *Inputs) argument(name string) error {
 	list, isList := strings.CutPrefix(name, "@")
 	switch {
 	case name == "-":
-		return in.standardInput()
+		if in.stdin || in.c.Path("file") == "-" {
+			return Usagef("standard input (-) is named twice")
+		}
+		in.stdin = true
+		return in.stream("standard input", infile.Reader(in.c.Context, in.c.App.Reader))
 	case isList:
-		if lists, err := in.pictures(list); lists || err != nil {
-			return err
-		}
-		f, err := infile.OpenStream(in.c.Context, list)
-		if err != nil {
-			return fmt.Errorf("list of inputs: %w", err)
-		}
-		defer f.Close()
-		return in.list(list, f)
+		return in.list(list)
 	case strings.ContainsAny(name, "*?[") && !exists(name) && !strings.HasPrefix(name, s3.Scheme):
-		found, err := filepath.Glob(name)
-		if err != nil {
-			return Usagef("pattern %q: %v", name, err)
-		}
-		if len(found) == 0 {
-			return fmt.Errorf("no file matches %q", name)
-		}
-		for _, path := range found {
-			if err := in.input(path, false); err != nil {
-				return err
-			}
-		}
-		return nil
+		return in.group("", "no file matches "+strconv.Quote(name), func(ctx context.Context) iter.Seq2[string, error] { return batch.Glob(ctx, name) })
 	}
-	return in.input(name, false)
+	source, err := in.source(name, false)
+	if err == nil {
+		err = in.check(source)
+	}
+	in.Sources = append(in.Sources, source)
+	return err
 }
 
-// standardInput adds the inputs on the lines of standard input.
-func (in *inputs) standardInput() error {
-	if in.stdin || in.c.Path("file") == "-" {
-		return Usagef("standard input (-) is named twice")
+// list adds the inputs on the lines of a file.
+func (in *Inputs) list(path string) error {
+	if f, err := infile.Open(path); err == nil {
+		in.lists = append(in.lists, f)
+		return in.lines(path, f)
 	}
-	in.stdin = true
-	return in.list("standard input", infile.Reader(in.c.Context, in.c.App.Reader))
+	f, err := infile.OpenStream(in.c.Context, path) // a pipe, or the error
+	if err != nil {
+		return fmt.Errorf("list of inputs: %w", err)
+	}
+	defer f.Close()
+	return in.stream(path, f)
 }
 
-// list adds the inputs on the lines of a text.
-func (in *inputs) list(name string, r io.Reader) error {
-	names, err := batch.List(r)
+// stream adds the inputs on the lines of what can be read once only: it is kept in a file.
+func (in *Inputs) stream(name string, r io.Reader) error {
+	f, err := newfile.Scratch()
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	if len(names) == 0 {
-		return fmt.Errorf("%s has no line with an input", name)
+	in.lists = append(in.lists, f)
+	if _, err := io.Copy(f, r); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	for _, n := range names {
-		if err := in.input(n, true); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+	return in.lines(name, f)
+}
+
+// lines adds the inputs on the lines of an open file.
+func (in *Inputs) lines(name string, f io.ReaderAt) error {
+	return in.group(name+": ", name+" has no line with an input", func(context.Context) iter.Seq2[string, error] {
+		return batch.Lines(io.NewSectionReader(f, 0, math.MaxInt64))
+	})
+}
+
+// group adds the inputs of names, after it has gone through all of them. about begins
+// errors, and none is the error about no names.
+func (in *Inputs) group(about, none string, names func(context.Context) iter.Seq2[string, error]) error {
+	n := 0
+	for name, err := range names(in.c.Context) {
+		var source batch.Source
+		if err == nil {
+			source, err = in.source(name, true)
 		}
+		if err == nil {
+			err = in.check(source)
+		}
+		if err == nil && in.c.Context.Err() != nil {
+			return context.Cause(in.c.Context)
+		}
+		if err != nil {
+			return fmt.Errorf("%s%w", about, err)
+		}
+		n++
 	}
+	if n == 0 {
+		return errors.New(none)
+	}
+	in.Sources = append(in.Sources, batch.Sources(func(ctx context.Context) iter.Seq[batch.Source] {
+		return func(yield func(batch.Source) bool) {
+			for name, err := range names(ctx) {
+				var source batch.Source
+				if err == nil {
+					source, err = in.source(name, true)
+				}
+				if err != nil { // something has changed since
+					source = broken{fmt.Errorf("%s%w", about, err)}
+				}
+				if !yield(source) {
+					return
+				}
+			}
+		}
+	}))
 	return nil
 }
 
-// pictures adds a list that names picture files alone, without its names: there may be
-// millions. lists is false for all other lists, also for those that only an error is about.
-func (in *inputs) pictures(list string) (lists bool, err error) {
-	info, err := os.Stat(list)
-	if err != nil || !info.Mode().IsRegular() {
-		return false, nil // OpenStream says more
-	}
-	f, err := infile.Open(list)
-	if err != nil {
-		return false, nil
-	}
-	defer f.Close()
-	n := 0
-	for name, err := range batch.Lines(f) {
-		if err != nil || !in.isPicture(name) {
-			return false, nil
-		}
-		if n++; n%1000 == 0 && in.c.Context.Err() != nil {
-			return false, context.Cause(in.c.Context)
-		}
-	}
-	if n > 0 {
-		in.sources = append(in.sources, batch.ListFile(list))
-	}
-	return n > 0, nil
+// A broken is a source that cannot be read.
+type broken struct{ err error }
+
+func (b broken) Items(context.Context) iter.Seq2[batch.Item, error] {
+	return func(yield func(batch.Item, error) bool) { yield(batch.Item{}, b.err) }
 }
 
-// isPicture reports whether input would add a name as a picture file.
-func (in *inputs) isPicture(name string) bool {
-	info, err := os.Stat(name)
-	return !(err == nil && info.IsDir()) && !strings.HasPrefix(name, s3.Scheme) && !isModel(name) && !isMetadata(name) && in.containers.Source(name) == nil
-}
-
-func isModel(name string) bool    { return strings.EqualFold(filepath.Ext(name), ".gguf") }
-func isMetadata(name string) bool { return filepath.Base(name) == "metadata.jsonl" }
-
-// input adds a folder, a bucket, a file with many pictures, or a picture. A picture that is missing is a failure
-// of its own if a list names it, since lists are long; else it is an error.
-func (in *inputs) input(name string, listed bool) error {
-	var err error
+// source returns a folder, a bucket, a file with many pictures, or a picture. A picture
+// that is missing is a failure of its own if a list names it, since lists are long; else it
+// is an error.
+func (in *Inputs) source(name string, listed bool) (batch.Source, error) {
 	info, missing := os.Stat(name)
 	switch {
 	case missing == nil && info.IsDir():
-		err = in.folder(name)
+		return batch.Folder(name), nil
 	case strings.HasPrefix(name, s3.Scheme):
-		err = in.bucket(name)
+		return in.bucket(name)
 	case missing != nil && !listed:
 		if p := new(fs.PathError); errors.As(missing, &p) {
 			missing = p.Err
 		}
-		err = fmt.Errorf("input %s: %w", name, missing)
-	case isModel(name):
-		err = Usagef("%s is a model: give it with -m %s", name, name)
-	case isMetadata(name):
-		var files batch.Files
-		if files, err = batch.Metadata(name); err == nil {
-			in.files(files...)
-		}
-	case in.containers.Source(name) != nil:
-		in.sources = append(in.sources, in.containers.Source(name))
-		if video.IsVideo(name) {
-			err = video.Check()
-		}
-	default:
-		in.files(name)
+		return nil, fmt.Errorf("input %s: %w", name, missing)
+	case strings.EqualFold(filepath.Ext(name), ".gguf"):
+		return nil, Usagef("%s is a model: give it with -m %s", name, name)
+	case filepath.Base(name) == "metadata.jsonl":
+		return batch.Metadata(name), nil
 	}
-	return err
+	if source := in.containers.Source(name); source != nil {
+		return source, nil
+	}
+	return batch.Files{name}, nil
 }
 
-// folder adds the pictures of a folder.
-func (in *inputs) folder(dir string) error {
-	files, others, err := batch.Folder(dir)
-	switch {
-	case err != nil:
-		return fmt.Errorf("folder %w", err)
-	case len(files) == 0:
-		return fmt.Errorf("folder %s has no pictures, among %d files", dir, others)
-	case others > 0:
-		fmt.Fprintf(in.c.App.ErrWriter, "%s: %s: %d files are left out, as their names are not those of pictures\n", in.c.App.Name, legible.Text(dir), others)
+// check refuses a source that has no pictures, or cannot be read, as far as that is known
+// before it is gone through.
+func (in *Inputs) check(source batch.Source) error {
+	switch s := source.(type) {
+	case batch.Folder:
+		pictures, others, err := s.Look(in.c.Context)
+		switch {
+		case err != nil:
+			return fmt.Errorf("folder %w", err)
+		case pictures == 0:
+			return fmt.Errorf("folder %s has no pictures, among %d files", string(s), others)
+		case others > 0:
+			fmt.Fprintf(in.c.App.ErrWriter, "%s: %s: %d files are left out, as their names are not those of pictures\n", in.c.App.Name, legible.Text(string(s)), others)
+		}
+	case batch.Metadata:
+		for _, err := range s.Items(in.c.Context) {
+			if err != nil {
+				return err
+			}
+		}
+	case video.Video:
+		return video.Check()
 	}
-	in.files(files...)
 	return nil
-}
-
-// files adds picture files, to those before them if these are files too.
-func (in *inputs) files(names ...string) {
-	if n := len(in.sources); n > 0 {
-		if had, ok := in.sources[n-1].(batch.Files); ok {
-			in.sources[n-1] = append(had, names...)
-			return
-		}
-	}
-	in.sources = append(in.sources, batch.Files(names))
 }
 
 func exists(path string) bool {

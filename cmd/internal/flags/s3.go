@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/pgcli/paligemma/batch"
 	"github.com/pgcli/paligemma/batch/s3"
 	"github.com/urfave/cli/v2"
 )
@@ -30,21 +31,20 @@ func Store(c *cli.Context) (*s3.Store, error) {
 	return store, nil
 }
 
-// bucket adds the pictures of s3://bucket/prefix.
-func (in *inputs) bucket(name string) error {
+// bucket returns the pictures of s3://bucket/prefix.
+func (in *Inputs) bucket(name string) (batch.Source, error) {
 	if in.store == nil {
 		store, err := Store(in.c)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		in.store = store
 	}
 	objects, err := in.store.Objects(name)
 	if err != nil {
-		return Usagef("%v", err)
+		return nil, Usagef("%v", err)
 	}
-	in.sources = append(in.sources, objects)
-	return nil
+	return objects, nil
 }
 
 // bucketCredentials finds credentials as other programs do: in the environment, in the

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/batch"
@@ -31,7 +32,7 @@ func (q *Queue) SetJob(ctx context.Context, job Job) (Job, error) {
 			return Job{}, err
 		}
 		if revision > 0 && had.id() != job.id() {
-			return had, fmt.Errorf("queue %s: %w (the model %.16s…, %v, and it is %.16s…, %v now); give another --queue", q.name, ErrOtherJob, had.Identity.Model, had.Identity.Settings, job.Identity.Model, job.Identity.Settings)
+			return had, fmt.Errorf("queue %s: %w: %s; give another --queue", q.name, ErrOtherJob, difference(had.Identity, job.Identity))
 		}
 		had.Identity = job.Identity
 		before := len(had.Prompts)
@@ -58,7 +59,7 @@ func (q *Queue) SetJob(ctx context.Context, job Job) (Job, error) {
 func (q *Queue) Job(ctx context.Context) (Job, error) {
 	job, revision, err := q.job(ctx)
 	if err == nil && revision == 0 {
-		err = fmt.Errorf("queue %s: %w: nothing was put in yet", q.name, ErrNoQueue)
+		err = fmt.Errorf("queue %s: nothing was put in yet: %w", q.name, ErrNoQueue)
 	}
 	return job, err
 }
@@ -72,6 +73,32 @@ func (q *Queue) job(ctx context.Context) (job Job, revision uint64, err error) {
 		return job, 0, fmt.Errorf("queue %s: its job %.60q is none: %v", q.name, data, err)
 	}
 	return job, revision, nil
+}
+
+// difference spells in what the identity of a queue and one of now differ.
+func difference(had, now batch.Identity) string {
+	var all []string
+	if had.Model != now.Model {
+		all = append(all, fmt.Sprintf("the model is %.16s… there, and %.16s… now", had.Model, now.Model))
+	}
+	value := func(id batch.Identity, name string) string {
+		for _, s := range id.Settings {
+			if s.Name == name {
+				return s.Value
+			}
+		}
+		return "unknown"
+	}
+	for _, s := range slices.Concat(had.Settings, now.Settings) {
+		text := fmt.Sprintf("%s is %s there, and %s now", s.Name, value(had, s.Name), value(now, s.Name))
+		if value(had, s.Name) != value(now, s.Name) && !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	if len(all) == 0 {
+		return "the settings have another order, as those of another version of the program"
+	}
+	return strings.Join(all, "; ")
 }
 
 // id identifies the Identity.

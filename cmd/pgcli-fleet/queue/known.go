@@ -5,12 +5,13 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"slices"
 	"sort"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/pgcli/paligemma/internal/newfile"
 )
 
 // An entry is a question and a version of its picture that has a result: the bytes of its
@@ -20,7 +21,7 @@ type entry [24]byte
 // A resultSet is the set of all entries, in order, in a file: what memory it takes does not
 // grow with it.
 type resultSet struct {
-	file   *os.File
+	file   *newfile.File
 	starts [257]int64 // of the entries whose keys begin with each byte, and the end
 }
 
@@ -28,8 +29,8 @@ type resultSet struct {
 // whose results are removed. The caller closes the set.
 func (q *Queue) known(ctx context.Context, withoutFailures bool) (set *resultSet, err error) {
 	set = &resultSet{}
-	if set.file, err = os.CreateTemp("", "pgcli-fleet-*"); err != nil {
-		return nil, fmt.Errorf("what has results is kept in a file: %w", err)
+	if set.file, err = newfile.Scratch(); err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -134,7 +135,4 @@ func (s *resultSet) find(key, version string) (known bool, earlier string, err e
 }
 
 // close removes the file.
-func (s *resultSet) close() {
-	s.file.Close()
-	os.Remove(s.file.Name())
-}
+func (s *resultSet) close() { s.file.Close() }

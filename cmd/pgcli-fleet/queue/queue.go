@@ -131,7 +131,7 @@ func Create(ctx context.Context, nc *nats.Conn, name string, c Config) (*Queue, 
 }
 
 // ErrNoQueue reports a queue that the server does not have.
-var ErrNoQueue = errors.New("no such queue")
+var ErrNoQueue = errors.New("no such queue: pgcli-fleet enqueue makes it, and --queue names another")
 
 // Open opens a queue.
 func Open(ctx context.Context, nc *nats.Conn, name string) (*Queue, error) {

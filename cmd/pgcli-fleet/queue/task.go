@@ -116,12 +116,9 @@ func (t *task) do(ctx context.Context) (err error) {
 	return t.save(ctx, append(same, records...))
 }
 
-// missing finds the prompts that have no result, of a message that was delivered before.
+// missing finds the prompts that have no result. Others may have come from an earlier
+// delivery, or from another message: one that asked fewer prompts, or more.
 func (t *task) missing(ctx context.Context) error {
-	if meta, err := t.msg.Metadata(); err == nil && meta.NumDelivered == 1 && t.try.N == 0 {
-		t.left = t.Prompts
-		return nil
-	}
 	for _, p := range t.Prompts {
 		line, err := t.w.Queue.result(ctx, t.w.job.Identity.Key(t.Image, p), t.At.Version)
 		if err != nil {
