@@ -74,11 +74,11 @@ func file(name string) Item {
 		}
 		return Reference{File: name, Version: FileVersion(info)}, nil
 	}
-	return Item{Name: name, Read: read, Refer: refer}
+	return Item{Name: filepath.ToSlash(name), Read: read, Refer: refer} // the same name on every system
 }
 
 // Folder lists the pictures of a folder and of those below it, by their names'
-// endings, in the order of their names. Names that begin with a dot are left out, and
+// endings, in the order of their names, with slashes on every system. Names that begin with a dot are left out, and
 // links to folders are not followed. others is the number of files that are left out.
 func Folder(dir string) (files Files, others int, err error) {
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -92,7 +92,7 @@ func Folder(dir string) (files Files, others int, err error) {
 		case hidden || !IsPicture(path) || leadsToFolder(path, d):
 			others++
 		default:
-			files = append(files, path)
+			files = append(files, filepath.ToSlash(path))
 		}
 		return nil
 	})
@@ -169,7 +169,7 @@ func Metadata(path string) (Files, error) {
 		if !filepath.IsLocal(filepath.FromSlash(row.Name)) {
 			return nil, fmt.Errorf("%s: row %d: file_name %q leads out of the file's folder", path, i+1, row.Name)
 		}
-		files = append(files, filepath.Join(filepath.Dir(path), filepath.FromSlash(row.Name)))
+		files = append(files, filepath.ToSlash(filepath.Join(filepath.Dir(path), row.Name)))
 	}
 	return files, nil
 }

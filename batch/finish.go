@@ -3,11 +3,9 @@ package batch
 import (
 	"bufio"
 	"io"
-
 	"runtime"
 
 	"github.com/pgcli/paligemma/batch/record"
-	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
@@ -54,7 +52,7 @@ func (f *File) finish(keys []record.Key) error {
 	}
 	// The lock was on the file that is gone now; Close leaves the new one alone.
 	f.file.Close()
-	f.file, err = infile.Open(f.path)
+	f.file, err = newfile.OpenShared(f.path) // Close syncs it, which Windows allows to who may write
 	return err
 }
 

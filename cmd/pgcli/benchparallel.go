@@ -152,7 +152,7 @@ func (b *bencher) clients(ctx context.Context, t parallelTest, n, requests int) 
 	start := time.Now()
 	close(begin)
 	all.Wait()
-	took := time.Since(start).Seconds()
+	took := time.Since(start)
 	var first, next []time.Duration
 	for _, c := range times {
 		if c.err != nil {
@@ -165,10 +165,10 @@ func (b *bencher) clients(ctx context.Context, t parallelTest, n, requests int) 
 	for _, d := range next {
 		sum += d
 	}
-	r.Tokens, r.PerAnswer = float64(len(next))/took, float64(len(next))/sum.Seconds()
+	r.Tokens, r.PerAnswer = rate(len(next), took), rate(len(next), sum)
 	if t.requests {
-		r.Tokens = float64(len(next)+len(first)) / took
-		r.Requests, r.First50, r.First95 = float64(n*requests)/took, percentile(first, 50), percentile(first, 95)
+		r.Tokens = rate(len(next)+len(first), took)
+		r.Requests, r.First50, r.First95 = rate(n*requests, took), percentile(first, 50), percentile(first, 95)
 	}
 	return r, nil
 }
