@@ -76,9 +76,9 @@ func parallelAction(c *cli.Context) error {
 	if models := c.StringSlice("model"); err != nil || len(models) > 1 {
 		return usagef("--parallel goes with one -m and one number of -t, got -m %q, -t %s", models, c.String("threads"))
 	}
-	path := ""
-	if models := c.StringSlice("model"); len(models) == 1 {
-		path = models[0]
+	models, err := benchModels(c)
+	if err != nil {
+		return err
 	}
 	list := c.String("test")
 	if !c.IsSet("test") {
@@ -88,7 +88,7 @@ func parallelAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	b, err := newBencher(c, path, c.String("kernels"), threads)
+	b, err := newBencher(c, models[0], c.String("kernels"), threads)
 	if err != nil {
 		return err
 	}
