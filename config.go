@@ -16,6 +16,7 @@ type Config struct {
 	ImageSize   int    // side of the square that pictures are stretched to, pixels
 	ImageTokens int    // soft tokens of a picture
 	Context     int    // tokens that the model was trained for
+	Session     int    // tokens of a session: those of pictures, prompt and answer together
 	Vocabulary  int    // pieces of the tokenizer
 	Width       int    // of the decoder
 	Layers      int    // of the decoder

@@ -21,6 +21,10 @@ func TestConfig(t *testing.T) {
 	} {
 		want.ImageSize, want.ImageTokens, want.Context, want.Vocabulary = 56, 16, 8192, 1713
 		got := openOracle(t, name, Options{}).Config()
+		if got.Session != 16+512 {
+			t.Errorf("%s: a session has room for %d tokens, want 528", name, got.Session)
+		}
+		want.Session = got.Session
 		got.vision, got.text, got.resample, got.Kernels, got.Threads = want.vision, want.text, want.resample, "", 0
 		if got != want {
 			t.Errorf("%s: %+v, want %+v", name, got, want)

@@ -88,6 +88,7 @@ func (m *Model) fill(ctx context.Context, text *gguf.File, opts *Options) (err e
 	if m.opts.Context == 0 {
 		m.opts.Context = min(m.cfg.ImageTokens+512, m.cfg.Context)
 	}
+	m.cfg.Session = m.opts.Context
 	if !m.estimates {
 		if err := m.checkMemory(ctx, projector); err != nil {
 			return err

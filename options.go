@@ -34,9 +34,9 @@ type Options struct {
 	Parallel int
 
 	// Patience is how long running answers wait for the pictures and prompts of
-	// others; 0 means DefaultPatience. These pause after each layer, and let answers have a
-	// token if one has waited as long. Longer patience serves more requests an hour,
-	// each later.
+	// others; 0 means DefaultPatience. These pause after each layer, and let answers
+	// have a token if one has waited as long, or would have waited twice as long after
+	// another layer. Longer patience serves more requests an hour, each later.
 	Patience time.Duration
 
 	// CacheMemory bounds the key-value caches of all sessions, in bytes; 0 means

@@ -39,10 +39,14 @@ typedef struct {
 	pg_pool *pool;
 } pg_team;
 
+// pg_stopped returns whether the pool is stopped. A thread that takes many pieces at once
+// asks before each.
+static inline int pg_stopped(pg_team *t) { return atomic_load_explicit(&t->shared->stopped, memory_order_relaxed); }
+
 // pg_take returns the value of a counter, the next piece of work, and adds n to it.
 // Once the pool is stopped it returns a number beyond all work.
 static inline int64_t pg_take(pg_team *t, int counter, int64_t n) {
-	if (atomic_load_explicit(&t->shared->stopped, memory_order_relaxed))
+	if (pg_stopped(t))
 		return INT64_MAX / 2;
 	return atomic_fetch_add_explicit(&t->shared->counter[counter].next, n, memory_order_relaxed);
 }

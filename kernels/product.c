@@ -140,7 +140,7 @@ static void multiply(const pg_job *j, work *w, pg_team *team) {
 	sharing s = share(j, team->threads);
 	w->chunk.configured = 0;
 	for (int64_t first, end; (first = take(j, &s, team, &end)) < s.all;) {
-		while (first < end) {
+		while (first < end && !pg_stopped(team)) {
 			part p = part_of(j, &s, first, end);
 			first += p.pieces;
 			compute(j, p.weight, &p, w, j->op->epilogue != PG_GEGLU);

@@ -165,7 +165,7 @@ void pg_rows_run(const void *rows, int ith, pg_team *team) {
 	// A thread prefetches beyond its last run for another thread, so it takes many
 	// runs at a time.
 	for (int64_t i, end; (i = pg_take_share(team, PG_PANELS, count, 2 * team->threads, count, 1, &end)) < count;) {
-		for (; i < end; i++) {
+		for (; i < end && !pg_stopped(team); i++) {
 			if (op->picks)
 				pick(&j, w, i);
 			else

@@ -47,7 +47,10 @@ type held struct {
 	request *record
 }
 
-// compute waits for a slot and calls f with it. ctx is the request's.
+// compute waits for a slot and calls f with it. ctx is the request's: its end ends the
+// wait with its cause, and the computations of f, so that a client that leaves frees the
+// slot. A stream is sent while its slot is held: a client that reads nothing keeps it for
+// writeTime at most.
 func (s *Server) compute(ctx context.Context, f func(h *held) error) error {
 	start, request := time.Now(), recordOf(ctx)
 	session, err := s.queue.take(ctx)
@@ -60,7 +63,9 @@ func (s *Server) compute(ctx context.Context, f func(h *held) error) error {
 	return f(&held{s, session, request})
 }
 
-// encode returns the soft tokens of picture files.
+// encode returns the soft tokens of picture files, in their order, and the time that it
+// took; of a picture that was remembered, that is next to nothing. Errors of files that are
+// no pictures are paligemma.ErrRequest.
 func (h *held) encode(ctx context.Context, files [][]byte) (images []*paligemma.Image, took time.Duration, err error) {
 	start := time.Now()
 	for _, file := range files {
@@ -76,7 +81,9 @@ func (h *held) encode(ctx context.Context, files [][]byte) (images []*paligemma.
 }
 
 // ask answers a question. It calls begun once the prompt is read, and each with the
-// pieces of the answer; both may be nil, and end the answer with an error.
+// pieces of the answer; both may be nil, and end the answer with an error. A prompt to
+// detect or segment has the grammar of such answers unless Sampling.AnyText is set. The
+// answer's Timings.Encode is 0: the caller knows it.
 func (h *held) ask(ctx context.Context, q question, begun func() error, each func(piece) error) (*answer, error) {
 	h.request.prompts = append(h.request.prompts, string(q.prompt))
 	if q.sampling.Grammar == nil && !q.sampling.AnyText {
@@ -112,7 +119,9 @@ func (h *held) ask(ctx context.Context, q question, begun func() error, each fun
 	return a, nil
 }
 
-// generate fills in text and tokens of an answer, and returns why it ended.
+// generate fills in text and tokens of an answer, and returns why it ended. Tokens beyond
+// a text of q.stops are computed, but are no part of the answer. The likeliest tokens of a
+// place are asked for before its token is chosen.
 func (h *held) generate(ctx context.Context, q question, a *answer, each func(piece) error) (paligemma.Stop, error) {
 	var text strings.Builder
 	stops := stopper{texts: q.stops}

@@ -13,7 +13,8 @@ import (
 // ignoredHeader names the messages of a conversation that the model does not see.
 const ignoredHeader = "X-Paligemma-Ignored"
 
-// Objects of OpenAI's API, with an extension: "paligemma".
+// Objects of OpenAI's API (https://platform.openai.com/docs/api-reference/chat/object),
+// with an extension: "paligemma". openai-go needs the fields without omitempty.
 type (
 	chatCompletion struct {
 		ID      string       `json:"id"`
@@ -69,7 +70,9 @@ type completion struct {
 	encoding time.Duration
 }
 
-// chat answers /v1/chat/completions.
+// chat answers /v1/chat/completions: as a whole, or with stream: true as server-sent
+// events. The headers name messages that the model does not see. Errors are 400 for a
+// field that cannot be honoured, 404 for another model, and those of readPictures.
 func (s *Server) chat(w http.ResponseWriter, r *http.Request) error {
 	var request chatRequest
 	if err := s.readJSON(w, r, &request); err != nil {
@@ -92,7 +95,8 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, body)
 }
 
-// newCompletion checks a request and reads its pictures.
+// newCompletion checks a request and reads its pictures, before it waits for a slot: a
+// wrong request and a slow host keep none from others.
 func (s *Server) newCompletion(ctx context.Context, r *chatRequest) (c *completion, ignored []string, err error) {
 	if err := r.check(); err != nil {
 		return nil, nil, err
@@ -112,10 +116,12 @@ func (s *Server) newCompletion(ctx context.Context, r *chatRequest) (c *completi
 	return c, turn.ignored, err
 }
 
-// readPictures reads the pictures that a request names.
+// readPictures reads the pictures that a request names, as data URIs, base64 or URLs:
+// their files' bytes, which are decoded by encode. param names the field for errors, which
+// are 400.
 func (s *Server) readPictures(ctx context.Context, param string, list []string) (files [][]byte, err error) {
 	if most := s.mostPictures(); len(list) > most {
-		return nil, wrong(param, "%d pictures, want at most %d: so many fit in the model's context", len(list), most)
+		return nil, wrong(param, "%d pictures, want at most %d: so many fit in the context of %d tokens (--ctx-size)", len(list), most, s.model.Config().Session)
 	}
 	for _, source := range list {
 		file, err := s.sources.read(ctx, param, source)
@@ -127,10 +133,10 @@ func (s *Server) readPictures(ctx context.Context, param string, list []string) 
 	return files, nil
 }
 
-// mostPictures returns how many pictures fit in the model's context.
+// mostPictures returns how many pictures fit in a session.
 func (s *Server) mostPictures() int {
 	c := s.model.Config()
-	return max(1, c.Context/c.ImageTokens)
+	return max(1, c.Session/c.ImageTokens)
 }
 
 // choices returns how many answers are asked for.
@@ -140,7 +146,8 @@ func (c *completion) choices() int {
 	return n
 }
 
-// ask encodes the pictures and answers each choice with its own seed.
+// ask answers one of the choices. The seeds are consecutive numbers, so that the first
+// choice is the answer of a request for one, and a request with a seed can be repeated.
 func (c *completion) ask(ctx context.Context, h *held, choice int, begun func() error, each func(piece) error) (*answer, error) {
 	q := c.question
 	q.sampling.Seed += uint64(choice)
@@ -157,7 +164,8 @@ func (c *completion) look(ctx context.Context, h *held) (err error) {
 	return err
 }
 
-// whole returns the whole answer.
+// whole returns the whole answer: all choices, one after the other in one slot, as they
+// share their pictures.
 func (c *completion) whole(ctx context.Context) (*chatCompletion, error) {
 	out := c.object("chat.completion")
 	out.Usage = &usage{}
@@ -193,7 +201,7 @@ func (c *completion) details(a *answer) details {
 	return details{Objects: c.server.found(a, 0, c.PaliGemma.Masks, c.question.size()), Problems: a.Problems, Stop: a.Stop, Timings: a.Timings}
 }
 
-// add counts an answer. The prompt is the same for all.
+// add counts an answer. The prompt is the same for all, and OpenAI counts it once.
 func (u *usage) add(t paligemma.Timings) {
 	u.PromptTokens = t.PromptTokens
 	u.CompletionTokens += t.Generated

@@ -43,7 +43,8 @@ type streamOptions struct {
 	IncludeProgress bool `json:"include_progress"` // an extension: chunks that say what is being done
 }
 
-// A responseFormat of another type than "text" is refused.
+// A responseFormat of another type than "text" is refused: no grammar of JSON is written
+// for a model that was never trained to answer in it.
 type responseFormat struct {
 	Type string `json:"type"`
 }
@@ -76,7 +77,9 @@ const (
 	mostTop     = 20 // likeliest tokens, as in OpenAI's API
 )
 
-// check refuses what cannot be honoured.
+// check refuses what cannot be honoured: answering as if it were not there would be
+// wrong without a word. Fields that ask for nothing, such as a penalty of 0 or tools with
+// tool_choice: none, are let through, as many clients send them always. Errors are 400.
 func (r *chatRequest) check() error {
 	value := func(n *int, otherwise int) int {
 		if n == nil {
@@ -112,7 +115,9 @@ func (r *chatRequest) check() error {
 	return r.PaliGemma.Masks.check("paligemma.masks")
 }
 
-// chatQuestion returns the question of a request about pictures that are yet to be encoded.
+// chatQuestion returns the question of a request about pictures that are yet to be
+// encoded. max_completion_tokens goes before max_tokens, its older name. Neither gets more
+// than Options.MaxTokens, and finish_reason is "length" then.
 func (s *Server) chatQuestion(r *chatRequest, prompt string) (q question, err error) {
 	length := r.MaxCompletionTokens
 	if length == nil {

@@ -13,7 +13,8 @@ type chatStream struct {
 }
 
 // stream answers with server-sent events. Errors before the first one have a status of
-// their own; with progress the first event comes early.
+// their own; with progress the first event comes early. Later errors are an event with the
+// field error, after which there is no [DONE].
 func (c *completion) stream(ctx context.Context, w http.ResponseWriter) error {
 	s := &chatStream{completion: c, events: newEvents(w)}
 	defer s.events.close()
@@ -57,7 +58,9 @@ func (s *chatStream) all(ctx context.Context) error {
 	return s.events.done()
 }
 
-// choice sends one of the answers.
+// choice sends one of the answers: a first chunk with the role, as clients expect it, a
+// chunk for each piece of text, and a last one with the reason of the end and the objects,
+// which are known only then.
 func (s *chatStream) choice(ctx context.Context, h *held, i int) error {
 	if err := s.progress("reading"); err != nil {
 		return err
@@ -93,7 +96,9 @@ func (s *chatStream) send(choice chatChoice) error {
 	return s.events.send(out)
 }
 
-// progress tells what is being done, to those who ask for it.
+// progress tells what is being done, to those who ask for it by
+// stream_options.include_progress: OpenAI's clients get no chunk without a choice, beside
+// the one with the usage.
 func (s *chatStream) progress(what string) error {
 	if !s.StreamOptions.IncludeProgress {
 		return nil

@@ -57,8 +57,9 @@ type turn struct {
 }
 
 // conversation returns what messages ask. The pictures are those of the last message of
-// the user that has some. PaliGemma was not trained on conversations, so that there
-// is no template, and nothing else is read.
+// the user that has some: programs that chat send the picture with the first message, and
+// later questions are about it. PaliGemma was not trained on conversations, so that there
+// is no template, and nothing else is read. Errors are 400 and name the message.
 func conversation(messages []chatMessage) (t turn, err error) {
 	last := -1
 	for i, m := range messages {
@@ -94,6 +95,9 @@ func conversation(messages []chatMessage) (t turn, err error) {
 			t.pictures = messages[i].Content.pictures()
 		}
 	}
+	if t.prompt == "" && t.pictures == nil {
+		return t, wrong("messages", "the last message of the user is empty: want a prompt, a picture, or both")
+	}
 	counts := map[string]int{}
 	for i, m := range messages {
 		if i != last {
@@ -108,7 +112,7 @@ func conversation(messages []chatMessage) (t turn, err error) {
 	return t, nil
 }
 
-// pictures returns the pictures among parts.
+// pictures returns the pictures among parts, in their order, as the model sees them.
 func (c content) pictures() (list []string) {
 	for _, part := range c {
 		if part.Type == "image_url" {

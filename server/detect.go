@@ -41,17 +41,23 @@ type detection struct {
 	took     time.Duration
 }
 
-// detect answers /v1/detect: boxes, and no masks unless they are asked for.
+// detect answers /v1/detect: boxes. The models answer a detect prompt without masks,
+// whatever the field masks asks for. detectRequest has the fields, and formats the forms
+// of answers. Errors are 400 and name the field.
 func (s *Server) detect(w http.ResponseWriter, r *http.Request) error {
 	return s.find(w, r, &detection{detectRequest: &detectRequest{Masks: masksNone}}, paligemma.Detect)
 }
 
 // segment answers /v1/segment: boxes and masks, as RLE unless other forms are asked for.
+// It is detect otherwise. Objects of a model without a mask decoder (/props has masks:
+// false) have the codes of their masks alone.
 func (s *Server) segment(w http.ResponseWriter, r *http.Request) error {
 	return s.find(w, r, &detection{detectRequest: &detectRequest{Masks: masksRLE}, segments: true}, paligemma.Segment)
 }
 
-// find answers a request for objects.
+// find answers a request for objects. prompt spells the prompt of labels: one for all of
+// them, or with per_label one for each, as the models were mostly trained, which takes as
+// many times longer; the picture is encoded once.
 func (s *Server) find(w http.ResponseWriter, r *http.Request, d *detection, prompt func(...string) paligemma.Prompt) error {
 	start := time.Now()
 	file, err := s.readTask(w, r, d.detectRequest)
@@ -75,8 +81,15 @@ func (s *Server) find(w http.ResponseWriter, r *http.Request, d *detection, prom
 	return writeJSON(w, http.StatusOK, formats[d.Format](s, d))
 }
 
-// check refuses a request that cannot be answered, and fills in defaults.
+// check refuses a request that cannot be answered, and fills in defaults. A label has to
+// be one that a prompt can hold: with a ; in it the model would look for two things.
 func (d *detection) check() error {
+	switch {
+	case d.Labels != nil && d.Parameters.Labels != nil:
+		return wrong("labels", "labels and parameters.candidate_labels are both given, want one of them")
+	case d.Threshold != 0 && d.Parameters.Threshold != nil:
+		return wrong("threshold", "threshold and parameters.threshold are both given, want one of them")
+	}
 	set(&d.Threshold, d.Parameters.Threshold)
 	if d.Parameters.Labels != nil {
 		d.Labels = d.Parameters.Labels
@@ -104,7 +117,8 @@ func (d *detection) check() error {
 	return d.Masks.check("masks")
 }
 
-// findAll asks all prompts about a picture.
+// findAll asks all prompts about a picture, one after the other in one slot, and fills in
+// size, answers, objects and problems. The time of encoding is the first answer's.
 func (s *Server) findAll(ctx context.Context, d *detection, file []byte, prompts []paligemma.Prompt) error {
 	sampling, err := s.sampling(d.choosing)
 	if err != nil {
@@ -132,7 +146,9 @@ func (s *Server) findAll(ctx context.Context, d *detection, file []byte, prompts
 	})
 }
 
-// keep chooses among the objects of all answers, in their order.
+// keep chooses among the objects of all answers, in their order: those whose score reaches
+// the threshold, and of them the max_objects with the highest scores. Of equal scores the
+// first are kept. The answers' objects are cut down too, as formats read both.
 func (d *detection) keep(s *Server) {
 	var scores []float32
 	for _, a := range d.answers {

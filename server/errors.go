@@ -12,7 +12,8 @@ import (
 	"github.com/pgcli/paligemma"
 )
 
-// A failure is an answer that is an error.
+// A failure is an answer that is an error. Its message is for the client: it names the
+// field, its value, what was expected and what to do, and nothing of the machine.
 type failure struct {
 	status int
 	err    error
@@ -42,7 +43,10 @@ var (
 	errShutdown = errors.New("the server shuts down")
 )
 
-// failureOf tells how an error is answered.
+// failureOf tells how an error is answered. The client is wrong only if the error says so:
+// an error of no known kind is the server's, with status 500. Clients of OpenAI ask again
+// after 408, 409, 429 and 5xx, so that each of these must be worth another try, or have
+// the header that write sets.
 func failureOf(err error) *failure {
 	var f *failure
 	switch {
@@ -104,7 +108,9 @@ func (f *failure) object() any {
 // plain returns the object of a failure in ollama's form.
 func (f *failure) plain() any { return map[string]string{"error": f.Error()} }
 
-// write sends a failure in the form of the protocol that a request's path is of.
+// write sends a failure in the form of the protocol that a request's path is of: ollama's
+// clients show the field error as a text. Retry-After is in whole seconds, 1 or more
+// (RFC 9110, 10.2.3). The headers must not be written yet.
 func (f *failure) write(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	if f.after > 0 {

@@ -25,8 +25,9 @@ type events struct {
 	pings  *time.Timer
 }
 
-// newEvents returns a stream. The status is 200 once the first event is sent. The
-// caller must close it.
+// newEvents returns a stream. The status is 200 once the first event is sent, so errors
+// after it have to be events. The caller must close it before its handler returns: net/http
+// allows no write afterwards.
 func newEvents(w http.ResponseWriter) *events {
 	return &events{w: w, control: http.NewResponseController(w)}
 }
@@ -54,7 +55,8 @@ func (e *events) send(v any) error {
 // done sends the event that ends a stream of OpenAI's.
 func (e *events) done() error { return e.write([]byte("data: [DONE]\n\n")) }
 
-// write sends bytes at once. After an error, and once closed, it sends nothing.
+// write sends bytes at once. After an error, and once closed, it sends nothing: it returns
+// the first error each time, so that the answer ends at the next token.
 func (e *events) write(b []byte) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -94,7 +96,8 @@ func (e *events) close() {
 	}
 }
 
-// push writes bytes and flushes them, within a time.
+// push writes bytes and flushes them, within writeTime. A client that takes nothing for so
+// long is as good as gone; its error ends the answer.
 func push(w http.ResponseWriter, control *http.ResponseController, b []byte) error {
 	_ = control.SetWriteDeadline(time.Now().Add(writeTime)) // a writer of tests has none
 	if _, err := w.Write(b); err != nil {

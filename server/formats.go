@@ -37,7 +37,9 @@ type (
 	}
 )
 
-// ours writes objects and answers with all that is known of them.
+// ours writes objects and answers with all that is known of them. Boxes are fractions of
+// the picture, and whole pixels in the field pixels; an object's field answer is the number
+// of its prompt's answer.
 func ours(s *Server, d *detection) any {
 	out := foundAll{Model: s.opts.Name, Image: sizeObject{d.size.X, d.size.Y}, Objects: append([]found{}, d.objects...), Problems: d.problems}
 	for _, a := range d.answers {
@@ -78,7 +80,9 @@ type (
 	}
 )
 
-// roboflow writes boxes, and masks as their largest outline if polygons are asked for, or RLE.
+// roboflow writes boxes in pixels that are not rounded, and masks as their largest outline
+// if polygons are asked for, or RLE; supervision reads both. class_id counts the labels of
+// the request from 0, and time has seconds.
 func roboflow(_ *Server, d *detection) any {
 	out := roboflowAnswer{ID: uuid(), Time: seconds(d.took), Image: sizeObject{d.size.X, d.size.Y}, Predictions: []roboflowPrediction{}}
 	for _, o := range d.objects {
@@ -100,7 +104,10 @@ func roboflow(_ *Server, d *detection) any {
 	return out
 }
 
-// coco is COCO's results format, as pgcli detect --coco prints it.
+// coco is COCO's results format (https://cocodataset.org/#format-results), as pgcli detect
+// --coco prints it: bbox is [x, y, width, height] in pixels, rounded to hundredths as
+// COCO's files are. category_id counts the labels of the request from 1. image_id is a
+// number if the request's is spelled as one, as COCO's own pictures have numbers.
 func coco(_ *Server, d *detection) any {
 	var id any = d.ImageID
 	if n, err := strconv.ParseUint(d.ImageID, 10, 53); err == nil {
@@ -138,7 +145,9 @@ type (
 	}
 )
 
-// huggingFace writes boxes in whole pixels, and masks as PNG files of the whole picture.
+// huggingFace writes boxes in whole pixels, xmax and ymax outside, and masks as grey PNG
+// files of the whole picture, in which 128 or more is the thing. Objects without a mask
+// have no field of it.
 func huggingFace(_ *Server, d *detection) any {
 	out := []hfObject{}
 	for _, o := range d.objects {
@@ -152,7 +161,8 @@ func huggingFace(_ *Server, d *detection) any {
 	return out
 }
 
-// class returns the number of a label, from 0 in the order of the request.
+// class returns the number of a label, from 0 in the order of the request. Labels that
+// only the answer has get the next numbers.
 func (d *detection) class(label string) int {
 	if i := slices.Index(d.Labels, label); i >= 0 {
 		return i

@@ -59,7 +59,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 }
 
 // isHost reports whether a request's Host, perhaps with a port, is a name of this
-// server. An IP address is: no name on the internet can be made to point to it.
+// server. An IP address is: DNS rebinding needs a name, whose address its owner changes
+// once the browser has the page. The port is not compared, as a proxy may have another.
 func (s *Server) isHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -71,7 +72,9 @@ func (s *Server) isHost(host string) bool {
 	return slices.ContainsFunc(s.opts.Hosts, func(h string) bool { return h == "*" || strings.EqualFold(h, host) })
 }
 
-// isOrigin reports whether pages of an origin may call the server.
+// isOrigin reports whether pages of an origin may call the server. Origins are compared
+// byte by byte, as browsers spell them (RFC 6454, 6.2): scheme, host and port, in lower
+// case.
 func (s *Server) isOrigin(origin string) bool {
 	return slices.Contains(s.opts.Origins, origin) || slices.Contains(s.opts.Origins, "*")
 }

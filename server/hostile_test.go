@@ -28,6 +28,7 @@ func TestHostileRequests(t *testing.T) {
 		"type":          {"/v1/chat/completions", "", []byte(`{"messages":"x"}`), 400},
 		"null":          {"/v1/chat/completions", "", []byte(`null`), 400},
 		"nulls":         {"/v1/chat/completions", "", []byte(`{"messages":[null,{"role":"user","content":null}]}`), 400},
+		"no question":   {"/v1/chat/completions", "", []byte(`{"messages":[{"role":"user","content":" "}]}`), 400},
 		"bomb":          {"/v1/caption", "image/png", bomb(60000, 60000), 400},
 		"broken":        {"/v1/caption", "image/png", bomb(2, 1<<20), 400},
 		"form":          {"/v1/detect", "multipart/form-data", []byte("x"), 400},

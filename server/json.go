@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -18,20 +17,27 @@ const (
 )
 
 // readBody returns the body of a request, at most Options.MaxBody bytes of it. The end
-// of the request's context ends the wait for it. A packed body is refused: unpacked, it
-// could be of any size.
+// of the request's context ends the wait for it, and for room in memory, which is the
+// request's until its end. A packed body is refused: unpacked, it could be of any size.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return nil, fail(http.StatusUnsupportedMediaType, "Content-Encoding is %.40q: send the body unpacked", coding)
 	}
 	control := http.NewResponseController(w)
+	rec := recordOf(r.Context())
+	taken, err := s.bodies.take(r.Context(), r, s.opts.MaxBody)
+	if rec.room += taken; err != nil {
+		return nil, err
+	}
 	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // a writer of tests has none
 	ended := make(chan struct{})
 	goOn := context.AfterFunc(r.Context(), func() {
 		defer close(ended)
 		_ = control.SetReadDeadline(time.Now())
 	})
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
+	var data bytes.Buffer
+	data.Grow(int(min(max(r.ContentLength, 0), s.opts.MaxBody)) + bytes.MinRead) // growing step by step takes twice as much
+	_, err = data.ReadFrom(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
 	if !goOn() {
 		<-ended
 		cause := context.Cause(r.Context())
@@ -43,10 +49,11 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	if err == nil {
 		_ = control.SetReadDeadline(time.Time{})
 	}
-	return data, bodyError(err)
+	return data.Bytes(), bodyError(err)
 }
 
-// bodyError tells what is wrong with a body that could not be read.
+// bodyError tells what is wrong with a body that could not be read: 413 if it is too
+// large, and 408 if it did not come in time or the connection broke.
 func bodyError(err error) error {
 	var tooBig *http.MaxBytesError
 	switch {
@@ -59,7 +66,8 @@ func bodyError(err error) error {
 }
 
 // readJSON reads a request's body, one JSON object, into v. Fields that v lacks
-// are left out: other servers know more of them.
+// are left out: other servers know more of them. Errors are 400 and name the field, and
+// those of readBody. Content-Type is not asked for, as many clients send none.
 func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	data, err := s.readBody(w, r)
 	if err != nil {
@@ -74,13 +82,17 @@ func parse(data []byte, v any) error {
 	if string(bytes.TrimSpace(data)) == "null" {
 		return fail(http.StatusBadRequest, "the body is a JSON null, want an object")
 	}
+	if err := checkParts(data); err != nil {
+		return err
+	}
 	err := json.Unmarshal(data, v)
 	var typed *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &typed) && typed.Field == "":
 		return fail(http.StatusBadRequest, "the body is a JSON %s, want %s", typed.Value, wanted(typed))
 	case errors.As(err, &typed):
-		return wrong(typed.Field, "field %q is a JSON %s, want %s", typed.Field, typed.Value, wanted(typed))
+		name := outer.Replace(typed.Field)
+		return wrong(name, "field %q is a JSON %s, want %s", name, typed.Value, wanted(typed))
 	case err != nil:
 		var f *failure
 		if errors.As(err, &f) {
@@ -90,6 +102,9 @@ func parse(data []byte, v any) error {
 	}
 	return checkNames(data)
 }
+
+// outer takes the names of embedded structs, which no request has, off a field's.
+var outer = strings.NewReplacer("pictured.", "", "choosing.", "")
 
 // wanted names the JSON value that a field holds.
 func wanted(e *json.UnmarshalTypeError) string {
@@ -113,8 +128,9 @@ func wanted(e *json.UnmarshalTypeError) string {
 	}
 }
 
-// writeJSON sends a JSON value. Tokens such as <loc0512> stay readable: no browser
-// takes JSON for a page.
+// writeJSON sends a JSON value as the whole answer. Tokens such as <loc0512> stay
+// readable: no browser takes JSON for a page, with the header nosniff. An error says that
+// the client is gone, as nothing that is sent here fails to encode.
 func writeJSON(w http.ResponseWriter, status int, v any) error {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")

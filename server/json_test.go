@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,12 @@ func TestWrongTypes(t *testing.T) {
 		var r chatRequest
 		if err := parse([]byte(body), &r); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", body, err, want)
+		}
+	}
+	for body, want := range map[string]string{`{"seed": 9223372036854775808}`: "seed", `{"image": 7}`: "image", `{"parameters": {"threshold": "x"}}`: "parameters.threshold"} {
+		var f *failure
+		if err := parse([]byte(body), new(detectRequest)); !errors.As(err, &f) || f.param != want || !strings.Contains(err.Error(), `field "`+want+`"`) {
+			t.Errorf("%s: %v, want it to be about %s", body, err, want)
 		}
 	}
 }

@@ -35,7 +35,9 @@ var controls = map[string]string{"RectangleLabels": kindBoxes, "PolygonLabels": 
 // labellings returns the controls of a configuration that can be answered. A label
 // asks for its predicted_values, which are words with commas between them, or else for
 // its value in lower case, as the models were trained. Texts and choices are answered
-// if they have a model_prompt, as nothing else says what is asked.
+// if they have a model_prompt, as nothing else says what is asked. Errors are 400: the
+// configuration is no XML, labels no picture, or has nothing to answer. encoding/xml
+// expands no entities of the document's own, so that a short one cannot grow.
 func labellings(config string) (list []*labelling, err error) {
 	in := xml.NewDecoder(strings.NewReader(config))
 	keys := map[string]string{} // of pictures, by name
@@ -85,7 +87,8 @@ func labellings(config string) (list []*labelling, err error) {
 	return list, nil
 }
 
-// add adds a label with the things that it stands for.
+// add adds a label with the things that it stands for. A thing that an earlier label
+// stands for stays that one's: an answer has the thing alone.
 func (l *labelling) add(value, predicted string) {
 	if predicted == "" {
 		predicted = strings.ToLower(value)
@@ -98,7 +101,8 @@ func (l *labelling) add(value, predicted string) {
 	}
 }
 
-// attribute returns an attribute of an XML element; "" without it.
+// attribute returns an attribute of an XML element; "" without it. Capitals do
+// not matter, as in Label Studio.
 func attribute(t xml.StartElement, name string) string {
 	for _, a := range t.Attr {
 		if strings.EqualFold(a.Name.Local, name) {

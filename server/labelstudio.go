@@ -60,6 +60,7 @@ func (s *Server) studioSetup(w http.ResponseWriter, r *http.Request) error {
 }
 
 // studioWebhook takes news of annotations, which change nothing: the model does not learn.
+// 201 is the status of Label Studio's own backends.
 func (s *Server) studioWebhook(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.readBody(w, r); err != nil {
 		return err
@@ -67,7 +68,10 @@ func (s *Server) studioWebhook(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, map[string]string{"result": "ignored"})
 }
 
-// studioPredict labels the pictures of tasks.
+// studioPredict labels the pictures of tasks: a prediction for each, in their order, with
+// results of each control. All of them are one request of the queue, and take a slot for
+// each control in turn. An error about one task is the whole answer: a prediction has no
+// place for it.
 func (s *Server) studioPredict(w http.ResponseWriter, r *http.Request) error {
 	var request studioRequest
 	if err := s.readJSON(w, r, &request); err != nil {
@@ -125,7 +129,8 @@ func (s *Server) label(ctx context.Context, l *labelling, param string, task stu
 	return nil
 }
 
-// say adds the text, or the most likely choice, that answers a control's prompt.
+// say adds the text, or the most likely choice, that answers a control's prompt. The score
+// is the choice's probability, or of a text its certainty.
 func (s *Server) say(ctx context.Context, l *labelling, file []byte, p *studioPrediction) error {
 	return s.compute(ctx, func(h *held) error {
 		images, _, err := h.encode(ctx, [][]byte{file})
@@ -164,13 +169,15 @@ func (a *answer) certainty() float32 {
 	return float32(math.Exp(sum / float64(max(1, len(a.Tokens)))))
 }
 
-// result returns a result about a picture of a size.
+// result returns a result about a picture of a size in pixels. Its id has to differ from
+// those of all others on the annotator's screen, so it is random.
 func (l *labelling) result(score float32, size image.Point, value map[string]any) studioResult {
 	return studioResult{ID: rand.Text()[:10], From: l.name, To: l.to, Type: l.kind, Score: score, Width: size.X, Height: size.Y, Value: value}
 }
 
-// value returns the value of a result: a box, or the largest outline of a mask. It is
-// nil for a polygon of an object without a mask.
+// value returns the value of a result: a box, or the largest outline of a mask, in percent
+// of the picture's width and height, x and y from its upper left corner. It is nil for a
+// polygon of an object without a mask.
 func (l *labelling) value(o paligemma.Object, d *detection) map[string]any {
 	label := l.label[o.Label]
 	if label == "" {

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Objects of OpenAI's API.
+// Objects of OpenAI's API: content has an element for each token of the answer, in order.
+// Logarithms are natural. ollama has the same elements, without the outer object.
 type (
 	logProbs struct {
 		Content []tokenLogProb `json:"content"`
@@ -23,7 +24,8 @@ type (
 	}
 )
 
-// logProbs returns the log-probabilities of tokens.
+// logProbs returns the log-probabilities of tokens, with those of the likeliest at their
+// places if they were asked for. Lists are empty and not null, which clients cannot read.
 func (s *Server) logProbs(tokens []scored) *logProbs {
 	l := &logProbs{Content: []tokenLogProb{}}
 	for _, t := range tokens {

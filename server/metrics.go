@@ -48,7 +48,8 @@ func newMetrics(s *Server) *metrics {
 	return m
 }
 
-// request counts a request. Requests to no route share a label.
+// request counts a request, with the time from its first byte to the end of the answer.
+// Requests to no route share a label: paths are a client's text.
 func (m *metrics) request(route string, status int, took time.Duration) {
 	if route == "" {
 		route = "none"
@@ -62,7 +63,7 @@ func (m *metrics) stage(name string, took time.Duration) {
 	m.stages.WithLabelValues(name).Observe(took.Seconds())
 }
 
-// answered counts an answer.
+// answered counts an answer. Its pictures are counted by encode.
 func (m *metrics) answered(t paligemma.Timings) {
 	m.stage("prefill", t.Prefill)
 	m.stage("decode", t.Decode)
@@ -73,7 +74,8 @@ func (m *metrics) answered(t paligemma.Timings) {
 // picture counts a picture.
 func (m *metrics) picture(result string) { m.pictures.WithLabelValues(result).Inc() }
 
-// exposeMetrics answers /metrics in Prometheus' text format.
+// exposeMetrics answers /metrics in Prometheus' text format: metrics of the server,
+// of the process and of Go's runtime (client_golang has the latter two).
 func (s *Server) exposeMetrics(w http.ResponseWriter, r *http.Request) error {
 	promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}).ServeHTTP(w, r)
 	return nil

@@ -9,14 +9,16 @@ import (
 //go:embed openapi.yaml
 var openAPI []byte
 
-// openAPI answers with the description of all paths.
+// openAPI answers /openapi.yaml, the description of all paths (OpenAPI 3).
 func (s *Server) openAPI(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "application/yaml; charset=utf-8")
 	_, err := w.Write(openAPI)
 	return err
 }
 
-// health says whether requests are admitted.
+// health says whether requests are admitted: 200, or 503 while the server drains, so that
+// a balancer sends no more. It needs no key. Label Studio asks it, too, and shows
+// model_class.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 	if err := s.queue.open(); err != nil {
 		return err
@@ -53,12 +55,12 @@ func (s *Server) modelObject() modelObject {
 	return modelObject{s.opts.Name, "model", s.started.Unix(), "pgcli", architecture{[]string{"text", "image"}, []string{"text"}}, modelMeta{c.Vocabulary, c.Context, c.Width}}
 }
 
-// listModels answers /v1/models: the one model.
+// listModels answers /v1/models: the one model, as a list.
 func (s *Server) listModels(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": []modelObject{s.modelObject()}})
 }
 
-// showModel answers /v1/models/{model}.
+// showModel answers /v1/models/{model}, and 404 for another model's name.
 func (s *Server) showModel(w http.ResponseWriter, r *http.Request) error {
 	if err := s.checkModel(r.PathValue("model")); err != nil {
 		return err
@@ -66,7 +68,8 @@ func (s *Server) showModel(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, s.modelObject())
 }
 
-// checkModel refuses a request for another model. "" is any.
+// checkModel refuses a request for another model, with 404 and the name that is served: an
+// answer of this one would pass for the other's. "" is any.
 func (s *Server) checkModel(name string) error {
 	if name != "" && name != s.opts.Name {
 		return &failure{status: http.StatusNotFound, param: "model", err: fmt.Errorf("model %.100q is not served: want %q", name, s.opts.Name)}
@@ -87,6 +90,7 @@ type properties struct {
 
 // generation is what applies to requests that do not say otherwise.
 type generation struct {
+	Context     int     `json:"n_ctx"` // tokens of pictures, prompt and answer together
 	MaxTokens   int     `json:"n_predict"`
 	Temperature float32 `json:"temperature"`
 }
@@ -96,7 +100,7 @@ type modelFacts struct {
 	Family      string `json:"family"`
 	ImageSize   int    `json:"image_size"`   // side of the square that pictures are stretched to, in pixels
 	ImageTokens int    `json:"image_tokens"` // soft tokens of a picture
-	Context     int    `json:"context"`
+	Context     int    `json:"context"`      // tokens that it was trained for
 	Vocabulary  int    `json:"vocabulary"`
 	Masks       bool   `json:"masks"` // whether masks can be decoded
 	Queue       int    `json:"queue"`
@@ -107,7 +111,7 @@ type modelFacts struct {
 func (s *Server) props(w http.ResponseWriter, r *http.Request) error {
 	c := s.model.Config()
 	return writeJSON(w, http.StatusOK, properties{
-		Defaults: generation{s.opts.MaxTokens, 0}, Slots: s.opts.Parallel, ModelPath: s.opts.Name,
+		Defaults: generation{c.Session, s.opts.MaxTokens, 0}, Slots: s.opts.Parallel, ModelPath: s.opts.Name,
 		Modalities: map[string]bool{"vision": true, "audio": false}, Build: s.opts.Version,
 		PaliGemma: modelFacts{c.Family, c.ImageSize, c.ImageTokens, c.Context, c.Vocabulary, c.Masks, s.opts.Queue, s.opts.MaxBody},
 	})

@@ -51,7 +51,8 @@ type mask struct {
 	PNG      []byte         `json:"png,omitempty"` // base64 in JSON
 }
 
-// MarshalJSON writes the fields of the object, then those of found.
+// MarshalJSON writes the fields of the object, then those of found. It puts two JSON
+// objects together, as an embedded type with a MarshalJSON hides the fields beside it.
 func (f found) MarshalJSON() ([]byte, error) {
 	object, err := f.Object.MarshalJSON()
 	if err != nil {
@@ -68,7 +69,8 @@ func (f found) MarshalJSON() ([]byte, error) {
 	return append(object, rest[1:]...), nil
 }
 
-// found returns the objects of an answer, the n-th of its request, with masks in a form.
+// found returns the objects of an answer, the n-th of its request from 0, with masks in a
+// form. size is the picture's, in pixels, which RLE has to name.
 func (s *Server) found(a *answer, n int, form maskForm, size image.Point) (list []found) {
 	for _, o := range a.Objects {
 		list = append(list, found{o, n, newMask(o, form, size)})
@@ -96,7 +98,8 @@ func newMask(o paligemma.Object, form maskForm, size image.Point) *mask {
 	return m
 }
 
-// encodePNG writes a mask as a grey PNG of a part of the picture.
+// encodePNG writes a mask as a grey PNG of a part of the picture, a byte for each pixel;
+// pixels of the part that the mask does not cover are 0.
 func encodePNG(m *image.Alpha, part image.Rectangle) []byte {
 	grey := image.NewGray(part)
 	inside := part.Intersect(m.Rect)
@@ -108,7 +111,7 @@ func encodePNG(m *image.Alpha, part image.Rectangle) []byte {
 	return b.Bytes()
 }
 
-// base64PNG is encodePNG for formats with base64.
+// base64PNG is encodePNG for formats that have base64 as a text, without data: before it.
 func base64PNG(m *image.Alpha, part image.Rectangle) string {
 	return base64.StdEncoding.EncodeToString(encodePNG(m, part))
 }

@@ -17,6 +17,7 @@ type record struct {
 	status  int    // 0 until the answer begins
 	failed  *failure
 	waited  time.Duration // for a slot
+	room    int           // for its body, which is given back at its end
 	prompts []string
 	read    int // tokens of prompts
 	written int // tokens of answers
@@ -34,7 +35,8 @@ type recordKey struct{}
 // recordOf returns the record of a request.
 func recordOf(ctx context.Context) *record { return ctx.Value(recordKey{}).(*record) }
 
-// A watched writer notes the status of an answer.
+// A watched writer notes the status of an answer, for the log, and for those who may only
+// answer with an error while nothing is written.
 type watched struct {
 	http.ResponseWriter
 	record *record
@@ -79,7 +81,9 @@ func (s *Server) observe(next http.Handler) http.Handler {
 	})
 }
 
-// report counts and logs a request at its end.
+// report counts and logs a request at its end. Only a failure of the server itself is
+// logged as an error: anybody can send wrong requests. An answer that failed after it had
+// begun is counted by its failure, and not by the status 200 that the client saw.
 func (s *Server) report(r *http.Request, rec *record, took time.Duration) {
 	status := rec.status
 	level := slog.LevelInfo

@@ -69,7 +69,10 @@ type (
 	}
 )
 
-// ollamaGenerate answers /api/generate: a prompt and its pictures.
+// ollamaGenerate answers /api/generate: a prompt and its pictures, as lines of JSON unless
+// stream is false. A request without both asks whether the model is loaded. Errors are
+// {"error": text} with status 400, or 404 for another model; of a stream that has begun
+// they are its last line.
 func (s *Server) ollamaGenerate(w http.ResponseWriter, r *http.Request) error {
 	var request ollamaRequest
 	if err := s.readJSON(w, r, &request); err != nil {
@@ -78,7 +81,9 @@ func (s *Server) ollamaGenerate(w http.ResponseWriter, r *http.Request) error {
 	return s.ollama(w, r, &request, turn{prompt: request.Prompt, pictures: request.Images}, false)
 }
 
-// ollamaChat answers /api/chat: the last message of the user is the prompt.
+// ollamaChat answers /api/chat: the last message of the user is the prompt, as in
+// /v1/chat/completions. Answers and errors are as those of ollamaGenerate, with a message
+// in place of the text.
 func (s *Server) ollamaChat(w http.ResponseWriter, r *http.Request) error {
 	var request ollamaRequest
 	if err := s.readJSON(w, r, &request); err != nil {
@@ -102,7 +107,8 @@ func (s *Server) ollamaChat(w http.ResponseWriter, r *http.Request) error {
 	return s.ollama(w, r, &request, t, true)
 }
 
-// check refuses what cannot be honoured.
+// check refuses what cannot be honoured, where leaving it out would change what the answer
+// means. ignored has the rest.
 func (r *ollamaRequest) check() error {
 	switch format := string(bytes.TrimSpace(r.Format)); {
 	case format != "" && format != "null" && format != `""`:
@@ -125,7 +131,9 @@ func (r *ollamaRequest) thinks() bool {
 	return value != "" && value != "null" && value != "false"
 }
 
-// ignored names the parts of a request that change nothing.
+// ignored names the parts of a request that change nothing, for the header: desktop tools
+// send a system text and penalties with each request, and would not work at all if these
+// were errors.
 func (r *ollamaRequest) ignored() []string {
 	list := r.Options.ignored
 	for name, given := range map[string]bool{"system": r.System != "", "template": r.Template != "", "context": len(r.Context) > 0} {
@@ -158,7 +166,8 @@ func (o *ollamaOptions) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// ollama answers a turn.
+// ollama answers a turn, of a chat or of a prompt. Pictures are base64 there; whatever
+// readPictures reads will do.
 func (s *Server) ollama(w http.ResponseWriter, r *http.Request, request *ollamaRequest, t turn, chat bool) error {
 	a := &ollamaStream{server: s, request: request, chat: chat, start: time.Now(), w: w}
 	if err := s.checkOllamaModel(request.Model); err != nil {

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -23,6 +26,9 @@ func TestOllamaModels(t *testing.T) {
 			t.Errorf("%s: details %v", path, details)
 		}
 	}
+	if got, want := list.Models[0]["context_length"], float64(s.model.Config().ImageTokens+512); got != want {
+		t.Errorf("/api/ps has a context of %v tokens, want the %v of a session", got, want)
+	}
 	if list.Models[0]["expires_at"] == nil {
 		t.Errorf("/api/ps does not say when the model leaves: %v", list.Models[0])
 	}
@@ -31,6 +37,34 @@ func TestOllamaModels(t *testing.T) {
 	}
 	if s.post("/api/show", map[string]any{"name": "tiny"}, 200, &shown); shown.Info["general.parameter_count"] != 6.747265e6 {
 		t.Errorf("/api/show: %v", shown.Info)
+	}
+}
+
+// TestOllamaVersion: clients compare /api/version with the release of ollama that they
+// need, whatever the program's own version is. A build without one calls itself (devel).
+func TestOllamaVersion(t *testing.T) {
+	for _, own := range []string{"(devel)", "", "v1.2.3+dirty", "v0.0.0-20260102030405-abcdefabcdef+dirty"} {
+		s := serve(t, Options{Version: own})
+		var got struct{ Version string }
+		_, body := s.send("GET", "/api/version", nil)
+		must(t, json.Unmarshal(body, &got))
+		var release []int
+		for part := range strings.SplitSeq(got.Version, ".") {
+			n, err := strconv.Atoi(part)
+			must(t, err)
+			release = append(release, n)
+		}
+		if len(release) != 3 || slices.Compare(release, []int{0, 6, 4}) < 0 {
+			t.Errorf("built as %q: version %q, want three numbers, 0.6.4 or more", own, got.Version)
+		}
+		var props struct {
+			Build string `json:"build_info"`
+		}
+		_, body = s.send("GET", "/props", nil)
+		must(t, json.Unmarshal(body, &props))
+		if want := cmp.Or(own, "0.0.0"); props.Build != want {
+			t.Errorf("/props has the build %q, want %q", props.Build, want)
+		}
 	}
 }
 

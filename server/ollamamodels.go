@@ -54,12 +54,19 @@ func (s *Server) checkOllamaModel(name string) error {
 	return nil
 }
 
-// ollamaVersion answers /api/version with the version of this program.
+// ollamaRelease is the release of ollama whose API is answered: the first with logprobs,
+// the newest of the fields that are honoured.
+const ollamaRelease = "0.12.11"
+
+// ollamaVersion answers /api/version with the release of ollama that clients may take the
+// API for, and not this program's version, which /props tells: they compare it with the
+// release that they need, and read three numbers with dots between them. VS Code, which
+// wants 0.6.4, and Open WebUI fail at "(devel)" or "v1.0.0+dirty".
 func (s *Server) ollamaVersion(w http.ResponseWriter, r *http.Request) error {
-	return writeJSON(w, http.StatusOK, map[string]string{"version": s.opts.Version})
+	return writeJSON(w, http.StatusOK, map[string]string{"version": ollamaRelease})
 }
 
-// ollamaTags answers /api/tags: which models there are.
+// ollamaTags answers /api/tags: which models there are. Tools fill their menus with it.
 func (s *Server) ollamaTags(w http.ResponseWriter, r *http.Request) error {
 	m, err := s.ollamaModel()
 	if err != nil {
@@ -68,13 +75,14 @@ func (s *Server) ollamaTags(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, map[string][]ollamaModel{"models": {m}})
 }
 
-// ollamaRunning answers which models are in memory: the one, for good.
+// ollamaRunning answers /api/ps, which models are in memory: the one, for good, with an end
+// that ollama has for models that never leave.
 func (s *Server) ollamaRunning(w http.ResponseWriter, r *http.Request) error {
 	m, err := s.ollamaModel()
 	if err != nil {
 		return err
 	}
-	running := ollamaLoaded{m, time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC), s.model.Config().Context}
+	running := ollamaLoaded{m, time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC), s.model.Config().Session}
 	return writeJSON(w, http.StatusOK, map[string][]ollamaLoaded{"models": {running}})
 }
 
@@ -84,7 +92,8 @@ func (s *Server) ollamaModel() (ollamaModel, error) {
 	return ollamaModel{s.opts.Name, s.opts.Name, s.started.UTC(), memory.Weights, fmt.Sprintf("%x", sha256.Sum256([]byte(s.opts.Name))), s.ollamaDetails()}, err
 }
 
-// ollamaDetails describes the model's family and weights.
+// ollamaDetails describes the model's family and weights. Families are the towers': tools
+// that know no capabilities look among them for one that sees.
 func (s *Server) ollamaDetails() ollamaDetails {
 	c := s.model.Config()
 	return ollamaDetails{Format: "gguf", Family: c.Family, Families: []string{c.Family, "siglip"},

@@ -19,7 +19,9 @@ type ollamaStream struct {
 	begun   bool
 }
 
-// answer asks a question about picture files, and sends its answer.
+// answer asks a question about picture files, and sends its answer: a line for each piece
+// and a last one with done: true, counts and times, or one object with all of it. An error
+// before the first line has a status of its own.
 func (o *ollamaStream) answer(ctx context.Context, q question, files [][]byte) error {
 	return o.server.compute(ctx, func(h *held) (err error) {
 		took := time.Duration(0)
@@ -50,7 +52,8 @@ func (o *ollamaStream) answer(ctx context.Context, q question, files [][]byte) e
 	})
 }
 
-// part returns a part of an answer.
+// part returns a part of an answer: with a message in a chat, else with a response. Text
+// of "" stays in it, as clients add up what the parts have.
 func (o *ollamaStream) part(text string) *ollamaPart {
 	p := &ollamaPart{Model: o.server.opts.Name, CreatedAt: time.Now().UTC()}
 	if o.chat {
@@ -62,6 +65,8 @@ func (o *ollamaStream) part(text string) *ollamaPart {
 }
 
 // last returns the last part of an answer that streams, or all of one that does not.
+// Durations are in nanoseconds, as ollama's are. Reading includes seeing the pictures, for
+// which ollama has no field.
 func (o *ollamaStream) last(a *answer, q question) *ollamaPart {
 	text := a.Text
 	if o.begun {
@@ -78,7 +83,7 @@ func (o *ollamaStream) last(a *answer, q question) *ollamaPart {
 	return p
 }
 
-// send sends a value as a line.
+// send sends a value as a line (NDJSON), at once. The first one sets the type of the body.
 func (o *ollamaStream) send(v any) error {
 	var b bytes.Buffer
 	out := json.NewEncoder(&b)

@@ -13,7 +13,7 @@ import (
 // programs on this machine, and reads no picture but those in requests.
 type Options struct {
 	Name    string // the model's id in answers; "" means "paligemma"
-	Version string // of the program, for /props and /api/version; "" means "0.0.0"
+	Version string // of the program, for /props; "" means "0.0.0"
 
 	Parallel int           // requests that are computed at a time; 0 means 16
 	Queue    int           // requests that wait or are being read beside those; 0 means 64, -1 none

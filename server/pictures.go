@@ -56,7 +56,9 @@ func newPictures(ctx context.Context, m *paligemma.Model, most int64, count func
 }
 
 // encode returns the soft tokens of a picture file. Requests that ask for one picture
-// at a time have it encoded once, and each may leave without the others.
+// at a time have it encoded once, and each may leave without the others: the work goes on
+// while one waits for it, and ends with the last. ctx is the request's; the error of a
+// wrong file is the same for all who share it, and is not remembered.
 func (p *pictures) encode(ctx context.Context, file []byte) (*paligemma.Image, error) {
 	key := hash(sha256.Sum256(file))
 	p.mu.Lock()
@@ -91,7 +93,8 @@ func (p *pictures) encode(ctx context.Context, file []byte) (*paligemma.Image, e
 	return nil, context.Cause(ctx)
 }
 
-// start begins to encode a picture. The caller holds the lock.
+// start begins to encode a picture, on a goroutine that works knows: no one client's
+// context may end it. The caller holds the lock.
 func (p *pictures) start(key hash, file []byte) *coming {
 	ctx, cancel := context.WithCancel(p.ctx)
 	c := &coming{done: make(chan struct{}), cancel: cancel}

@@ -150,7 +150,9 @@ func TestDetectFormats(t *testing.T) {
 		t.Errorf("the best of three: %+v", one)
 	}
 	for _, wrong := range []map[string]any{{"labels": []string{"x"}}, {"image": dataURI(file)}, {"image": dataURI(file), "labels": []string{"a;b"}}, {"image": "file:///etc/passwd", "labels": []string{"x"}},
-		{"image": "http://127.0.0.1/x.png", "labels": []string{"x"}}, {"image": dataURI(file), "labels": []string{"x"}, "treshold": 0.5}, {"image": dataURI(file), "labels": []string{"x"}, "format": "yolo"}} {
+		{"image": "http://127.0.0.1/x.png", "labels": []string{"x"}}, {"image": dataURI(file), "labels": []string{"x"}, "treshold": 0.5}, {"image": dataURI(file), "labels": []string{"x"}, "format": "yolo"},
+		{"image": dataURI(file), "labels": []string{"x"}, "inputs": "AAAA"}, {"image": dataURI(file), "labels": []string{"x"}, "parameters": map[string]any{"candidate_labels": []string{"y"}}},
+		{"image": dataURI(file), "labels": []string{"x"}, "threshold": 0.5, "parameters": map[string]any{"threshold": 0.1}}} {
 		s.post("/v1/detect", wrong, 400, nil)
 	}
 	if w, _ := s.send("POST", "/v1/detect?labels=x", bytes.Repeat([]byte{0}, 100), "Content-Type", "image/png"); w.StatusCode != 400 {

@@ -33,7 +33,9 @@ func newQueue(m *paligemma.Model, parallel, waiting int) *queue {
 	return q
 }
 
-// enter admits a request, or refuses it. The caller must leave.
+// enter admits a request, or refuses it with 429, or 503 while the queue drains, and the
+// time after which to try again. A request is inside from before its body is read, so that
+// the bodies in memory are bounded, too. If it is admitted the caller must leave.
 func (q *queue) enter() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -58,7 +60,9 @@ func (q *queue) open() error {
 	return nil
 }
 
-// wait estimates the time until a request that comes now has a slot, at most a minute.
+// wait estimates the time until a request that comes now has a slot, from 1 second to a
+// minute: the requests before it, each for as long as of late, in all slots at a time. The
+// caller holds the lock.
 func (q *queue) wait() time.Duration {
 	return min(max(time.Second, q.average*time.Duration(q.inside)/time.Duration(cap(q.slots))), time.Minute)
 }
@@ -73,7 +77,9 @@ func (q *queue) leave() {
 	}
 }
 
-// take waits for a slot and returns its session. The caller must give it back.
+// take waits for a slot and returns its session, which is opened at first use: a server
+// that nobody asks much has the memory of few. The error is ctx's cause, or says that there
+// is no memory for a session; the slot is free then. The caller must give it back.
 func (q *queue) take(ctx context.Context) (*paligemma.Session, error) {
 	select {
 	case session := <-q.slots:
@@ -90,7 +96,8 @@ func (q *queue) take(ctx context.Context) (*paligemma.Session, error) {
 	}
 }
 
-// give takes a session back that was held for a time.
+// give takes a session back that was held for a time, which counts an eighth in the moving
+// average.
 func (q *queue) give(session *paligemma.Session, held time.Duration) {
 	q.slots <- session
 	q.mu.Lock()
@@ -121,7 +128,8 @@ func (q *queue) close() {
 	}
 }
 
-// load returns how many requests have a slot, and how many are inside without one.
+// load returns how many requests have a slot, and how many are inside without one. The two
+// numbers are of moments that may differ, which is enough for a metric.
 func (q *queue) load() (computed, waiting int) {
 	computed = cap(q.slots) - len(q.slots)
 	q.mu.Lock()

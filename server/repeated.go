@@ -62,7 +62,8 @@ func checkNames(data []byte) error {
 	return nil
 }
 
-// lengthOfString returns the length of the JSON string that a text begins with.
+// lengthOfString returns the length in bytes of the JSON string that a text begins with,
+// quotes included. The text is valid JSON, so that the string ends.
 func lengthOfString(text string) int {
 	end := 1
 	for {
@@ -74,7 +75,8 @@ func lengthOfString(text string) int {
 	}
 }
 
-// spelled returns what a JSON string spells.
+// spelled returns what a JSON string spells: names that differ in escapes alone are one.
+// Bytes that are not UTF-8 become U+FFFD, as they do to encoding/json.
 func spelled(text string) string {
 	if !strings.Contains(text, `\`) && utf8.ValidString(text) {
 		return text[1 : len(text)-1]

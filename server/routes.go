@@ -64,7 +64,8 @@ var routes = []route{
 	{"POST", "/webhook", (*Server).studioWebhook, tells},
 }
 
-// routes returns the handler of all routes, and of paths that are none.
+// routes returns the handler of all routes, and of paths that are none. GET answers HEAD,
+// too, as ServeMux has it.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range routes {
@@ -74,7 +75,8 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
-// serve returns the handler of a route.
+// serve returns the handler of a route: it turns the route's error into an answer, and
+// notes it for the log.
 func (s *Server) serve(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		rec := recordOf(req.Context())
@@ -91,11 +93,14 @@ func (s *Server) serve(r route) http.Handler {
 	})
 }
 
-// admit checks key and queue, and calls the route's handler.
+// admit checks key and queue, and calls the route's handler with a context that ends with
+// the client's connection, after Options.Timeout, or when the server closes. The error says
+// which of these it was, whatever error it caused.
 func (s *Server) admit(r route, w http.ResponseWriter, req *http.Request) error {
 	if !r.open && !s.knows(req) {
 		return fail(http.StatusUnauthorized, "the request has no valid API key: send it as Authorization: Bearer KEY")
 	}
+	defer func() { s.bodies.give(recordOf(req.Context()).room) }()
 	if !r.computes {
 		return r.handle(s, w, req)
 	}
@@ -118,7 +123,8 @@ func (s *Server) admit(r route, w http.ResponseWriter, req *http.Request) error 
 	return err
 }
 
-// noRoute answers a path that is no route, or not one of the method.
+// noRoute answers a path that is no route with 404, or of another method with 405 and the
+// header Allow (RFC 9110, 15.5.6). It asks for a key before it tells which paths there are.
 func (s *Server) noRoute(w http.ResponseWriter, r *http.Request) error {
 	var methods []string
 	for _, known := range routes {

@@ -19,8 +19,9 @@ type choosing struct {
 	MaxTokens   *int     `json:"max_tokens"`
 }
 
-// sampling returns the sampling of a request, greedy unless it has a temperature. A
-// request without a seed gets a new one each time.
+// sampling returns the sampling of a request, greedy unless it has a temperature: OpenAI
+// defaults to 1, but the models were made to be read greedily, and boxes at random are no
+// use. A request without a seed gets a new one each time. Errors are 400.
 func (s *Server) sampling(c choosing) (paligemma.Sampling, error) {
 	sm := paligemma.Sampling{MaxTokens: s.opts.MaxTokens, Seed: rand.Uint64()}
 	set(&sm.Temperature, c.Temperature)
@@ -49,7 +50,8 @@ func set[T any](value *T, given *T) {
 	}
 }
 
-// checkStops refuses texts that cannot end an answer.
+// checkStops refuses texts that cannot end an answer. They are bounded because each token
+// is compared with all of them.
 func checkStops(stops []string) error {
 	if len(stops) > mostStops {
 		return wrong("stop", "stop has %d texts, want at most %d", len(stops), mostStops)

@@ -20,6 +20,7 @@ type Server struct {
 	started time.Time
 
 	queue    *queue
+	bodies   *bodies
 	pictures *pictures
 	sources  *sources
 	metrics  *metrics
@@ -44,6 +45,7 @@ func New(m *paligemma.Model, opts *Options) (*Server, error) {
 	}
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.queue = newQueue(m, s.opts.Parallel, s.opts.Queue)
+	s.bodies = newBodies(s.opts.MaxBody)
 	s.sources = newSources(&s.opts)
 	s.metrics = newMetrics(s)
 	s.pictures = newPictures(s.ctx, m, s.opts.PictureCache, s.metrics.picture)
@@ -51,7 +53,8 @@ func New(m *paligemma.Model, opts *Options) (*Server, error) {
 	return s, nil
 }
 
-// ServeHTTP answers a request.
+// ServeHTTP answers a request. The order of handlers: each request is logged, then Host and
+// Origin are checked, then its route asks for the key, and last for a place in the queue.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // Drain refuses further requests that compute, with status 503, and lets those that

@@ -65,7 +65,8 @@ func (s *sources) read(ctx context.Context, param, source string) ([]byte, error
 	return decode(param, source)
 }
 
-// studio returns the bytes of a picture of a Label Studio task.
+// studio returns the bytes of a picture of a Label Studio task: its path on that server,
+// such as /data/upload/1/a.jpg, or whatever read reads. The token goes to that host alone.
 func (s *sources) studio(ctx context.Context, param, source string) ([]byte, error) {
 	if strings.HasPrefix(source, "/") {
 		if s.base == nil {
@@ -83,7 +84,8 @@ func (s *sources) studio(ctx context.Context, param, source string) ([]byte, err
 	return s.read(ctx, param, source)
 }
 
-// fetch reads the file behind a URL.
+// fetch reads the file behind a URL, of at most Options.MaxBody bytes, within remoteTime.
+// Errors are 400, or the end of ctx: whether the host answers is up to the client's URL.
 func fetch(ctx context.Context, r *remote.Reader, param, link string) ([]byte, error) {
 	data, err := r.Read(ctx, link)
 	switch {
@@ -100,7 +102,7 @@ func fetch(ctx context.Context, r *remote.Reader, param, link string) ([]byte, e
 // lines are left out of base64, which some programs break.
 var lines = strings.NewReplacer("\n", "", "\r", "", " ", "")
 
-// decode decodes base64, of either alphabet, with or without padding.
+// decode decodes base64, of either alphabet (RFC 4648, 4 and 5), with or without padding.
 func decode(param, text string) ([]byte, error) {
 	if strings.ContainsAny(text, "\n\r ") {
 		text = lines.Replace(text)

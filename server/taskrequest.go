@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -46,6 +47,9 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 		if err := setFields(v, r.URL.Query()); err != nil {
 			return nil, err
 		}
+		if err := checkParts(data); err != nil {
+			return nil, err
+		}
 		in := json.NewDecoder(bytes.NewReader(data))
 		in.DisallowUnknownFields()
 		if err := in.Decode(v); err != nil {
@@ -63,7 +67,11 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 		if err := checkNames(data); err != nil {
 			return nil, err
 		}
-		return s.sources.read(r.Context(), "image", v.picture())
+		picture, err := v.picture()
+		if err != nil {
+			return nil, err
+		}
+		return s.sources.read(r.Context(), "image", picture)
 	}
 	if len(data) == 0 {
 		return nil, wrong("image", "image is missing: want the picture's file")
@@ -72,14 +80,14 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 }
 
 // mayBeJSON reports whether data starts as a JSON value, which no picture does, or is
-// empty.
+// empty: an error about JSON fits it then, and else one about a picture.
 func mayBeJSON(data []byte) bool {
 	data = bytes.TrimLeft(data, " \t\r\n")
 	return len(data) == 0 || bytes.IndexByte([]byte(`{["-0123456789tfn`), data[0]) >= 0
 }
 
 // A picturer is a request about a picture.
-type picturer interface{ picture() string }
+type picturer interface{ picture() (string, error) }
 
 // A pictured request names its picture in JSON.
 type pictured struct {
@@ -87,15 +95,17 @@ type pictured struct {
 	Inputs string `json:"inputs"` // base64, as Hugging Face's clients send it
 }
 
-// picture returns the source of the picture; "" without one.
-func (p *pictured) picture() string {
-	if p.Image != "" {
-		return p.Image
+// picture returns the source of the picture; "" without one. Two are an error: the answer
+// would be about one of them without a word.
+func (p *pictured) picture() (string, error) {
+	if p.Image != "" && p.Inputs != "" {
+		return "", wrong("inputs", "image and inputs are both given, want the picture in one of them")
 	}
-	return p.Inputs
+	return cmp.Or(p.Image, p.Inputs), nil
 }
 
-// readForm reads a form's fields into v and returns its picture.
+// readForm reads a form's fields into v and returns its picture; nil without one. The form
+// lies in memory already, so nothing of it is written to disk.
 func readForm(data []byte, boundary string, most int64, v any) ([]byte, error) {
 	request := http.Request{Method: http.MethodPost, Body: io.NopCloser(bytes.NewReader(data)),
 		Header: http.Header{"Content-Type": {mime.FormatMediaType("multipart/form-data", map[string]string{"boundary": boundary})}}}
@@ -138,7 +148,8 @@ func setFields(v any, values url.Values) error {
 	return nil
 }
 
-// fieldOf returns the field of a struct with a JSON name.
+// fieldOf returns the field of a struct with a JSON name, embedded structs included. The
+// name has to be spelled exactly, unlike in JSON.
 func fieldOf(v reflect.Value, name string) (reflect.Value, bool) {
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name {

@@ -26,7 +26,7 @@ type taskAnswer struct {
 	paligemma.Result
 }
 
-// caption answers /v1/caption.
+// caption answers /v1/caption: a sentence about the picture in a language.
 func (s *Server) caption(w http.ResponseWriter, r *http.Request) error {
 	return s.task(w, r, false, func(t taskRequest) paligemma.Prompt { return paligemma.Caption(t.Language) })
 }
@@ -41,7 +41,9 @@ func (s *Server) ocr(w http.ResponseWriter, r *http.Request) error {
 	return s.task(w, r, false, func(taskRequest) paligemma.Prompt { return paligemma.OCR() })
 }
 
-// task answers a request with the prompt that it spells.
+// task answers a request with the prompt that it spells, as the models were trained with
+// it, and tells the prompt. asks says that the request has a question. Errors are 400 and
+// name the field.
 func (s *Server) task(w http.ResponseWriter, r *http.Request, asks bool, prompt func(taskRequest) paligemma.Prompt) error {
 	t := taskRequest{Language: "en"}
 	file, err := s.readTask(w, r, &t)
@@ -100,7 +102,8 @@ type chosen struct {
 	Choices []paligemma.Chosen `json:"choices"` // in the order of the request
 }
 
-// choose compares given answers.
+// choose answers /v1/choose: the probabilities of given answers to a prompt or question,
+// and the most probable one. No answer is generated, so there is nothing to sample.
 func (s *Server) choose(w http.ResponseWriter, r *http.Request) error {
 	c := choosingRequest{Language: "en"}
 	file, err := s.readTask(w, r, &c)
@@ -130,7 +133,8 @@ func (s *Server) choose(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, out)
 }
 
-// choose returns the probability of each of some answers to a prompt.
+// choose returns the probability of each of some answers to a prompt, in their order. They
+// add up to 1: Session.Choose compares them among themselves.
 func (h *held) choose(ctx context.Context, images []*paligemma.Image, prompt paligemma.Prompt, choices []string) ([]paligemma.Chosen, error) {
 	h.request.prompts = append(h.request.prompts, string(prompt))
 	if err := h.session.Prefill(ctx, images, prompt); err != nil {

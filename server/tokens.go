@@ -20,7 +20,9 @@ type tokenPiece struct {
 	Piece string `json:"piece"`
 }
 
-// tokenize answers /tokenize: the ids of a text, as the model reads it.
+// tokenize answers /tokenize: the ids of a text, as the model reads it, and with
+// with_pieces the text of each. add_special makes a prompt of it, as it stands behind the
+// soft tokens of a picture; a text that can be no prompt is an error then.
 func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) error {
 	var t tokenizing
 	if err := s.readJSON(w, r, &t); err != nil {

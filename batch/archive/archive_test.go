@@ -12,7 +12,7 @@ import (
 )
 
 // shard returns a webdataset's shard: pictures beside texts.
-func shard(t *testing.T) []byte {
+func shard(t testing.TB) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -104,7 +104,7 @@ func TestABrokenArchive(t *testing.T) {
 	}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

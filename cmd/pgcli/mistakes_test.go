@@ -24,7 +24,8 @@ func TestMistakesAreNamed(t *testing.T) {
 	}{
 		{[]string{"run", "--max-memory", "1000", picture, "caption en"}, 1, "--max-memory leaves"},
 		{[]string{"run", os.DevNull, "caption en"}, 1, "is a device, want a"},
-		{[]string{"serve", "--listen", "nonsense"}, 2, "--listen: listen tcp: address nonsense: missing port"},
+		{[]string{"serve", "--listen", "nonsense"}, 2, "--listen: listen tcp: address nonsense: missing port in address: want HOST:PORT, such as"},
+		{[]string{"serve", "--timeout", "5"}, 2, `--timeout is "5", want a time, such as 30s or 2m`},
 		{[]string{"serve", "--listen", "127.0.0.1:99999"}, 2, "--listen: listen tcp: address 99999: invalid port"},
 	} {
 		var out, stderr bytes.Buffer

@@ -32,7 +32,8 @@ func keepGoingFlag() cli.Flag {
 // isPicture reports whether an argument names a picture: "-", a name with a picture's
 // ending, whose file may be missing, a pipe, such as the shell's <(COMMAND) makes, a
 // device or socket, which reading refuses, or a file that begins like a picture or has any ending, which reading refuses if it is
-// none. A file named cat is none by its name.
+// none. A file named cat is none by its name. One that may not be read is a picture if it
+// has an ending, or is named with its folder: reading it says why it cannot be.
 func isPicture(arg string) bool {
 	ext := strings.ToLower(filepath.Ext(arg))
 	if arg == "-" || batch.IsPicture(arg) {
@@ -43,7 +44,7 @@ func isPicture(arg string) bool {
 	}
 	f, err := infile.Open(arg)
 	if err != nil {
-		return false
+		return errors.Is(err, fs.ErrPermission) && (ext != "" || filepath.Base(arg) != arg)
 	}
 	defer f.Close()
 	head := make([]byte, 512)

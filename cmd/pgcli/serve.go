@@ -118,7 +118,7 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		err = fmt.Errorf("--listen: %w", err)
 		if errors.As(err, new(*net.AddrError)) {
-			return flags.UsageError{Err: err}
+			return usagef("%w: want HOST:PORT, such as 127.0.0.1:9931, or unix:PATH", err)
 		}
 		return err
 	}

@@ -70,6 +70,8 @@ func wanted(known []cli.Flag, name, text string) string {
 			return "a whole number"
 		case *cli.Float64Flag:
 			return "a number"
+		case *cli.DurationFlag:
+			return "a time, such as 30s or 2m"
 		}
 	}
 	return "another value"
@@ -115,9 +117,11 @@ var optionFlags = strings.NewReplacer(
 )
 
 // message returns the text of an error without the names of our packages, as far as
-// they come before anything quoted, and without signs that control a terminal.
+// they come before anything quoted, and without signs that control a terminal. It ends
+// with what to do, if that is known for errors of its kind.
 func message(err error) string {
 	var b strings.Builder
+	advice := permissionAdvice(err)
 	text := optionFlags.Replace(legible.Text(err.Error()))
 	for {
 		cut := false
@@ -131,7 +135,7 @@ func message(err error) string {
 		}
 		i := strings.Index(text, ": ")
 		if quote := strings.IndexByte(text, '"'); i < 0 || quote >= 0 && quote < i {
-			return b.String() + text
+			return b.String() + text + advice
 		}
 		b.WriteString(text[:i+2])
 		text = text[i+2:]

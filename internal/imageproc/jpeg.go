@@ -81,6 +81,8 @@ func readJPEGHeader(file []byte) (*jpegHeader, error) {
 		return nil, fmt.Errorf("no frame: %w", io.ErrUnexpectedEOF)
 	case h.scan == 0:
 		return nil, fmt.Errorf("no scan: %w", io.ErrUnexpectedEOF)
+	case jpegScans(file, h.scan) > mostScans:
+		return nil, unsupported("more than %d scans", mostScans)
 	}
 	// As libjpeg decides.
 	c := h.components
@@ -91,6 +93,35 @@ func readJPEGHeader(file []byte) (*jpegHeader, error) {
 		h.ycck, h.inverted = adobe && transform == 2, true
 	}
 	return &h, nil
+}
+
+// mostScans bounds the scans of a progressive JPEG, of which encoders write some ten. A
+// scan of 150 bytes goes over all coefficients: without a bound a file of a megabyte takes
+// minutes.
+const mostScans = 100
+
+// jpegScans counts the scans from an offset to the end of the picture.
+func jpegScans(file []byte, at int) (n int) {
+	for at < len(file) {
+		i := bytes.IndexByte(file[at:], 0xff)
+		if at += i; i < 0 || at+4 > len(file) {
+			break
+		}
+		switch m := file[at+1]; {
+		case m == 0xd9:
+			return n
+		case m == 0xff: // a fill byte
+			at++
+		case m == 0 || m == 0x01 || m&^7 == 0xd0: // of a scan's data, or without a length
+			at += 2
+		default:
+			if m == 0xda {
+				n++
+			}
+			at += 2 + int(binary.BigEndian.Uint16(file[at+2:]))
+		}
+	}
+	return n
 }
 
 // frame reads a start of frame.

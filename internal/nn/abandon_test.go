@@ -122,3 +122,33 @@ func TestAbandonedNodeIsWaitedFor(t *testing.T) {
 		})
 	}
 }
+
+// TestLongNodesAreKnown builds graphs of one operation: those that ggml may take long for
+// are computed so that they can be abandoned.
+func TestLongNodesAreKnown(t *testing.T) {
+	b := newBackend(t, anyDoor(t), 1)
+	input := func(g *Graph, name string, shape ...int) Tensor { return g.Input(name, gguf.F32, shape...) }
+	for name, c := range map[string]struct {
+		long  bool
+		build func(g *Graph) Tensor
+	}{
+		"a small product": {false, func(g *Graph) Tensor { return g.MulMat(input(g, "w", 128, 128), input(g, "x", 128, 256)) }},
+		"a large product": {true, func(g *Graph) Tensor { return g.MulMat(input(g, "w", 128, 128), input(g, "x", 128, 257)) }},
+		"a small sum":     {false, func(g *Graph) Tensor { return g.Add(input(g, "x", 1024, 4096), input(g, "y", 1024)) }},
+		"a large sum":     {true, func(g *Graph) Tensor { return g.Add(input(g, "x", 1024, 4097), input(g, "y", 1024)) }},
+		"a large view":    {false, func(g *Graph) Tensor { return g.Tanh(g.View(input(g, "x", 1024, 4097), []int{0, 0}, 1024, 1)) }},
+		"a large copy":    {true, func(g *Graph) Tensor { return g.Copy(input(g, "x", 1024, 4097), input(g, "y", 1024, 4097)) }},
+		"few rows set": {false, func(g *Graph) Tensor {
+			return g.SetRows(input(g, "x", 1024, 4097), input(g, "y", 1024, 2), g.Input("rows", gguf.I64, 2))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGraph(t, b, 8, nil)
+			y := c.build(g)
+			must(t, g.Err())
+			if !y.Valid() || g.quick() == c.long {
+				t.Errorf("quick is %t for %v", g.quick(), y)
+			}
+		})
+	}
+}

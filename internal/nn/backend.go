@@ -102,12 +102,9 @@ func (b *Backend) Close() error {
 // longer is left to end on its own.
 const abortGrace = 50 * time.Millisecond
 
-// run calls start, which computes a graph, and returns when it or ctx ends.
-//
-// When ctx ends, run returns within abortGrace. If ggml is inside one long
-// node then, that node ends in the background: run reports that it abandoned
-// the computation, and the next computation waits for its turn.
-func (b *Backend) run(ctx context.Context, start func() bindings.Status) (abandoned bool, err error) {
+// run calls start, which computes a graph, and returns when it or ctx ends. quick says
+// that the graph can be stopped at any time within abortGrace.
+func (b *Backend) run(ctx context.Context, quick bool, start func() bindings.Status) (abandoned bool, err error) {
 	select {
 	case b.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -119,10 +116,34 @@ func (b *Backend) run(ctx context.Context, start func() bindings.Status) (abando
 	}
 	b.abort.Set(false)
 	b.pool.Go()
-	if ctx.Done() == nil {
-		defer func() { <-b.turn }()
-		return false, outcome(start())
+	if quick || ctx.Done() == nil {
+		return false, b.runHere(ctx, start)
 	}
+	return b.runAside(ctx, start)
+}
+
+// runHere calls start and stops it when ctx ends. The turn ends with start.
+func (b *Backend) runHere(ctx context.Context, start func() bindings.Status) (err error) {
+	stopped := make(chan struct{})
+	goOn := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		b.halt()
+	})
+	defer func() {
+		if !goOn() {
+			<-stopped // else it would stop the next computation
+			err = ended(ctx)
+		}
+		<-b.turn
+	}()
+	return outcome(start())
+}
+
+// runAside calls start on a goroutine of its own, which costs a small graph more than its
+// nodes take, and returns within abortGrace when ctx ends. If ggml is inside one long node
+// then, that node ends in the background: runAside reports that it abandoned the
+// computation, and the next computation waits for its turn.
+func (b *Backend) runAside(ctx context.Context, start func() bindings.Status) (abandoned bool, err error) {
 	status := make(chan bindings.Status, 1)
 	go func() { status <- start() }()
 	select {
@@ -131,9 +152,7 @@ func (b *Backend) run(ctx context.Context, start func() bindings.Status) (abando
 		return false, outcome(s)
 	case <-ctx.Done():
 	}
-	// The turn is still held here, so the flag stops no other computation.
-	b.abort.Set(true)
-	b.pool.Stop()
+	b.halt()
 	select {
 	case <-status:
 		<-b.turn
@@ -145,6 +164,12 @@ func (b *Backend) run(ctx context.Context, start func() bindings.Status) (abando
 		<-b.turn
 	}()
 	return true, ended(ctx)
+}
+
+// halt stops the computation that has the turn.
+func (b *Backend) halt() {
+	b.abort.Set(true)
+	b.pool.Stop()
 }
 
 // wait returns once no graph is being computed.

@@ -30,7 +30,7 @@ func (g *Graph) Input(name string, t gguf.Type, shape ...int) Tensor {
 		return g.fail(op, "%w", err)
 	}
 	n := native(ne)
-	x := g.node(op, g.home.ctx.New(t, n[:]...), t, ne)
+	x := g.wrap(op, g.home.ctx.New(t, n[:]...), t, ne)
 	x.t.SetName(name)
 	x.t.MarkInput()
 	keep(x)
@@ -116,8 +116,31 @@ func (g *Graph) use(x Tensor) error {
 	return nil
 }
 
-// node wraps the result t of an operation: contiguous, of type typ and shape ne.
+// node wraps the result t of an operation that ggml computes element by element:
+// contiguous, of type typ and shape ne.
 func (g *Graph) node(op string, t bindings.Tensor, typ gguf.Type, ne [4]int) Tensor {
+	x := g.wrap(op, t, typ, ne)
+	g.takes(x, 1)
+	return x
+}
+
+// quickWork is how many elements ggml computes within abortGrace on one thread: 12 ns
+// for each, where tanh takes 5.
+const quickWork = 1 << 22
+
+// takes notes that ggml computes x in one node, with so many operations for each element.
+func (g *Graph) takes(x Tensor, each int) {
+	if x.Len() > quickWork/each {
+		g.long = true
+	}
+}
+
+// quick reports whether a computation of the graph can be stopped within abortGrace:
+// kernels stop between pieces of work, ggml only on the CPU, and only between nodes.
+func (g *Graph) quick() bool { return g.sched == nil && !g.long }
+
+// wrap wraps a tensor: contiguous, of type typ and shape ne.
+func (g *Graph) wrap(op string, t bindings.Tensor, typ gguf.Type, ne [4]int) Tensor {
 	if !t.Valid() {
 		return g.fail(op, "ggml made no tensor")
 	}
@@ -130,7 +153,7 @@ func (g *Graph) node(op string, t bindings.Tensor, typ gguf.Type, ne [4]int) Ten
 // view wraps the result t of an operation: a part of the memory of a, of shape
 // ne with strides nb.
 func (g *Graph) view(op string, t bindings.Tensor, a Tensor, ne, nb [4]int) Tensor {
-	x := g.node(op, t, a.typ, ne)
+	x := g.wrap(op, t, a.typ, ne)
 	if x.home != nil {
 		x.nb, x.base, x.readOnly = nb, a.base, a.readOnly
 	}

@@ -195,3 +195,32 @@ func TestCancelKernel(t *testing.T) {
 	}
 	compute(t, g)
 }
+
+// TestPanicLeavesTheTurn panics in a computation, before and after its context ended: the
+// next one has its turn all the same, and nothing stops it.
+func TestPanicLeavesTheTurn(t *testing.T) {
+	b := newBackend(t, anyDoor(t), 1)
+	_, check := small(t, b)
+	for _, end := range []bool{false, true} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic is gone")
+				}
+			}()
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			_, err := b.run(ctx, true, func() bindings.Status {
+				if end {
+					cancel()
+				}
+				panic("a fault")
+			})
+			t.Errorf("error %v, want a panic", err)
+		}()
+		if len(b.turn) > 0 {
+			t.Fatal("the turn is not over")
+		}
+		check()
+	}
+}

@@ -131,7 +131,7 @@ func (g *Graph) run(ctx context.Context, start func() bindings.Status) error {
 	if err != nil {
 		return err
 	}
-	abandoned, err := g.backend.run(ctx, start)
+	abandoned, err := g.backend.run(ctx, g.quick(), start)
 	if !abandoned {
 		release()
 	}

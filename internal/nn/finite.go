@@ -22,6 +22,7 @@ func (g *Graph) Finite(what string, x Tensor) {
 		return
 	}
 	sum := g.node(op, g.home.ctx.Sum(x.t), gguf.F32, [4]int{1, 1, 1, 1}) // [1]
+	g.takes(x, 1)
 	if len(g.checks) > 0 {
 		sum = g.Concat(g.sums, sum, 0) // [checks]
 	}

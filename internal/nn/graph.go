@@ -37,6 +37,7 @@ type builder struct {
 
 	graph     *bindings.Graph
 	uniform   bool // see Uniform
+	long      bool // a node of ggml's may take longer than abortGrace: see takes
 	kernels   []kernelNode
 	scratch   kernels.Memory      // used by one kernel after the other
 	alloc     *bindings.Allocator // holds the results when the device is the CPU

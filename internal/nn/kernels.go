@@ -28,7 +28,7 @@ func (g *Graph) kernel(name string, ne [4]int, op func(dst Tensor) kernels.Op, o
 		args[i] = x.t
 	}
 	call := bindings.CustomFromC(kernels.Callback(), node.UserData())
-	dst := g.node(name, g.home.ctx.Custom(call, gguf.F32, native(ne), 1, args...), gguf.F32, ne)
+	dst := g.wrap(name, g.home.ctx.Custom(call, gguf.F32, native(ne), 1, args...), gguf.F32, ne)
 	g.kernels = append(g.kernels, kernelNode{node, dst, func() kernels.Op { return op(dst) }})
 	return dst
 }

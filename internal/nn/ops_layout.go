@@ -135,6 +135,7 @@ func (g *Graph) Copy(a, b Tensor) Tensor {
 	if b.readOnly {
 		return g.fail(op, "%v lies in a mapped store, which is read only", b)
 	}
+	g.takes(b, 1)
 	return g.view(op, g.home.ctx.Copy(a.t, b.t), b, b.ne, b.nb)
 }
 
@@ -211,5 +212,6 @@ func (g *Graph) SetRows(a, b, rows Tensor) Tensor {
 	case !g.indexes(op, rows, a.ne[1]):
 		return lost
 	}
+	g.takes(b, 1)
 	return g.view(op, g.home.ctx.SetRows(a.t, b.t, rows.t), a, a.ne, a.nb)
 }

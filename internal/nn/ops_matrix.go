@@ -34,7 +34,9 @@ func (g *Graph) MulMat(w, x Tensor) Tensor {
 	if w.repacked && (x.ne[3] != 1 || !g.backend.Device().SupportsOp(t)) {
 		return g.fail(opMulMat, "%v by %v: the layout of the weights does not multiply this", w, x)
 	}
-	return g.node(opMulMat, t, gguf.F32, [4]int{w.ne[1], x.ne[1], x.ne[2], x.ne[3]}) // [m, n]
+	y := g.node(opMulMat, t, gguf.F32, [4]int{w.ne[1], x.ne[1], x.ne[2], x.ne[3]}) // [m, n]
+	g.takes(y, w.ne[0])
+	return y
 }
 
 // withMask returns operands and mask, without mask if it is the zero Tensor.

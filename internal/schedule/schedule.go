@@ -24,7 +24,8 @@ type Options struct {
 	Most int
 
 	// Patience is how long a step waits for tasks. A task that pauses computes the
-	// steps that wait if the first of them has waited as long: with longer patience
+	// steps that wait if the first of them has waited as long, or would wait twice as
+	// long if the next part took as long as the longest of late: with longer patience
 	// more steps are computed together, and each of them later.
 	Patience time.Duration
 }
@@ -42,6 +43,7 @@ type Scheduler[R any] struct {
 	tasks    []*call[R]    // that wait, in the order of arrival
 	expected map[any]bool  // members of the last steps that have neither called again nor left
 	last     time.Duration // that the last steps took
+	longest  time.Duration // that a part of a task took of late
 	wake     chan struct{} // receives after each change of the above
 }
 

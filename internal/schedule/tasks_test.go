@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,6 +46,40 @@ func TestPatience(t *testing.T) {
 		want := "part p,part p,part p,step a,part p,part p,part p,step a"
 		if got := strings.Join(r.all(), ","); got != want {
 			t.Errorf("the device did %s, want %s", got, want)
+		}
+	})
+}
+
+// TestLongPartsAreForeseen: a step that has waited for a few short parts does not
+// wait for a long one, too, once there was one as long.
+func TestLongPartsAreForeseen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const patience, short, long = 50 * time.Millisecond, 20 * time.Millisecond, 90 * time.Millisecond
+		s, _, _ := device(Options{Patience: patience})
+		requests := func(n int) { // a picture's parts, then a prompt's
+			for range n {
+				s.Task(context.Background(), func(_ context.Context, pause func() error) error {
+					for _, part := range []time.Duration{short, short, short, short, long, long} {
+						time.Sleep(part)
+						if err := pause(); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			}
+		}
+		requests(1)
+		var others sync.WaitGroup
+		others.Go(func() { requests(60) })
+		defer others.Wait()
+		for i := range 150 {
+			time.Sleep(time.Duration(i%40) * time.Millisecond)
+			start := time.Now()
+			answer(s, "a", 1, 0)
+			if waited := time.Since(start) - stepTime; waited > 2*patience+long/8 { // an eighth may have faded
+				t.Errorf("a step waited %v, want at most twice the patience of %v", waited, patience)
+			}
 		}
 	})
 }

@@ -95,8 +95,10 @@ func (s *Scheduler[R]) pause() {
 	var urgent, steps []*call[R]
 	s.mu.Lock()
 	urgent, s.urgent = s.urgent, nil
-	if len(s.steps) > 0 && time.Since(s.steps[0].arrived) >= s.Patience {
-		steps = s.takeSteps()
+	if len(s.steps) > 0 {
+		if waited := time.Since(s.steps[0].arrived); waited >= s.Patience || waited+s.longest > 2*s.Patience {
+			steps = s.takeSteps()
+		}
 	}
 	s.mu.Unlock()
 	for _, c := range urgent {
@@ -115,14 +117,30 @@ func (s *Scheduler[R]) run(c *call[R]) {
 		if c.ctx.Err() != nil { // it ended while other work ran
 			return ended(c.ctx)
 		}
+		begun := time.Now()
+		defer func() { s.part(time.Since(begun)) }()
 		return c.task(c.ctx, func() error {
+			s.part(time.Since(begun))
 			s.pause()
+			begun = time.Now()
 			if c.ctx.Err() != nil {
 				return ended(c.ctx)
 			}
 			return nil
 		})
 	})
+}
+
+// fading is how much shorter the longest part becomes with each that is shorter. A
+// picture has some 30 parts, a prompt about as many longer ones: what one showed is
+// still known when the next comes, and one slow moment is forgotten in the end.
+const fading = 256
+
+// part notes how long a part of a task took.
+func (s *Scheduler[R]) part(took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.longest = max(took, s.longest-s.longest/fading)
 }
 
 // together computes steps.
