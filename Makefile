@@ -172,7 +172,7 @@ CYCLONEDX := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 .PHONY: sbom
 sbom: $(BIN) ## build/sbom.json: the modules in the command, for a release
 	mkdir -p build
-	$(GO) run $(CYCLONEDX) bin -json -output build/sbom.json $(BIN)
+	$(GO) run $(CYCLONEDX) bin -json -std -output build/sbom.json $(BIN)
 
 .PHONY: generate
 generate: ## the built-in door's symbol table, after a change of bindings/symbols.go
@@ -277,6 +277,7 @@ GORELEASER ?= CGO_ENABLED=0 $(GO) run github.com/goreleaser/goreleaser/v2@v2.15.
 .PHONY: release-snapshot
 release-snapshot: toolchain ## archives, deb, rpm, checksums, SBOMs in build/dist, from a clone: needs g++-aarch64-linux-gnu, g++-mingw-w64-x86-64-posix
 	time $(GORELEASER) release --snapshot --clean
+	$(PYTHON) packaging/sbom.py build/dist
 
 DEB ?= $(lastword $(wildcard build/dist/pgcli_*_amd64.deb))
 
@@ -295,10 +296,12 @@ test-wine: ## the tests of PACKAGES, or of all, as Windows programs under Wine 1
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 .PHONY: release-check
-release-check: ## the configuration of releases, the workflow of CI, and that all linked modules have licences
+release-check: ## the configuration of releases, the workflow of CI, PowerShell's completion, and that all linked modules have licences
 	$(GORELEASER) check
 	$(GO) run $(ACTIONLINT) .github/workflows/*.yml
 	mkdir -p build && sh packaging/licenses.sh build/licenses.txt
+	$(PYTHON) -m venv build/powershell && build/powershell/bin/pip install --quiet --requirement packaging/requirements.txt
+	CGO_ENABLED=0 $(GO) run ./cmd/pgcli completion powershell | build/powershell/bin/python packaging/powershell.py
 
 .PHONY: test-reproducible
 test-reproducible: toolchain ## pgcli is the same to the byte, built in two folders; CGO="0 1" without and with ggml: minutes

@@ -52,8 +52,8 @@ var breaks = []struct {
 	{"TestTrapResamplingIgnored", []edit{{"image.go", `Filter: m.cfg.resample,`, ``}}},
 	{"TestTrapTowerCausal", []edit{{"internal/siglip/encoder.go", `vT := g.Permute(heads[2], 1, 2, 0, 3)`,
 		`n := x.Dim(1)
-	k = g.View(k, []int{0, 0, 0}, e, n/2, a.heads)
-	vT := g.Permute(g.View(heads[2], []int{0, 0, 0}, e, a.heads, n/2), 1, 2, 0, 3)`}}},
+	k = g.View(k, []int{0, 0, 0}, e, n/2, heads[1].Dim(1))
+	vT := g.Permute(g.View(heads[2], []int{0, 0, 0}, e, heads[2].Dim(1), n/2), 1, 2, 0, 3)`}}},
 	{"TestTrapTowerQuickGELU", []edit{{"internal/siglip/encoder.go", `m.Up.GELU(g, x)`, `g.Scale(g.SiLU(g.Scale(m.Up.Forward(g, x), 1.702)), 1/1.702)`}}},
 	{"TestTrapUnpadded", []edit{{"convert/dims.go", `const padding = 256`, `const padding = 16`}}},
 

@@ -118,7 +118,7 @@ func TestUnchangedPicturesAreNotRead(t *testing.T) {
 	_, err := run(t, m, dir, path, opts)
 	must(t, err)
 	opts.Unchanged = true
-	never := items{{Name: filepath.Join(dir, "05.jpg"), Read: func(context.Context) ([]byte, error) {
+	never := items{{Name: filepath.ToSlash(filepath.Join(dir, "05.jpg")), Read: func(context.Context) ([]byte, error) {
 		t.Error("the picture is read")
 		return nil, errors.New("no")
 	}}}

@@ -10,6 +10,8 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,8 +42,10 @@ func TestEveryPictureGetsItsRecords(t *testing.T) {
 	whole, err := os.ReadFile(filepath.Join(dir, "05.jpg"))
 	must(t, err)
 	write("13-half.jpg", whole[:len(whole)/2])
-	must(t, os.Symlink("nothing", filepath.Join(dir, "14-gone.jpg")))
-	must(t, os.WriteFile(filepath.Join(dir, "15-\xff.jpg"), whole, 0o644))
+	if runtime.GOOS != "windows" {
+		must(t, os.Symlink("nothing", filepath.Join(dir, "14-gone.jpg")))
+		must(t, os.WriteFile(filepath.Join(dir, "15-\xff.jpg"), whole, 0o644))
+	}
 	write("notes.txt", nil)
 	write(".hidden.jpg", nil)
 	path := filepath.Join(t.TempDir(), "out.jsonl")
@@ -64,13 +68,17 @@ func TestEveryPictureGetsItsRecords(t *testing.T) {
 		{`15-\xff.jpg`, "read", "is not UTF-8; rename it"},
 		{"37.jpg", "", ""},
 	}
+	failed := 12
+	if runtime.GOOS == "windows" { // has no such names
+		want, failed = slices.Delete(want, 5, 7), 8
+	}
 	got := records(t, path)
-	if len(got) != 2*len(want) || report.Failures != 12 || report.Failed != 12 || len(failures) != 12 {
-		t.Fatalf("%d records, %d failures told, %+v, want 16 with 12 failures", len(got), len(failures), report)
+	if len(got) != 2*len(want) || report.Failures != failed || report.Failed != failed || len(failures) != failed {
+		t.Fatalf("%d records, %d failures told, %+v, want %d with %d failures", len(got), len(failures), report, 2*len(want), failed)
 	}
 	for i, r := range got {
 		w := want[i/2]
-		if r.Image != filepath.Join(dir, w.name) || r.Prompt != opts.Prompts[i%2] {
+		if r.Image != filepath.ToSlash(filepath.Join(dir, w.name)) || r.Prompt != opts.Prompts[i%2] {
 			t.Errorf("record %d is about %s, %s", i, r.Image, r.Prompt)
 		}
 		if (r.Error == nil) != (w.kind == "") || r.Error != nil && (r.Error.Kind != w.kind || !strings.Contains(r.Error.Message, w.message)) {

@@ -48,7 +48,7 @@ func file(name string) Item {
 		}
 		return Reference{File: name, Version: FileVersion(info)}, nil
 	}
-	return Item{Name: name, Read: read, Refer: refer}
+	return Item{Name: filepath.ToSlash(name), Read: read, Refer: refer} // the same name on every system
 }
 
 // maxName is the longest line of a list, in bytes.

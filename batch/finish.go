@@ -5,7 +5,6 @@ import (
 	"io"
 	"runtime"
 
-	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
@@ -39,7 +38,7 @@ func (f *File) finish() error {
 	}
 	// The lock was on the file that is gone now; Close leaves the new one alone.
 	f.file.Close()
-	f.file, err = infile.Open(f.path)
+	f.file, err = newfile.OpenShared(f.path) // Close syncs it, which Windows allows to who may write
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func TestRecordsAreTheAnswersOfRun(t *testing.T) {
 		t.Fatalf("%d records, %+v", len(got), report)
 	}
 	for i, number := range numbers {
-		name := filepath.Join(dir, number+".jpg")
+		name := filepath.ToSlash(filepath.Join(dir, number+".jpg"))
 		data, err := os.ReadFile(name)
 		must(t, err)
 		sum := sha256.Sum256(data)
@@ -45,7 +46,7 @@ func TestRecordsAreTheAnswersOfRun(t *testing.T) {
 				t.Errorf("%s %s: got %+v, want %+v", name, p, r.Result, want)
 			}
 			head := record.Record{Key: identity.Key(name, p), Image: name, SHA256: hex.EncodeToString(sum[:]), Width: 336, Height: 336, Prompt: p, Model: "tiny", Result: r.Result, MS: r.MS}
-			if !reflect.DeepEqual(*r, head) || r.MS <= 0 {
+			if !reflect.DeepEqual(*r, head) || r.MS <= 0 && runtime.GOOS != "windows" { // whose clock may stand still meanwhile
 				t.Errorf("got %+v, want %+v", *r, head)
 			}
 		}

@@ -41,6 +41,9 @@ type entryLine struct {
 	Size   [2]int            `json:"size"` // of the picture, in pixels
 }
 
+// journalEnd is the end of a journal's name.
+const journalEnd = ".partial"
+
 // OpenJournal opens the journal of the answers to be written to path: path with
 // ".partial" at its end. If it exists, the run goes on with its answers, unless its
 // settings are others, which is an error. Another is a journal that another process
@@ -49,17 +52,16 @@ type entryLine struct {
 // Journal.
 func OpenJournal(path string, replace bool, set *DataSet, settings []Setting, inputs ...string) (*Journal, error) {
 	j := &Journal{path: path, replace: replace, entries: map[int]entry{}}
-	partial := path + ".partial"
 	if _, err := os.Lstat(path); err == nil && !replace {
 		return nil, fmt.Errorf("eval: %s %w", path, newfile.ErrExists)
 	}
-	for _, out := range []string{path, partial} {
+	for _, out := range []string{path, path + journalEnd} {
 		if err := set.isInput(out, inputs); err != nil {
 			return nil, err
 		}
 	}
 	var err error
-	if j.file, err = newfile.Lock(partial); err != nil {
+	if j.file, err = newfile.Lock(path + journalEnd); err != nil {
 		return nil, fmt.Errorf("eval: answers: %w", err)
 	}
 	if err := j.read(settings); err != nil {
@@ -99,7 +101,7 @@ func (j *Journal) Earlier() int { return j.earlier }
 func (j *Journal) Len() int { return len(j.entries) }
 
 // Path returns the name of the journal's file.
-func (j *Journal) Path() string { return j.file.Name() }
+func (j *Journal) Path() string { return j.path + journalEnd }
 
 // find returns an earlier answer to an example, its tokens, and the size of its
 // picture; nil without one.

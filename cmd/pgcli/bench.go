@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 )
 
 func benchCommand() *cli.Command {
@@ -63,6 +64,18 @@ Examples:
 	}
 }
 
+// benchModels returns the files of -m, or the one of -hf; "" stands for the embedded model.
+func benchModels(c *cli.Context) ([]string, error) {
+	if models := c.StringSlice("model"); len(models) > 0 && c.String("hf-repo") == "" {
+		return models, nil
+	}
+	if _, given, err := flags.HubName(c); err != nil || !given {
+		return []string{""}, err
+	}
+	path, err := modelPath(c)
+	return []string{path}, err
+}
+
 // benchAction measures models and numbers of threads one after another. With
 // --compare-ggml two models are open: one side computes with our kernels, the other
 // with ggml's.
@@ -91,9 +104,9 @@ func benchAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	models := c.StringSlice("model")
-	if len(models) == 0 {
-		models = []string{""}
+	models, err := benchModels(c)
+	if err != nil {
+		return err
 	}
 	for _, path := range models { // before hours of measuring
 		if _, err := os.Stat(path); path != "" && err != nil {

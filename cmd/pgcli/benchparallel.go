@@ -76,9 +76,9 @@ func parallelAction(c *cli.Context) error {
 	if models := c.StringSlice("model"); err != nil || len(models) > 1 {
 		return usagef("--parallel goes with one -m and one number of -t, got -m %q, -t %s", models, c.String("threads"))
 	}
-	path := ""
-	if models := c.StringSlice("model"); len(models) == 1 {
-		path = models[0]
+	models, err := benchModels(c)
+	if err != nil {
+		return err
 	}
 	list := c.String("test")
 	if !c.IsSet("test") {
@@ -88,7 +88,7 @@ func parallelAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	b, err := newBencher(c, path, c.String("kernels"), threads)
+	b, err := newBencher(c, models[0], c.String("kernels"), threads)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (b *bencher) clients(ctx context.Context, t parallelTest, n, requests int) 
 	start := time.Now()
 	close(begin)
 	all.Wait()
-	took := time.Since(start).Seconds()
+	took := time.Since(start)
 	var first, next []time.Duration
 	for _, c := range times {
 		if c.err != nil {
@@ -165,10 +165,10 @@ func (b *bencher) clients(ctx context.Context, t parallelTest, n, requests int) 
 	for _, d := range next {
 		sum += d
 	}
-	r.Tokens, r.PerAnswer = float64(len(next))/took, float64(len(next))/sum.Seconds()
+	r.Tokens, r.PerAnswer = rate(len(next), took), rate(len(next), sum)
 	if t.requests {
-		r.Tokens = float64(len(next)+len(first)) / took
-		r.Requests, r.First50, r.First95 = float64(n*requests)/took, percentile(first, 50), percentile(first, 95)
+		r.Tokens = rate(len(next)+len(first), took)
+		r.Requests, r.First50, r.First95 = rate(n*requests, took), percentile(first, 50), percentile(first, 95)
 	}
 	return r, nil
 }

@@ -24,7 +24,7 @@ func hint(path string) error {
 		name := hubName.FindStringSubmatch(path)[2]
 		return fmt.Errorf("%s: no such file; if it is a name on the Hugging Face Hub, give it with -hf, which fetches and converts it:\n  -hf %s", path, name)
 	case errors.Is(err, fs.ErrNotExist) && ext == ".gguf":
-		return fmt.Errorf("open %s: no such file or directory\n  pgcli models lists what -hf has fetched; -hf google/paligemma2-3b-mix-448 instead of -m fetches a model", path)
+		return fmt.Errorf("open %s: %w\n  pgcli models lists what -hf has fetched; -hf google/paligemma2-3b-mix-448 instead of -m fetches a model", path, err.(*fs.PathError).Err)
 	case err != nil:
 		return nil // opening says why
 	case info.IsDir():

@@ -29,6 +29,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ENGINE", engine)
 			env.Setenv("TINY", tiny)
+			env.Setenv("MISSING", missingFile())
+			env.Setenv("NL", "\n")
 			table, err := filepath.Abs("../../batch/parquet/testdata/datasets.parquet")
 			env.Setenv("TABLE", table)
 			if err != nil {
@@ -38,6 +40,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CHECKPOINT", checkpoint)
 			return err
 		},
+		Cmds: scriptCommands,
 		Condition: func(cond string) (bool, error) {
 			switch cond {
 			case "builtin": // this build has ggml inside

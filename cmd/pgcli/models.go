@@ -6,11 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma/internal/hub"
+	"github.com/pgcli/paligemma/internal/newfile"
 )
 
 func modelsCommand() *cli.Command {
@@ -106,11 +108,17 @@ func listModels(h *hub.Hub) ([]cachedModel, error) {
 
 // removeModels removes a repository, with what was converted from it, or one file.
 func removeModels(c *cli.Context, h *hub.Hub, list []cachedModel, name string) error {
-	removed := 0
+	list = slices.DeleteFunc(list, func(m cachedModel) bool {
+		return m.Name != name && !strings.HasPrefix(m.Name, strings.ReplaceAll(name, "/", "--")+"@")
+	})
 	for _, m := range list {
-		if m.Name != name && !strings.HasPrefix(m.Name, strings.ReplaceAll(name, "/", "--")+"@") {
-			continue
+		if m.Partial == m.Bytes && !strings.Contains(m.Name, "/") {
+			if err := newfile.Idle(m.Path); err != nil {
+				return fmt.Errorf("%s cannot be removed now: %w", m.Name, err)
+			}
 		}
+	}
+	for _, m := range list {
 		err := os.Remove(m.Path)
 		if strings.Contains(m.Name, "/") {
 			err = h.Remove(m.Name)
@@ -118,10 +126,9 @@ func removeModels(c *cli.Context, h *hub.Hub, list []cachedModel, name string) e
 		if err != nil {
 			return err
 		}
-		removed++
 		fmt.Fprintf(c.App.ErrWriter, "pgcli: removed %s, %s\n", m.Name, size(m.Bytes))
 	}
-	if removed == 0 {
+	if len(list) == 0 {
 		return usagef("--remove: %q is no model of the list; see pgcli models", name)
 	}
 	return nil

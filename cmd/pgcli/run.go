@@ -100,7 +100,7 @@ func printTimings(w io.Writer, t paligemma.Timings) {
 // ms returns a time in milliseconds.
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// rate returns tokens a second, 0 if no time passed.
+// rate returns things a second, 0 if no time passed by a clock's step: Windows' may be of milliseconds.
 func rate(n int, d time.Duration) float64 {
 	if d <= 0 {
 		return 0

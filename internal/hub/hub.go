@@ -12,8 +12,10 @@ package hub
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -60,16 +62,40 @@ func FromEnvironment(getenv func(string) string, home string, readToken func(pat
 	h := &Hub{
 		Endpoint: strings.TrimRight(first(getenv("MODEL_ENDPOINT"), getenv("HF_ENDPOINT"), DefaultEndpoint), "/"),
 		Cache:    first(below(getenv("LLAMA_CACHE")), below(getenv("HF_HUB_CACHE")), below(getenv("HUGGINGFACE_HUB_CACHE")), below(hf, "hub")),
-		Token:    strings.TrimSpace(first(getenv("HF_TOKEN"), getenv("HUGGING_FACE_HUB_TOKEN"))),
+		Token:    CleanToken(first(getenv("HF_TOKEN"), getenv("HUGGING_FACE_HUB_TOKEN"))),
 	}
 	if h.Token == "" {
-		h.Token = strings.TrimSpace(readToken(first(below(getenv("HF_TOKEN_PATH")), below(hf, "token"))))
+		h.Token = CleanToken(readToken(first(below(getenv("HF_TOKEN_PATH")), below(hf, "token"))))
 	}
 	switch strings.ToUpper(first(getenv("HF_HUB_OFFLINE"), getenv("TRANSFORMERS_OFFLINE"))) {
 	case "1", "ON", "YES", "TRUE":
 		h.Offline = true
 	}
 	return h
+}
+
+// CleanToken takes out of a token what files and copying leave around it, as huggingface_hub does.
+func CleanToken(s string) string {
+	return strings.TrimSpace(strings.NewReplacer("\r", "", "\n", "").Replace(s))
+}
+
+// Check refuses an endpoint or a token that no request could be made with. The error holds
+// neither the token nor a password.
+func (h *Hub) Check() error {
+	u, err := url.Parse(h.Endpoint)
+	shown := strconv.Quote(h.Endpoint)
+	if strings.ContainsAny(h.Endpoint, "@?#") { // perhaps a password
+		shown = "with @, ? or # in it"
+	}
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return fmt.Errorf("HF_ENDPOINT %s is no address of a server, want one such as %s", shown, DefaultEndpoint)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("HF_ENDPOINT %s has a user, a query or a fragment, want an address without, such as %s; HF_TOKEN takes a token", shown, DefaultEndpoint)
+	case strings.ContainsFunc(h.Token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fmt.Errorf("the token of the Hub (--hf-token, HF_TOKEN or its file) has %d characters, not all of which a token may have, want letters, digits and _", len(h.Token))
+	}
+	return nil
 }
 
 // expand replaces a ~ at the start of a path, as huggingface_hub does.

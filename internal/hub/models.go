@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/pgcli/paligemma/internal/newfile"
 )
 
 // A Cached is a repository of the cache.
@@ -65,5 +67,18 @@ func (h *Hub) Remove(repo string) error {
 	if _, err := os.Lstat(dir); err != nil {
 		return fmt.Errorf("%s is %w %s", repo, ErrOffline, h.Cache)
 	}
+	if err := h.idle(dir); err != nil {
+		return fmt.Errorf("%s cannot be removed now: %w", repo, err)
+	}
 	return os.RemoveAll(dir)
+}
+
+// idle refuses a folder into which another process fetches a file.
+func (h *Hub) idle(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, partialEnding) {
+			return err
+		}
+		return newfile.Idle(path)
+	})
 }

@@ -166,6 +166,10 @@ func (s *Snapshot) Get(ctx context.Context, paths ...string) ([]string, error) {
 	for i, path := range paths {
 		k := slices.IndexFunc(s.Files, func(f File) bool { return f.Path == path })
 		if k < 0 {
+			if s.Local {
+				cancel(fmt.Errorf("%s of %s at revision %q is %w %s, and the Hub was not asked; leave --offline (or HF_HUB_OFFLINE) out, or see pgcli models", path, s.Repo, s.Revision, ErrOffline, s.hub.Cache))
+				break
+			}
 			cancel(fmt.Errorf("%s has no file %q at revision %q: %w", s.Repo, path, s.Revision, ErrNotFound))
 			break
 		}

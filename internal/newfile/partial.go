@@ -102,6 +102,15 @@ func Lock(name string) (*os.File, error) {
 	}
 }
 
+// Idle returns an [ErrBusy] if another process has locked a file that exists, by [Lock].
+func Idle(name string) error {
+	f, err := Lock(name)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // kind names a file that is not regular.
 func kind(m fs.FileMode) string {
 	switch {

@@ -27,6 +27,10 @@ func openShared(name string, flags int) (f *os.File, err error) {
 	return f, err
 }
 
+// OpenShared opens a file that exists, to read and write it, and locks it for nobody. The
+// caller closes it.
+func OpenShared(name string) (*os.File, error) { return openShared(name, os.O_RDWR) }
+
 // Rename gives a file another name in its folder, and replaces the file that has it. The file
 // may be open by [Lock] or [Create].
 func Rename(from, to string) error {

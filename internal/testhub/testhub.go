@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,11 +27,13 @@ const (
 
 // A Hub serves Repo, and more if it is told to. Fields are set before the first request.
 type Hub struct {
-	URL, CDN string                       // addresses of the Hub and of the host with its large files
-	Files    map[string][]byte            // of Repo, by path
-	More     map[string]map[string][]byte // of other repositories, by name: user/name, or spaces/user/name
-	Gated    bool                         // resolve wants Token
-	Token    string
+	URL, CDN  string                       // addresses of the Hub and of the host with its large files
+	Files     map[string][]byte            // of Repo, by path
+	More      map[string]map[string][]byte // of other repositories, by name: user/name, or spaces/user/name
+	Gated     bool                         // resolve wants Token
+	Token     string
+	Revisions []string // that Commit has besides main, such as refs/pr/1
+	Base      string   // path before all others, as of a mirror: /hub
 
 	Cut     int64                                                    // bytes after which a transfer ends; 0 for none
 	Reset   bool                                                     // ends it as a broken connection, else as a clean one
@@ -124,18 +127,20 @@ func (h *Hub) serveHub(w http.ResponseWriter, r *http.Request) {
 	if h.Fault != nil && h.Fault(w, r) {
 		return
 	}
-	rest, api := strings.CutPrefix(r.URL.Path, "/api/")
+	rest, api := strings.CutPrefix(strings.TrimPrefix(r.URL.EscapedPath(), h.Base), "/api/") // escaped: a revision may have slashes
 	rest = strings.TrimPrefix(strings.TrimPrefix(rest, "/"), "models/")
 	repo, path := h.repository(rest)
 	ours := repo != ""
 	what, path, _ := strings.Cut(path, "/")
 	revision, file, _ := strings.Cut(path, "/")
+	revision, _ = url.PathUnescape(revision)
+	file, _ = url.PathUnescape(file)
 	switch {
 	case !ours && h.Token != "" && r.Header.Get("Authorization") != "":
 		refuse(w, http.StatusNotFound, "RepoNotFound", "Repository not found")
 	case !ours:
 		refuse(w, http.StatusUnauthorized, "RepoNotFound", "Invalid username or password.")
-	case revision != "main" && revision != Commit:
+	case revision != "main" && revision != Commit && !slices.Contains(h.Revisions, revision):
 		refuse(w, http.StatusNotFound, "RevisionNotFound", "Invalid rev id: "+revision)
 	case api && what == "revision":
 		answer(w, map[string]any{"id": repo, "sha": Commit, "cardData": map[string]any{"license": "gemma"}})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/pgcli/paligemma/batch"
@@ -56,6 +57,7 @@ func ReadContainers(c *cli.Context) (k Containers, err error) {
 
 // Source returns the pictures of the file at path; nil if it is no such file by its name.
 func (k Containers) Source(path string) batch.Source {
+	path = filepath.ToSlash(path) // records name it, the same on every system
 	switch {
 	case archive.IsTar(path):
 		return archive.Tar(path)

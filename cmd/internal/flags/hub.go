@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -45,15 +46,18 @@ func NewHub(c *cli.Context) (*hub.Hub, error) {
 	if h.Cache == "" {
 		return nil, fmt.Errorf("the cache of the Hugging Face Hub has no place: %w; set HF_HOME to a folder", noHome)
 	}
-	h.Token = cmp.Or(c.String("hf-token"), h.Token)
+	h.Token = cmp.Or(hub.CleanToken(c.String("hf-token")), h.Token)
 	h.Offline = h.Offline || c.Bool("offline")
 	h.Notice = func(text string) { fmt.Fprintf(c.App.ErrWriter, "%s: %s\n", c.App.Name, legible.Text(text)) }
+	if err := h.Check(); err != nil {
+		return nil, UsageError{Err: err}
+	}
 	return h, nil
 }
 
 // HubName returns the name of the model that -hf gives; given is false without it.
 func HubName(c *cli.Context) (n hub.Name, given bool, err error) {
-	path, name := c.Path("model"), c.String("hf-repo")
+	path, name := givenModel(c), c.String("hf-repo")
 	switch {
 	case name == "" && c.IsSet("hf-file"):
 		return n, false, Usagef("-hff names a file of the repository of -hf: give that too")
@@ -66,6 +70,14 @@ func HubName(c *cli.Context) (n hub.Name, given bool, err error) {
 		return n, false, UsageError{Err: fmt.Errorf("-hf: %w", err)}
 	}
 	return n, true, nil
+}
+
+// givenModel returns what -m says, also where it may be given several times; "" without it.
+func givenModel(c *cli.Context) string {
+	if several, ok := c.Value("model").(cli.StringSlice); ok {
+		return strings.Join(several.Value(), ",")
+	}
+	return c.Path("model")
 }
 
 // Snapshot finds a model, and names its licence when it is new to this machine.
