@@ -55,7 +55,7 @@ func fetchModel(c *cli.Context, logger *slog.Logger) error {
 			logger.Info("fetching", "file", file, "percent", 10*tenth, "bytes", total)
 		}
 	}
-	s, err := flags.Snapshot(c.Context, h, n)
+	s, err := flags.Snapshot(c, h, n)
 	if err != nil {
 		return err
 	}

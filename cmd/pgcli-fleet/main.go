@@ -57,6 +57,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		if err != nil {
 			return err
 		}
+		defer flags.Release(app)
 		return app.RunContext(ctx, args)
 	})
 	return exitCode(ctx, err, stderr)

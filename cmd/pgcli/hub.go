@@ -54,7 +54,7 @@ func modelPath(c *cli.Context) (string, error) {
 		return "", err
 	}
 	defer done()
-	s, err := flags.Snapshot(c.Context, h, n)
+	s, err := flags.Snapshot(c, h, n)
 	if err != nil {
 		return "", err
 	}

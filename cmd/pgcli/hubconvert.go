@@ -49,7 +49,7 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 	if !slices.Contains(convert.Types(), typ) {
 		return "", usagef("-hf %s: %s is converted, and %q is none of the types %s", n.Repo, n.Repo, n.Type, strings.Join(convert.Types(), ", "))
 	}
-	src, err := findSource(c.Context, h, s)
+	src, err := findSource(c, h, s)
 	if err != nil {
 		return "", err
 	}
@@ -66,7 +66,7 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 		return "", fmt.Errorf("the folder of converted models cannot be made: %w; convert to a file of your choice: %s", err, convertLine(hubScheme+n.Repo))
 	}
 	o := convert.Options{Type: typ, Name: path.Base(n.Repo), Engine: engineOptions(c).Library}
-	if o.MaskDecoder, err = maskDecoder(c.Context, h); err != nil {
+	if o.MaskDecoder, err = maskDecoder(c, h); err != nil {
 		h.Notice(fmt.Sprintf("the model gets no mask decoder, so pgcli segment has no outlines from it: %v; with a file of the decoder: %s --mask-decoder %s", err, convertLine(hubScheme+n.Repo), maskFile))
 	}
 	err = src.with(c, o, func(o convert.Options) error {
@@ -89,12 +89,13 @@ const (
 )
 
 // maskDecoder returns the file of the mask decoder, which it fetches once.
-func maskDecoder(ctx context.Context, h *hub.Hub) (string, error) {
-	s, err := h.Snapshot(ctx, maskSpace, "main")
+func maskDecoder(c *cli.Context, h *hub.Hub) (string, error) {
+	s, err := h.Snapshot(c.Context, maskSpace, "main")
 	if err != nil {
 		return "", err
 	}
-	paths, err := s.Get(ctx, maskFile)
+	flags.Keep(c.App, s)
+	paths, err := s.Get(c.Context, maskFile)
 	if err != nil {
 		return "", err
 	}
@@ -134,11 +135,11 @@ func hubCheckpoint(c *cli.Context, source string) (src *hubSource, name string, 
 		return nil, "", err
 	}
 	defer done()
-	s, err := flags.Snapshot(c.Context, h, n)
+	s, err := flags.Snapshot(c, h, n)
 	if err != nil {
 		return nil, "", err
 	}
-	if src, err = findSource(c.Context, h, s); err != nil {
+	if src, err = findSource(c, h, s); err != nil {
 		return nil, "", err
 	}
 	return src, path.Base(n.Repo), src.open(c.Context, c.Bool("keep-checkpoint"))

@@ -41,12 +41,12 @@ type hubSource struct {
 
 // findSource returns the checkpoint of a repository, of which it has fetched nothing yet. The
 // adapter of a repository, which it fetches, changes the model that its config names.
-func findSource(ctx context.Context, h *hub.Hub, s *hub.Snapshot) (*hubSource, error) {
+func findSource(c *cli.Context, h *hub.Hub, s *hub.Snapshot) (*hubSource, error) {
 	src := &hubSource{id: commitID(s), hub: h, snapshot: s}
 	if !holds(s, adapterWeights) || slices.ContainsFunc(s.Files, isWeights) {
 		return src, nil
 	}
-	if _, err := s.Get(ctx, adapterName, adapterWeights); err != nil {
+	if _, err := s.Get(c.Context, adapterName, adapterWeights); err != nil {
 		return nil, err
 	}
 	n, err := adapterBase(filepath.Join(s.Dir(), adapterName))
@@ -54,7 +54,7 @@ func findSource(ctx context.Context, h *hub.Hub, s *hub.Snapshot) (*hubSource, e
 		return nil, fmt.Errorf("%s is an adapter: %w", s.Repo, err)
 	}
 	h.Notice(fmt.Sprintf("%s is an adapter, fetched whole; it is merged into %s", s.Repo, n.Repo))
-	if src.snapshot, err = flags.Snapshot(ctx, h, n); err != nil {
+	if src.snapshot, err = flags.Snapshot(c, h, n); err != nil {
 		return nil, err
 	}
 	src.id += "+" + commitID(src.snapshot)

@@ -1,7 +1,9 @@
 package main
 
 import (
-	"errors"
+	"bytes"
+	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -98,28 +100,48 @@ func TestTokenIsNeverShown(t *testing.T) {
 	must(t, err)
 }
 
-// TestConversionIsNotTakenAway: models --remove leaves a conversion alone that is running.
-func TestConversionIsNotTakenAway(t *testing.T) {
-	atHub(t, &testhub.Hub{Files: checkpoint(t), Slow: 30 * time.Millisecond})
-	ended := make(chan string)
+// TestModelInUseIsNotTakenAway: models --remove leaves alone what another process fetches,
+// converts or has open, from its first file to its end.
+func TestModelInUseIsNotTakenAway(t *testing.T) {
+	atHub(t, &testhub.Hub{Files: checkpoint(t), Slow: 5 * time.Millisecond})
+	lines, write := io.Pipe()
+	ended := make(chan string, 1)
 	go func() {
-		_, errs, code := pgcli(t, "tokenize", "a", "-hf", testhub.Repo+":q8_0")
-		if code == 0 {
-			errs = ""
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), []string{"pgcli", "chat", "-hf", testhub.Repo + ":q8_0", "../../testdata/scene.png"}, lines, &out, &errs); code != 0 {
+			ended <- errs.String()
 		}
-		ended <- errs
+		close(ended)
 	}()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		list, _, _ := pgcli(t, "models")
-		if strings.Contains(list, "not complete") || time.Now().After(deadline) {
-			break
+	refused := 0
+	remove := func() { // at any moment once something is there
+		_, errs, code := pgcli(t, "models", "--remove", testhub.Repo)
+		switch {
+		case code == exitFailed && strings.Contains(errs, "cannot be removed now: another process uses it"):
+			refused++
+		case code != exitUsage || !strings.Contains(errs, "is no model of the list") || refused > 0:
+			t.Errorf("while it is used: code %d, %s", code, errs)
 		}
 	}
-	if _, errs, code := pgcli(t, "models", "--remove", testhub.Repo); code != exitFailed || !strings.Contains(errs, "cannot be removed now") || !strings.Contains(errs, "being written by another process") {
-		t.Errorf("while it is converted: code %d, %s", code, errs)
+	go func() {
+		defer write.Close()
+		for converted := ""; converted == ""; {
+			remove()
+			list, _, _ := pgcli(t, "models")
+			for line := range strings.Lines(list) {
+				if strings.Contains(line, "@") && !strings.Contains(line, "not complete") {
+					converted = strings.Fields(strings.TrimSpace(line))[2]
+				}
+			}
+		}
+		fmt.Fprintln(write, "caption en") // returns when the model is open
+		remove()
+	}()
+	for errs := range ended {
+		t.Error(errs)
 	}
-	if errs := <-ended; errs != "" {
-		t.Error(errors.New(errs))
+	if refused == 0 {
+		t.Error("never refused")
 	}
 	if _, errs, code := pgcli(t, "models", "--remove", testhub.Repo); code != 0 {
 		t.Errorf("afterwards: code %d, %s", code, errs)

@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/guard"
 )
 
@@ -28,6 +29,7 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := guard.Run(func() error {
 		app := newApp(stdin, stdout, stderr)
+		defer flags.Release(app)
 		args, err := arguments(app, args)
 		if err != nil {
 			return err

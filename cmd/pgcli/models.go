@@ -20,7 +20,8 @@ func modelsCommand() *cli.Command {
 		Name:  "models",
 		Usage: "list and remove the models that -hf fetched",
 		Description: `Lists the models in the cache of the Hugging Face Hub, which other programs
-share, and those that pgcli converted from there, with their sizes.
+share, and those that pgcli converted from there, with their sizes. A model that
+another pgcli fetches, converts or has open is not removed.
 
 Examples:
   pgcli models
@@ -111,6 +112,20 @@ func removeModels(c *cli.Context, h *hub.Hub, list []cachedModel, name string) e
 	list = slices.DeleteFunc(list, func(m cachedModel) bool {
 		return m.Name != name && !strings.HasPrefix(m.Name, strings.ReplaceAll(name, "/", "--")+"@")
 	})
+	if len(list) == 0 {
+		return usagef("--remove: %q is no model of the list; see pgcli models", name)
+	}
+	repo, _, converted := strings.Cut(name, "@") // of which a file may have been made
+	if converted {
+		repo = strings.Replace(repo, "--", "/", 1)
+	}
+	if strings.Contains(repo, "/") {
+		release, err := h.Alone(repo)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	for _, m := range list {
 		if m.Partial == m.Bytes && !strings.Contains(m.Name, "/") {
 			if err := newfile.Idle(m.Path); err != nil {
@@ -127,9 +142,6 @@ func removeModels(c *cli.Context, h *hub.Hub, list []cachedModel, name string) e
 			return err
 		}
 		fmt.Fprintf(c.App.ErrWriter, "pgcli: removed %s, %s\n", m.Name, size(m.Bytes))
-	}
-	if len(list) == 0 {
-		return usagef("--remove: %q is no model of the list; see pgcli models", name)
 	}
 	return nil
 }

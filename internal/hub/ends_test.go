@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma/internal/hub"
-	"github.com/pgcli/paligemma/internal/newfile"
 	"github.com/pgcli/paligemma/internal/testhub"
 )
 
@@ -93,19 +93,40 @@ func TestRemoveWhatIsFetched(t *testing.T) {
 		default:
 		}
 	}
-	done := make(chan error)
+	done, used := make(chan error, 1), make(chan *hub.Snapshot, 1)
 	go func() {
-		_, err := fetch(t.Context(), client)
+		s, err := client.Snapshot(t.Context(), testhub.Repo, "main")
+		if err == nil {
+			_, err = s.Get(t.Context(), big)
+		}
+		used <- s
 		done <- err
 	}()
 	<-progress
-	if err := client.Remove(testhub.Repo); !errors.Is(err, newfile.ErrBusy) {
-		t.Errorf("while it is fetched: error is %v, want that it is being written", err)
+	refused := func(when string) {
+		t.Helper()
+		if _, err := client.Alone(testhub.Repo); !errors.Is(err, hub.ErrInUse) {
+			t.Errorf("%s: error is %v, want %v", when, err, hub.ErrInUse)
+		}
 	}
+	refused("while it is fetched")
+	s := <-used
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
+	refused("while it is read")
+	s.Close()
 	whole(t, h, client)
+	release, err := client.Alone(testhub.Repo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := client.Snapshot(waiting, testhub.Repo, "main"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("used while it is removed: error is %v", err)
+	}
+	defer release()
 	if err := client.Remove(testhub.Repo); err != nil {
 		t.Error(err)
 	}

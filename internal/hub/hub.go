@@ -6,7 +6,8 @@
 //	models--USER--NAME/snapshots/COMMIT/PATH -> ../../blobs/OID
 //
 // A blob gets its name only when it is complete and its hash is right. Until then it is
-// OID.pgcli.partial, with which the next call goes on.
+// OID.pgcli.partial, with which the next call goes on. A lock that ends with its process
+// keeps a repository from being removed while it is used.
 package hub
 
 import (

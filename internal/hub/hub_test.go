@@ -42,6 +42,7 @@ func fetch(ctx context.Context, client *hub.Hub) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer s.Close()
 	var names []string
 	for _, f := range s.Files {
 		names = append(names, f.Path)

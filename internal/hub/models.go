@@ -2,13 +2,10 @@ package hub
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/pgcli/paligemma/internal/newfile"
 )
 
 // A Cached is a repository of the cache.
@@ -59,26 +56,4 @@ func (h *Hub) Cached() ([]Cached, error) {
 		all = append(all, c)
 	}
 	return all, nil
-}
-
-// Remove removes everything of a repository from the cache.
-func (h *Hub) Remove(repo string) error {
-	dir := h.folder(repo)
-	if _, err := os.Lstat(dir); err != nil {
-		return fmt.Errorf("%s is %w %s", repo, ErrOffline, h.Cache)
-	}
-	if err := h.idle(dir); err != nil {
-		return fmt.Errorf("%s cannot be removed now: %w", repo, err)
-	}
-	return os.RemoveAll(dir)
-}
-
-// idle refuses a folder into which another process fetches a file.
-func (h *Hub) idle(dir string) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, partialEnding) {
-			return err
-		}
-		return newfile.Idle(path)
-	})
 }

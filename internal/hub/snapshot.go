@@ -23,7 +23,8 @@ type Snapshot struct {
 	Local   bool   // Files are those of the cache, because the Hub was not asked or did not answer
 	Files   []File // sorted by path; from the cache alone those that are there
 
-	hub *Hub
+	hub  *Hub
+	used *os.File // locked; nil if the repository can be removed meanwhile
 }
 
 // A File is a file of a snapshot.
@@ -35,13 +36,22 @@ type File struct {
 
 // Snapshot finds the commit of a revision and its files. repo is user/name, or
 // spaces/user/name for files beside a demo. If the Hub cannot be reached,
-// or offline, it is what the cache has.
-func (h *Hub) Snapshot(ctx context.Context, repo, revision string) (*Snapshot, error) {
-	s := &Snapshot{Repo: repo, Revision: revision, hub: h}
+// or offline, it is what the cache has. The repository is not removed until the caller
+// closes the snapshot.
+func (h *Hub) Snapshot(ctx context.Context, repo, revision string) (s *Snapshot, err error) {
+	s = &Snapshot{Repo: repo, Revision: revision, hub: h}
+	if s.used, err = h.use(ctx, repo); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
 	if h.Offline {
 		return s, s.fromCache()
 	}
-	_, err := os.Stat(filepath.Join(h.folder(repo), "snapshots"))
+	_, err = os.Stat(filepath.Join(h.folder(repo), "snapshots"))
 	s.New = errors.Is(err, fs.ErrNotExist)
 	err = s.fromHub(ctx)
 	if errors.Is(err, ErrNetwork) && s.fromCache() == nil {

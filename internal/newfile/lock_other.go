@@ -12,7 +12,7 @@ import (
 var errLocked = errors.New("locked")
 
 // lock fails: this system has no lock that ends with its process.
-func lock(*os.File) error { return errors.ErrUnsupported }
+func lock(*os.File, bool) error { return errors.ErrUnsupported }
 
 // Full reports whether an error says that the disk is full.
 func Full(err error) bool { return errors.Is(err, syscall.ENOSPC) }

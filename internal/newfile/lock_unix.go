@@ -13,10 +13,15 @@ import (
 var errLocked error = unix.EWOULDBLOCK
 
 // lock locks a file without waiting. The lock ends when the file is closed, which
-// the system also does when the process ends.
-func lock(f *os.File) error {
+// the system also does when the process ends. Locks that are shared exclude those that
+// are not.
+func lock(f *os.File, shared bool) error {
+	how := unix.LOCK_EX
+	if shared {
+		how = unix.LOCK_SH
+	}
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
 		if !errors.Is(err, unix.EINTR) {
 			return err
 		}

@@ -12,9 +12,13 @@ var errLocked error = windows.ERROR_LOCK_VIOLATION
 
 // lock locks a file without waiting. The lock ends when the file is closed, which
 // the system also does when the process ends. It is on a byte far beyond the end,
-// because Windows lets nobody else read what is locked.
-func lock(f *os.File) error {
-	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+// because Windows lets nobody else read what is locked. Locks that are shared exclude those
+// that are not.
+func lock(f *os.File, shared bool) error {
+	var flags uint32 = windows.LOCKFILE_FAIL_IMMEDIATELY
+	if !shared {
+		flags |= windows.LOCKFILE_EXCLUSIVE_LOCK
+	}
 	return windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &windows.Overlapped{OffsetHigh: 1 << 30})
 }
 

@@ -40,7 +40,7 @@ func Create(path string, replace bool) (*File, error) {
 		}
 		// The lock tells other programs that this one lives. Where the file system has
 		// no locks it fails, here and for them, and nothing is removed.
-		if errors.Is(lock(file), errLocked) || !current(file) {
+		if errors.Is(lock(file, false), errLocked) || !current(file) {
 			file.Close() // another program took it for abandoned, before the lock, and removes it
 			continue
 		}

@@ -52,7 +52,7 @@ func removeUnlocked(name string) bool {
 		return false
 	}
 	defer f.Close()
-	if lock(f) != nil || !current(f) {
+	if lock(f, false) != nil || !current(f) {
 		return false
 	}
 	return Remove(name) == nil
@@ -72,7 +72,13 @@ func current(f *os.File) bool {
 // Lock opens a file to go on with it, or creates it, and locks it until it is
 // closed. If another process has locked it, the error is an [ErrBusy]. A link, and
 // anything else than a regular file, is an error.
-func Lock(name string) (*os.File, error) {
+func Lock(name string) (*os.File, error) { return openLocked(name, false) }
+
+// Share opens or creates a file as [Lock] does, but any number of processes may share it
+// at a time. While one has it, Lock is refused.
+func Share(name string) (*os.File, error) { return openLocked(name, true) }
+
+func openLocked(name string, shared bool) (*os.File, error) {
 	for {
 		info, err := os.Lstat(name)
 		flags := os.O_RDWR
@@ -91,7 +97,7 @@ func Lock(name string) (*os.File, error) {
 			}
 			return nil, err
 		}
-		if err := lock(f); errors.Is(err, errLocked) {
+		if err := lock(f, shared); errors.Is(err, errLocked) {
 			f.Close()
 			return nil, fmt.Errorf("%s %w", name, ErrBusy)
 		}

@@ -75,7 +75,8 @@ func TestManyWritersOfOneFile(t *testing.T) {
 	}
 }
 
-// TestLockTakesOneAtATime: Lock keeps what a file holds, refuses a second writer, and
+// TestLockTakesOneAtATime: Lock keeps what a file holds, refuses a second writer and those
+// who share, and
 // follows no link.
 func TestLockTakesOneAtATime(t *testing.T) {
 	dir := t.TempDir()
@@ -91,6 +92,21 @@ func TestLockTakesOneAtATime(t *testing.T) {
 	again, err := Lock(path)
 	must(t, err)
 	must(t, again.Close())
+	one, err := Share(path)
+	must(t, err)
+	two, err := Share(path)
+	must(t, err)
+	must(t, one.Close())
+	if _, err := Lock(path); !errors.Is(err, ErrBusy) {
+		t.Errorf("a lock beside one that shares: %v, want %v", err, ErrBusy)
+	}
+	must(t, two.Close())
+	alone, err := Lock(path)
+	must(t, err)
+	if _, err := Share(path); !errors.Is(err, ErrBusy) {
+		t.Errorf("sharing beside a lock: %v, want %v", err, ErrBusy)
+	}
+	must(t, alone.Close())
 	for _, to := range []string{"x.partial", "nowhere"} {
 		link := filepath.Join(dir, "link")
 		symlink(t, to, link)

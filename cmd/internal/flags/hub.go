@@ -2,7 +2,6 @@ package flags
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -80,13 +79,35 @@ func givenModel(c *cli.Context) string {
 	return c.Path("model")
 }
 
-// Snapshot finds a model, and names its licence when it is new to this machine.
-func Snapshot(ctx context.Context, h *hub.Hub, n hub.Name) (*hub.Snapshot, error) {
-	s, err := h.Snapshot(ctx, n.Repo, n.Revision)
-	if err == nil && s.New && s.Licence != "" {
+// Snapshot finds a model, and names its licence when it is new to this machine. It stays
+// in use until [Release].
+func Snapshot(c *cli.Context, h *hub.Hub, n hub.Name) (*hub.Snapshot, error) {
+	s, err := h.Snapshot(c.Context, n.Repo, n.Revision)
+	if err != nil {
+		return nil, err
+	}
+	Keep(c.App, s)
+	if s.New && s.Licence != "" {
 		h.Notice(fmt.Sprintf("%s has the licence %q, whose terms are at %s/%s", n.Repo, s.Licence, h.Endpoint, n.Repo))
 	}
-	return s, err
+	return s, nil
+}
+
+// inUse is the key of the snapshots that a command uses.
+const inUse = "snapshots in use"
+
+// Keep closes a snapshot at [Release].
+func Keep(app *cli.App, s *hub.Snapshot) {
+	used, _ := app.Metadata[inUse].([]*hub.Snapshot)
+	app.Metadata[inUse] = append(used, s)
+}
+
+// Release lets other processes remove what the command used. It is for the command's end.
+func Release(app *cli.App) {
+	used, _ := app.Metadata[inUse].([]*hub.Snapshot)
+	for _, s := range used {
+		s.Close()
+	}
 }
 
 // FetchGGUF fetches the GGUF file of a model, and its vision tower if that is a file of its
