@@ -30,10 +30,20 @@ var (
 // or PNM, upright as its EXIF or XMP orientation says. A picture that claims more
 // than the model's MaxPixels is refused before it is decoded.
 func (m *Model) ReadImage(r io.Reader) (image.Image, error) {
+	return m.ReadImageContext(context.Background(), r)
+}
+
+// ReadImageContext is [Model.ReadImage] until ctx ends: soon after that it returns ctx's
+// cause. Reading from r is not interrupted, and a lossy WebP is decoded to its end first,
+// which takes seconds for 100 million pixels.
+func (m *Model) ReadImageContext(ctx context.Context, r io.Reader) (image.Image, error) {
 	if r == nil {
 		return nil, requestf(ErrPicture, "picture is nil, want a reader of its file")
 	}
-	img, err := imageproc.Read(r, m.opts.MaxPixels)
+	img, err := imageproc.Read(ctx, r, m.opts.MaxPixels)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("paligemma: read picture: %w", context.Cause(ctx))
+	}
 	if err != nil {
 		return nil, requestf(ErrPicture, "%w", err)
 	}

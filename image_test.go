@@ -2,9 +2,11 @@ package paligemma
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"image"
 	"image/png"
+	"os"
 	"slices"
 	"testing"
 )
@@ -71,5 +73,18 @@ func TestPreparedPicturesGiveTheTokensOfEncode(t *testing.T) {
 		if _, err := p.Encode(t.Context()); !errors.Is(err, ErrPicture) {
 			t.Errorf("Encode of %v: error %v, want an ErrPicture", p, err)
 		}
+	}
+}
+
+// TestReadImageEndsWithItsContext, and does not blame the picture.
+func TestReadImageEndsWithItsContext(t *testing.T) {
+	m := openOracle(t, "pg1-a", Options{})
+	picture, err := os.ReadFile("testdata/scene.png")
+	must(t, err)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	left := errors.New("the caller left")
+	cancel(left)
+	if _, err := m.ReadImageContext(ctx, bytes.NewReader(picture)); !errors.Is(err, left) || errors.Is(err, ErrPicture) {
+		t.Errorf("error is %v, want that %v", err, left)
 	}
 }

@@ -49,7 +49,7 @@ func (v *viewer) encode(ctx context.Context, e *Example) (*paligemma.Image, erro
 
 // read reads and encodes a picture.
 func (v *viewer) read(ctx context.Context, name string) (*paligemma.Image, error) {
-	img, err := v.open(name)
+	img, err := v.open(ctx, name)
 	if err == nil {
 		var encoded *paligemma.Image
 		if encoded, err = v.model.Encode(ctx, img); err == nil {
@@ -60,18 +60,18 @@ func (v *viewer) read(ctx context.Context, name string) (*paligemma.Image, error
 }
 
 // open reads a picture or a mask. The error does not name the file.
-func (v *viewer) open(name string) (image.Image, error) {
+func (v *viewer) open(ctx context.Context, name string) (image.Image, error) {
 	f, err := infile.Open(v.set.file(name))
 	if err != nil {
 		return nil, errors.Unwrap(err)
 	}
 	defer f.Close()
-	return v.model.ReadImage(f)
+	return v.model.ReadImageContext(ctx, f)
 }
 
 // mask reads a mask of the data set, which must have the size of its picture.
-func (v *viewer) mask(name string, size image.Point) (*image.Alpha, error) {
-	img, err := v.open(name)
+func (v *viewer) mask(ctx context.Context, name string, size image.Point) (*image.Alpha, error) {
+	img, err := v.open(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("mask %s: %w", name, err)
 	}

@@ -147,7 +147,7 @@ func (r *runner) ask(ctx context.Context, e *Example) error {
 	}
 	var there truth
 	if e.Task.objects() {
-		if there, err = r.truth(e, size); err != nil {
+		if there, err = r.truth(ctx, e, size); err != nil {
 			return err
 		}
 	}

@@ -140,7 +140,7 @@ func TestTruthFromFieldsOrAnswer(t *testing.T) {
 	var all []truth
 	for e, err := range set.Examples() {
 		must(t, err)
-		there, err := v.truth(e, image.Pt(56, 56))
+		there, err := v.truth(t.Context(), e, image.Pt(56, 56))
 		must(t, err)
 		all = append(all, there)
 	}

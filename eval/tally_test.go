@@ -134,7 +134,7 @@ func TestFiguresEqualEvaluatePy(t *testing.T) {
 		i++
 		sums[e.Task].text(a, &set.captions)
 		if e.Task.objects() {
-			there, err := v.truth(e, size)
+			there, err := v.truth(t.Context(), e, size)
 			must(t, err)
 			var problems []paligemma.Problem
 			a.Objects, problems = m.ParseObjects(a.Text, size)

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"image"
 
 	"github.com/pgcli/paligemma"
@@ -14,7 +15,7 @@ type truth struct {
 }
 
 // truth reads the things of an example. size is the picture's, in pixels.
-func (v *viewer) truth(e *Example, size image.Point) (truth, error) {
+func (v *viewer) truth(ctx context.Context, e *Example, size image.Point) (truth, error) {
 	var t truth
 	if e.Boxes != nil {
 		for i, b := range e.Boxes {
@@ -33,7 +34,7 @@ func (v *viewer) truth(e *Example, size image.Point) (truth, error) {
 		}
 	}
 	for _, name := range e.Masks {
-		m, err := v.mask(name, size)
+		m, err := v.mask(ctx, name, size)
 		if err != nil {
 			return truth{}, err
 		}

@@ -124,7 +124,7 @@ func (p *pictures) work(ctx context.Context, file []byte) (*paligemma.Image, err
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	img, err := p.model.ReadImage(bytes.NewReader(file))
+	img, err := p.model.ReadImageContext(ctx, bytes.NewReader(file))
 	if err != nil {
 		return nil, err
 	}

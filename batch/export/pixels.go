@@ -48,7 +48,7 @@ func (o *Options) decoded(ctx context.Context, p *Picture) (image.Image, error) 
 	if err != nil {
 		return nil, err
 	}
-	img, err := o.decode(data)
+	img, err := o.decode(ctx, data)
 	if err == nil && img.Bounds().Size() != p.Size {
 		err = fmt.Errorf("decoded to %v pixels, want %v", img.Bounds().Size(), p.Size)
 	}
@@ -56,8 +56,8 @@ func (o *Options) decoded(ctx context.Context, p *Picture) (image.Image, error) 
 }
 
 // decode returns a picture, upright, as the model saw it.
-func (o *Options) decode(file []byte) (image.Image, error) {
-	img, err := imageproc.Read(stdbytes.NewReader(file), o.MaxPixels)
+func (o *Options) decode(ctx context.Context, file []byte) (image.Image, error) {
+	img, err := imageproc.Read(ctx, stdbytes.NewReader(file), o.MaxPixels)
 	if err != nil {
 		return nil, err // not a nil picture in an interface
 	}
@@ -92,7 +92,7 @@ func (o *Options) trainable(ctx context.Context, p *Picture) (file []byte, ext s
 			return file, k.ext, nil
 		}
 	}
-	img, err := o.decode(file)
+	img, err := o.decode(ctx, file)
 	if err != nil {
 		return nil, "", err
 	}

@@ -70,7 +70,7 @@ func (b *bencher) look(ctx context.Context) (*paligemma.Image, error) {
 	picture := b.picture
 	if b.file != nil {
 		var err error
-		if picture, err = b.model.ReadImage(bytes.NewReader(b.file)); err != nil {
+		if picture, err = b.model.ReadImageContext(ctx, bytes.NewReader(b.file)); err != nil {
 			return nil, err
 		}
 	}

@@ -86,7 +86,7 @@ func (g *gallery) id() string {
 
 // add asks the prompts of an exhibit and adds its card.
 func (g *gallery) add(c *cli.Context, m *paligemma.Model, s *paligemma.Session, e exhibit, sm paligemma.Sampling) error {
-	img, err := m.ReadImage(bytes.NewReader(e.file))
+	img, err := m.ReadImageContext(c.Context, bytes.NewReader(e.file))
 	if err != nil {
 		return err
 	}

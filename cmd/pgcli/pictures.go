@@ -98,14 +98,14 @@ func encodeFile(c *cli.Context, m *paligemma.Model, path string) (image.Image, *
 // The error does not name the file.
 func readImage(c *cli.Context, m *paligemma.Model, path string) (image.Image, error) {
 	if path == "-" {
-		return m.ReadImage(infile.Reader(c.Context, c.App.Reader))
+		return m.ReadImageContext(c.Context, infile.Reader(c.Context, c.App.Reader))
 	}
 	f, err := infile.OpenStream(c.Context, path)
 	if err != nil {
 		return nil, cause(err)
 	}
 	defer f.Close()
-	return m.ReadImage(f)
+	return m.ReadImageContext(c.Context, f)
 }
 
 // cause returns an error of opening without the path, which the caller names.

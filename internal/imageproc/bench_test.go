@@ -2,6 +2,7 @@ package imageproc
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"image"
 	"image/draw"
@@ -52,7 +53,7 @@ func BenchmarkPrepare(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/size=%d", c.name, size), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					m, err := Decode(c.file, 0)
+					m, err := Decode(context.Background(), c.file, 0)
 					if err != nil {
 						b.Fatal(err)
 					}

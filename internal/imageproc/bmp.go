@@ -1,6 +1,7 @@
 package imageproc
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"image"
@@ -118,7 +119,7 @@ func bmpConfig(file []byte) (image.Config, error) {
 
 // decodeBMP decodes the picture as Pillow does: alpha is dropped, and 5-bit samples are
 // spread over 0 to 255.
-func decodeBMP(file []byte) (image.Image, error) {
+func decodeBMP(_ context.Context, file []byte) (image.Image, error) {
 	h, err := readBMPHeader(file)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package imageproc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image/jpeg"
@@ -25,7 +26,7 @@ const (
 // Read decodes the picture in r; see [Decode] for the limit and the result. Data that is
 // not a picture is refused after its first bytes, and Read stops at the size that an
 // uncompressed picture of maxPixels could take.
-func Read(r io.Reader, maxPixels int) (*RGB, error) {
+func Read(ctx context.Context, r io.Reader, maxPixels int) (*RGB, error) {
 	head := make([]byte, headSize)
 	n, err := io.ReadFull(r, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -45,22 +46,23 @@ func Read(r io.Reader, maxPixels int) (*RGB, error) {
 		return nil, fmt.Errorf("%w: the file is over %d bytes, the most for %d pixels",
 			ErrTooLarge, limit, pixelLimit(maxPixels))
 	}
-	return Decode(append(head, rest...), maxPixels)
+	return Decode(ctx, append(head, rest...), maxPixels)
 }
 
 // Decode decodes a picture file held in memory to upright 8-bit RGB. A picture that claims
 // more than maxPixels pixels (0 means [DefaultMaxPixels]) gives a [*SizeError] before its
-// pixels are decoded; data of no known format gives a [*FormatError].
-func Decode(file []byte, maxPixels int) (*RGB, error) {
+// pixels are decoded; data of no known format gives a [*FormatError]. Soon after ctx ends the
+// error is its cause; a lossy WebP is decoded to its end before that.
+func Decode(ctx context.Context, file []byte, maxPixels int) (*RGB, error) {
 	f, err := identify(file[:min(len(file), headSize)])
 	if err != nil {
 		return nil, err
 	}
-	return f.read(file, maxPixels)
+	return f.read(ctx, file, maxPixels)
 }
 
 // read decodes a file of this format.
-func (f *format) read(file []byte, maxPixels int) (m *RGB, err error) {
+func (f *format) read(ctx context.Context, file []byte, maxPixels int) (m *RGB, err error) {
 	// A decoder's bug must cost one picture, not the process.
 	defer func() {
 		if p := recover(); p != nil {
@@ -83,7 +85,10 @@ func (f *format) read(file []byte, maxPixels int) (m *RGB, err error) {
 		return nil, &brokenError{"truncated", f.name, len(file),
 			fmt.Errorf("it cannot hold %d x %d pixels", config.Width, config.Height)}
 	}
-	img, err := f.decode(file)
+	img, err := f.decode(ctx, file)
+	if ended := context.Cause(ctx); ended != nil {
+		return nil, fmt.Errorf("decoding %s: %w", f.name, ended)
+	}
 	if err != nil {
 		return nil, f.refused(file, err)
 	}

@@ -75,7 +75,7 @@ func TestDensePicturesAreBounded(t *testing.T) {
 		"WebP of a broken picture": {webpFile(chunk("VP8L", append([]byte("\x2f\xff\xff\xff\x0f"), noise...))), false},
 	} {
 		allocation.Bound(t, len(c.file), func() {
-			m, err := Decode(c.file, size)
+			m, err := Decode(t.Context(), c.file, size)
 			if c.fine != (err == nil) {
 				t.Errorf("%s: error %.200v", name, err)
 			}

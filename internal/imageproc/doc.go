@@ -1,7 +1,7 @@
 // Package imageproc turns a picture file, or an image.Image, into the pixels a SigLIP
 // tower reads: float32 in [-1, 1], stretched to a square, planes of red, green, blue.
 //
-//	img, err := imageproc.Read(file, 0)
+//	img, err := imageproc.Read(ctx, file, 0)
 //	px, err := imageproc.Prepare(img, imageproc.Options{Size: 224}) // [224, 224, 3]
 //
 // # What is decoded

@@ -2,6 +2,7 @@ package imageproc
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -43,7 +44,7 @@ func TestErrorSaysWhatTheFileIs(t *testing.T) {
 		"\x89PN":                      "unknown data (first bytes 89 50 4e)",
 		strings.Repeat("a", 63) + "ä": `text ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")`,
 	} {
-		_, err := Read(strings.NewReader(file), 0)
+		_, err := Read(t.Context(), strings.NewReader(file), 0)
 		var bad *FormatError
 		if !errors.As(err, &bad) || bad.Found != found {
 			t.Errorf("%q: error %v, want one that found %s", file, err, found)
@@ -69,13 +70,13 @@ func TestTooManyPixelsAreRefused(t *testing.T) {
 		{picture(t, "rgb.tif"), 100, 23, 17, "TIFF: picture"},
 		{picture(t, "lossy-alpha.webp"), 100, 45, 37, "WebP: picture"},
 	} {
-		_, err := Decode(c.file, c.limit)
+		_, err := Decode(t.Context(), c.file, c.limit)
 		var size *SizeError
 		if !errors.As(err, &size) || size.Width != c.width || size.Height != c.height || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v (%+v), want %s", err, size, c.want)
 		}
 	}
-	if _, err := Decode(png, 23*17); err != nil {
+	if _, err := Decode(t.Context(), png, 23*17); err != nil {
 		t.Errorf("a picture of exactly the limit: %v", err)
 	}
 }
@@ -88,7 +89,7 @@ func TestClaimAllocatesNothing(t *testing.T) {
 	r := testing.Benchmark(func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, err = Decode(file, 0)
+			_, err = Decode(t.Context(), file, 0)
 		}
 	})
 	if err == nil || !strings.Contains(err.Error(), "cannot hold 9999 x 9999 pixels") {
@@ -108,13 +109,13 @@ func TestTruncatedIsAnError(t *testing.T) {
 	}
 	for _, path := range files {
 		file := picture(t, filepath.Base(path))
-		whole, err := Decode(file, 0)
+		whole, err := Decode(t.Context(), file, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range 10 {
 			cut := file[:len(file)*i/10]
-			m, err := Decode(cut, 0)
+			m, err := Decode(t.Context(), cut, 0)
 			if err == nil && !bytes.Equal(m.Pix, whole.Pix) {
 				t.Errorf("%s cut to %d of %d bytes decodes to other pixels", path, len(cut), len(file))
 			}
@@ -128,7 +129,7 @@ func TestTruncatedIsAnError(t *testing.T) {
 		"rgb.tif":       "truncated TIFF picture of 400 bytes: ",
 		"lossless.webp": "truncated WebP picture of 400 bytes: ",
 	} {
-		if _, err := Decode(picture(t, name)[:400], 0); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := Decode(t.Context(), picture(t, name)[:400], 0); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: error %v, want %s", name, err, want)
 		}
 	}
@@ -137,8 +138,8 @@ func TestTruncatedIsAnError(t *testing.T) {
 // TestDecoderPanicIsAnError: a decoder's bug costs one picture, not the process.
 func TestDecoderPanicIsAnError(t *testing.T) {
 	f := formats()[0]
-	f.decode = func([]byte) (image.Image, error) { panic("index out of range") }
-	_, err := f.read(picture(t, "rgb.png"), 0)
+	f.decode = func(context.Context, []byte) (image.Image, error) { panic("index out of range") }
+	_, err := f.read(t.Context(), picture(t, "rgb.png"), 0)
 	if err == nil || !strings.Contains(err.Error(), "PNG picture of 1145 bytes: decoder failed: index out of range") {
 		t.Errorf("error %v, want one that the decoder failed", err)
 	}
@@ -158,7 +159,7 @@ func (e *endless) Read(p []byte) (int, error) {
 
 func TestReadIsBounded(t *testing.T) {
 	e := new(endless)
-	if _, err := Read(e, 1000); err == nil || !strings.Contains(err.Error(), "over 1056576 bytes") {
+	if _, err := Read(t.Context(), e, 1000); err == nil || !strings.Contains(err.Error(), "over 1056576 bytes") {
 		t.Errorf("error %v, want one with the limit on bytes", err)
 	}
 	if e.read > 4<<20 {
@@ -216,12 +217,12 @@ func TestPanicBesideIsCaught(t *testing.T) {
 // need it.
 func TestLastPaddingMayBeMissing(t *testing.T) {
 	file := picture(t, "rgb.bmp") // 69 bytes a line, 3 of padding
-	whole, err := Decode(file, 0)
+	whole, err := Decode(t.Context(), file, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for cut := 1; cut <= 4; cut++ {
-		m, err := Decode(file[:len(file)-cut], 0)
+		m, err := Decode(t.Context(), file[:len(file)-cut], 0)
 		if cut == 4 {
 			if !errors.Is(err, ErrBroken) {
 				t.Errorf("a pixel is missing: error %v", err)

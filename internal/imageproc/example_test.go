@@ -1,6 +1,7 @@
 package imageproc_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -14,7 +15,7 @@ func ExamplePrepare() {
 		return
 	}
 	defer file.Close()
-	photo, err := imageproc.Read(file, 0)
+	photo, err := imageproc.Read(context.Background(), file, 0)
 	if err != nil {
 		fmt.Println(err)
 		return

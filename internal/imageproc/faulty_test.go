@@ -25,16 +25,16 @@ func TestFailingReads(t *testing.T) {
 			seen[format] = true
 		}
 		file := picture(t, filepath.Base(path))
-		want, err := Read(bytes.NewReader(file), 0)
+		want, err := Read(t.Context(), bytes.NewReader(file), 0)
 		if err != nil {
 			continue // a kind that is refused
 		}
-		got, err := Read((&faulty.File{Content: file, At: len(file), Err: io.EOF}).Reader(), 0)
+		got, err := Read(t.Context(), (&faulty.File{Content: file, At: len(file), Err: io.EOF}).Reader(), 0)
 		if err != nil || !bytes.Equal(got.Pix, want.Pix) {
 			t.Errorf("%s, a byte at a time: error %v", path, err)
 		}
 		for _, at := range []int{0, 1, len(file) / 2, len(file) - 1, len(file)} {
-			m, err := Read((&faulty.File{Content: file, At: at, Err: faulty.ErrRead}).Reader(), 0)
+			m, err := Read(t.Context(), (&faulty.File{Content: file, At: at, Err: faulty.ErrRead}).Reader(), 0)
 			if m != nil || !errors.Is(err, faulty.ErrRead) {
 				t.Errorf("%s, byte %d: %v, error %v", path, at, m != nil, err)
 			}

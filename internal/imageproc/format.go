@@ -2,6 +2,7 @@ package imageproc
 
 import (
 	"bytes"
+	"context"
 	"image"
 	"image/gif"
 	"image/png"
@@ -13,7 +14,7 @@ type format struct {
 	name     string
 	magic    string                                  // first bytes; '?' stands for any byte
 	config   func(file []byte) (image.Config, error) // the size, before anything of that size is allocated
-	decode   func(file []byte) (image.Image, error)
+	decode   func(ctx context.Context, file []byte) (image.Image, error)
 	metadata func(file []byte) metadata // nil if the format has none
 
 	// density is the most pixels one byte of file can stand for, or 0 if there is no
@@ -53,8 +54,8 @@ func config(read func(io.Reader) (image.Config, error)) func([]byte) (image.Conf
 }
 
 // decoder adapts a decoder of the standard library to a file held in memory.
-func decoder(decode func(io.Reader) (image.Image, error)) func([]byte) (image.Image, error) {
-	return func(file []byte) (image.Image, error) { return decode(bytes.NewReader(file)) }
+func decoder(decode func(io.Reader) (image.Image, error)) func(context.Context, []byte) (image.Image, error) {
+	return func(ctx context.Context, file []byte) (image.Image, error) { return decode(reading(ctx, file)) }
 }
 
 // matches reports whether a file that starts with head has the format.

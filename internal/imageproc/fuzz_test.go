@@ -1,6 +1,7 @@
 package imageproc
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func fuzz(f *testing.F, pattern string) {
 	f.Fuzz(func(t *testing.T, file []byte) {
 		var m *RGB
 		var err error
-		allocation.Bound(t, len(file), func() { m, err = Decode(file, limit) })
+		allocation.Bound(t, len(file), func() { m, err = Decode(context.Background(), file, limit) })
 		if err != nil {
 			if strings.Contains(err.Error(), "decoder failed") {
 				t.Fatalf("a decoder panicked: %v", err)

@@ -2,17 +2,17 @@ package imageproc
 
 import (
 	"bytes"
+	"context"
 	"image"
 	"image/gif"
-	"io"
 )
 
 // decodeGIF decodes the first frame onto the whole canvas. image/gif replaces the
 // transparent colour by black, so the flag is cleared first: alpha is dropped, and the
 // palette's own colour counts.
-func decodeGIF(file []byte) (image.Image, error) {
+func decodeGIF(ctx context.Context, file []byte) (image.Image, error) {
 	head, rest, transparent := opaqueHead(file)
-	img, err := gif.Decode(io.MultiReader(bytes.NewReader(head), bytes.NewReader(rest)))
+	img, err := gif.Decode(reading(ctx, head, rest))
 	switch {
 	case err != nil && err.Error() == "gif: no color table": // valid, but nobody says what its colours are
 		return nil, unsupported("no colour table")

@@ -149,7 +149,7 @@ func TestBilinearIsNearJax(t *testing.T) {
 func TestDecodeEqualsPillow(t *testing.T) {
 	for _, g := range readGolden(t, "pictures.json") {
 		t.Run(g.String(), func(t *testing.T) {
-			m, err := Read(bytes.NewReader(picture(t, g.File)), 0)
+			m, err := Read(t.Context(), bytes.NewReader(picture(t, g.File)), 0)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package imageproc
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"image"
@@ -198,18 +199,18 @@ const (
 
 // decodeJPEG decodes a JPEG. Only image/jpeg's YCbCr is upsampled later, by [fromYCbCr];
 // elsewhere decoders repeat chroma, and decodeJPEG interpolates it.
-func decodeJPEG(file []byte) (image.Image, error) {
+func decodeJPEG(ctx context.Context, file []byte) (image.Image, error) {
 	h, err := readJPEGHeader(file)
 	if err != nil {
 		return nil, err
 	}
-	return h.decode(file)
+	return h.decode(ctx, file)
 }
 
 // decode decodes the file whose header h is.
-func (h *jpegHeader) decode(file []byte) (image.Image, error) {
+func (h *jpegHeader) decode(ctx context.Context, file []byte) (image.Image, error) {
 	with := func(segment string) io.Reader {
-		return io.MultiReader(bytes.NewReader(file[:h.scan]), bytes.NewReader([]byte(segment)), bytes.NewReader(file[h.scan:]))
+		return reading(ctx, file[:h.scan], []byte(segment), file[h.scan:])
 	}
 	switch n := len(h.components); {
 	case n == 3 && h.ordinary() && !h.rgb:
@@ -233,5 +234,5 @@ func (h *jpegHeader) decode(file []byte) (image.Image, error) {
 		}
 		return h.join(img)
 	}
-	return jpeg.Decode(bytes.NewReader(file))
+	return jpeg.Decode(reading(ctx, file))
 }

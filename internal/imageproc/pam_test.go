@@ -44,17 +44,17 @@ func TestPAMEqualsPNM(t *testing.T) {
 		{"binary.pgm", "TUPLTYPE GRAYSCALE_ALPHA\n", 2, 1, 255},
 		{"binary16.pgm", "", 1, 0, 65535},
 	} {
-		want, err := Decode(picture(t, c.name), 0)
+		want, err := Decode(t.Context(), picture(t, c.name), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := Decode(pam(t, c.name, c.kind, c.depth, c.alpha, c.maxval), 0)
+		m, err := Decode(t.Context(), pam(t, c.name, c.kind, c.depth, c.alpha, c.maxval), 0)
 		if err != nil || !bytes.Equal(m.Pix, want.Pix) {
 			t.Errorf("%s as %q of %d: error %v, or other pixels", c.name, c.kind, c.depth, err)
 		}
 	}
 	// 1 is white in a PAM, black in a PBM.
-	m, err := Decode([]byte("P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 1\nTUPLTYPE BLACKANDWHITE\nENDHDR\n\x00\x01"), 0)
+	m, err := Decode(t.Context(), []byte("P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 1\nTUPLTYPE BLACKANDWHITE\nENDHDR\n\x00\x01"), 0)
 	if err != nil || !bytes.Equal(m.Pix, []byte{0, 0, 0, 255, 255, 255}) {
 		t.Errorf("black and white: %v, error %v", m, err)
 	}
@@ -76,11 +76,11 @@ func TestBadPAMIsAnError(t *testing.T) {
 		{"WIDTH 23", "WIDTH 2000000", ErrTooLarge},
 	} {
 		file := bytes.Replace([]byte(good), []byte(c.old), []byte(c.new), 1)
-		if _, err := Decode(file, 0); !errors.Is(err, c.want) {
+		if _, err := Decode(t.Context(), file, 0); !errors.Is(err, c.want) {
 			t.Errorf("%q for %q: error %v, want %v", c.new, c.old, err, c.want)
 		}
 	}
-	if _, err := Decode([]byte(good[:30]), 0); !errors.Is(err, ErrBroken) {
+	if _, err := Decode(t.Context(), []byte(good[:30]), 0); !errors.Is(err, ErrBroken) {
 		t.Errorf("half a header: error %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package imageproc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -99,7 +100,7 @@ func pnmConfig(file []byte) (image.Config, error) {
 }
 
 // decodePNM decodes the first picture of a file.
-func decodePNM(file []byte) (image.Image, error) {
+func decodePNM(ctx context.Context, file []byte) (image.Image, error) {
 	h, err := readPNMHeader(file)
 	if err != nil {
 		return nil, err
@@ -113,6 +114,9 @@ func decodePNM(file []byte) (image.Image, error) {
 	}
 	scaled := h.scale()
 	for y := range m.Height {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		line := m.row(y)
 		for x := range m.Width {
 			p := line[3*x : 3*x+3]

@@ -55,7 +55,7 @@ func TestUnsupportedIsNamed(t *testing.T) {
 		"unsupported TIFF picture: alpha in a plane of its own": bytes.Replace(
 			replaced(t, "planar-strips.tif", tag(262, 2), tag(262, 1)), []byte(tag(277, 3)), []byte(tag(277, 2)), 1),
 	} {
-		_, err := Decode(file, 0)
+		_, err := Decode(t.Context(), file, 0)
 		var unsupported *UnsupportedError
 		if !errors.As(err, &unsupported) || !errors.Is(err, ErrUnsupported) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
@@ -82,7 +82,7 @@ func TestKindsOfErrors(t *testing.T) {
 		{"claims much", claim(picture(t, "rgb.png"), 9999, 9999), 0, ErrBroken},
 		{"HEIC", []byte("\x00\x00\x00\x1cftypheic"), 0, ErrUnsupported},
 	} {
-		_, err := Read(bytes.NewReader(c.file), c.limit)
+		_, err := Read(t.Context(), bytes.NewReader(c.file), c.limit)
 		for _, kind := range kinds {
 			if is := errors.Is(err, kind); is != (kind == c.want) {
 				t.Errorf("%s: errors.Is(%v, %v) is %v", c.name, err, kind, is)
@@ -110,14 +110,14 @@ func TestClaimIsBounded(t *testing.T) {
 		"WebP":         replaced(t, "animated-part.webp", "\x1e\x00\x00\x15\x00\x00", "\xe7\x03\x00\xe7\x03\x00"),
 	} {
 		before := allocation.Total()
-		_, err := Decode(file, side*side)
+		_, err := Decode(t.Context(), file, side*side)
 		if n := allocation.Total() - before; n > 16*side*side+1<<20 {
 			t.Errorf("%s: allocated %d bytes (error %v)", name, n, err)
 		}
 		if err == nil && name != "WebP" { // the canvas may be larger than the frame
 			t.Errorf("%s: no error", name)
 		}
-		if _, err := Decode(file, side*side-1); !errors.Is(err, ErrTooLarge) {
+		if _, err := Decode(t.Context(), file, side*side-1); !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%s: error %v with a limit of a pixel less, want one of the size", name, err)
 		}
 	}

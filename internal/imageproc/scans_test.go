@@ -33,12 +33,12 @@ func progressive(blocks, scans int) []byte {
 // does not count.
 func TestManyScans(t *testing.T) {
 	few := progressive(100, mostScans)
-	if _, err := Decode(append(few, bytes.Repeat([]byte("\xff\xda\x00\x02"), 200)...), 0); err != nil {
+	if _, err := Decode(t.Context(), append(few, bytes.Repeat([]byte("\xff\xda\x00\x02"), 200)...), 0); err != nil {
 		t.Errorf("%d scans: %v", mostScans, err)
 	}
 	start := time.Now()
 	for _, scans := range []int{mostScans + 1, 50_000} {
-		_, err := Decode(progressive(100, scans), 0)
+		_, err := Decode(t.Context(), progressive(100, scans), 0)
 		var refused *UnsupportedError
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "more than 100 scans") {
 			t.Errorf("%d scans: %v, want an error that names them", scans, err)

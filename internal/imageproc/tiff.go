@@ -1,6 +1,7 @@
 package imageproc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -51,6 +52,7 @@ const (
 // A tiffPage is the first page of a TIFF or BigTIFF.
 type tiffPage struct {
 	directory
+	ctx           context.Context // of the decoding
 	width, height int
 	samples       int // of a pixel
 	bits          int // of a sample

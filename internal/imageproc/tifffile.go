@@ -1,6 +1,7 @@
 package imageproc
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -9,7 +10,8 @@ import (
 
 // A tiffFile is a TIFF whose directory stands behind the bytes of another one.
 type tiffFile struct {
-	head [8]byte // instead of the other's
+	ctx  context.Context // after whose end it cannot be read
+	head [8]byte         // instead of the other's
 	file []byte
 	tail []byte
 	at   int64 // of the next Read
@@ -17,7 +19,7 @@ type tiffFile struct {
 
 // with returns the file with another directory, of a plain TIFF in a byte order.
 func (p *tiffPage) with(page map[uint16][]uint64, byteOrder binary.ByteOrder) (*tiffFile, error) {
-	f := &tiffFile{file: p.file}
+	f := &tiffFile{ctx: p.ctx, file: p.file}
 	order := byteOrder.(interface {
 		binary.ByteOrder
 		binary.AppendByteOrder
@@ -67,6 +69,9 @@ func (p *tiffPage) with(page map[uint16][]uint64, byteOrder binary.ByteOrder) (*
 
 // ReadAt reads as io.ReaderAt says.
 func (f *tiffFile) ReadAt(b []byte, at int64) (n int, err error) {
+	if err := context.Cause(f.ctx); err != nil {
+		return 0, err
+	}
 	for _, part := range [][]byte{f.head[:], f.file[len(f.head):], f.tail} {
 		if at < int64(len(part)) && at >= 0 {
 			k := copy(b[n:], part[at:])

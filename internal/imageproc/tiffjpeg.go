@@ -72,7 +72,7 @@ func (p *tiffPage) block(data []byte, size image.Point) (*RGB, error) {
 		return nil, errors.New("JPEG does not fit the page")
 	}
 	h.rgb, h.ycck, h.inverted = p.photometric == photometricRGB, false, false
-	img, err := h.decode(data)
+	img, err := h.decode(p.ctx, data)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package imageproc
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 
 // decodeTIFF decodes the first page. golang.org/x/image decodes pages that this package
 // makes of its directory: it sees neither BigTIFF, nor inks, nor separate planes.
-func decodeTIFF(file []byte) (image.Image, error) {
+func decodeTIFF(ctx context.Context, file []byte) (image.Image, error) {
 	p, err := readTIFF(file)
 	if err == nil {
 		err = p.check()
@@ -25,6 +26,7 @@ func decodeTIFF(file []byte) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.ctx = ctx
 	switch {
 	case p.int(tagFillOrder, 1) == 1:
 	case p.compression == fax3, p.compression == fax4, p.compression == jpegNew: // their decoders see to it

@@ -2,6 +2,7 @@ package imageproc
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -76,12 +77,12 @@ func webpConfig(file []byte) (image.Config, error) {
 // decodeWebP decodes the first frame. As in libwebp, the canvas around it is black. A lossy
 // frame is converted to RGB here, because its samples are in BT.601's studio range, which
 // Go's image.YCbCr cannot express.
-func decodeWebP(file []byte) (image.Image, error) {
+func decodeWebP(ctx context.Context, file []byte) (image.Image, error) {
 	f, err := readWebP(file)
 	if err != nil {
 		return nil, err
 	}
-	img, err := webp.Decode(bytes.NewReader(f.still))
+	img, err := webp.Decode(reading(ctx, f.still))
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ func TestCancelLongNode(t *testing.T) {
 		g := newLongNode(t, b)
 		other, check := small(t, b)
 		check()
-		bestOf3(t, func() time.Duration {
+		inTime(t, func() time.Duration {
 			g.clear(t)
 			d := stopping(t, g.Graph)
 			// Whoever waits for its turn may give up too.

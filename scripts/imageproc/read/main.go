@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"bufio"
 	"encoding/json"
 	"log"
@@ -48,5 +49,5 @@ func read(name string) (*imageproc.RGB, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return imageproc.Read(f, 0)
+	return imageproc.Read(context.Background(), f, 0)
 }
