@@ -32,7 +32,8 @@
 // Options.Parallel requests are computed together, each with a session that is kept;
 // Options.Queue more wait or are being read. Others are answered with status 429, and
 // while the Server drains with 503, both with Retry-After. A client that leaves frees
-// its slot at once. A request that takes longer than Options.Timeout is answered with
+// its slot at once; one that leaves before its large body is read, when there is room
+// for that, or after Options.Timeout. A request that takes longer than Options.Timeout is answered with
 // 504. Bodies of more than a megabyte share 256 of them, and wait for each other. Pictures
 // are bounded by the model's MaxPixels before they are decoded.
 package server
