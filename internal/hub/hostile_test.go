@@ -124,10 +124,11 @@ func TestHostileLists(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			s, err := client.Snapshot(t.Context(), testhub.Repo, "main")
 			runtime.ReadMemStats(&now)
-			if c.want == "" && err == nil {
-				s.Close()
-			} else if err == nil || !strings.Contains(err.Error(), c.want) {
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error is %v, want %q", err, c.want)
+			}
+			if err == nil {
+				s.Close()
 			}
 			if grown := int64(now.HeapSys) - int64(before.HeapSys); grown > 100<<20 {
 				t.Errorf("the heap grew by %d MiB", grown>>20)
