@@ -89,8 +89,8 @@ func listModels(h *hub.Hub) ([]cachedModel, error) {
 		list = append(list, cachedModel{Name: r.Repo, Bytes: r.Bytes, Partial: r.Partial, Path: r.Dir, repo: true})
 	}
 	dir, err := convertedDir()
-	if err != nil {
-		return nil, err
+	if err != nil { // nor was anything converted
+		return list, nil
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

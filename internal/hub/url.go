@@ -41,7 +41,7 @@ func (h *Hub) Fetch(ctx context.Context, link Link, dst string) error {
 	}
 	from := *h
 	if from.Endpoint = u.Scheme + "://" + u.Host; from.Endpoint != h.Endpoint {
-		from.Token = ""
+		from.Token, from.other = "", true
 	}
 	refuse := link.Refuse
 	if refuse == nil {
@@ -153,7 +153,7 @@ func (h *Hub) FetchJSON(ctx context.Context, link Link, v any) error {
 		return fmt.Errorf("%s is %w, and --offline (or HF_HUB_OFFLINE) forbids to fetch it", link.URL, ErrOffline)
 	}
 	from := *h
-	from.Token, from.Endpoint = "", link.URL
+	from.Token, from.Endpoint, from.other = "", link.URL, true
 	return from.again(ctx, func() (bool, error) {
 		ctx, cancel := context.WithTimeoutCause(ctx, 2*h.stalled(), errStalled)
 		defer cancel()
