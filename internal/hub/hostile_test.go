@@ -170,8 +170,11 @@ func TestPlantedLinks(t *testing.T) {
 		if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Symlink(to, at); err != nil {
-			t.Skip(err)
+		err := os.Symlink(to, at)
+		if info, statErr := os.Lstat(at); runtime.GOOS == "windows" && (err != nil || statErr != nil || info.Mode()&os.ModeSymlink == 0) { // Wine says that it made one
+			t.Skip("no symbolic links here:", err)
+		} else if err != nil {
+			t.Fatal(err)
 		}
 		if _, err := fetch(t.Context(), client); err == nil {
 			t.Errorf("%s: no error", plant)

@@ -69,11 +69,7 @@ func TestBranchMovesBetweenTries(t *testing.T) {
 		if commit == testhub.NextCommit {
 			revision = "main"
 		}
-		s, err := client.Snapshot(t.Context(), testhub.Repo, revision)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
+		s := snapshot(t, client, revision)
 		paths, err := s.Get(t.Context(), big)
 		if err != nil {
 			t.Fatal(err)
