@@ -286,7 +286,7 @@ test-deb: ## DEB, or that of release-snapshot, installed, run and removed in a c
 	time packaging/deb.sh "$(DEB)" build/deb
 
 .PHONY: test-windows
-test-windows: $(BIN) ## pgcli.exe converts and answers under Wine, without and with cgo: needs wine64, mingw-w64, scripts/engines/fetch.sh --all
+test-windows: $(BIN) ## pgcli.exe converts and answers under Wine 10, without and with cgo: needs root, debootstrap; mingw-w64; scripts/engines/fetch.sh --all
 	time for cgo in $(or $(CGO),0 1); do CGO_ENABLED=$$cgo packaging/wine.sh build/wine || exit 1; done
 
 .PHONY: test-wine

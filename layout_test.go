@@ -66,7 +66,7 @@ var layers = map[string][]string{
 	"server/page":              nil,
 	"examples":                 nil, // tests of clients
 	"examples/go":              nil,
-	"internal/hub":             {"internal/infile", "internal/newfile"},
+	"internal/hub":             {"internal/infile", "internal/legible", "internal/newfile"},
 	"internal/testhub":         nil, // for tests
 	"internal/infile":          nil,
 	"internal/newfile":         nil,

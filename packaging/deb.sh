@@ -4,7 +4,7 @@
 #
 #   packaging/deb.sh FILE.deb DIR      as root; needs debootstrap
 #
-# SUITE (bookworm) is the Debian, MIRROR where it comes from. The root's file system stays in DIR/clean,
+# MAINTAINER, if it is set, is the one that the package must name. SUITE (bookworm) is the Debian, MIRROR where it comes from. The root's file system stays in DIR/clean,
 # so that a second run does not fetch it again.
 set -eu
 fail() {
@@ -14,6 +14,8 @@ fail() {
 [ -f "$1" ] || fail "no file $1: make release-snapshot makes it"
 [ "$(id -u)" = 0 ] || fail "chroot and debootstrap need root"
 command -v debootstrap >/dev/null || fail "debootstrap not found: apt-get install debootstrap"
+maintainer=$(dpkg-deb --field "$1" Maintainer)
+[ "$maintainer" = "${MAINTAINER:-$maintainer}" ] || fail "$1 names the maintainer \"$maintainer\", want \"$MAINTAINER\": was it made with MAINTAINER set?"
 source=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)

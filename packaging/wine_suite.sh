@@ -13,7 +13,8 @@ source=$PWD
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
 shift
-[ $# -gt 0 ] || set -- $(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...)
+[ $# -gt 0 ] || set -- ./...
+set -- $(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' "$@")
 
 # The first ask the go command about the module, whose answers are the same on Linux and which is not
 # in the root; the last ones need a port of UDP, which Wine 10 does not open for Go.

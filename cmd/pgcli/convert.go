@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -212,7 +211,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		defer done()
 		o.Progress = report
 		r, err = convert.Run(c.Context, src, dst, o)
-		return err
+		return noRoom(err, src, dst, o)
 	})
 	if err != nil {
 		return withHint(err)
@@ -235,17 +234,4 @@ func printNotes(c *cli.Context, p *convert.Plan) {
 	for _, note := range p.Notes {
 		tell(c.App.ErrWriter, "note: %s", note)
 	}
-}
-
-// withHint adds to an error the flag that avoids it.
-func withHint(err error) error {
-	switch {
-	case errors.Is(err, convert.ErrExists):
-		return fmt.Errorf("%w; --force replaces it", err)
-	case errors.Is(err, convert.ErrHalf):
-		return fmt.Errorf("%w; pgcli quantize TEXT.gguf --mmproj MMPROJ.gguf takes both", err)
-	case errors.Is(err, convert.ErrQuantized):
-		return fmt.Errorf("%w; --allow-requantize accepts it", err)
-	}
-	return err
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/pgcli/paligemma/cmd/internal/flags"
+	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/internal/newfile"
 )
 
 // hubName matches a model's name on the Hugging Face hub.
@@ -63,6 +65,31 @@ func convertLine(path string) string {
 		name = "model"
 	}
 	return fmt.Sprintf("pgcli convert %s -o %s.gguf --type q4_k_m", quoted(path), quoted(name))
+}
+
+// withHint adds to an error the flag that avoids it.
+func withHint(err error) error {
+	switch {
+	case errors.Is(err, convert.ErrExists):
+		return fmt.Errorf("%w; --force replaces it", err)
+	case errors.Is(err, convert.ErrHalf):
+		return fmt.Errorf("%w; pgcli quantize TEXT.gguf --mmproj MMPROJ.gguf takes both", err)
+	case errors.Is(err, convert.ErrQuantized):
+		return fmt.Errorf("%w; --allow-requantize accepts it", err)
+	}
+	return err
+}
+
+// noRoom adds to the error of a full disk how much room the output takes.
+func noRoom(err error, src, dst string, o convert.Options) error {
+	if !newfile.Full(err) {
+		return err
+	}
+	need := ""
+	if plan, planErr := convert.MakePlan(src, dst, o); planErr == nil {
+		need = fmt.Sprintf(", which takes %s", size(plan.Bytes()))
+	}
+	return fmt.Errorf("%w: make room for %s%s, for example with \"pgcli models --remove\", or write it to another disk", err, dst, need)
 }
 
 // quoted spells a path for a shell.

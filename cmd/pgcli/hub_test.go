@@ -200,6 +200,10 @@ func TestHubWithoutAPlace(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", "")
 	t.Setenv("HF_HOME", "")
 	check("has no place")
+	t.Setenv("HF_HOME", t.TempDir())
+	if _, errs, code := pgcli(t, "models"); code != 0 || !strings.Contains(errs, "no models in") {
+		t.Errorf("models without a home: code %d, %s", code, errs)
+	}
 	t.Setenv(cache, t.TempDir())
 	t.Setenv("HF_HOME", t.TempDir())
 	if cache == home {

@@ -21,6 +21,7 @@ import (
 	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/internal/hub"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // shardName matches the shards of an index that transformers writes.
@@ -73,7 +74,7 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 		report, done := progress(c.App.ErrWriter)
 		defer done()
 		o.Progress = report
-		return runAlone(c.Context, h, src.dir, dst, o)
+		return noRoom(runAlone(c.Context, h, src.dir, dst, o), src.dir, dst, o)
 	})
 	if err != nil && !errors.Is(err, convert.ErrExists) { // another process may have been first
 		return "", fmt.Errorf("-hf %s: %w", n.Repo, err)
@@ -155,7 +156,7 @@ func fetching(w io.Writer) (report func(file string, done, total int64), end fun
 			defer state.mu.Unlock()
 			if tenth := 10 * done / max(total, 1); tenth > state.last[file] && total >= 1<<20 {
 				state.last[file] = tenth
-				fmt.Fprintf(w, "pgcli: fetching %s: %3d %% of %s\n", file, 100*done/total, size(total))
+				tell(w, "fetching %s: %3d %% of %s", file, 100*done/total, size(total))
 			}
 		}, func() {}
 	}
@@ -165,7 +166,7 @@ func fetching(w io.Writer) (report func(file string, done, total int64), end fun
 		state.mu.Lock()
 		defer state.mu.Unlock()
 		if bars[file] == nil {
-			bars[file] = all.AddBar(total, mpb.PrependDecorators(decor.Name(file+" "), decor.CountersKibiByte("% .1f / % .1f")),
+			bars[file] = all.AddBar(total, mpb.PrependDecorators(decor.Name(legible.Text(file)+" "), decor.CountersKibiByte("% .1f / % .1f")),
 				mpb.AppendDecorators(decor.AverageSpeed(decor.SizeB1024(0), "% .0f"), decor.Name(" "), decor.AverageETA(decor.ET_STYLE_GO)))
 			bars[file].SetRefill(done)
 		}

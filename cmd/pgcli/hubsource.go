@@ -17,7 +17,6 @@ import (
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/internal/hub"
 	"github.com/pgcli/paligemma/internal/infile"
-	"github.com/pgcli/paligemma/internal/newfile"
 )
 
 // The files of an adapter of PEFT.
@@ -99,6 +98,20 @@ func isWeights(f hub.File) bool {
 	return path.Ext(f.Path) == ".safetensors" && path.Dir(f.Path) == "." && !strings.HasPrefix(f.Path, "adapter_")
 }
 
+// mostSmall is the most that a conversion reads of a file that is not of weights, in bytes.
+const mostSmall = 64 << 20
+
+// isSmall reports whether a file is one of those that describe the model and its tokens.
+func (src *hubSource) isSmall(f hub.File) bool {
+	if path.Ext(f.Path) != ".json" && f.Path != "tokenizer.model" {
+		return false
+	}
+	if f.Size > mostSmall {
+		src.hub.Notice(fmt.Sprintf("%s has %s, more than a model's JSON files and tokens have, and is not fetched", f.Path, size(f.Size)))
+	}
+	return f.Size <= mostSmall
+}
+
 // open fetches what does not arrive later: all of it if keep is set.
 func (src *hubSource) open(ctx context.Context, keep bool) error {
 	s := src.snapshot
@@ -116,7 +129,7 @@ func (src *hubSource) open(ctx context.Context, keep bool) error {
 		sum, known := f.SHA256()
 		switch {
 		case path.Dir(f.Path) != "." || strings.HasPrefix(f.Path, "adapter_"):
-		case path.Ext(f.Path) == ".json" || f.Path == "tokenizer.model" || isWeights(f) && (!known || s.Has(f)):
+		case src.isSmall(f) || isWeights(f) && (!known || s.Has(f)):
 			now = append(now, f.Path)
 		case isWeights(f) || f.Path == "pytorch_model.bin": // which transformers may choose; then it is refused
 			src.bytes += f.Size
@@ -136,10 +149,10 @@ func (src *hubSource) fetchWhole(ctx context.Context) error {
 	single, sharded := holds(s, "model.safetensors"), holds(s, "model.safetensors.index.json")
 	var names []string
 	for _, f := range s.Files {
-		switch ext := path.Ext(f.Path); {
+		switch {
 		case path.Dir(f.Path) != "." || strings.HasPrefix(f.Path, "adapter_"):
 		case isWeights(f) && (single && f.Path != "model.safetensors" || !single && sharded && !shardName.MatchString(f.Path)): // transformers reads others
-		case isWeights(f) || ext == ".json" || f.Path == "tokenizer.model":
+		case isWeights(f) || src.isSmall(f):
 			names = append(names, f.Path)
 		}
 	}
@@ -167,9 +180,6 @@ func (src *hubSource) with(c *cli.Context, o convert.Options, f func(convert.Opt
 		}
 		o.Remote = nil
 		err = f(o)
-	}
-	if newfile.Full(err) {
-		err = fmt.Errorf("%w: make room on the disk, for example with \"pgcli models --remove\"", err)
 	}
 	var unfinished *convert.UnfinishedError
 	if errors.As(err, &unfinished) && c.Context.Err() != nil { // whose message is that of an interruption

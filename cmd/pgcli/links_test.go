@@ -137,6 +137,7 @@ func TestLinkMistakes(t *testing.T) {
 		"no file":           {address: "kaggle:google/paligemma/jax", key: "secret", code: exitUsage, want: "want OWNER/MODEL/FRAMEWORK/VARIATION"},
 		"damaged":           {k: kaggle{damage: true}, address: file, key: "secret", code: exitFailed, want: "its hash is"},
 		"offline":           {address: file, key: "secret", flags: []string{"--offline"}, code: exitFailed, want: "--offline (or HF_HUB_OFFLINE) forbids"},
+		"nobody there":      {address: "http://127.0.0.1:1/a/pt.npz", code: exitFailed, want: "fetch the file with another program and give its path"},
 		"server":            {k: kaggle{status: 404}, address: "API/a/b/pt.npz", code: exitFailed, want: "401"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma/internal/hub"
+	"github.com/pgcli/paligemma/internal/legible"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
@@ -58,7 +59,7 @@ Examples:
 				if m.Partial > 0 {
 					note = ", " + size(m.Partial) + " of it not complete"
 				}
-				if _, err := fmt.Fprintf(c.App.Writer, "%-10s  %s%s\n", size(m.Bytes), m.Name, note); err != nil {
+				if _, err := fmt.Fprintf(c.App.Writer, "%-10s  %s%s\n", size(m.Bytes), legible.Text(m.Name), note); err != nil {
 					return err
 				}
 			}
@@ -73,6 +74,8 @@ type cachedModel struct {
 	Bytes   int64  `json:"bytes"`
 	Partial int64  `json:"partial_bytes"`
 	Path    string `json:"path"`
+
+	repo bool // a repository of the Hub's cache, else a file
 }
 
 // listModels returns the repositories of the Hub's cache, and the converted files.
@@ -83,11 +86,11 @@ func listModels(h *hub.Hub) ([]cachedModel, error) {
 		return nil, err
 	}
 	for _, r := range repos {
-		list = append(list, cachedModel{r.Repo, r.Bytes, r.Partial, r.Dir})
+		list = append(list, cachedModel{Name: r.Repo, Bytes: r.Bytes, Partial: r.Partial, Path: r.Dir, repo: true})
 	}
 	dir, err := convertedDir()
-	if err != nil {
-		return nil, err
+	if err != nil { // nor was anything converted
+		return list, nil
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -119,7 +122,7 @@ func removeModels(c *cli.Context, h *hub.Hub, list []cachedModel, name string) e
 	if converted {
 		repo = strings.Replace(repo, "--", "/", 1)
 	}
-	if strings.Contains(repo, "/") {
+	if list[0].repo || strings.Contains(repo, "/") {
 		release, err := h.Alone(repo)
 		if err != nil {
 			return err
@@ -127,21 +130,23 @@ func removeModels(c *cli.Context, h *hub.Hub, list []cachedModel, name string) e
 		defer release()
 	}
 	for _, m := range list {
-		if m.Partial == m.Bytes && !strings.Contains(m.Name, "/") {
+		if m.Partial == m.Bytes && !m.repo {
 			if err := newfile.Idle(m.Path); err != nil {
 				return fmt.Errorf("%s cannot be removed now: %w", m.Name, err)
 			}
 		}
 	}
 	for _, m := range list {
-		err := os.Remove(m.Path)
-		if strings.Contains(m.Name, "/") {
+		var err error
+		if m.repo {
 			err = h.Remove(m.Name)
+		} else {
+			err = os.Remove(m.Path)
 		}
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.App.ErrWriter, "pgcli: removed %s, %s\n", m.Name, size(m.Bytes))
+		tell(c.App.ErrWriter, "removed %s, %s", m.Name, size(m.Bytes))
 	}
 	return nil
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+
+	"github.com/pgcli/paligemma/internal/testhub"
 )
 
 // A screen is a pseudo-terminal with a pgcli in it.
@@ -155,6 +157,22 @@ func TestTablesFitTheTerminal(t *testing.T) {
 			if n := len([]rune(line)); n > 40 && !message {
 				t.Errorf("%q: %d columns: %q", args, n, line)
 			}
+		}
+	}
+}
+
+// TestProgressOnADumbTerminal: what is fetched and converted is shown in lines, none of which
+// is written again.
+func TestProgressOnADumbTerminal(t *testing.T) {
+	for what, files := range map[string]map[string][]byte{"fetching": converted(t, "x-f32.gguf", "--type", "f32"), "writing": checkpoint(t)} {
+		atHub(t, &testhub.Hub{Files: files})
+		s := openScreen(t, 80, "dumb", "tokenize", "a", "-hf", testhub.Repo+":f32")
+		if code := s.end(); code != 0 {
+			t.Errorf("%s: exit code %d:\n%s", what, code, s.shown())
+		}
+		text := strings.ReplaceAll(s.shown(), "\r\n", "\n")
+		if strings.ContainsAny(text, "\r\x1b") || !strings.Contains(text, "pgcli: "+what) || !strings.Contains(text, "100 % of") {
+			t.Errorf("%s: a dumb terminal gets %q, want lines", what, text)
 		}
 	}
 }

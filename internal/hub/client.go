@@ -19,8 +19,9 @@ import (
 const (
 	tries         = 3
 	mostRedirects = 10
-	mostJSON      = 32 << 20 // bytes of an answer that lists files
+	mostJSON      = 8 << 20 // bytes of an answer that lists files, of which the Hub puts 1,000 on a page
 	mostPages     = 100
+	mostFiles     = 100_000 // of a repository; the Hub asks for fewer
 )
 
 // transport has the timeouts of everything but a body, which may take hours.
@@ -58,6 +59,10 @@ func (h *Hub) get(ctx context.Context, link string, header http.Header) (*http.R
 		if errors.As(err, &u) {
 			err = u.Err // without the URL, which may be signed
 		}
+		var refused redirectError
+		if errors.As(err, &refused) {
+			return nil, fmt.Errorf("%s sends to an address that is not followed: %w; nothing was fetched from there. Look at HF_ENDPOINT, if it is set", h.Endpoint, refused)
+		}
 		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errStalled) {
 			return nil, cause
 		}
@@ -66,15 +71,22 @@ func (h *Hub) get(ctx context.Context, link string, header http.Header) (*http.R
 	return response, nil
 }
 
+// A redirectError says why a redirect is not followed. Another try would get the same.
+type redirectError struct{ why string }
+
+func (e redirectError) Error() string { return e.why }
+
 // checkRedirect takes the token out of requests to other hosts. Go would let
 // subdomains have it.
 func checkRedirect(request *http.Request, via []*http.Request) error {
 	first := via[0].URL
-	switch {
+	switch scheme := request.URL.Scheme; {
 	case len(via) >= mostRedirects:
-		return fmt.Errorf("more than %d redirects", mostRedirects)
-	case first.Scheme == "https" && request.URL.Scheme != "https":
-		return fmt.Errorf("redirect from https to %s", request.URL.Scheme)
+		return redirectError{fmt.Sprintf("more than %d redirects", mostRedirects)}
+	case first.Scheme == "https" && scheme != "https":
+		return redirectError{fmt.Sprintf("a redirect from https to %q", scheme)}
+	case scheme != "https" && scheme != "http":
+		return redirectError{fmt.Sprintf("a redirect to %q, want http or https", scheme)}
 	case request.URL.Host != first.Host || request.URL.Scheme != first.Scheme:
 		request.Header.Del("Authorization")
 		request.Header.Del("Referer")

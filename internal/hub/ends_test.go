@@ -22,9 +22,9 @@ func TestRevisions(t *testing.T) {
 	for _, offline := range []bool{false, true} {
 		client.Offline = offline
 		for _, revision := range revisions {
-			s, err := client.Snapshot(t.Context(), testhub.Repo, revision)
-			if err != nil || s.Commit != testhub.Commit || len(s.Files) != len(h.Files) {
-				t.Fatalf("%s, offline %v: %+v, %v", revision, offline, s, err)
+			s := snapshot(t, client, revision)
+			if s.Commit != testhub.Commit || len(s.Files) != len(h.Files) {
+				t.Fatalf("%s, offline %v: %+v", revision, offline, s)
 			}
 			if _, err := s.Get(t.Context(), "config.json", "empty.txt", big, "sub/dir/x.gguf"); err != nil {
 				t.Errorf("%s, offline %v: %v", revision, offline, err)
@@ -67,18 +67,11 @@ func TestCacheWithoutLinks(t *testing.T) {
 // TestOfflineWithoutAFile: the Hub may have what the cache lacks, so nobody says that it has not.
 func TestOfflineWithoutAFile(t *testing.T) {
 	_, client := start(t, &testhub.Hub{})
-	s, err := client.Snapshot(t.Context(), testhub.Repo, "main")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Get(t.Context(), "config.json"); err != nil {
+	if _, err := snapshot(t, client, "main").Get(t.Context(), "config.json"); err != nil {
 		t.Fatal(err)
 	}
 	client.Offline = true
-	if s, err = client.Snapshot(t.Context(), testhub.Repo, "main"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Get(t.Context(), big); !errors.Is(err, hub.ErrOffline) || errors.Is(err, hub.ErrNotFound) {
+	if _, err := snapshot(t, client, "main").Get(t.Context(), big); !errors.Is(err, hub.ErrOffline) || errors.Is(err, hub.ErrNotFound) {
 		t.Errorf("error is %v, want that it is not in the cache", err)
 	}
 }

@@ -15,7 +15,7 @@ var (
 	ErrGated    = errors.New("needs a licence that is accepted")
 	ErrNotFound = errors.New("not found")
 	ErrOffline  = errors.New("not in the cache")
-	ErrNetwork  = errors.New("the Hub cannot be reached")
+	ErrNetwork  = errors.New("the server cannot be reached")
 	ErrHash     = errors.New("wrong content")
 	ErrNoSpace  = errors.New("no space left")
 )
@@ -55,7 +55,11 @@ func (h *Hub) refusal(r *http.Response, repo, revision, what string) error {
 
 // unreachable is about a request that got no answer, or half of one.
 func (h *Hub) unreachable(err error) error {
-	return temporaryError{fmt.Errorf("%w at %s: %w; look at the connection, a proxy (HTTPS_PROXY) or another server (HF_ENDPOINT), or use what the cache has with --offline", ErrNetwork, h.Endpoint, err)}
+	advice := "look at the connection, a proxy (HTTPS_PROXY) or another server (HF_ENDPOINT), or use what the cache has with --offline"
+	if h.other {
+		advice = "look at the connection and a proxy (HTTPS_PROXY), or fetch the file with another program and give its path"
+	}
+	return temporaryError{fmt.Errorf("%w at %s: %w; %s", ErrNetwork, h.Endpoint, err, advice)}
 }
 
 // onDisk explains an error of writing to the cache.

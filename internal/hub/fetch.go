@@ -83,7 +83,7 @@ func (h *Hub) lockPartial(ctx context.Context, f File, dst string) (*os.File, er
 		out, err := newfile.Lock(dst + partialEnding)
 		if err == nil {
 			// Between the look at dst and the lock another may have completed it.
-			if info, err := os.Stat(dst); err == nil && info.Size() == f.Size {
+			if there(dst, f.Size) {
 				return nil, errors.Join(newfile.Remove(out.Name()), out.Close())
 			}
 			return out, nil

@@ -34,6 +34,8 @@ type Hub struct {
 	Wait      time.Duration                        // before the second try, twice as long before the third; 0 means 2 s
 	Progress  func(file string, done, total int64) // called from several goroutines; nil for none
 	Notice    func(text string)                    // what the user should know; nil for nobody
+
+	other bool // the server of a Link, which is not the Hub
 }
 
 // DefaultEndpoint is the Hub that models are fetched from if nothing else is said.

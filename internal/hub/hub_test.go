@@ -36,6 +36,18 @@ func start(t *testing.T, h *testhub.Hub) (*testhub.Hub, *hub.Hub) {
 	return h, &hub.Hub{Endpoint: h.URL, Cache: t.TempDir(), Token: h.Token, Wait: time.Millisecond, Stalled: 5 * time.Second}
 }
 
+// snapshot opens a revision until the test ends. Windows removes no folder in which a file is
+// locked.
+func snapshot(t *testing.T, client *hub.Hub, revision string) *hub.Snapshot {
+	t.Helper()
+	s, err := client.Snapshot(t.Context(), testhub.Repo, revision)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
 // fetch gets all files.
 func fetch(ctx context.Context, client *hub.Hub) ([]string, error) {
 	s, err := client.Snapshot(ctx, testhub.Repo, "main")

@@ -43,10 +43,7 @@ func TestMissing(t *testing.T) {
 			t.Errorf("%v: error is %v", c, err)
 		}
 	}
-	s, err := client.Snapshot(t.Context(), testhub.Repo, testhub.Commit)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := snapshot(t, client, testhub.Commit)
 	if _, err := s.Get(t.Context(), "nothing.gguf"); !errors.Is(err, hub.ErrNotFound) {
 		t.Errorf("error is %v", err)
 	}

@@ -37,10 +37,16 @@ func (h *Hub) Cached() ([]Cached, error) {
 		}
 		c := Cached{Repo: name, Dir: filepath.Join(h.Cache, e.Name())}
 		err := filepath.WalkDir(c.Dir, func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // another process has renamed or removed it since
+			}
 			if err != nil || !d.Type().IsRegular() { // links cost nothing
 				return err
 			}
 			info, err := d.Info()
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
 			if err != nil {
 				return err
 			}

@@ -11,10 +11,30 @@ import (
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
-// point makes link lead to blob. Where links are not allowed, as on Windows without
-// its developer mode, the blob is the file.
-func point(link, blob string) error {
-	if err := os.MkdirAll(filepath.Dir(link), 0o777); err != nil {
+// folderFor makes the folder of a path in a repository's own. It does not follow a link that
+// leads out of that, in which files of others would be replaced.
+func (s *Snapshot) folderFor(path string) error {
+	dir := s.hub.folder(s.Repo)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	inside, err := filepath.Rel(dir, filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return root.MkdirAll(inside, 0o777)
+}
+
+// point makes the link of a file lead to its blob. Where links are not allowed, as on Windows
+// without its developer mode, the blob is the file.
+func (s *Snapshot) point(file, blob string) error {
+	link := filepath.Join(s.dir(), filepath.FromSlash(file))
+	if err := s.folderFor(link); err != nil {
 		return err
 	}
 	target, err := filepath.Rel(filepath.Dir(link), blob)
@@ -51,7 +71,7 @@ func (s *Snapshot) writeRef() error {
 	if now, err := infile.Read(ref, 1<<10); err == nil && string(now) == s.Commit {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(ref), 0o777); err != nil {
+	if err := s.folderFor(ref); err != nil {
 		return err
 	}
 	f, err := newfile.Create(ref, true)

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,19 @@ type part struct {
 	end   int64 // the first byte that nobody wants any more; 0 for the file's size
 	whole bool  // the server has failed to send a range: ask for all, and pass over what is there
 	quiet bool  // report no progress
+
+	unhashed bool   // no hash will be compared: all bytes must come from one version of the file
+	version  string // of unhashed bytes, as the server names it; "" if it does not
+}
+
+// sameVersion reports whether an answer is about the file that bytes have come of, as far as
+// the server says.
+func (p *part) sameVersion(r *http.Response) bool {
+	version := cmp.Or(r.Header.Get("ETag"), r.Header.Get("Last-Modified"))
+	if p.done == 0 || p.version == "" {
+		p.version = version
+	}
+	return version == p.version
 }
 
 // last returns where the part ends.
@@ -68,6 +82,9 @@ func (h *Hub) receive(ctx context.Context, p *part) error {
 	}
 	defer r.Body.Close()
 	body := &watched{r: r.Body, timer: timer, most: h.stalled()}
+	if r.StatusCode < 300 && p.unhashed && !p.sameVersion(r) {
+		return fmt.Errorf("%s of %s: %w: it changed on the server while it was fetched; the next try starts over", p.Path, p.of, ErrHash)
+	}
 	switch r.StatusCode {
 	case http.StatusOK: // the whole file, whatever was asked for
 		if _, err := io.CopyN(io.Discard, body, p.done); err != nil {

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -65,49 +66,20 @@ func (s *Snapshot) fromHub(ctx context.Context) error {
 	var info struct {
 		Commit string `json:"sha"`
 		Card   struct {
-			Licence any `json:"license"`
+			Licence json.RawMessage `json:"license"` // a string, or another value that the card's author wrote
 		} `json:"cardData"`
 	}
 	api := s.hub.Endpoint + "/api/" + apiPath(s.Repo)
 	if _, err := s.hub.getJSON(ctx, api+"/revision/"+strings.ReplaceAll(escape(s.Revision), "/", "%2F"), s.Repo, s.Revision, &info); err != nil {
 		return err
 	}
-	if !commitForm.MatchString(info.Commit) {
-		return fmt.Errorf("%s: the Hub says that revision %q is commit %q, want 40 hexadecimal digits", s.Repo, s.Revision, info.Commit)
+	if !commitForm.MatchString(info.Commit) || commitForm.MatchString(s.Revision) && info.Commit != s.Revision {
+		return fmt.Errorf("%s: the Hub says that revision %q is commit %q, want 40 hexadecimal digits, and the same if the revision is a commit", s.Repo, s.Revision, info.Commit)
 	}
 	s.Commit = info.Commit
-	s.Licence, _ = info.Card.Licence.(string)
-	link := api + "/tree/" + s.Commit + "?recursive=true&expand=false"
-	for page := 0; link != ""; page++ {
-		if page == mostPages {
-			return fmt.Errorf("%s: the list of files has more than %d pages", s.Repo, mostPages)
-		}
-		var entries []struct {
-			Type, Path, OID string
-			Size            int64
-			LFS             *struct {
-				OID  string
-				Size int64
-			}
-		}
-		next, err := s.hub.getJSON(ctx, link, s.Repo, s.Commit, &entries)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			if e.Type != "file" {
-				continue
-			}
-			f := File{Path: e.Path, Size: e.Size, oid: e.OID}
-			if e.LFS != nil {
-				f.Size, f.oid = e.LFS.Size, strings.TrimPrefix(e.LFS.OID, "sha256:")
-			}
-			if !safe(f.Path) || !oidForm.MatchString(f.oid) || f.Size < 0 {
-				return fmt.Errorf("%s: the Hub lists a file %q of %d bytes and hash %q, which is refused: want a path inside the repository and a hash", s.Repo, f.Path, f.Size, f.oid)
-			}
-			s.Files = append(s.Files, f)
-		}
-		link = next
+	_ = json.Unmarshal(info.Card.Licence, &s.Licence) // "" if it is no string
+	if err := s.list(ctx, api+"/tree/"+s.Commit+"?recursive=true&expand=false"); err != nil {
+		return err
 	}
 	s.sort()
 	return nil
@@ -115,11 +87,6 @@ func (s *Snapshot) fromHub(ctx context.Context) error {
 
 func (s *Snapshot) sort() {
 	slices.SortFunc(s.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-}
-
-// safe reports whether a path stays inside its folder on every system.
-func safe(path string) bool {
-	return path != "" && filepath.IsLocal(filepath.FromSlash(path)) && !strings.ContainsAny(path, "\\:\x00\n") && path == filepath.ToSlash(filepath.Clean(path))
 }
 
 // fromCache finds the commit of a revision, and the files of it that are there.
@@ -205,15 +172,20 @@ func (s *Snapshot) get(ctx context.Context, f File) (string, error) {
 		return "", err
 	}
 	link := filepath.Join(s.dir(), filepath.FromSlash(f.Path))
-	if info, err := os.Stat(link); err == nil && info.Mode().IsRegular() && info.Size() == f.Size {
+	if there(link, f.Size) {
 		return link, nil
 	}
 	blob := filepath.Join(s.hub.folder(s.Repo), "blobs", f.oid)
-	info, err := os.Stat(blob)
-	if err != nil || info.Size() != f.Size {
+	if !there(blob, f.Size) {
 		if err := s.fetch(ctx, f, blob); err != nil {
 			return "", s.hub.onDisk(err, f.Size)
 		}
 	}
-	return link, s.hub.onDisk(point(link, blob), f.Size)
+	return link, s.hub.onDisk(s.point(f.Path, blob), f.Size)
+}
+
+// there reports whether a path leads to a file of a size.
+func there(path string, size int64) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Size() == size
 }

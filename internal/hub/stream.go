@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,7 +21,7 @@ func (f File) SHA256() (sum [32]byte, ok bool) {
 // Has reports whether the cache has a file.
 func (s *Snapshot) Has(f File) bool {
 	for _, path := range []string{filepath.Join(s.dir(), filepath.FromSlash(f.Path)), filepath.Join(s.hub.folder(s.Repo), "blobs", f.oid)} {
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Size() == f.Size {
+		if there(path, f.Size) {
 			return true
 		}
 	}

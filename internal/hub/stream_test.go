@@ -16,11 +16,7 @@ import (
 
 func open(t *testing.T, client *hub.Hub, offset, n int64) (io.ReadCloser, error) {
 	t.Helper()
-	s, err := client.Snapshot(t.Context(), testhub.Repo, "main")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.Open(t.Context(), big, offset, n)
+	return snapshot(t, client, "main").Open(t.Context(), big, offset, n)
 }
 
 // TestStream reads spans of a file through transfers that break, and servers that know no
@@ -102,10 +98,7 @@ func TestStreamEnds(t *testing.T) {
 	}}
 	_, client := start(t, h)
 	t.Cleanup(func() { close(quit) })
-	s, err := client.Snapshot(t.Context(), testhub.Repo, "main")
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := snapshot(t, client, "main")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	r, err := s.Open(ctx, big, 0, 1000)

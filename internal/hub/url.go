@@ -41,7 +41,7 @@ func (h *Hub) Fetch(ctx context.Context, link Link, dst string) error {
 	}
 	from := *h
 	if from.Endpoint = u.Scheme + "://" + u.Host; from.Endpoint != h.Endpoint {
-		from.Token = ""
+		from.Token, from.other = "", true
 	}
 	refuse := link.Refuse
 	if refuse == nil {
@@ -61,7 +61,8 @@ func (h *Hub) Fetch(ctx context.Context, link Link, dst string) error {
 	if err != nil {
 		return err
 	}
-	if p.done = info.Size(); p.done > p.Size || sum == nil { // without a hash, nobody knows what is there
+	p.unhashed = sum == nil
+	if p.done = info.Size(); p.done > p.Size || p.unhashed { // nobody knows what is there
 		p.done = 0
 	}
 	if _, err := out.Seek(p.done, io.SeekStart); err != nil {
@@ -103,13 +104,14 @@ func (h *Hub) measure(ctx context.Context, p *part) (sum []byte, err error) {
 		default:
 			return false, p.refuse(r)
 		}
-		if p.Size <= 0 {
-			return false, fmt.Errorf("%s of %s: the server does not say how long it is; fetch it with another program, and give its path", p.Path, p.of)
+		if p.Size <= 0 || p.Size > mostBytes {
+			return false, fmt.Errorf("%s of %s: the server says that it has %d bytes, want 1 to %d; fetch it with another program, and give its path", p.Path, p.of, p.Size, int64(mostBytes))
 		}
 		for _, value := range r.Header.Values("X-Goog-Hash") {
 			for _, one := range strings.Split(value, ",") {
-				if text, ok := strings.CutPrefix(strings.TrimSpace(one), "md5="); ok {
-					sum, _ = base64.StdEncoding.DecodeString(text)
+				text, ok := strings.CutPrefix(strings.TrimSpace(one), "md5=")
+				if hash, err := base64.StdEncoding.DecodeString(text); ok && err == nil && len(hash) == md5.Size {
+					sum = hash
 				}
 			}
 		}
@@ -151,7 +153,7 @@ func (h *Hub) FetchJSON(ctx context.Context, link Link, v any) error {
 		return fmt.Errorf("%s is %w, and --offline (or HF_HUB_OFFLINE) forbids to fetch it", link.URL, ErrOffline)
 	}
 	from := *h
-	from.Token, from.Endpoint = "", link.URL
+	from.Token, from.Endpoint, from.other = "", link.URL, true
 	return from.again(ctx, func() (bool, error) {
 		ctx, cancel := context.WithTimeoutCause(ctx, 2*h.stalled(), errStalled)
 		defer cancel()
@@ -167,6 +169,9 @@ func (h *Hub) FetchJSON(ctx context.Context, link Link, v any) error {
 		if err != nil {
 			return false, from.unreachable(err)
 		}
-		return false, json.Unmarshal(data, v)
+		if err := json.Unmarshal(data, v); err != nil {
+			return false, fmt.Errorf("%s answers with other JSON than is expected: %w", link.URL, err)
+		}
+		return false, nil
 	})
 }

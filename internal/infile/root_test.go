@@ -28,6 +28,9 @@ func TestNothingOutsideIsOpened(t *testing.T) {
 		}
 		t.Skip(err) // Windows lets administrators alone make links
 	}
+	if info, err := os.Lstat(filepath.Join(dir, "in")); runtime.GOOS == "windows" && (err != nil || info.Mode()&os.ModeSymlink == 0) {
+		t.Skip("Wine says that it made a link, and made none:", err)
+	}
 	for _, name := range []string{"../secret", "link", "up/secret", filepath.Join(outer, "secret"), "sub/../../secret"} {
 		if f, err := OpenIn(root, name); err == nil {
 			f.Close()

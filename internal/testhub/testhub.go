@@ -41,7 +41,10 @@ type Hub struct {
 	Slow    time.Duration                                            // before each 64 KiB
 	Fault   func(w http.ResponseWriter, r *http.Request) (done bool) // sees each request first; nil for none
 
+	Later map[string][]byte // of Repo at NextCommit, which is main's once Move is called; nil for no such commit
+
 	mu       sync.Mutex
+	moved    bool
 	requests []string
 	oids     map[*byte]string // of large files, by their first byte
 	servers  []*httptest.Server
@@ -140,14 +143,14 @@ func (h *Hub) serveHub(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "RepoNotFound", "Repository not found")
 	case !ours:
 		refuse(w, http.StatusUnauthorized, "RepoNotFound", "Invalid username or password.")
-	case revision != "main" && revision != Commit && !slices.Contains(h.Revisions, revision):
+	case h.commit(revision) == "":
 		refuse(w, http.StatusNotFound, "RevisionNotFound", "Invalid rev id: "+revision)
 	case api && what == "revision":
-		answer(w, map[string]any{"id": repo, "sha": Commit, "cardData": map[string]any{"license": "gemma"}})
+		answer(w, map[string]any{"id": repo, "sha": h.commit(revision), "cardData": map[string]any{"license": "gemma"}})
 	case api && what == "tree":
-		h.serveTree(w, r, h.files(repo))
+		h.serveTree(w, r, h.files(repo, h.commit(revision)))
 	case !api && what == "resolve":
-		h.resolve(w, r, repo, file)
+		h.resolve(w, r, repo, h.commit(revision), file)
 	default:
 		http.NotFound(w, r)
 	}
@@ -156,14 +159,6 @@ func (h *Hub) serveHub(w http.ResponseWriter, r *http.Request) {
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(v)
-}
-
-// files returns the files of a repository.
-func (h *Hub) files(repo string) map[string][]byte {
-	if repo == Repo {
-		return h.Files
-	}
-	return h.More[repo]
 }
 
 // repository cuts the name of a repository from a path; "" if there is none of that name.
@@ -197,7 +192,7 @@ func (h *Hub) serveTree(w http.ResponseWriter, r *http.Request, files map[string
 	answer(w, entries)
 }
 
-func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, repo, file string) {
+func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, repo, commit, file string) {
 	if h.Gated && r.Header.Get("Authorization") != "Bearer "+h.Token {
 		status := http.StatusUnauthorized
 		if r.Header.Get("Authorization") != "" {
@@ -206,8 +201,8 @@ func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, repo, file string)
 		refuse(w, status, "GatedRepo", "Access to model "+repo+" is restricted.")
 		return
 	}
-	data, ok := h.files(repo)[file]
-	w.Header().Set("X-Repo-Commit", Commit)
+	data, ok := h.files(repo, commit)[file]
+	w.Header().Set("X-Repo-Commit", commit)
 	if !ok {
 		refuse(w, http.StatusNotFound, "EntryNotFound", "Entry not found")
 		return
@@ -220,7 +215,7 @@ func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, repo, file string)
 	}
 	w.Header().Set("X-Linked-Etag", `"`+oid+`"`)
 	w.Header().Set("X-Linked-Size", strconv.Itoa(len(data)))
-	http.Redirect(w, r, h.CDN+"/"+oid+"?repo="+repo+"&path="+file, http.StatusFound)
+	http.Redirect(w, r, h.CDN+"/"+oid+"?repo="+repo+"&commit="+commit+"&path="+url.QueryEscape(file), http.StatusFound)
 }
 
 func (h *Hub) serveCDN(w http.ResponseWriter, r *http.Request) {
@@ -232,7 +227,8 @@ func (h *Hub) serveCDN(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Only one auth mechanism allowed", http.StatusBadRequest)
 		return
 	}
-	data, ok := h.files(r.URL.Query().Get("repo"))[r.URL.Query().Get("path")]
+	query := r.URL.Query()
+	data, ok := h.files(query.Get("repo"), query.Get("commit"))[query.Get("path")]
 	if !ok {
 		http.NotFound(w, r)
 		return

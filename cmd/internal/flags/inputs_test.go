@@ -101,7 +101,7 @@ func TestWrongListsAreRefused(t *testing.T) {
 	}
 	for want, arguments := range map[string][]string{
 		"standard input (-) is named twice": {"-", "-"},
-		"no such file":                      {"@none"},
+		"open none: ":                       {"@none"},
 		"standard input has no line":        {"-", "a.jpg"},
 		`no file matches "x*"`:              {"x*"},
 	} {
