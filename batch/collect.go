@@ -12,14 +12,14 @@ import (
 // Failed returns the record of a question that was not asked, for programs that ask
 // through an Asker.
 func Failed(id *Identity, item Item, p paligemma.Prompt, kind record.Kind, err error) *record.Record {
-	item = named(item)
+	item = Named(item)
 	return &record.Record{Key: id.key(item.Name, p).String(), Image: item.Name, Time: item.Time, Prompt: p, Model: id.Model, Error: failure(kind, err)}
 }
 
 // Misnamed returns the record of a question about a picture whose name is not UTF-8, as
 // Run writes it: no message or record can have the name as it is.
 func Misnamed(id *Identity, item Item, p paligemma.Prompt) *record.Record {
-	item = named(item)
+	item = Named(item)
 	_, err := item.Read(context.Background())
 	return Failed(id, item, p, record.KindRead, err)
 }

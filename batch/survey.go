@@ -109,7 +109,7 @@ func (f first) Items(ctx context.Context) iter.Seq2[Item, error] {
 		left := f.n
 		for s := range leaves(ctx, f.sources) {
 			for item, err := range s.Items(ctx) {
-				if err == nil && !f.shard.Has(named(item).Name) {
+				if err == nil && !f.shard.Has(Named(item).Name) {
 					continue
 				}
 				if left == 0 || !yield(item, err) {
