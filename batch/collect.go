@@ -62,6 +62,7 @@ func (f *File) Arrange(ctx context.Context, sources []Source, prompts []paligemm
 	for s := range leaves(ctx, sources) {
 		err := r.each(ctx, s, func(j *job) bool {
 			p.Pictures++
+			before := p.Missing
 			for _, q := range j.ask {
 				at, known := f.find(q.key)
 				switch {
@@ -75,6 +76,7 @@ func (f *File) Arrange(ctx context.Context, sources []Source, prompts []paligemm
 					p.Known++
 				}
 			}
+			p.Asked += min(1, p.Missing-before)
 			return true
 		})
 		if ctx.Err() != nil {
