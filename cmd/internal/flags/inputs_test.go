@@ -113,6 +113,7 @@ func TestWrongListsAreRefused(t *testing.T) {
 		"no such file":                      {"@none"},
 		"standard input has no line":        {"-", "a.jpg"},
 		`no file matches "x*"`:              {"x*"},
+		`pattern "x[": syntax error in pat`: {"x["},
 	} {
 		stdin := ""
 		if len(arguments) == 2 && arguments[1] == "-" {
