@@ -110,7 +110,7 @@ func enqueueAction(c *cli.Context) error {
 	}
 	e.Notice = func(text string) { logger.Warn(text) }
 	n, err := q.Enqueue(c.Context, e)
-	if n.Pictures > 0 { // also those before an error
+	if err == nil || n.Queued+n.Waiting+n.Done > 0 { // also those before an error
 		_, wrong := fmt.Fprintf(c.App.Writer, "%d pictures: %d are queued now, %d were in the queue, %d have their results\n", n.Pictures, n.Queued, n.Waiting, n.Done)
 		err = errors.Join(err, wrong)
 	}
