@@ -46,7 +46,7 @@ func (a *Asker) Parallel() int { return a.opened }
 // same. A failure about the picture is in the records; the error is about the context, or
 // a model that cannot go on. It waits while Parallel other pictures are asked about.
 func (a *Asker) Ask(ctx context.Context, item Item, prompts []paligemma.Prompt) ([]*record.Record, error) {
-	j := &job{item: named(item)}
+	j := &job{item: Named(item)}
 	for _, p := range prompts {
 		j.ask = append(j.ask, question{key: a.id.key(j.item.Name, p), prompt: p})
 	}

@@ -12,14 +12,14 @@ import (
 // Failed returns the record of a question that was not asked, for programs that ask
 // through an Asker.
 func Failed(id *Identity, item Item, p paligemma.Prompt, kind record.Kind, err error) *record.Record {
-	item = named(item)
+	item = Named(item)
 	return &record.Record{Key: id.key(item.Name, p).String(), Image: item.Name, Time: item.Time, Prompt: p, Model: id.Model, Error: failure(kind, err)}
 }
 
 // Misnamed returns the record of a question about a picture whose name is not UTF-8, as
 // Run writes it: no message or record can have the name as it is.
 func Misnamed(id *Identity, item Item, p paligemma.Prompt) *record.Record {
-	item = named(item)
+	item = Named(item)
 	_, err := item.Read(context.Background())
 	return Failed(id, item, p, record.KindRead, err)
 }
@@ -62,6 +62,7 @@ func (f *File) Arrange(ctx context.Context, sources []Source, prompts []paligemm
 	for s := range leaves(ctx, sources) {
 		err := r.each(ctx, s, func(j *job) bool {
 			p.Pictures++
+			before := p.Missing
 			for _, q := range j.ask {
 				at, known := f.find(q.key)
 				switch {
@@ -75,6 +76,7 @@ func (f *File) Arrange(ctx context.Context, sources []Source, prompts []paligemm
 					p.Known++
 				}
 			}
+			p.Asked += min(1, p.Missing-before)
 			return true
 		})
 		if ctx.Err() != nil {

@@ -34,7 +34,9 @@ const recordStart = `{"key":"`
 // Open opens the file of records at path, or creates it, and locks it until Close: a
 // second process gets an error. A last line without an end, which a killed process
 // leaves, is cut. Records of another model or with other settings are an error, unless
-// force is set, which removes them: all records of a file answer the same questions.
+// force is set, which removes them: all records of a file answer the same questions. A file
+// of anything else than records is an error, and stays as it is. The caller must Close the
+// File.
 func Open(path string, id Identity, force bool) (*File, error) {
 	f := &File{path: path, id: id, synced: time.Now()}
 	var err error
@@ -42,7 +44,9 @@ func Open(path string, id Identity, force bool) (*File, error) {
 		return nil, fmt.Errorf("batch: %w", err)
 	}
 	if force {
-		err = f.file.Truncate(0)
+		if err = f.ours(); err == nil {
+			err = f.file.Truncate(0)
+		}
 	} else if err = f.read(); err == nil && f.torn {
 		err = f.file.Truncate(f.end)
 	}
@@ -65,6 +69,9 @@ func (f *File) read() error {
 			f.torn = true
 			return f.ours()
 		case err != nil:
+			if other := f.ours(); other != nil {
+				return other
+			}
 			return fmt.Errorf("%w; give another -o, or --force to start over", err)
 		}
 		if r.Model != f.id.Model {
@@ -79,7 +86,8 @@ func (f *File) read() error {
 	}
 }
 
-// ours refuses to cut a file that does not begin as one of records.
+// ours refuses to cut or empty a file that does not begin as one of records: a picture or a
+// list that -o names by mistake would be lost.
 func (f *File) ours() error {
 	start := make([]byte, len(recordStart))
 	n, err := f.file.ReadAt(start, 0)

@@ -3,7 +3,6 @@ package batch
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/pgcli/paligemma/internal/infile"
-	"github.com/pgcli/paligemma/internal/jsonerr"
 	"github.com/pgcli/paligemma/internal/textfile"
 )
 
@@ -54,6 +52,11 @@ func file(name string) Item {
 // maxName is the longest line of a list, in bytes.
 const maxName = 1 << 20
 
+// IsLine reports whether Lines yields a name as it is, if it is on a line of its own.
+func IsLine(name string) bool {
+	return strings.TrimSpace(name) != "" && !strings.ContainsAny(name, "\n\x00") && !strings.HasSuffix(name, "\r") && len(name) < maxName
+}
+
 // Lines yields the names on the lines of r, without blank ones. It ends with the first
 // error.
 func Lines(r io.Reader) iter.Seq2[string, error] {
@@ -73,54 +76,4 @@ func Lines(r io.Reader) iter.Seq2[string, error] {
 			yield("", err)
 		}
 	}
-}
-
-// A Metadata is the path of the metadata.jsonl of an imagefolder, as Hugging Face's
-// datasets has it. Its pictures are those that the lines' file_name names, relative to the
-// file's folder. It is read each time, so that the names take no memory.
-type Metadata string
-
-// Items yields the pictures.
-func (m Metadata) Items(context.Context) iter.Seq2[Item, error] {
-	return func(yield func(Item, error) bool) {
-		f, err := infile.Open(string(m))
-		if err != nil {
-			yield(Item{}, err)
-			return
-		}
-		defer f.Close()
-		row := 0
-		for line, err := range Lines(f) {
-			row++
-			name := ""
-			if err == nil {
-				name, err = fileName([]byte(line))
-			}
-			if err != nil {
-				yield(Item{}, fmt.Errorf("%s: row %d: %w", string(m), row, err))
-				return
-			}
-			if !yield(file(filepath.Join(filepath.Dir(string(m)), name)), nil) {
-				return
-			}
-		}
-	}
-}
-
-// fileName returns the file_name of a row of metadata.
-func fileName(line []byte) (string, error) {
-	var row struct {
-		Name string `json:"file_name"`
-	}
-	if err := json.Unmarshal(line, &row); err != nil {
-		return "", jsonerr.Explain(line, err)
-	}
-	if row.Name == "" {
-		return "", errors.New("it has no file_name, want the picture's path from the file's folder")
-	}
-	path := filepath.FromSlash(row.Name)
-	if !filepath.IsLocal(path) {
-		return "", fmt.Errorf("file_name %q leads out of the file's folder", row.Name)
-	}
-	return path, nil
 }

@@ -3,6 +3,7 @@ package batch
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -178,7 +179,7 @@ func Glob(ctx context.Context, pattern string) iter.Seq2[string, error] {
 			_, err = filepath.Match(last, "")
 		}
 		if err != nil {
-			yield("", err)
+			yield("", fmt.Errorf("pattern %q: %w", pattern, err))
 			return
 		}
 		for _, dir := range dirs {

@@ -188,7 +188,7 @@ func (r *run) each(ctx context.Context, s Source, do func(*job) bool) error {
 		if err != nil {
 			return err
 		}
-		if item = named(item); !r.opts.Shard.Has(item.Name) {
+		if item = Named(item); !r.opts.Shard.Has(item.Name) {
 			continue
 		}
 		j := &job{item: item}
@@ -216,9 +216,9 @@ func (r *run) question(image string, p paligemma.Prompt) question {
 // its record is about the same bytes.
 func (r *run) reads(q question) bool { return !q.known || q.of != record.Unread && !r.opts.Unchanged }
 
-// named spells out a name that is not UTF-8, which JSON cannot hold, and refuses its
-// picture.
-func named(item Item) Item {
+// Named returns an item as its records name it: a name that is not UTF-8, which JSON cannot
+// hold, is spelled with escapes, and its picture is refused by Read.
+func Named(item Item) Item {
 	if utf8.ValidString(item.Name) {
 		return item
 	}

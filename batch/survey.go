@@ -18,6 +18,7 @@ type Plan struct {
 	Failed   int   // of these, records of failures
 	Changed  int   // pictures whose records are about other bytes; 0 if they were not compared
 	Missing  int   // questions that a run asks
+	Asked    int   // pictures that these are about
 	Rough    bool  // some source only estimates the number of its pictures
 	Err      error // of the first source that ends early
 }
@@ -57,6 +58,7 @@ func (p *Plan) add(ctx context.Context, r *run, s Source) error {
 		n, err := c.Count(ctx)
 		n /= max(1, r.opts.Shard.Of)
 		p.Pictures += n
+		p.Asked += n
 		p.Missing += n * len(r.opts.Prompts)
 		p.Rough = true
 		return err
@@ -90,6 +92,9 @@ func (p *Plan) picture(ctx context.Context, r *run, j *job) {
 		j.ask = slices.DeleteFunc(j.ask, func(q question) bool { return q.known })
 	}
 	p.Missing += len(j.ask)
+	if len(j.ask) > 0 {
+		p.Asked++
+	}
 	if j.changed {
 		p.Changed++
 	}
@@ -109,7 +114,7 @@ func (f first) Items(ctx context.Context) iter.Seq2[Item, error] {
 		left := f.n
 		for s := range leaves(ctx, f.sources) {
 			for item, err := range s.Items(ctx) {
-				if err == nil && !f.shard.Has(named(item).Name) {
+				if err == nil && !f.shard.Has(Named(item).Name) {
 					continue
 				}
 				if left == 0 || !yield(item, err) {

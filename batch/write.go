@@ -8,7 +8,7 @@ import (
 // write writes the records of pictures in order, and makes room for as many others. It
 // ends when all pictures are done, or at the first error.
 func (r *run) write(ctx context.Context, from chan *job, room chan struct{}) error {
-	early := map[int]*job{} // that are done before one that is earlier
+	early := map[int]*job{} // that are done before one that is earlier; room bounds them
 	next := 0
 	for j := range from {
 		early[j.number] = j
@@ -26,7 +26,8 @@ func (r *run) write(ctx context.Context, from chan *job, room chan struct{}) err
 	return nil
 }
 
-// save writes the records of a picture.
+// save writes the records of a picture. One that could not be read now may have none: the
+// records of before stay, and its caller hears of it.
 func (r *run) save(j *job) error {
 	failed, earlier, changed := 0, 0, 0
 	if len(j.records) == 0 {

@@ -46,6 +46,7 @@ func createCOCO(path string, o *Options) (Sink, error) {
 	return &cocoSink{file: f, annotations: s, labels: newLabels(o)}, err
 }
 
+// Add leaves out pictures that were not read: an image of the format has a size.
 func (s *cocoSink) Add(_ context.Context, p *Picture) error {
 	if p.Size == (image.Point{}) {
 		return nil
@@ -71,7 +72,7 @@ func (s *cocoSink) Add(_ context.Context, p *Picture) error {
 			if err != nil {
 				return err
 			}
-			a.Area = float64(area)
+			a.Area = float64(area) // pixels of the mask, as pycocotools measures sizes
 		}
 		data, err := json.Marshal(a)
 		if err != nil {
@@ -88,6 +89,7 @@ func (s *cocoSink) Add(_ context.Context, p *Picture) error {
 	return nil
 }
 
+// Finish appends the annotations, and the categories, which are known only now.
 func (s *cocoSink) Finish() error {
 	s.WriteString(`],"annotations":[`)
 	if err := s.annotations.copyTo(s); err != nil {

@@ -60,6 +60,8 @@ func createCVAT(path string, o *Options) (Sink, error) {
 	return &cvatSink{file: f, spool: s, out: out, labels: newLabels(o)}, nil
 }
 
+// Add writes a mask as one polygon, since a second one of an object would be another object.
+// Pictures that were not read are left out: an image of the format has a size.
 func (s *cvatSink) Add(_ context.Context, p *Picture) error {
 	if p.Size == (image.Point{}) {
 		return nil
@@ -87,6 +89,8 @@ func (s *cvatSink) Add(_ context.Context, p *Picture) error {
 	return s.out.Encode(out)
 }
 
+// Finish writes the labels, which are known only now, and the pictures after them. Source
+// "auto" tells CVAT that no person drew the shapes.
 func (s *cvatSink) Finish() error {
 	type label struct {
 		Name       string   `xml:"name"`

@@ -62,6 +62,8 @@ func createLabelStudio(path string, o *Options) (Sink, error) {
 	return &studioSink{folder: f, o: o, tasks: tasks, labels: newLabels(o)}, err
 }
 
+// Add makes a task of a picture, and one prediction of all its answers: Label Studio shows
+// predictions one at a time. Pictures that were not read have no size for the coordinates.
 func (s *studioSink) Add(_ context.Context, p *Picture) error {
 	if p.Size == (image.Point{}) {
 		return nil
@@ -136,6 +138,7 @@ func (s *studioSink) result(p *Picture, o Object) (studioResult, error) {
 // percent returns a fraction in percent, with four decimals.
 func percent(f float64) float64 { return cents(f*10_000) / 100 }
 
+// Finish writes the labelling interface last: it lists the labels of all tasks.
 func (s *studioSink) Finish() error {
 	err := s.write("tasks.json", func(w io.Writer) error {
 		s.tasks.WriteString("\n]\n")

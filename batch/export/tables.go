@@ -23,6 +23,7 @@ func createJSONL(path string, o *Options) (Sink, error) {
 	return jsonlSink{f}, nil
 }
 
+// Add writes failures, too: the file is still one of records.
 func (s jsonlSink) Add(_ context.Context, p *Picture) error {
 	for _, a := range p.Answers {
 		if err := record.Append(s, a.filtered()); err != nil {
@@ -69,6 +70,8 @@ func createCSV(path string, o *Options) (Sink, error) {
 	return s, s.w.Write(csvHeader)
 }
 
+// Add repeats picture, prompt and text on the line of each object, so that any line can be
+// read alone.
 func (s csvSink) Add(_ context.Context, p *Picture) error {
 	for _, a := range p.Answers {
 		r := a.Record

@@ -7,7 +7,11 @@ import (
 	"io"
 )
 
-// plain reads n values, each after its length in 4 bytes.
+// The encodings of columns of bytes, as https://parquet.apache.org/docs/file-format/data-pages/encodings
+// has them. Each function bounds what it makes room for by the bytes that are there, not by
+// what they claim.
+
+// plain reads n values, each after its length in 4 bytes: PLAIN.
 func plain(data []byte, n int64) (spans []span, err error) {
 	if n > int64(len(data)/4) {
 		return nil, fmt.Errorf("%d values do not fit into its %d bytes", n, len(data))
@@ -67,7 +71,7 @@ func prefixed(data []byte, n int64) (whole []byte, spans []span, err error) {
 		spans = append(spans, span{uint32(total - last), uint32(total)})
 	}
 	whole = make([]byte, 0, total)
-	start := 0
+	start := 0 // of the value before
 	for i, s := range suffixes {
 		before := start
 		start = len(whole)
@@ -89,6 +93,7 @@ func deltas(data []byte, n int64) (numbers []int32, rest []byte, err error) {
 		data = data[used:]
 	}
 	block, parts, count := head[0], head[1], head[2]
+	// Writers have blocks of 128 numbers in 4 parts; the bounds leave room for others.
 	if block == 0 || block > 1<<13 || parts == 0 || parts > block || block%parts != 0 || block/parts%8 != 0 {
 		return nil, nil, fmt.Errorf("blocks of %d in %d parts", block, parts)
 	}

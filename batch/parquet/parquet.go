@@ -80,9 +80,11 @@ func (f File) each(ctx context.Context, do func(batch.Item) bool) error {
 	return nil
 }
 
-// open reads the file's end, finds the column's part in each group of rows, and reads the
-// headers of its pages.
-func (f File) open(in *os.File) (*table, error) {
+func (f File) open(in *os.File) (*table, error) { return open(in, f.column) }
+
+// open reads the file's end, finds the part of a column in each group of rows, and reads the
+// headers of its pages. find returns the column's leaf.
+func open(in *os.File, find func(root *parquet.Column) (*parquet.Column, error)) (*table, error) {
 	info, err := in.Stat()
 	if err != nil {
 		return nil, err
@@ -94,7 +96,7 @@ func (f File) open(in *os.File) (*table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no Parquet file that can be read: %w", err)
 	}
-	leaf, err := f.column(file.Root())
+	leaf, err := find(file.Root())
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sort"
@@ -33,8 +34,22 @@ type loaded struct {
 	err    error
 }
 
-// row returns the bytes of a row, of those of all groups. in is the file.
+// row returns the bytes of the picture in a row, of those of all groups. in is the file.
 func (t *table) row(in io.ReaderAt, row int64) ([]byte, error) {
+	data, err := t.value(in, row)
+	switch {
+	case err != nil:
+		return nil, err
+	case data == nil:
+		return nil, errors.New("the row has no bytes of a picture, perhaps only its path")
+	case len(data) > batch.MaxFile:
+		return nil, fmt.Errorf("the picture has %d bytes, want at most %d", len(data), batch.MaxFile)
+	}
+	return append([]byte{}, data...), nil
+}
+
+// value returns the value of a row, which must not be changed; nil for none.
+func (t *table) value(in io.ReaderAt, row int64) ([]byte, error) {
 	left := row
 	for _, c := range t.chunks {
 		if left >= c.rows {
@@ -50,15 +65,10 @@ func (t *table) row(in io.ReaderAt, row int64) ([]byte, error) {
 			return nil, fmt.Errorf("page at byte %d: %w", p.start, err)
 		}
 		data, err := v.row(left - p.first)
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, fmt.Errorf("page at byte %d: %w", p.start, err)
-		case data == nil:
-			return nil, fmt.Errorf("the row has no bytes of a picture, perhaps only its path")
-		case len(data) > batch.MaxFile:
-			return nil, fmt.Errorf("the picture has %d bytes, want at most %d", len(data), batch.MaxFile)
 		}
-		return append([]byte{}, data...), nil
+		return data, nil
 	}
 	return nil, fmt.Errorf("the table has %d rows, and no row %d", row-left, row)
 }

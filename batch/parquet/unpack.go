@@ -16,7 +16,7 @@ import (
 	"github.com/pgcli/paligemma/internal/infile"
 )
 
-// How many bytes a byte grows to at most.
+// How many bytes a byte grows to at most. Room is made for no more, whatever a page claims.
 const (
 	mostLZ4    = 255
 	mostSnappy = 32

@@ -38,6 +38,8 @@ Examples:
 // namedMissing is how many questions without a record a message names.
 const namedMissing = 20
 
+// collectAction takes the prompts from the queue: the file is complete when all of them have
+// been asked, not only those of the last enqueue.
 func collectAction(c *cli.Context) error {
 	path := c.Path("output")
 	if path == "" || path == "-" {
@@ -76,7 +78,7 @@ func collectAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := out.Close(); err != nil {
+	if err := out.Close(); err != nil { // before its counts are said to be in it
 		return err
 	}
 	fmt.Fprintf(c.App.ErrWriter, "pgcli-fleet: %d records are new in %s, which has %d of %d; %d are failures\n", n.Added, path, plan.Known, plan.Known+plan.Missing, plan.Failed)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -23,7 +24,6 @@ server has none. INPUT, prompts and flags are as those of pgcli batch:
   photos             the pictures of a folder and of those below it
   a.jpg "*.jpg"      pictures, also by a pattern
   @list.txt          inputs, one on each line; - for standard input
-  metadata.jsonl     the pictures of an imagefolder, as Hugging Face's datasets has it
 ` + flags.InputHelp + `
 
 The queue has references, and workers open the same files: run it in the folder that workers
@@ -48,6 +48,8 @@ Examples:
 	}
 }
 
+// enqueueAction refuses wrong flags and inputs before it reads the model, and a model that is
+// not the queue's before it puts anything in.
 func enqueueAction(c *cli.Context) error {
 	if _, err := flags.Sampler(c); err != nil {
 		return err
@@ -108,9 +110,9 @@ func enqueueAction(c *cli.Context) error {
 	}
 	e.Notice = func(text string) { logger.Warn(text) }
 	n, err := q.Enqueue(c.Context, e)
-	if err != nil {
-		return err
+	if err == nil || n.Queued+n.Waiting+n.Done > 0 { // also those before an error
+		_, wrong := fmt.Fprintf(c.App.Writer, "%d pictures: %d are queued now, %d were in the queue, %d have their results\n", n.Pictures, n.Queued, n.Waiting, n.Done)
+		err = errors.Join(err, wrong)
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "%d pictures: %d are queued now, %d were in the queue, %d have their results\n", n.Pictures, n.Queued, n.Waiting, n.Done)
 	return err
 }

@@ -26,6 +26,7 @@ import (
 const (
 	asCommand = "PGCLI_FLEET_TEST_COMMAND" // if 1
 	killerOf  = "PGCLI_FLEET_TEST_KILLER"  // opening a picture of this name kills the process
+	peakFile  = "PGCLI_FLEET_TEST_PEAK"    // gets the memory of the process, in the end
 )
 
 var pictures = flag.Int("pictures", 300, "pictures of the fleets that are disturbed")
@@ -38,7 +39,9 @@ func TestMain(m *testing.M) {
 				select {}
 			}
 		}
-		os.Exit(run(interruptible(), append([]string{"pgcli-fleet"}, os.Args[1:]...), os.Stdin, os.Stdout, os.Stderr, reading))
+		code := run(interruptible(), append([]string{"pgcli-fleet"}, os.Args[1:]...), os.Stdin, os.Stdout, os.Stderr, reading)
+		notePeak()
+		os.Exit(code)
 	}
 	flag.Parse()
 	os.Exit(m.Run())

@@ -73,6 +73,25 @@ func TestCompressedArchivesAreRefused(t *testing.T) {
 	}
 }
 
+// TestABrokenInputKeepsNoOther from the queue: an archive that is cut has the members before
+// the cut, and is an error, which comes after the other inputs.
+func TestABrokenInputKeepsNoOther(t *testing.T) {
+	b := newBench(t, 2)
+	t.Chdir(b.dir)
+	shardOf(t, "whole.tar", 1, 2)
+	must(t, os.WriteFile("cut.tar", []byte(read(t, "whole.tar"))[:1600], 0o644)) // within the second member
+	must(t, os.WriteFile("list.txt", []byte("cut.tar\n000.png\n"), 0o644))
+	for _, inputs := range [][]string{{"cut.tar", "000.png"}, {"@list.txt", "001.png"}} {
+		text := b.fleet(1, append([]string{"enqueue", "-p", "ocr", "-n", "2"}, inputs...)...)
+		if !strings.Contains(text, "cut.tar: the archive ") || !strings.Contains(text, "pictures: ") {
+			t.Errorf("%v: %s", inputs, text)
+		}
+	}
+	if n := b.left(workStream); n < 2 { // and perhaps a member
+		t.Errorf("%d pictures wait, want those of all other inputs", n)
+	}
+}
+
 // TestChangedPictures: a picture that changes has the record of its bytes, whether before
 // its worker reads it or after; one with the same bytes is not asked about again.
 func TestChangedPictures(t *testing.T) {

@@ -55,6 +55,8 @@ Examples:
 	}
 }
 
+// work takes the job before it opens the model, so that a worker with another model, or
+// without a queue, ends at once.
 func work(c *cli.Context, reading func(string)) error {
 	if c.Args().Present() {
 		return flags.Usagef("work takes no arguments, got %q", c.Args().Slice())
@@ -171,6 +173,8 @@ func open(c *cli.Context, job queue.Job) (*paligemma.Model, *batch.Asker, error)
 	return model, asker, nil
 }
 
+// openModel opens the model of -m, or the embedded one, which is so small that a second
+// thread would only wait.
 func openModel(c *cli.Context, opts *paligemma.Options) (*paligemma.Model, error) {
 	path := c.Path("model")
 	if path == "" {

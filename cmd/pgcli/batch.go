@@ -27,7 +27,6 @@ the file of -o: a JSON object on each line, in the order of the pictures. An INP
                      names with a dot first are left out, links to folders not followed
   photo.jpg          a picture, or a quoted pattern such as 'photos/2024-*.jpg'
   @list.txt, -       a file, or standard input, with an INPUT on each line
-  metadata.jsonl     of an imagefolder: the pictures that file_name names
 ` + flags.InputHelp + `
 Started again, it goes on where it was stopped: the finished file is that of a run that
 was not stopped, but for times. Pictures with records are asked about again only if

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -18,31 +19,33 @@ import (
 // linesEvery is how often a log gets a line about a long run.
 const linesEvery = time.Minute
 
-// batchProgress shows pictures with their rate, failures and the time left: on a terminal
+// batchProgress shows pictures with their rate, the time left and failures: on a terminal
 // a bar, elsewhere a line for every tenth, and each minute. log takes messages, which
 // appear above the bar; done ends it.
 func batchProgress(w io.Writer, plan *batch.Plan) (show func(batch.Progress), log io.Writer, done func()) {
-	start := time.Now()
-	total := plan.Pictures
+	pace := newPace(plan, time.Now())
 	if !movesCursor(w) {
-		tenth, last := 0, start
+		tenth, last := 0, time.Now()
 		return func(p batch.Progress) {
 			now := time.Now()
-			next := 10 * p.Pictures / max(1, total)
+			pace.add(p, now)
+			next := 10 * p.Pictures / max(1, plan.Pictures)
 			if p.Pictures == p.Earlier || next <= tenth && now.Sub(last) < linesEvery {
 				return
 			}
 			tenth, last = next, now
-			fmt.Fprintf(w, "pgcli: asking: %s\n", spellProgress(p, total, now.Sub(start)))
+			fmt.Fprintf(w, "pgcli: asking: %d of %d pictures, %s\n", p.Pictures, max(plan.Pictures, p.Pictures), pace)
 		}, w, func() {}
 	}
 	bars := mpb.New(mpb.WithOutput(w), mpb.WithWidth(64))
-	rate := ""
-	bar := bars.AddBar(int64(total), mpb.PrependDecorators(decor.Name("asking "), decor.CountersNoUnit("%d / %d")),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return rate })))
+	var text atomic.Value // the bar is drawn by a goroutine of its own
+	text.Store("")
+	bar := bars.AddBar(int64(plan.Pictures), mpb.PrependDecorators(decor.Name("asking "), decor.CountersNoUnit("%d / %d ")),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return text.Load().(string) })))
 	return func(p batch.Progress) {
-			rate = spellRate(p, total, time.Since(start))
-			bar.SetTotal(int64(max(total, p.Pictures)), false)
+			pace.add(p, time.Now())
+			text.Store(" " + pace.String())
+			bar.SetTotal(int64(max(plan.Pictures, p.Pictures)), false)
 			bar.SetCurrent(int64(p.Pictures))
 		}, bars, func() {
 			if !bar.Completed() {
@@ -52,24 +55,41 @@ func batchProgress(w io.Writer, plan *batch.Plan) (show func(batch.Progress), lo
 		}
 }
 
-// spellProgress spells how far a run is after a time.
-func spellProgress(p batch.Progress, total int, took time.Duration) string {
-	return fmt.Sprintf("%d of %d pictures, %s", p.Pictures, max(total, p.Pictures), spellRate(p, total, took))
+// A pace tells how fast pictures are asked about, and how long the others take. Pictures
+// that have their records are passed over so fast that they would make it a wrong one.
+type pace struct {
+	plan  *batch.Plan
+	last  batch.Progress
+	start time.Time // when the first picture was begun that is asked about
+	now   time.Time
 }
 
-// spellRate spells the rate of a run, failures and the time left. Pictures that had their
-// records before take no time.
-func spellRate(p batch.Progress, total int, took time.Duration) string {
-	asked := p.Pictures - p.Earlier
+func newPace(plan *batch.Plan, start time.Time) *pace {
+	return &pace{plan: plan, start: start, now: start}
+}
+
+// add tells how far the run is at a time.
+func (t *pace) add(p batch.Progress, now time.Time) {
+	if p.Pictures == p.Earlier { // none is asked about so far
+		t.start = now
+	}
+	t.last, t.now = p, now
+}
+
+// String spells the time left, which a narrow terminal has room for, the rate and failures;
+// it is empty before the first answer.
+func (t *pace) String() string {
+	asked, took := t.last.Pictures-t.last.Earlier, t.now.Sub(t.start)
 	if asked == 0 || took <= 0 {
 		return ""
 	}
 	text := fmt.Sprintf("%.3g a second", float64(asked)/took.Seconds())
-	if p.Failed > 0 {
-		text += fmt.Sprintf(", %d failures", p.Failed)
+	// Of a film the plan counts all frames, those with records too.
+	if left := min(t.plan.Asked-asked, t.plan.Pictures-t.last.Pictures); left > 0 {
+		text = spellTime(took*time.Duration(left)/time.Duration(asked)) + " left, " + text
 	}
-	if left := total - p.Pictures; left > 0 {
-		text += ", " + spellTime(took*time.Duration(left)/time.Duration(asked)) + " left"
+	if t.last.Failed > 0 {
+		text += fmt.Sprintf(", %d failures", t.last.Failed)
 	}
 	return text
 }

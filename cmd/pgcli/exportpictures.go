@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -26,20 +27,45 @@ type exportPictures struct {
 
 // read returns the bytes of a picture's file. The error does not name it.
 func (p *exportPictures) read(ctx context.Context, name string) ([]byte, error) {
-	path := name
-	if !filepath.IsAbs(name) && !strings.Contains(name, "://") {
-		path = filepath.Join(p.folder, name)
-	}
-	container, _, inside := strings.Cut(path, "#")
-	source := p.containers.Source(container)
-	switch {
-	case inside && source != nil:
-		return p.member(ctx, container, path, source.Items(ctx))
-	case strings.Contains(name, "://"):
+	if strings.Contains(name, "://") {
 		return nil, errors.New("the format holds pictures, which are not fetched from the network; copy them into a folder, or choose another format")
 	}
-	data, err := infile.Read(path, batch.MaxFile)
+	if container, member, ok := p.split(name); ok {
+		source := p.containers.Source(container)
+		return p.member(ctx, container, container+"#"+member, source.Items(ctx))
+	}
+	data, err := infile.Read(p.path(name), batch.MaxFile)
 	return data, cause(err)
+}
+
+// path returns where a file lies.
+func (p *exportPictures) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(p.folder, name)
+}
+
+// split returns the path of the archive, table or video of a name, and the member. Names of
+// folders, of files and of members may have a # in them, and members dots that a path would
+// lose. A container that is gone is one only if no file has the whole name.
+func (p *exportPictures) split(name string) (container, member string, ok bool) {
+	for at, c := range name {
+		if c != '#' || p.containers.Source(name[:at]) == nil {
+			continue
+		}
+		path := filepath.ToSlash(p.path(name[:at])) // as the source names its items
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path, name[at+1:], true
+		}
+		if !ok {
+			container, member, ok = path, name[at+1:], true
+		}
+	}
+	if _, err := os.Stat(p.path(name)); err == nil {
+		return "", "", false
+	}
+	return container, member, ok
 }
 
 // member reads an item of an archive, a table or a video: from where the last one was, or else

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pgcli/paligemma/batch"
 	"github.com/pgcli/paligemma/batch/merge"
 	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/newfile"
@@ -73,6 +74,7 @@ func mergeAction(c *cli.Context) error {
 	defer set.Close()
 	var report *merge.Report
 	var first []merge.Missing
+	unlisted := 0
 	write := func(names io.Writer) error {
 		last := ""
 		report, err = set.Write(c.Context, out, c.Bool("force"), list, func(m merge.Missing) error {
@@ -83,6 +85,10 @@ func mergeAction(c *cli.Context) error {
 				return nil
 			}
 			last = m.Image
+			if !batch.IsLine(m.Image) { // its parts would be other names
+				unlisted++
+				return nil
+			}
 			_, err := io.WriteString(names, m.Image+"\n")
 			return err
 		})
@@ -95,6 +101,9 @@ func mergeAction(c *cli.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if path := c.Path("missing"); path != "" && unlisted > 0 {
+		fmt.Fprintf(c.App.ErrWriter, "pgcli: %d missing names are left out of %s, as no line can hold them: they have line ends in them\n", unlisted, path)
 	}
 	return merged(c, out, report, first)
 }
@@ -113,7 +122,7 @@ func inputList(c *cli.Context) (list iter.Seq2[string, error], done func(), err 
 	return func(yield func(string, error) bool) {
 		for _, source := range in.Sources {
 			for item, err := range source.Items(c.Context) {
-				if !yield(item.Name, err) {
+				if !yield(batch.Named(item).Name, err) {
 					return
 				}
 			}

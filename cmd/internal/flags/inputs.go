@@ -14,16 +14,17 @@ import (
 	"strings"
 
 	"github.com/pgcli/paligemma/batch"
+	"github.com/pgcli/paligemma/batch/parquet"
 	"github.com/pgcli/paligemma/batch/s3"
-	"github.com/pgcli/paligemma/batch/video"
 	"github.com/pgcli/paligemma/internal/infile"
-	"github.com/pgcli/paligemma/internal/legible"
 	"github.com/pgcli/paligemma/internal/newfile"
 	"github.com/urfave/cli/v2"
 )
 
 // InputHelp is the part of the help about inputs that are no picture files.
-const InputHelp = `  a.tar, a.tar.gz    the pictures in an archive, such as webdataset's: a.tar#member
+const InputHelp = `  metadata.jsonl     of an imagefolder, or metadata.csv or .parquet: the pictures that
+                     the rows' file_name names, as Hugging Face's datasets has it
+  a.tar, a.tar.gz    the pictures in an archive, such as webdataset's: a.tar#member
   a.parquet          the pictures in a column of a table, such as a data set's: a.parquet#0
   s3://bucket/prefix the pictures of a bucket whose keys begin so; credentials as other
                      programs find them (AWS_ACCESS_KEY_ID, AWS_PROFILE, ...)
@@ -36,9 +37,10 @@ type Inputs struct {
 
 	c          *cli.Context
 	containers Containers
-	store      *s3.Store   // of s3:// inputs; nil before the first
-	lists      []io.Closer // with an input on each line
-	stdin      bool        // is one of them
+	store      *s3.Store         // of s3:// inputs; nil before the first
+	lists      []io.Closer       // with an input on each line
+	stdin      bool              // is one of them
+	metadata   map[string]string // file of metadata that is an input, by its folder
 }
 
 // NewInputs finds the sources that the arguments name, and refuses those that cannot be
@@ -61,7 +63,7 @@ func Listed(c *cli.Context, path string) (*Inputs, error) {
 
 func inputs(c *cli.Context, arguments []string) (*Inputs, error) {
 	k, err := ReadContainers(c)
-	in := &Inputs{c: c, containers: k}
+	in := &Inputs{c: c, containers: k, metadata: map[string]string{}}
 	for _, name := range arguments {
 		if err == nil {
 			err = in.argument(name)
@@ -208,8 +210,10 @@ func (in *Inputs) source(name string, listed bool) (batch.Source, error) {
 		return nil, fmt.Errorf("input %s: %w", name, missing)
 	case strings.EqualFold(filepath.Ext(name), ".gguf"):
 		return nil, Usagef("%s is a model: give it with -m %s", name, name)
-	case filepath.Base(name) == "metadata.jsonl":
-		return batch.Metadata(name), nil
+	case batch.IsMetadata(name):
+		return batch.Metadata(name), in.only(name)
+	case parquet.IsMetadata(name):
+		return parquet.Metadata(name), in.only(name)
 	}
 	if source := in.containers.Source(name); source != nil {
 		return source, nil
@@ -217,29 +221,13 @@ func (in *Inputs) source(name string, listed bool) (batch.Source, error) {
 	return batch.Files{name}, nil
 }
 
-// check refuses a source that has no pictures, or cannot be read, as far as that is known
-// before it is gone through.
-func (in *Inputs) check(source batch.Source) error {
-	switch s := source.(type) {
-	case batch.Folder:
-		pictures, others, err := s.Look(in.c.Context)
-		switch {
-		case err != nil:
-			return fmt.Errorf("folder %w", err)
-		case pictures == 0:
-			return fmt.Errorf("folder %s has no pictures, among %d files", string(s), others)
-		case others > 0:
-			fmt.Fprintf(in.c.App.ErrWriter, "%s: %s: %d files are left out, as their names are not those of pictures\n", in.c.App.Name, legible.Text(string(s)), others)
-		}
-	case batch.Metadata:
-		for _, err := range s.Items(in.c.Context) {
-			if err != nil {
-				return err
-			}
-		}
-	case video.Video:
-		return video.Check()
+// only refuses a file of metadata if another of its folder is an input, as datasets does.
+func (in *Inputs) only(name string) error {
+	dir := filepath.Dir(name)
+	if other := in.metadata[dir]; other != "" && filepath.Base(other) != filepath.Base(name) {
+		return Usagef("%s and %s name the pictures of one folder: give one of them", other, name)
 	}
+	in.metadata[dir] = name
 	return nil
 }
 

@@ -52,6 +52,8 @@ func TestListsOfEveryKind(t *testing.T) {
 		must(t, os.MkdirAll(filepath.Dir(name), 0o755))
 		must(t, os.WriteFile(name, []byte(name), 0o644))
 	}
+	must(t, os.MkdirAll("table", 0o755))
+	must(t, os.WriteFile("table/metadata.csv", []byte("text,file_name\r\nx,a.jpg\r\n"), 0o644))
 	must(t, os.WriteFile("set/metadata.jsonl", []byte(`{"file_name":"e.jpg"}`+"\n\n"+`{"file_name":"below/g.jpg"}`+"\n"), 0o644))
 	var shard bytes.Buffer
 	w := tar.NewWriter(&shard)
@@ -62,9 +64,9 @@ func TestListsOfEveryKind(t *testing.T) {
 	must(t, w.Close())
 	must(t, os.WriteFile("s.tar", shard.Bytes(), 0o644))
 	must(t, os.WriteFile("broken.tar", shard.Bytes()[:700], 0o644))
-	list := "\ufeffa.jpg\r\n\r\ns.tar\r\nsub\r\nset/metadata.jsonl\r\nbroken.tar\r\nnone.jpg\r\n f .jpg\r\nb[1].jpg"
+	list := "\ufeffa.jpg\r\n\r\ns.tar\r\nsub\r\nset/metadata.jsonl\r\ntable/metadata.csv\r\nbroken.tar\r\nnone.jpg\r\n f .jpg\r\nb[1].jpg"
 	must(t, os.WriteFile("list", []byte(list), 0o644))
-	want := []string{"a.jpg", "s.tar#0.left.jpg", "s.tar#0.right.jpg", "s.tar#1.jpg", "sub/c.jpg", "set/e.jpg", "set/below/g.jpg", "none.jpg", " f .jpg", "b[1].jpg"}
+	want := []string{"a.jpg", "s.tar#0.left.jpg", "s.tar#0.right.jpg", "s.tar#1.jpg", "sub/c.jpg", "set/e.jpg", "set/below/g.jpg", "table/a.jpg", "none.jpg", " f .jpg", "b[1].jpg"}
 	for _, argument := range []string{"@list", "-"} {
 		names, failed, err := found(t, list, argument)
 		names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, "broken.tar#") })
@@ -83,6 +85,11 @@ func TestListsOfEveryKind(t *testing.T) {
 // TestWrongListsAreRefused before anything is asked, and said what is wrong.
 func TestWrongListsAreRefused(t *testing.T) {
 	t.Chdir(t.TempDir())
+	must(t, os.MkdirAll("both", 0o755))
+	must(t, os.WriteFile("both/metadata.csv", []byte("file_name\na.jpg\n"), 0o644))
+	must(t, os.WriteFile("both/metadata.jsonl", []byte(`{"file_name":"a.jpg"}`), 0o644))
+	must(t, os.Mkdir("bare", 0o755))
+	must(t, os.WriteFile("bare/metadata.csv", []byte("file_name\n"), 0o644))
 	must(t, os.Mkdir("empty", 0o755))
 	must(t, os.WriteFile("a.jpg", nil, 0o644))
 	for name, c := range map[string]struct{ list, want string }{
@@ -91,6 +98,8 @@ func TestWrongListsAreRefused(t *testing.T) {
 		"folder":   {"a.jpg\nempty\n", "list: folder empty has no pictures, among 0 files"},
 		"model":    {"m.gguf\n", "list: m.gguf is a model: give it with -m m.gguf"},
 		"bucket":   {"s3://\n", `list: "s3://" names no bucket`},
+		"both":     {"both/metadata.csv\nboth/metadata.jsonl\n", "list: both/metadata.csv and both/metadata.jsonl name the pictures of one folder: give one of them"},
+		"no rows":  {"bare/metadata.csv\n", "list: bare/metadata.csv has no rows, want names of pictures"},
 		"metadata": {"metadata.jsonl\n", "list: open metadata.jsonl: "},
 		"long":     {strings.Repeat("x", 1<<20+1), "list: line 1 is longer than 1048576 bytes"},
 	} {
@@ -104,6 +113,7 @@ func TestWrongListsAreRefused(t *testing.T) {
 		"open none: ":                       {"@none"},
 		"standard input has no line":        {"-", "a.jpg"},
 		`no file matches "x*"`:              {"x*"},
+		`pattern "x[": syntax error in pat`: {"x["},
 	} {
 		stdin := ""
 		if len(arguments) == 2 && arguments[1] == "-" {

@@ -44,6 +44,7 @@ type Enqueued struct {
 // Enqueue puts the pictures of sources into the queue that have no result for some prompt,
 // and are not in it already. It may be repeated at any time. While the queue is full it
 // waits. What has results is in a temporary file, so that it holds a window of messages only.
+// A source that ends early is an error after the others are put in, as with batch.Run.
 func (q *Queue) Enqueue(ctx context.Context, e *Enqueuing) (n Enqueued, err error) {
 	job, err := q.Job(ctx)
 	if err != nil {
@@ -54,7 +55,10 @@ func (q *Queue) Enqueue(ctx context.Context, e *Enqueuing) (n Enqueued, err erro
 		return n, err
 	}
 	defer known.close()
-	var messages []*message
+	var (
+		messages []*message
+		broken   error // of the first source that ends early
+	)
 	flush := func() error {
 		queued, err := q.put(ctx, messages, e.Notice)
 		n.Queued += queued
@@ -67,8 +71,12 @@ func (q *Queue) Enqueue(ctx context.Context, e *Enqueuing) (n Enqueued, err erro
 	}
 	for _, s := range e.Sources {
 		for item, err := range s.Items(ctx) {
+			if ctx.Err() != nil { // a million pictures with results ask the server nothing
+				return n, context.Cause(ctx)
+			}
 			if err != nil {
-				return n, err
+				broken = cmp.Or(broken, err)
+				continue // with the other sources of a list
 			}
 			if n.Pictures++; !utf8.ValidString(item.Name) {
 				if err := q.refuse(ctx, job, item, e.Prompts); err != nil {
@@ -91,7 +99,7 @@ func (q *Queue) Enqueue(ctx context.Context, e *Enqueuing) (n Enqueued, err erro
 			}
 		}
 	}
-	return n, flush()
+	return n, errors.Join(flush(), broken)
 }
 
 // newMessage returns the message about an item, with the prompts that have no result.

@@ -9,7 +9,9 @@ import (
 	"github.com/pgcli/paligemma/batch/record"
 )
 
-// Metrics are a worker's, for Prometheus.
+// Metrics are a worker's, for Prometheus. Age, waiting and slots tell whether more workers
+// would help; items and seconds tell whether this one is well. docs/fleet.md lists them. They
+// are safe for concurrent use.
 type Metrics struct {
 	items   *prometheus.CounterVec
 	seconds prometheus.Histogram
@@ -33,6 +35,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help: "Pictures that are asked about now."}),
 	}
 	r.MustRegister(m.items, m.seconds, m.age, m.waiting, m.slots)
+	// Each result is 0 until it occurs: a rate needs a value to start from.
 	for _, result := range []string{"answered", "failed", "duplicate", "retried", "refused"} {
 		m.items.WithLabelValues(result)
 	}

@@ -117,7 +117,9 @@ func (t *task) do(ctx context.Context) (err error) {
 }
 
 // missing finds the prompts that have no result. Others may have come from an earlier
-// delivery, or from another message: one that asked fewer prompts, or more.
+// delivery, or from another message: one that asked fewer prompts, or more. The first
+// delivery asks the server, too: messages with other prompts about one picture wait beside
+// each other, so that only results tell what has been asked.
 func (t *task) missing(ctx context.Context) error {
 	for _, p := range t.Prompts {
 		line, err := t.w.Queue.result(ctx, t.w.job.Identity.Key(t.Image, p), t.At.Version)

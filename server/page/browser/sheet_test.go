@@ -1,11 +1,10 @@
 package browser
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +33,18 @@ func sheet(t *testing.T) string {
 	inner := strings.Trim(string(quoted), `"`)
 	text := strings.ReplaceAll(strings.ReplaceAll(string(data), "third.gif", inner), "ring", inner)
 	text = strings.ReplaceAll(text, "gone.png", "gone "+inner)
+	return sheetOf(t, record.NewReader(strings.NewReader(text), "records").All(), func(name string) string {
+		if name == hostileName {
+			return "third.gif"
+		}
+		return name
+	})
+}
+
+// sheetOf exports records to a contact sheet, and returns the address of its first page. file
+// returns the picture among those of the records that has a name.
+func sheetOf(t *testing.T, all iter.Seq2[*record.Record, error], file func(name string) string) string {
+	t.Helper()
 	format := export.Format{}
 	for _, f := range export.Formats() {
 		if f.Name == "html" {
@@ -41,19 +52,8 @@ func sheet(t *testing.T) string {
 		}
 	}
 	out := filepath.Join(t.TempDir(), "sheet")
-	all := func(yield func(*record.Record, error) bool) {
-		for in := record.NewReader(bytes.NewReader([]byte(text)), "records"); ; {
-			r, err := in.Next()
-			if err == io.EOF || !yield(r, err) || err != nil {
-				return
-			}
-		}
-	}
-	_, err = export.Run(t.Context(), format, out, all, &export.Options{Read: func(_ context.Context, name string) ([]byte, error) {
-		if name == hostileName {
-			name = "third.gif"
-		}
-		return os.ReadFile(records + "pictures/" + name)
+	_, err := export.Run(t.Context(), format, out, all, &export.Options{Read: func(_ context.Context, name string) ([]byte, error) {
+		return os.ReadFile(records + "pictures/" + file(name))
 	}})
 	must(t, err)
 	return "file://" + out + "/index.html"
