@@ -39,7 +39,7 @@ func (j *job) compare() bool {
 }
 
 // prepare makes a picture for the model of a job's bytes, which it lets go.
-func (j *job) prepare(m *paligemma.Model) {
+func (j *job) prepare(ctx context.Context, m *paligemma.Model) {
 	if j.failed != nil || !j.compare() {
 		j.data = nil
 		return
@@ -51,7 +51,7 @@ func (j *job) prepare(m *paligemma.Model) {
 		return
 	}
 	err := guard.Run(func() error {
-		picture, err := m.ReadImage(bytes.NewReader(data))
+		picture, err := m.ReadImageContext(ctx, bytes.NewReader(data))
 		if err != nil {
 			return err
 		}

@@ -71,7 +71,7 @@ func (a *Asker) prepare(ctx context.Context, j *job) error {
 	}
 	defer func() { <-a.decoding }()
 	j.read(ctx)
-	j.prepare(a.model)
+	j.prepare(ctx, a.model)
 	return nil
 }
 
@@ -97,6 +97,9 @@ func (a *Asker) encode(ctx context.Context, j *job) (*paligemma.Image, error) {
 func (a *Asker) records(ctx context.Context, j *job, encoded *paligemma.Image) error {
 	if len(j.ask) == 0 { // a free session is not waited for
 		return nil
+	}
+	if err := context.Cause(ctx); err != nil { // of which the job may have failed: no picture's fault
+		return err
 	}
 	var s *paligemma.Session
 	select {

@@ -93,3 +93,22 @@ func TestNamesThatNoMessageHolds(t *testing.T) {
 		t.Errorf("got %+v, %+v", r, r.Error)
 	}
 }
+
+// TestAnEndedCallFailsNoPicture: what a call could not read because its context ended is no
+// record of a failure, which would not be asked again.
+func TestAnEndedCallFailsNoPicture(t *testing.T) {
+	asker, fewer, err := batch.NewAsker(open(t), identity, 2, nil)
+	must(t, errors.Join(fewer, err))
+	defer asker.Close()
+	stop := errors.New("enough")
+	for range 50 { // as a free session and the end may be met in either order
+		ctx, cancel := context.WithCancelCause(t.Context())
+		item := batch.Item{Name: "a.jpg", Read: func(context.Context) ([]byte, error) {
+			cancel(stop)
+			return nil, ctx.Err()
+		}}
+		if records, err := asker.Ask(ctx, item, options().Prompts); !errors.Is(err, stop) || len(records) > 0 {
+			t.Fatalf("%d records and error %v, want none and %v", len(records), err, stop)
+		}
+	}
+}

@@ -66,7 +66,7 @@ func (r *run) all(ctx context.Context) error {
 	if fewer != nil {
 		r.notice(fmt.Sprintf("%d answers at a time, not %d: %v", asker.Parallel(), r.opts.Parallel, fewer))
 	}
-	return r.flow(ctx, asker.Parallel(), func(j *job) { j.prepare(r.model) }, func(ctx context.Context, j *job) error {
+	return r.flow(ctx, asker.Parallel(), func(j *job) { j.prepare(ctx, r.model) }, func(ctx context.Context, j *job) error {
 		encoded, err := asker.encode(ctx, j)
 		if err == nil {
 			err = asker.records(ctx, j, encoded)
