@@ -143,7 +143,13 @@ func (j *job) planCheckpoint(src, dst string, types typing) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", src, err)
 	}
-	j.notes = append(append(j.notes, passed...), notes...)
+	var generation []string
+	if inv.format == HuggingFace {
+		if vocabulary.Ends, generation, err = readGeneration(dir, vocabulary); err != nil {
+			return err
+		}
+	}
+	j.notes = slices.Concat(j.notes, passed, notes, generation)
 	if j.options.Resample != "" {
 		c.Resample = j.options.Resample
 	}
