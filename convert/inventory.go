@@ -16,6 +16,7 @@ type inventory struct {
 	arrays   map[string]array
 	prefixes map[Part]string // Hugging Face
 	shared   string          // the output head's name, if the embedding lies under it alone
+	grows    bool            // an adapter may bring an embedding of more rows
 }
 
 // takeInventory finds out how the arrays are named. If a part of a PaliGemma is
