@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -29,6 +30,20 @@ func adapterTokenizer(v spm.Vocabulary, adapters []Adapter) (_ spm.Vocabulary, n
 		}
 	}
 	return v, notes
+}
+
+// checkAdapterDir refuses a path that is no folder of an adapter, and names one that is.
+func checkAdapterDir(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is a file, want the folder of an adapter: %s", dir, filepath.Dir(dir))
+	case !exists(filepath.Join(dir, adapterName)):
+		return fmt.Errorf("%s: no %s, so it is no adapter of PEFT%s", dir, adapterName, quoted("; its folders have some:", sourceDir{path: dir}.match("*/"+adapterName)))
+	}
+	return nil
 }
 
 // checkGrown refuses a vocabulary of more pieces than the embedding, or an output head
