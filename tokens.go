@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/pgcli/paligemma/grammar"
@@ -12,11 +13,12 @@ import (
 	"github.com/pgcli/paligemma/internal/sample"
 )
 
-// Tokens generates the answer to a Prefill, token by token, and ends at <eos>,
-// which is not among them. A nil sm means the defaults; the grammar is sm's, also
-// for detect and segment prompts, unlike in Run. An error comes as the
-// last pair, with a zero Token. Leaving the loop early is fine: the next call
-// goes on from there. A Prefill or Append inside the loop ends it with an error.
+// Tokens generates the answer to a Prefill, token by token, and ends at <eos>, or at
+// another end that a fine-tuning has chosen, which is not among them. A nil sm means
+// the defaults; the grammar is sm's, also for detect and segment prompts, unlike in
+// Run. An error comes as the last pair, with a zero Token. Leaving the loop early is
+// fine: the next call goes on from there. A Prefill or Append inside the loop ends it
+// with an error.
 func (s *Session) Tokens(ctx context.Context, sm *Sampling) iter.Seq2[Token, error] {
 	if sm == nil {
 		sm = &Sampling{}
@@ -76,7 +78,11 @@ func (s *Session) begin(sm *Sampling) (*answering, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &answering{Sampling: sm, sampler: sample.New(sm.options()), state: state, changes: s.changes}, nil
+	o := sm.options()
+	if slices.Contains(o.Forbidden, s.model.tok.EOS()) { // the answer is not to end
+		o.Forbidden = slices.Concat(o.Forbidden, s.model.tok.Ends())
+	}
+	return &answering{Sampling: sm, sampler: sample.New(o), state: state, changes: s.changes}, nil
 }
 
 // next returns the next token of an answer; more is false, and Session.stop set,
@@ -112,7 +118,7 @@ func (s *Session) next(ctx context.Context, a *answering) (t Token, more bool, e
 		return Token{}, false, err
 	}
 	switch {
-	case t.ID == s.model.tok.EOS():
+	case t.ID == s.model.tok.EOS(), a.state == nil && slices.Contains(s.model.tok.Ends(), t.ID):
 		s.stop = StopEOS
 		return Token{}, false, nil
 	case s.sequence.Len()+len(s.pending) == s.sequence.Cap():

@@ -46,11 +46,11 @@ func defaults(d Dims, f Format) Config {
 // apply replaces defaults by the numbers of a config.json.
 func (c *Config) apply(h hfConfig) {
 	c.Context = h.Text.Context.or(c.Context)
-	c.QueryPreAttnScalar = h.Text.QueryPreAttnScalar.or(c.QueryPreAttnScalar)
 	c.RMSEps = h.Text.RMSEps.or(c.RMSEps)
 	c.RopeBase = h.Text.Rope.Theta.or(h.Text.RopeTheta.or(c.RopeBase))
 	c.VisionEps = h.Vision.Eps.or(c.VisionEps)
-	if c.Family == Gemma2 {
+	if c.Family == Gemma2 { // transformers' Gemma has none of these keys
+		c.QueryPreAttnScalar = h.Text.QueryPreAttnScalar.or(c.QueryPreAttnScalar)
 		c.AttnSoftcap = capping(h.Text.AttnSoftcap, c.AttnSoftcap)
 		c.FinalSoftcap = capping(h.Text.FinalSoftcap, c.FinalSoftcap)
 	}

@@ -41,8 +41,10 @@
 // Sizes come from the shapes of the tensors and are compared with the config.
 // A folder is read as transformers reads it: its choice among several files of
 // weights (folder.go), the tokenizer with the tokens that a fine-tuning added
-// (tokenizer.go), and the settings of pictures (processor.go), which are followed
-// or refused. [Plan].Notes names the files that are passed over.
+// (tokenizer.go, also of an adapter's folder), the settings of pictures (processor.go), which are followed or
+// refused, and the tokens that end an answer (generation.go). [Plan].Notes names the
+// files that are passed over, and settings of transformers' generate that are not
+// followed.
 //
 // Numbers that no shape tells have the released models' defaults, in [Options] and
 // defaults (config.go). The file leaves none of them out: package internal/hparams

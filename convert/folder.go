@@ -63,7 +63,10 @@ func openFolder(dir sourceDir) (checkpoint, error) {
 	case len(singles) > 1:
 		return nil, fmt.Errorf("%s: has %d safetensors files %q, but no %s that says how they belong together", dir.path, len(singles), singles, indexName)
 	}
-	if others := slices.Concat(dir.match("*.npz"), dir.match("*.gguf"), dir.match("*.bin"), dir.match("*.pt"), dir.match("*.pth")); len(others) > 0 {
+	if err := dir.lost(); err != nil {
+		return nil, err
+	}
+	if others := slices.Concat(dir.match("*.[sS][aA][fF][eE][tT][eE][nN][sS][oO][rR][sS]"), dir.match("*.npz"), dir.match("*.gguf"), dir.match("*.bin"), dir.match("*.pt"), dir.match("*.pth")); len(others) > 0 {
 		return nil, fmt.Errorf("%s: has no safetensors files; did you mean one of %q?", dir.path, others)
 	}
 	return nil, fmt.Errorf("%s: no checkpoint found: want %s, %s, or the path of a .npz or .gguf file%s",
@@ -138,6 +141,18 @@ func (d sourceDir) match(pattern string) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// lost returns an error if weights are links to files that are not there, as in a copy
+// of the Hub's cache without its blobs.
+func (d sourceDir) lost() error {
+	names, _ := fs.Glob(os.DirFS(d.path), "*.safetensors")
+	for _, name := range names {
+		if target, err := os.Readlink(d.join(name)); err == nil && !exists(d.join(name)) {
+			return fmt.Errorf("%s is a link to %s, which is not there: copy the folder with the files that its links point to (cp -L)", d.join(name), target)
+		}
+	}
+	return nil
 }
 
 // quoted returns names after text, or nothing without names.

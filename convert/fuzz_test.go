@@ -87,6 +87,28 @@ func FuzzProcessor(f *testing.F) {
 	})
 }
 
+// FuzzGeneration reads generation_config.json: ends that are accepted make a vocabulary
+// that opens.
+func FuzzGeneration(f *testing.F) {
+	v, _, err := parseTokenizer(filepath.Join("..", "testdata", "oracle", "pg1-a", "tokenizer.model"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	fuzzFile(f, generationName, []string{
+		`{"eos_token_id":[1,107,9,107],"do_sample":true,"repetition_penalty":1.1,"suppress_tokens":[5]}`,
+		`{"eos_token_id":-1,"num_beams":4,"bad_words_ids":[[1]],"forced_eos_token_id":2,"guidance_scale":NaN}`,
+	}, func(t *testing.T, path string) (err error) {
+		own := v
+		own.Ends, _, err = readGeneration(filepath.Dir(path), v)
+		if err == nil {
+			if _, err := spm.New(own); err != nil {
+				t.Errorf("accepted ends %v do not open: %v", own.Ends, err)
+			}
+		}
+		return err
+	})
+}
+
 // FuzzTokenizerConfig adds the tokens of tokenizer_config.json to a vocabulary: ids are
 // those of the file, and a vocabulary that is accepted opens.
 func FuzzTokenizerConfig(f *testing.F) { fuzzTokens(f, tokenizerConfig) }

@@ -69,7 +69,7 @@ func (m *model) takeHead(inv inventory, d Dims) error {
 	if err != nil || a.name == "" {
 		return err
 	}
-	if problem := d.misfit(a, "V D"); problem != "" {
+	if problem := inv.misfit(d, a, "V D"); problem != "" {
 		return fmt.Errorf("output head: %s", problem)
 	}
 	m.splitHead().from = a

@@ -40,7 +40,7 @@ func TestConfigsThatOpenWouldRefuse(t *testing.T) {
 		{"preprocessor_config.json", `{"resample":1}`, "resample is 1, want 3 (bicubic) or 2 (bilinear)"},
 		{"preprocessor_config.json", `{"size":{"height":448,"width":448}}`, "size is 448 x 448"},
 		{"preprocessor_config.json", `{"resample":2}`, ""},
-		{"preprocessor_config.json", `{"resample":null}`, "resample is 0"},
+		{"preprocessor_config.json", `{"resample":null}`, "resample is null"},
 		{"preprocessor_config.json", `{"image_mean":0.4}`, "paligemma.vision.image_mean is [0.4 0.4 0.4]"},
 		{"preprocessor_config.json", `{"image_mean":"x"}`, `image_mean is "x", want 3 numbers`},
 		{"preprocessor_config.json", `{"image_mean":[NaN,0.5,0.5]}`, `image_mean is ["NaN",0.5,0.5], want 3 numbers`},

@@ -104,6 +104,13 @@ func TestConfigJSONReplacesDefaults(t *testing.T) {
 	if c.QueryPreAttnScalar != 144 || c.RMSEps != 1e-5 || c.RopeBase != 5000 || c.AttnSoftcap != 20 || c.FinalSoftcap != 0 || c.VisionEps != 1e-7 || c.Context != 4096 {
 		t.Errorf("read as %+v", c)
 	}
+	first := smallConfig() // transformers' Gemma knows no scalar: heads are scaled by their width
+	first.Family = Gemma
+	if before := first.QueryPreAttnScalar; before == 144 {
+		t.Fatalf("the scalar of the test is the default, %v", before)
+	} else if first.apply(h); first.QueryPreAttnScalar != before {
+		t.Errorf("Gemma 1 with a query_pre_attn_scalar is read as %v, want %v", first.QueryPreAttnScalar, before)
+	}
 	set(&h.Text.RMSEps, 0)
 	c.apply(h)
 	if err := c.check(); err == nil || err.Error() != "paligemma.attention.layer_norm_rms_epsilon is 0, want a finite number above 0" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/jsonerr"
@@ -21,7 +22,10 @@ const (
 	maxValues = 3 << 20
 )
 
-// openInput opens a file of a checkpoint, and refuses a git-lfs pointer.
+// errWebPage is about what a server sends in place of a file that asks for a login.
+var errWebPage = errors.New("is a web page in place of the file: fetch the file again, logged in to the Hub if its model asks for that (hf auth login)")
+
+// openInput opens a file of a checkpoint, and refuses a git-lfs pointer or a web page.
 func openInput(path string) (*os.File, error) {
 	f, err := infile.Open(path)
 	if err != nil {
@@ -29,7 +33,11 @@ func openInput(path string) (*os.File, error) {
 	}
 	head := make([]byte, len(lfs.Prefix))
 	n, _ := f.ReadAt(head, 0) // a file that cannot be read fails at its first use
-	if err := lfs.Check(head[:n]); err != nil {
+	err = lfs.Check(head[:n])
+	if text := strings.ToLower(string(head[:n])); strings.HasPrefix(text, "<!doctype html") || strings.HasPrefix(text, "<html") {
+		err = errWebPage
+	}
+	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s %w", path, err)
 	}

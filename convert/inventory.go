@@ -16,6 +16,7 @@ type inventory struct {
 	arrays   map[string]array
 	prefixes map[Part]string // Hugging Face
 	shared   string          // the output head's name, if the embedding lies under it alone
+	grows    bool            // an adapter may bring an embedding of more rows
 }
 
 // takeInventory finds out how the arrays are named. If a part of a PaliGemma is
@@ -65,9 +66,22 @@ func (inv inventory) has(part Part) []string {
 	return found
 }
 
+// wrappers begin all names of a model that was saved inside of another.
+var wrappers = []struct{ prefix, what string }{
+	{"_orig_mod.", "torch.compile: save model._orig_mod with save_pretrained"},
+	{"module.", "DataParallel: save model.module with save_pretrained"},
+	{"base_model.model.", "PEFT: save the model that merge_and_unload returns"},
+}
+
 // resembles names another architecture by a name that only it has.
 func (inv inventory) resembles() string {
 	names := slices.Sorted(maps.Keys(inv.arrays))
+	for _, w := range wrappers {
+		other := func(name string) bool { return !strings.HasPrefix(name, w.prefix) || strings.Contains(name, "lora_A") }
+		if len(names) > 0 && !slices.ContainsFunc(names, other) {
+			return fmt.Sprintf("; %q is named as inside of %s", names[0], w.what)
+		}
+	}
 	for _, mark := range []struct{ part, what string }{
 		{"lora_A", "a LoRA adapter: convert the model it was trained on, and give this one to --lora"},
 		{"custom_text_proj", "ColPali, which returns embeddings, not text"},
@@ -200,7 +214,11 @@ func (inv inventory) dims(h hfConfig) (Dims, error) {
 	d.HeadDim = h.Text.HeadDim.or(releasedHeadDim(d))
 	d.VisionHeads = h.Vision.Heads.or(16)
 	if d.HeadDim < 1 || size["(H h)"]%d.HeadDim != 0 || size["(K h)"]%d.HeadDim != 0 {
-		return d, fmt.Errorf("q_proj and k_proj have %d and %d rows, not heads of %d; text_config.head_dim of config.json says otherwise", size["(H h)"], size["(K h)"], d.HeadDim)
+		where := h.path
+		if where == "" {
+			where = "a config.json, which is missing,"
+		}
+		return d, fmt.Errorf("q_proj and k_proj have %d and %d rows, not heads of %d: text_config.head_dim of %s has to say the width of a head", size["(H h)"], size["(K h)"], d.HeadDim, where)
 	}
 	d.Heads, d.KVHeads = size["(H h)"]/d.HeadDim, size["(K h)"]/d.HeadDim
 	return d, d.check()

@@ -48,6 +48,9 @@ func openAdapter(adapter Adapter) (*lora, error) {
 	if adapter.Scale == 0 || adapter.Scale-adapter.Scale != 0 {
 		return nil, fmt.Errorf("%s: scale is %v, want a number other than 0", adapter.Dir, adapter.Scale)
 	}
+	if err := checkAdapterDir(adapter.Dir); err != nil {
+		return nil, err
+	}
 	c, err := readAdapterConfig(adapter.Dir)
 	if err != nil {
 		return nil, err

@@ -139,11 +139,23 @@ func (j *job) planCheckpoint(src, dst string, types typing) error {
 	if err != nil {
 		return err
 	}
+	inv.grows = len(j.options.Adapters) > 0
+	if j.options.Tokenizer == "" {
+		var notes []string
+		vocabulary, notes = adapterTokenizer(vocabulary, j.options.Adapters)
+		passed = append(passed, notes...)
+	}
 	c, notes, err := readConfig(inv, dir, len(vocabulary.Pieces))
 	if err != nil {
 		return fmt.Errorf("%s: %w", src, err)
 	}
-	j.notes = append(append(j.notes, passed...), notes...)
+	var generation []string
+	if inv.format == HuggingFace {
+		if vocabulary.Ends, generation, err = readGeneration(dir, vocabulary); err != nil {
+			return err
+		}
+	}
+	j.notes = slices.Concat(j.notes, passed, notes, generation)
 	if j.options.Resample != "" {
 		c.Resample = j.options.Resample
 	}
@@ -159,6 +171,9 @@ func (j *job) planCheckpoint(src, dst string, types typing) error {
 	}
 	if j.loras, err = openAdapters(j.options.Adapters, m); err != nil {
 		return err
+	}
+	if err := m.checkGrown(); err != nil {
+		return fmt.Errorf("%s: %w", src, err)
 	}
 	if err := m.settleHead(); err != nil {
 		return err
@@ -194,7 +209,7 @@ func readConfig(inv inventory, dir string, pieces int) (Config, []string, error)
 	if err != nil {
 		return Config{}, nil, err
 	}
-	if d.Vocab < pieces {
+	if d.Vocab < pieces && !inv.grows {
 		return Config{}, nil, fmt.Errorf("the embedding has %d rows, but the tokenizer %d pieces: they do not belong together, or the embedding was not resized for the tokens that were added, with model.resize_token_embeddings(len(tokenizer))", d.Vocab, pieces)
 	}
 	if spare := d.Vocab - pieces; spare > maxSpareRows {

@@ -142,7 +142,10 @@ func (c *Config) take(p processor) error {
 		return err
 	}
 	r := pilBicubic
-	if p.Resample.set { // null chooses a filter by the version of transformers
+	switch {
+	case p.Resample.null: // chooses a filter by the version of transformers
+		return fmt.Errorf("resample is null, want %d (bicubic) or %d (bilinear)", pilBicubic, pilBilinear)
+	case p.Resample.set:
 		r = p.Resample.value
 	}
 	switch r {

@@ -105,7 +105,7 @@ func (inv inventory) resolve(d Dims) ([]*tensor, error) {
 				}
 				continue
 			}
-			if problem := d.misfit(a, pattern); problem != "" {
+			if problem := inv.misfit(d, a, pattern); problem != "" {
 				if first {
 					bad.Misshaped = append(bad.Misshaped, problem)
 				}
@@ -129,11 +129,11 @@ func (inv inventory) resolve(d Dims) ([]*tensor, error) {
 
 // misfit describes the fault of an array, "" if it has none. The embedding may
 // have more rows than the tokenizer has pieces: Hugging Face adds a row for
-// <image> and rounds up.
-func (d Dims) misfit(a array, pattern string) string {
+// <image> and rounds up. It may have fewer if an adapter may bring another one.
+func (inv inventory) misfit(d Dims, a array, pattern string) string {
 	want := d.shape(pattern)
 	have := slices.Clone(a.shape)
-	if pattern[0] == 'V' && len(have) > 0 && have[0] > d.Vocab && have[0] <= d.Vocab+maxSpareRows {
+	if pattern[0] == 'V' && len(have) > 0 && have[0] <= d.Vocab+maxSpareRows && (have[0] > d.Vocab || inv.grows) {
 		have[0] = d.Vocab
 	}
 	switch {

@@ -60,7 +60,7 @@ func (d *DataSet) Examples() iter.Seq2[*Example, error] {
 			return
 		}
 		defer f.Close()
-		lines := bufio.NewScanner(textfile.NewReader(f))
+		lines := textfile.NewScanner(f)
 		lines.Buffer(nil, maxLine)
 		line, n := 0, 0
 		for (d.limit == 0 || n < d.limit) && lines.Scan() {
@@ -70,9 +70,6 @@ func (d *DataSet) Examples() iter.Seq2[*Example, error] {
 			}
 			n++
 			e, err := parseExample(lines.Bytes())
-			if err != nil && errors.Is(lines.Err(), textfile.ErrEncoding) {
-				break // the line was cut short
-			}
 			if err != nil {
 				yield(nil, fmt.Errorf("eval: %s:%d: %w", d.path, line, err))
 				return

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +37,7 @@ func newLineReader(c *cli.Context) *lineReader {
 	l := &lineReader{text: make(chan string)}
 	go func() {
 		defer close(l.text)
-		s := bufio.NewScanner(textfile.NewReader(c.App.Reader))
+		s := textfile.NewScanner(c.App.Reader)
 		for s.Scan() {
 			l.text <- strings.TrimRight(s.Text(), "\r")
 		}

@@ -54,7 +54,7 @@ use_gelu bool
 	first, second := example(Gemma), example(Gemma2)
 	second.MaskWidth = 512
 	general, tokenizer := General{}, Tokenizer{}
-	added := Tokenizer{Added: []int32{7}, AddedFlags: []int32{1}}
+	added, ends := Tokenizer{Added: []int32{7}, AddedFlags: []int32{1}}, Tokenizer{Ends: []int32{7}}
 	for _, c := range []struct {
 		name, prefix string
 		fields       []Field
@@ -85,7 +85,8 @@ add_eos_token bool
 add_space_prefix bool
 padding_token_id uint32
 `},
-		{"added tokens", "tokenizer.paligemma.added.", added.Fields()[12:], "ids []int32\nflags []int32\n"},
+		{"added tokens", "tokenizer.paligemma.added.", added.Fields()[12:14], "ids []int32\nflags []int32\n"},
+		{"ends", "tokenizer.paligemma.", ends.Fields()[14:], "end_ids []int32\n"},
 	} {
 		var got strings.Builder
 		for _, f := range c.fields {
@@ -142,7 +143,7 @@ func TestFixed(t *testing.T) {
 
 // TestReadTokenizer writes and reads a vocabulary, then damages it.
 func TestReadTokenizer(t *testing.T) {
-	want := Tokenizer{Pieces: []string{"a", "b"}, Scores: []float32{0, -1}, Types: []int32{3, 1}, BOS: 1, EOS: 2, UNK: 3, PAD: 4, Added: []int32{1}, AddedFlags: []int32{6}}
+	want := Tokenizer{Pieces: []string{"a", "b"}, Scores: []float32{0, -1}, Types: []int32{3, 1}, BOS: 1, EOS: 2, UNK: 3, PAD: 4, Added: []int32{1}, AddedFlags: []int32{6}, Ends: []int32{1}}
 	same := func(a, b Tokenizer) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
 	values := entries(want.Fields())
 	if got, err := ReadTokenizer(file(t, values), 2); err != nil || !same(got, want) {
@@ -152,9 +153,9 @@ func TestReadTokenizer(t *testing.T) {
 		t.Errorf("too few pieces give %v", err)
 	}
 	without := want
-	without.PAD, without.Added, without.AddedFlags = -1, nil, nil
+	without.PAD, without.Added, without.AddedFlags, without.Ends = -1, nil, nil, nil
 	if got, err := ReadTokenizer(file(t, entries(without.Fields())), 2); err != nil || !same(got, without) {
-		t.Errorf("without padding and added tokens: read %v, %v, want %v", got, err, without)
+		t.Errorf("without padding, added tokens and ends: read %v, %v, want %v", got, err, without)
 	}
 	for _, f := range want.Fields() {
 		if isFixed(f) {

@@ -20,6 +20,8 @@ type Tokenizer struct {
 	// Tokens that a fine-tuning added: their ids and flags. Both are empty in most
 	// files.
 	Added, AddedFlags []int32
+
+	Ends []int32 // ids of pieces that end an answer, besides EOS; empty in most files
 }
 
 // TokenizerPrefix starts the keys of a tokenizer.
@@ -33,6 +35,7 @@ func (t *Tokenizer) Fields() []Field {
 	const (
 		ggml  = TokenizerPrefix + "ggml."
 		added = TokenizerPrefix + "paligemma.added." // llama.cpp goes by the type alone
+		ends  = TokenizerPrefix + "paligemma.end_ids"
 	)
 	return []Field{
 		{ggml + "model", fixed{"llama"}},
@@ -49,6 +52,7 @@ func (t *Tokenizer) Fields() []Field {
 		{ggml + "padding_token_id", optional{token{&t.PAD}, t.PAD >= 0}},
 		{added + "ids", optional{entry[[]int32]{&t.Added}, len(t.Added) > 0}},
 		{added + "flags", optional{entry[[]int32]{&t.AddedFlags}, len(t.Added) > 0}},
+		{ends, optional{entry[[]int32]{&t.Ends}, len(t.Ends) > 0}},
 	}
 }
 

@@ -59,6 +59,12 @@ func pictures() []kind {
 		{0, "\xc5\xd0\xd3\xc6", "EPS"},
 		{0, "%!PS", "EPS"},
 		{0, "<svg", "SVG"},
+		{0, "#define ", "XBM"},
+		{0, "Image type: ", "IM"},
+		{0, "*comment", "IM Tools"},
+		{20, "GIMP", "GIMP brush"},
+		{0, "\x00\x00\x00\x00\x00\x00\x00\x04", "McIDAS"},
+		{28, "\xff\xff\xff\xff\x0e\x0e\x0e\x0e", "Photo CD"},
 		// Targa has no magic bytes: no palette or one of 24-bit colours, and a known type.
 		{1, "\x00\x02\x00\x00\x00\x00\x00", "Targa"},
 		{1, "\x00\x03\x00\x00\x00\x00\x00", "Targa"},

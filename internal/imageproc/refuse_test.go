@@ -39,6 +39,14 @@ func TestUnsupportedIsNamed(t *testing.T) {
 		"JPEG 2000 pictures are not supported": []byte("\x00\x00\x00\x0cjP  \r\n"),
 		"Photoshop pictures are not supported": []byte("8BPS\x00\x01"),
 
+		// As Pillow's own test pictures begin, which it reads.
+		"XBM pictures are not supported":        []byte("#define hopper_width 128\n#define hopper_height 128\n"),
+		"IM pictures are not supported":         []byte("Image type: RGB image\r\nName: /"),
+		"IM Tools pictures are not supported":   []byte("*comment\nwidth 256\nheight 10\n"),
+		"GIMP brush pictures are not supported": []byte("\x00\x00\x00\x27\x00\x00\x00\x02\x00\x00\x00\x40\x00\x00\x00\x40\x00\x00\x00\x04GIMP"),
+		"McIDAS pictures are not supported":     []byte("\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x46"),
+		"Photo CD pictures are not supported":   []byte(strings.Repeat("\xff", 32) + "\x0e\x0e\x0e\x0e"),
+
 		"unsupported JPEG picture: lossless coding":              replaced(t, "444.jpg", sof, "\xff\xc3\x00\x11\x08"),
 		"unsupported JPEG picture: arithmetic coding":            replaced(t, "444.jpg", sof, "\xff\xc9\x00\x11\x08"),
 		"unsupported JPEG picture: coding process SOF5":          replaced(t, "444.jpg", sof, "\xff\xc5\x00\x11\x08"),

@@ -49,6 +49,8 @@ func TestNewRefuses(t *testing.T) {
 		{"bos negative", func(v *Vocabulary) { v.BOS = -1 }, []string{"bos id -1"}},
 		{"eos not control", func(v *Vocabulary) { v.EOS = 700 }, []string{"eos id 700", "type 1", "want type 3"}},
 		{"pad below -1", func(v *Vocabulary) { v.PAD = -2 }, []string{"pad id -2"}},
+		{"end outside", func(v *Vocabulary) { v.Ends = []int32{700, 1500} }, []string{"end 1 of an answer", "id 1500", "below 1500"}},
+		{"ends out of order", func(v *Vocabulary) { v.Ends = []int32{700, 700} }, []string{"end 1 of an answer", "above 700"}},
 		{"unknown elsewhere", func(v *Vocabulary) { v.UNK = 700 }, []string{"unknown id is 700"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

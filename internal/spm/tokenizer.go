@@ -68,6 +68,10 @@ func (t *Tokenizer) BOS() int32 { return t.vocab.BOS }
 // EOS returns the id that ends an answer.
 func (t *Tokenizer) EOS() int32 { return t.vocab.EOS }
 
+// Ends returns the other ids that end an answer, ascending; the caller must not change
+// them.
+func (t *Tokenizer) Ends() []int32 { return t.vocab.Ends }
+
 // PAD returns the id that fills a batch, or -1 if the vocabulary has none.
 func (t *Tokenizer) PAD() int32 { return t.vocab.PAD }
 

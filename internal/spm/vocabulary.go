@@ -53,6 +53,10 @@ type Vocabulary struct {
 	// AddedFlags says how each is found in a text; see Add. A control piece among
 	// them is found in text, unlike Gemma's own.
 	Added, AddedFlags []int32
+
+	// Ends are the ids, ascending, of pieces that end an answer as EOS does, such as
+	// the <end_of_turn> of a fine-tuning. Most vocabularies have none.
+	Ends []int32
 }
 
 // Extend returns a copy of v in which PaliGemma's pieces follow the others:
@@ -165,6 +169,9 @@ func (v *Vocabulary) check() error {
 	if err := v.checkAdded(); err != nil {
 		return err
 	}
+	if err := v.checkEnds(); err != nil {
+		return err
+	}
 	return v.checkSpecial()
 }
 
@@ -190,6 +197,18 @@ func (v *Vocabulary) checkSpecial() error {
 		if t := v.Types[s.id]; t != s.t {
 			return fmt.Errorf("spm: %s id %d is %q of type %d, want type %d", s.name, s.id, v.Pieces[s.id], t, s.t)
 		}
+	}
+	return nil
+}
+
+// checkEnds reports the first entry of v.Ends that cannot be.
+func (v *Vocabulary) checkEnds() error {
+	last := int32(-1)
+	for i, id := range v.Ends {
+		if id <= last || int(id) >= len(v.Pieces) {
+			return fmt.Errorf("spm: end %d of an answer has id %d, want one above %d and below %d", i, id, last, len(v.Pieces))
+		}
+		last = id
 	}
 	return nil
 }

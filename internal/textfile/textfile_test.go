@@ -53,3 +53,31 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestCutLineIsNoLine: the part of a line before an error is not passed on as a line.
+func TestCutLineIsNoLine(t *testing.T) {
+	broken := errors.New("the disk is gone")
+	for name, c := range map[string]struct {
+		text string
+		fail error
+		want []string
+		err  error
+	}{
+		"a last line without an end": {"ocr\ncaption en", nil, []string{"ocr", "caption en"}, nil},
+		"Latin-1":                    {"ocr\nanswer de sch\xf6n\n", nil, []string{"ocr"}, ErrEncoding},
+		"a disk that fails":          {"ocr\ncap", broken, []string{"ocr"}, broken},
+	} {
+		r := io.Reader(strings.NewReader(c.text))
+		if c.fail != nil {
+			r = io.MultiReader(r, iotest.ErrReader(c.fail))
+		}
+		var got []string
+		s := NewScanner(r)
+		for s.Scan() {
+			got = append(got, s.Text())
+		}
+		if strings.Join(got, "|") != strings.Join(c.want, "|") || !errors.Is(s.Err(), c.err) {
+			t.Errorf("%s: lines %q, error %v, want %q, %v", name, got, s.Err(), c.want, c.err)
+		}
+	}
+}
