@@ -61,7 +61,7 @@ func IsLine(name string) bool {
 // error.
 func Lines(r io.Reader) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		lines := bufio.NewScanner(textfile.NewReader(r))
+		lines := textfile.NewScanner(r)
 		lines.Buffer(nil, maxName)
 		n := 0
 		for ; lines.Scan(); n++ {

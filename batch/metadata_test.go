@@ -75,3 +75,17 @@ func TestWrongTablesAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestCutLineNamesNoPicture: the part of a line before an error is no name.
+func TestCutLineNamesNoPicture(t *testing.T) {
+	var names []string
+	var failed error
+	for name, err := range batch.Lines(strings.NewReader("a.jpg\nsch\xf6n.jpg\n")) {
+		if failed = err; err == nil {
+			names = append(names, name)
+		}
+	}
+	if !slices.Equal(names, []string{"a.jpg"}) || failed == nil {
+		t.Errorf("names %q and error %v, want the first, and an error", names, failed)
+	}
+}
