@@ -9,6 +9,7 @@
 // next chunk, while the activations of the chunk are in the cache.
 enum { MOST_TILES = 48 };
 enum { GROUP = 4 };
+enum { FEW_TILES = 3 }; // which read packed weights in less time than it takes to unpack them
 
 // cut returns where part i of n things begins. Parts differ by at most one thing.
 static int64_t cut(int64_t n, int64_t parts, int64_t i) { return n * i / parts; }

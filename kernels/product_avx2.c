@@ -11,6 +11,9 @@
 #define SUMS 0
 #define NARROW 1
 #define FIXED 1
+#define STREAM_COLUMNS 6
+#define STREAM_WIDTH(plane) ((plane) == PG_P8 || (plane) == PG_P4 || (plane) == PG_P4U ? 6 : 4)
+#define ROW_COLUMNS 4
 #define STREAM_FORM(plane) ((plane) == PG_P8 || (plane) == PG_P4C ? PG_INT16 : PG_INT8)
 
 #include "integers_avx2.h"
@@ -85,6 +88,6 @@ PG_DOT static inline void short_sums(const int shift, const int columns, const u
 #define ROW_SUMS // see row_sums_avx2.h
 
 #define PG_LEVEL pg_avx2
-#define PG_COLUMNS {[PG_INT8] = 4, [PG_INT16] = 6, [PG_FIXED] = 6, [PG_FLOAT] = 6}
+#define PG_COLUMNS {[PG_INT8] = 6, [PG_INT16] = 6, [PG_FIXED] = 6, [PG_FLOAT] = 6}, .halves = 4
 #include "level-inl.h"
 #endif

@@ -1,4 +1,4 @@
-// Sums of rows times one column, for 256 bits: bytes are multiplied row by row, and
+// Sums of rows times one column, or a few, for 256 bits: bytes are multiplied row by row, and
 // then sums change places instead of bytes. It is the faster way for bytes that
 // are multiplied as words, and for bits in two places.
 #ifndef PG_ROW_SUMS_AVX2_H
@@ -56,5 +56,61 @@ PG_DOT static inline vf row_sums(const int type, const int bytes, const row_plac
 	}
 	return y;
 }
+
+#if ROW_COLUMNS > 1
+// row_read reads 32 quants of a row: bytes, or words in two vectors.
+PG_DOT static inline void row_read(const int type, const uint8_t *p, const int b, vi w[2]) {
+	if (type == PG_Q8_0) {
+		w[0] = row_signed(p + 2);
+		w[1] = row_signed(p + 18);
+		return;
+	}
+	vi low = ishift(iload(p + b / 4 * 64 + b % 2 * 32), -(b % 4 / 2 * 4));
+	vi high = ishift(iload(p + 128 + b / 4 * 32), 4 - b % 4 * 2);
+	w[0] = ior(iand(low, ibytes(15)), iand(high, ibytes(0x30)));
+}
+
+// row_product returns 8 sums of the products of 32 quants.
+PG_DOT static inline vi row_product(const int type, const vi w[2], const uint8_t *x) {
+	if (type == PG_Q8_0)
+		return iadd32(_mm256_madd_epi16(w[0], iload(x)), _mm256_madd_epi16(w[1], iload(x + 32)));
+	return ROW_BYTES(w[0], iload(x));
+}
+
+// row_sums_of is row_sums for some columns. It adds up the lanes of two rows, and of
+// four, as soon as it has them.
+PG_DOT static inline void row_sums_of(const int type, const int form, const int bytes, const int columns, const row_place *r,
+	const uint8_t *act, vf y[PG_MAX_COLUMNS]) {
+	const int blocks = type == PG_Q8_0 ? 1 : 8, unit = form == PG_INT16 ? 64 : 32;
+	row_scales(type, r);
+	UNROLL for (int b = 0; b < blocks; b++, act += pg_unit(form, type == PG_Q6_K) * columns) {
+		const uint8_t *p = r->p;
+		vi four[2][PG_MAX_COLUMNS];
+		row_ahead(r, bytes, b, blocks);
+		UNROLL for (int i = 0; i < 8; i += 2, p += 2 * r->step) {
+			vi w[2][2];
+			row_read(type, p, b, w[0]);
+			row_read(type, p + r->step, b, w[1]);
+			UNROLL for (int c = 0; c < columns; c++) {
+				vi two = _mm256_hadd_epi32(row_product(type, w[0], act + c * unit), row_product(type, w[1], act + c * unit));
+				four[i / 4][c] = i % 4 ? _mm256_hadd_epi32(four[i / 4][c], two) : two;
+			}
+		}
+		UNROLL for (int c = 0; c < columns; c++) {
+			vi s[2] = {_mm256_permute2x128_si256(four[0][c], four[1][c], 0x20), _mm256_permute2x128_si256(four[0][c], four[1][c], 0x31)};
+			vf xd = vset(*field(form, act, columns, c, PG_ACT_D)), part = vset(0);
+			if (type == PG_Q8_0) {
+				y[c] = with_block(PG_INT16, iadd32(s[0], s[1]), vload(r->d[b][0] + r->v * LANES), xd, vset(0), y[c]);
+				continue;
+			}
+			UNROLL for (int h = 0; h < 2; h++) {
+				s[h] = iadd32(s[h], start_around_32(field(PG_INT8, act, columns, c, PG_ACT_START0 + h)));
+				part = with_half(PG_INT8, h, s[h], vload(r->d[b][h] + r->v * LANES), part);
+			}
+			y[c] = vfma(part, xd, y[c]);
+		}
+	}
+}
+#endif
 
 #endif

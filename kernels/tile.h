@@ -92,6 +92,7 @@ typedef struct pg_tile {
 	float *acc;
 	const uint8_t *next; // memory to prefetch,
 	int lines;           // this many lines of it per block
+	int few;             // the tiles of these weights are so few that unpacking may not pay
 } pg_tile;
 
 // A pg_finish is the epilogue of some columns of a panel.
@@ -109,6 +110,7 @@ typedef struct pg_finish {
 // A pg_level holds the functions of one level.
 typedef struct pg_level {
 	int columns[PG_FORMS]; // of the widest tile of each form
+	int halves;            // of the widest tile of PG_INT8 with scales for 16 columns, 0 for as many
 
 	// form returns the form in which weights of a format need n columns of
 	// activations.
@@ -137,10 +139,11 @@ typedef struct pg_level {
 	void (*finish)(const pg_finish *f);
 
 	// unpack_rows is unpack for quantized rows of a panel in ggml's layout, step bytes
-	// apart; stream_rows multiplies such rows by one column. float_rows stores the
-	// products of up to a panel of rows [first, last) of floats and some columns,
-	// PG_PANEL apart.
+	// apart; stream_rows multiplies such rows by one column, or as many as
+	// stream_rows_columns returns. float_rows stores the products of up to a panel of
+	// rows [first, last) of floats and some columns, PG_PANEL apart.
 	void (*unpack_rows)(pg_tile *t, const uint8_t *rows, size_t step);
+	int (*stream_rows_columns)(const pg_format *f, int form);
 	void (*stream_rows)(const pg_tile *t, const uint8_t *rows, size_t step);
 	void (*float_rows)(const pg_rows *op, int64_t first, int64_t last, int64_t column, int64_t columns, float (*y)[PG_PANEL]);
 } pg_level;
