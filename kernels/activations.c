@@ -8,9 +8,9 @@ int64_t pg_widest(const pg_linear *op) {
 	for (int i = 0; i < op->weights; i++) {
 		const pg_format *f = pg_format_of(op->out[i].w.type);
 		int form = pg_form(op, level, f);
-		int most = level->columns[form];
-		if (form == PG_INT8 && f->halves && level->halves)
-			most = level->halves;
+		int most = level->columns[form], streamed = level->stream_columns(f, form);
+		if (op->n <= streamed && streamed > most) // one stream, although tiles are narrower
+			most = streamed;
 		width = most < width ? most : width;
 	}
 	return width;

@@ -88,6 +88,6 @@ PG_DOT static inline void short_sums(const int shift, const int columns, const u
 #define ROW_SUMS // see row_sums_avx2.h
 
 #define PG_LEVEL pg_avx2
-#define PG_COLUMNS {[PG_INT8] = 6, [PG_INT16] = 6, [PG_FIXED] = 6, [PG_FLOAT] = 6}, .halves = 4
+#define PG_COLUMNS {[PG_INT8] = 4, [PG_INT16] = 6, [PG_FIXED] = 6, [PG_FLOAT] = 6}
 #include "level-inl.h"
 #endif

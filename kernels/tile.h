@@ -92,7 +92,7 @@ typedef struct pg_tile {
 	float *acc;
 	const uint8_t *next; // memory to prefetch,
 	int lines;           // this many lines of it per block
-	int few;             // the tiles of these weights are so few that unpacking may not pay
+	int few;             // so few columns use these weights that unpacking may not pay
 } pg_tile;
 
 // A pg_finish is the epilogue of some columns of a panel.
@@ -110,7 +110,6 @@ typedef struct pg_finish {
 // A pg_level holds the functions of one level.
 typedef struct pg_level {
 	int columns[PG_FORMS]; // of the widest tile of each form
-	int halves;            // of the widest tile of PG_INT8 with scales for 16 columns, 0 for as many
 
 	// form returns the form in which weights of a format need n columns of
 	// activations.

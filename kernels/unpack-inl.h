@@ -116,7 +116,7 @@ PG_DOT static inline void unpack_floats(const int type, const pg_tile *t, const 
 				vstore(to, packed_floats(type, p, v, i));
 }
 
-// in_place reports whether few tiles of words are streams. The words of a chunk fill
+// in_place reports whether tiles of words and few columns are streams. The words of a chunk fill
 // the nearest cache, so that unpacking them takes the time of more tiles than of
 // bytes.
 PG_DOT static inline int in_place(const pg_tile *t) {
