@@ -15,7 +15,7 @@
 PG_DOT static inline void row_stream(const int type, const int form, const int plane, const int halves, const int size,
 	const int bytes, const int columns, const pg_tile *t, const uint8_t *rows, size_t step) {
 #if ROW_COLUMNS > 1
-	if (columns > 1 && !row_sums_apply(type, form))
+	if (columns > 1 && !row_sums_many(type, form))
 		return;
 #endif
 	const int each = size / 32;
@@ -37,7 +37,7 @@ PG_DOT static inline void row_stream(const int type, const int form, const int p
 			if (row_sums_apply(type, form)) {
 #if ROW_COLUMNS > 1
 				ONCE for (int i = 0; columns > 1 && i < 2; i++)
-					row_sums_of(type, form, bytes, columns, &r[i], act, y[i]);
+					row_columns(bytes, columns, &r[i], act, y[i]);
 #endif
 				UNROLL for (int i = 0; columns == 1 && i < 2; i++)
 					y[i][0] = row_sums(type, bytes, &r[i], act, y[i][0]);
@@ -54,8 +54,8 @@ PG_DOT static inline void row_stream(const int type, const int form, const int p
 	}
 }
 
-// A function for each type, form and number of columns. Types that row_sums does not
-// compute have functions of one column, and empty ones.
+// A function for each type, form and number of columns. Types that row_columns does
+// not compute have functions of one column, and empty ones.
 enum {
 	Q8_0_PLANE = UNPACKED,
 	Q4_0_PLANE = NARROW ? UNPACKED4 : UNPACKED,
@@ -102,7 +102,7 @@ PG_KERNEL static void stream_rows(const pg_tile *t, const uint8_t *rows, size_t 
 // stream_rows_columns returns the most columns that stream_rows multiplies.
 PG_KERNEL static int stream_rows_columns(const pg_format *f, int form) {
 #if ROW_COLUMNS > 1
-	if (row_sums_apply(f->type, form))
+	if (row_sums_many(f->type, form))
 		return ROW_COLUMNS;
 #endif
 	(void)f, (void)form;

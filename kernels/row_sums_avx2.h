@@ -58,57 +58,33 @@ PG_DOT static inline vf row_sums(const int type, const int bytes, const row_plac
 }
 
 #if ROW_COLUMNS > 1
-// row_read reads 32 quants of a row: bytes, or words in two vectors.
-PG_DOT static inline void row_read(const int type, const uint8_t *p, const int b, vi w[2]) {
-	if (type == PG_Q8_0) {
-		w[0] = row_signed(p + 2);
-		w[1] = row_signed(p + 18);
-		return;
-	}
-	vi low = ishift(iload(p + b / 4 * 64 + b % 2 * 32), -(b % 4 / 2 * 4));
-	vi high = ishift(iload(p + 128 + b / 4 * 32), 4 - b % 4 * 2);
-	w[0] = ior(iand(low, ibytes(15)), iand(high, ibytes(0x30)));
+// row_sums_many reports whether row_columns computes a type: bits in two places take
+// longer.
+PG_DOT static inline int row_sums_many(const int type, const int form) { return type == PG_Q8_0 && form == PG_INT16; }
+
+// row_word_sums returns 8 sums of the products of the 32 quants of a row of Q8_0.
+PG_DOT static inline vi row_word_sums(const vi w[2], const uint8_t *x) {
+	return iadd32(_mm256_madd_epi16(w[0], iload(x)), _mm256_madd_epi16(w[1], iload(x + 32)));
 }
 
-// row_product returns 8 sums of the products of 32 quants.
-PG_DOT static inline vi row_product(const int type, const vi w[2], const uint8_t *x) {
-	if (type == PG_Q8_0)
-		return iadd32(_mm256_madd_epi16(w[0], iload(x)), _mm256_madd_epi16(w[1], iload(x + 32)));
-	return ROW_BYTES(w[0], iload(x));
-}
-
-// row_sums_of is row_sums for some columns. It adds up the lanes of two rows, and of
-// four, as soon as it has them.
-PG_DOT static inline void row_sums_of(const int type, const int form, const int bytes, const int columns, const row_place *r,
-	const uint8_t *act, vf y[PG_MAX_COLUMNS]) {
-	const int blocks = type == PG_Q8_0 ? 1 : 8, unit = form == PG_INT16 ? 64 : 32;
-	row_scales(type, r);
-	UNROLL for (int b = 0; b < blocks; b++, act += pg_unit(form, type == PG_Q6_K) * columns) {
-		const uint8_t *p = r->p;
-		vi four[2][PG_MAX_COLUMNS];
-		row_ahead(r, bytes, b, blocks);
-		UNROLL for (int i = 0; i < 8; i += 2, p += 2 * r->step) {
-			vi w[2][2];
-			row_read(type, p, b, w[0]);
-			row_read(type, p + r->step, b, w[1]);
-			UNROLL for (int c = 0; c < columns; c++) {
-				vi two = _mm256_hadd_epi32(row_product(type, w[0], act + c * unit), row_product(type, w[1], act + c * unit));
-				four[i / 4][c] = i % 4 ? _mm256_hadd_epi32(four[i / 4][c], two) : two;
-			}
-		}
+// row_columns is row_sums of Q8_0 for some columns. It adds up the lanes of two rows,
+// and of four, as soon as it has them.
+PG_DOT static inline void row_columns(const int bytes, const int columns, const row_place *r, const uint8_t *act, vf y[PG_MAX_COLUMNS]) {
+	const uint8_t *p = r->p;
+	vi four[2][PG_MAX_COLUMNS];
+	row_scales(PG_Q8_0, r);
+	row_ahead(r, bytes, 0, 1);
+	UNROLL for (int i = 0; i < 8; i += 2, p += 2 * r->step) {
+		vi w[2][2] = {{row_signed(p + 2), row_signed(p + 18)}, {row_signed(p + r->step + 2), row_signed(p + r->step + 18)}};
 		UNROLL for (int c = 0; c < columns; c++) {
-			vi s[2] = {_mm256_permute2x128_si256(four[0][c], four[1][c], 0x20), _mm256_permute2x128_si256(four[0][c], four[1][c], 0x31)};
-			vf xd = vset(*field(form, act, columns, c, PG_ACT_D)), part = vset(0);
-			if (type == PG_Q8_0) {
-				y[c] = with_block(PG_INT16, iadd32(s[0], s[1]), vload(r->d[b][0] + r->v * LANES), xd, vset(0), y[c]);
-				continue;
-			}
-			UNROLL for (int h = 0; h < 2; h++) {
-				s[h] = iadd32(s[h], start_around_32(field(PG_INT8, act, columns, c, PG_ACT_START0 + h)));
-				part = with_half(PG_INT8, h, s[h], vload(r->d[b][h] + r->v * LANES), part);
-			}
-			y[c] = vfma(part, xd, y[c]);
+			vi two = _mm256_hadd_epi32(row_word_sums(w[0], act + c * 64), row_word_sums(w[1], act + c * 64));
+			four[i / 4][c] = i % 4 ? _mm256_hadd_epi32(four[i / 4][c], two) : two;
 		}
+	}
+	vf d = vload(r->d[0][0] + r->v * LANES);
+	UNROLL for (int c = 0; c < columns; c++) {
+		vi s = iadd32(_mm256_permute2x128_si256(four[0][c], four[1][c], 0x20), _mm256_permute2x128_si256(four[0][c], four[1][c], 0x31));
+		y[c] = with_block(PG_INT16, s, d, vset(*field(PG_INT16, act, columns, c, PG_ACT_D)), vset(0), y[c]);
 	}
 }
 #endif

@@ -19,7 +19,7 @@
 //	BFLOATS       1 if some levels have products of bfloat16: see bfloat.h
 //	STREAM_COLUMNS  columns of the widest streams: 1 or 6
 //	STREAM_WIDTH    of the widest streams of a plane, at most STREAM_COLUMNS
-//	ROW_COLUMNS     columns that row_sums multiplies: 1 or 4
+//	ROW_COLUMNS     columns that row_columns multiplies at most: 1 or 4
 //	PAIRS         1 if unpacked weights and activations lie in pairs of rows and
 //	              of columns, 8 values of each in turn; ipair then gives the
 //	              first or last pairs of rows of two groups of columns
