@@ -6,9 +6,12 @@ int64_t pg_widest(const pg_linear *op) {
 	const pg_level *level = pg_level_of(op->level);
 	int64_t width = PG_MOST_COLUMNS;
 	for (int i = 0; i < op->weights; i++) {
-		int form = pg_form(op, level, pg_format_of(op->out[i].w.type));
-		if (level->columns[form] < width)
-			width = level->columns[form];
+		const pg_format *f = pg_format_of(op->out[i].w.type);
+		int form = pg_form(op, level, f);
+		int most = level->columns[form], streamed = level->stream_columns(f, form);
+		if (op->n <= streamed && streamed > most) // one stream, although tiles are narrower
+			most = streamed;
+		width = most < width ? most : width;
 	}
 	return width;
 }

@@ -15,6 +15,7 @@
 #include "float_tile-inl.h"
 #include "product_tile-inl.h"
 #include "row_stream-inl.h"
+#include "stream_tile-inl.h"
 
 #ifdef __x86_64__
 #include "round_x86.h"
@@ -85,6 +86,7 @@ static int form(const pg_format *f, int precise, int64_t n) {
 	.stream = {[PG_INT8] = stream, [PG_INT16] = stream, [PG_FLOAT] = float_stream}, \
 	.finish = finish, \
 	.unpack_rows = unpack_rows, \
+	.stream_rows_columns = stream_rows_columns, \
 	.stream_rows = stream_rows, \
 	.float_rows = float_rows
 

@@ -9,6 +9,7 @@
 // next chunk, while the activations of the chunk are in the cache.
 enum { MOST_TILES = 48 };
 enum { GROUP = 4 };
+enum { FEW_COLUMNS = 8 }; // whose products take about the time of reading weights
 
 // cut returns where part i of n things begins. Parts differ by at most one thing.
 static int64_t cut(int64_t n, int64_t parts, int64_t i) { return n * i / parts; }
@@ -43,7 +44,7 @@ typedef struct {
 static sharing share(const pg_job *j, int threads) {
 	int64_t panels = panels_of(j->op), pieces = MOST_TILES / PG_PIECE_TILES, all = panels * j->pieces;
 	sharing s = {panels, (j->pieces + pieces - 1) / pieces, all, pieces * GROUP, 4 * threads, GROUP};
-	if (j->op->n <= 8) {
+	if (j->op->n <= FEW_COLUMNS) {
 		s.most = all;
 		s.share = 2 * threads;
 		s.group = 1;

@@ -66,6 +66,7 @@ static void product(const pg_job *j, int weight, const part *p, work *w, int out
 		const uint8_t *records = packed + (size_t)i * panel_bytes + (size_t)chunk * chunk_bytes;
 		pg_tile t = {.f = f, .form = form, .w = records, .chunk = &w->chunk, .halves = l->halves, .first = chunk == 0};
 		t.blocks = (int)pg_blocks(l, pg_chunk_rows(l, m->k, chunk));
+		t.few = j->op->n <= FEW_COLUMNS;
 		size_t column_bytes;
 		const uint8_t *act = pg_act_of(j, l, chunk, &column_bytes);
 		int done = out && chunk == l->chunks - 1;

@@ -11,6 +11,9 @@
 #define SUMS 0
 #define NARROW 1
 #define FIXED 1
+#define STREAM_COLUMNS 6
+#define STREAM_WIDTH(plane) ((plane) == PG_P8 || (plane) == PG_P4 || (plane) == PG_P4U ? 6 : ((plane) == PG_P5 || (plane) == PG_P5U ? 4 : 1))
+#define ROW_COLUMNS 4
 #define STREAM_FORM(plane) ((plane) == PG_P8 || (plane) == PG_P4C ? PG_INT16 : PG_INT8)
 
 #include "integers_avx2.h"

@@ -1,4 +1,5 @@
-// Tiles of quantized weights, and streams: products of few columns.
+// Tiles of quantized weights, and streams: products of few columns, whose functions
+// are in stream_tile-inl.h.
 #ifndef PG_PRODUCT_TILE_INL_H
 #define PG_PRODUCT_TILE_INL_H
 
@@ -36,6 +37,9 @@ PG_DOT static inline vi start_around_32(const float *start) {
 	return (vi)(PG_BIAS_BITS - ((PG_BIAS_BITS - (start_ints)iset(start)) >> 2));
 }
 
+// start_of_words returns -128 S for the same start.
+PG_DOT static inline vi start_of_words(const float *start) { return (vi)((start_ints)iset(start) - PG_BIAS_BITS); }
+
 // with_half adds a sum of 16 columns, times its scale, to the other half's.
 PG_DOT static inline vf with_half(const int form, const int h, vi s, vf d, vf part) {
 	vf sum = form == PG_INT8 ? vsub(ifloat(s), vset(PG_BIAS)) : iconvert(s);
@@ -59,7 +63,9 @@ PG_DOT static inline void block(const int form, const int plane, const int halve
 	UNROLL for (int h = 0; h < 1 + halves; h++) {
 		UNROLL for (int c = 0; c < columns; c++) {
 			vi start = izero();
-			if (form == PG_INT8 && plane == UNPACKED6)
+			if (form == PG_INT16 && plane >= 0)
+				start = start_of_words(field(form, act, columns, c, PG_ACT_START));
+			else if (form == PG_INT8 && plane == UNPACKED6)
 				start = start_around_32(field(form, act, columns, c, PG_ACT_START0 + h));
 			else if (form == PG_INT8)
 				start = istart(field(form, act, columns, c, halves ? PG_ACT_START0 + h : PG_ACT_START), t->f);
@@ -173,59 +179,5 @@ TILES(int4, PG_INT8, UNPACKED4, 0)
 #endif
 TILES(int16, PG_INT16, UNPACKED, 0)
 TILES(int16_halves, PG_INT16, UNPACKED, 1)
-
-PG_KERNEL static void tile(const pg_tile *t) {
-	static tile_function *const all[2][2][6] = {
-		{{NAMES(int8)}, {NAMES(int8_halves)}},
-		{{NAMES(int16)}, {NAMES(int16_halves)}},
-	};
-#if NARROW
-	static tile_function *const four[] = {NAMES(int4)};
-	if (t->form == PG_INT8 && (t->f->planes == PG_P4 || t->f->planes == PG_P4U)) {
-		four[t->columns - 1](t);
-		return;
-	}
-#endif
-	all[t->form == PG_INT16][t->f->halves][t->columns - 1](t);
-}
-
-// Streams of plain planes have up to STREAM_COLUMNS columns, others one: these make
-// their scales anew for each record, as unpack does at once for a chunk.
-#define STREAM_TILES_0(name, ...) TILE(name, __VA_ARGS__, 1)
-#define STREAM_NAMES_0(name) name##_1
-#if STREAM_COLUMNS > 1
-#define STREAM_TILES_1 TILES
-#define STREAM_NAMES_1 NAMES
-#else
-#define STREAM_TILES_1 STREAM_TILES_0
-#define STREAM_NAMES_1 STREAM_NAMES_0
-#endif
-#define STREAM(name, bits, less, halves, plain) STREAM_TILES_##plain(stream_##name, STREAM_FORM(PG_##name), PG_##name, halves)
-PG_PLANE_LIST(STREAM)
-#undef STREAM
-
-PG_KERNEL static int stream_columns(const pg_format *f, int form) {
-	return f->planes >= 0 && plain(f->planes) && form == STREAM_FORM(f->planes) ? STREAM_COLUMNS : 1;
-}
-
-// stream computes a tile of few columns and any number of blocks, and reads packed
-// weights in place.
-PG_KERNEL static void stream(const pg_tile *t) {
-#define STREAM(name, bits, less, halves, plain) [PG_##name] = {STREAM_NAMES_##plain(stream_##name)},
-	static tile_function *const all[PG_PLANES][STREAM_COLUMNS] = {PG_PLANE_LIST(STREAM)};
-#undef STREAM
-	if (t->form != STREAM_FORM(t->f->planes)) { // precise
-		pg_tile part = *t;
-		int each = t->f->block / 32;
-		for (int b = 0; b < t->blocks; b += part.blocks, part.first = 0) {
-			part.blocks = t->blocks - b < PG_CHUNK_BLOCKS ? t->blocks - b : PG_CHUNK_BLOCKS;
-			part.act = (const uint8_t *)t->act + b * pg_unit(t->form, t->halves);
-			unpack(&part, t->w + (size_t)(b / each) * pg_record_bytes(t->f));
-			tile(&part);
-		}
-		return;
-	}
-	all[t->f->planes][t->columns - 1](t);
-}
 
 #endif

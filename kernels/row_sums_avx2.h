@@ -1,4 +1,4 @@
-// Sums of rows times one column, for 256 bits: bytes are multiplied row by row, and
+// Sums of rows times one column, or a few, for 256 bits: bytes are multiplied row by row, and
 // then sums change places instead of bytes. It is the faster way for bytes that
 // are multiplied as words, and for bits in two places.
 #ifndef PG_ROW_SUMS_AVX2_H
@@ -56,5 +56,37 @@ PG_DOT static inline vf row_sums(const int type, const int bytes, const row_plac
 	}
 	return y;
 }
+
+#if ROW_COLUMNS > 1
+// row_sums_many reports whether row_columns computes a type: bits in two places take
+// longer.
+PG_DOT static inline int row_sums_many(const int type, const int form) { return type == PG_Q8_0 && form == PG_INT16; }
+
+// row_word_sums returns 8 sums of the products of the 32 quants of a row of Q8_0.
+PG_DOT static inline vi row_word_sums(const vi w[2], const uint8_t *x) {
+	return iadd32(_mm256_madd_epi16(w[0], iload(x)), _mm256_madd_epi16(w[1], iload(x + 32)));
+}
+
+// row_columns is row_sums of Q8_0 for some columns. It adds up the lanes of two rows,
+// and of four, as soon as it has them.
+PG_DOT static inline void row_columns(const int bytes, const int columns, const row_place *r, const uint8_t *act, vf y[PG_MAX_COLUMNS]) {
+	const uint8_t *p = r->p;
+	vi four[2][PG_MAX_COLUMNS];
+	row_scales(PG_Q8_0, r);
+	row_ahead(r, bytes, 0, 1);
+	UNROLL for (int i = 0; i < 8; i += 2, p += 2 * r->step) {
+		vi w[2][2] = {{row_signed(p + 2), row_signed(p + 18)}, {row_signed(p + r->step + 2), row_signed(p + r->step + 18)}};
+		UNROLL for (int c = 0; c < columns; c++) {
+			vi two = _mm256_hadd_epi32(row_word_sums(w[0], act + c * 64), row_word_sums(w[1], act + c * 64));
+			four[i / 4][c] = i % 4 ? _mm256_hadd_epi32(four[i / 4][c], two) : two;
+		}
+	}
+	vf d = vload(r->d[0][0] + r->v * LANES);
+	UNROLL for (int c = 0; c < columns; c++) {
+		vi s = iadd32(_mm256_permute2x128_si256(four[0][c], four[1][c], 0x20), _mm256_permute2x128_si256(four[0][c], four[1][c], 0x31));
+		y[c] = with_block(PG_INT16, s, d, vset(*field(PG_INT16, act, columns, c, PG_ACT_D)), vset(0), y[c]);
+	}
+}
+#endif
 
 #endif

@@ -70,8 +70,8 @@ static void multiply(const job *j, pg_tile t, const uint8_t *rows, size_t step, 
 	int64_t end, float (*acc)[PG_PANEL]) {
 	const pg_level *level = j->product.level;
 	int64_t origin = pg_first_column(&j->product, tile), column = origin, columns = pg_first_column(&j->product, end) - origin;
-	if (columns == 1) {
-		t.columns = 1;
+	if (end - tile == 1 && columns <= level->stream_rows_columns(j->f, j->form)) {
+		t.columns = (int)columns;
 		t.act = act + (size_t)column * column_bytes;
 		t.acc = acc[0];
 		level->stream_rows(&t, rows, step);

@@ -17,7 +17,9 @@
 //	WIDE          1 if tiles of floats have up to 12 columns
 //	FIXED         for tiles whose scales are integers: see fixed_tile-inl.h
 //	BFLOATS       1 if some levels have products of bfloat16: see bfloat.h
-//	STREAM_COLUMNS  columns of the widest streams: 1, or 6 if SUMS
+//	STREAM_COLUMNS  columns of the widest streams: 1 or 6
+//	STREAM_WIDTH    of the widest streams of a plane, at most STREAM_COLUMNS
+//	ROW_COLUMNS     columns that row_columns multiplies at most: 1 or 4
 //	PAIRS         1 if unpacked weights and activations lie in pairs of rows and
 //	              of columns, 8 values of each in turn; ipair then gives the
 //	              first or last pairs of rows of two groups of columns
@@ -43,6 +45,12 @@
 #endif
 #ifndef STREAM_COLUMNS
 #define STREAM_COLUMNS 1
+#endif
+#ifndef STREAM_WIDTH // planes that are not plain make their scales anew for each record
+#define STREAM_WIDTH(plane) (plain(plane) ? STREAM_COLUMNS : 1)
+#endif
+#ifndef ROW_COLUMNS
+#define ROW_COLUMNS 1
 #endif
 #ifndef PAIRS
 #define PAIRS 0

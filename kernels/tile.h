@@ -92,6 +92,7 @@ typedef struct pg_tile {
 	float *acc;
 	const uint8_t *next; // memory to prefetch,
 	int lines;           // this many lines of it per block
+	int few;             // so few columns use these weights that unpacking may not pay
 } pg_tile;
 
 // A pg_finish is the epilogue of some columns of a panel.
@@ -137,10 +138,11 @@ typedef struct pg_level {
 	void (*finish)(const pg_finish *f);
 
 	// unpack_rows is unpack for quantized rows of a panel in ggml's layout, step bytes
-	// apart; stream_rows multiplies such rows by one column. float_rows stores the
-	// products of up to a panel of rows [first, last) of floats and some columns,
-	// PG_PANEL apart.
+	// apart; stream_rows multiplies such rows by one column, or as many as
+	// stream_rows_columns returns. float_rows stores the products of up to a panel of
+	// rows [first, last) of floats and some columns, PG_PANEL apart.
 	void (*unpack_rows)(pg_tile *t, const uint8_t *rows, size_t step);
+	int (*stream_rows_columns)(const pg_format *f, int form);
 	void (*stream_rows)(const pg_tile *t, const uint8_t *rows, size_t step);
 	void (*float_rows)(const pg_rows *op, int64_t first, int64_t last, int64_t column, int64_t columns, float (*y)[PG_PANEL]);
 } pg_level;
