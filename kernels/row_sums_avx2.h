@@ -58,10 +58,6 @@ PG_DOT static inline vf row_sums(const int type, const int bytes, const row_plac
 }
 
 #if ROW_COLUMNS > 1
-// row_sums_many reports whether row_columns computes a type: bits in two places take
-// longer.
-PG_DOT static inline int row_sums_many(const int type, const int form) { return type == PG_Q8_0 && form == PG_INT16; }
-
 // row_word_sums returns 8 sums of the products of the 32 quants of a row of Q8_0.
 PG_DOT static inline vi row_word_sums(const vi w[2], const uint8_t *x) {
 	return iadd32(_mm256_madd_epi16(w[0], iload(x)), _mm256_madd_epi16(w[1], iload(x + 32)));
@@ -87,6 +83,35 @@ PG_DOT static inline void row_columns(const int bytes, const int columns, const 
 		y[c] = with_block(PG_INT16, s, d, vset(*field(PG_INT16, act, columns, c, PG_ACT_D)), vset(0), y[c]);
 	}
 }
+
+// words_columns is row_stream of Q8_0 for some columns. (Q6_K, whose bits are in two
+// places, takes longer so.)
+PG_DOT static inline void words_columns(const int columns, const pg_tile *t, const uint8_t *rows, size_t step) {
+	const size_t record = (size_t)(pg_unit(PG_INT16, t->halves) * columns);
+	float d[1][2][PG_PANEL];
+	clear(t, columns);
+	ONCE for (int v = 0; v < VECTORS; v += 2) {
+		const uint8_t *p = rows + (size_t)(v * LANES) * step, *act = t->act;
+		vf y[2][PG_MAX_COLUMNS];
+		sums(1, columns, v, t->acc, y);
+		for (int b = 0; b < t->blocks; b++, p += Q8_0_BYTES, act += record) {
+			const int line = row_line(b * Q8_0_BYTES, Q8_0_BYTES); // of the rows that follow
+			ONCE for (int i = 0; i < 2; i++) {
+				const uint8_t *from = p + (size_t)(i * LANES) * step;
+				row_place r = {.p = from, .step = step, .d = d, .v = v + i, .ahead = line ? from + (size_t)(2 * LANES) * step : NULL};
+				row_columns(Q8_0_BYTES, columns, &r, act, y[i]);
+			}
+		}
+		sums(0, columns, v, t->acc, y);
+	}
+}
+
+#define WORDS_COLUMNS(columns) \
+	PG_KERNEL static void words_columns_##columns(const pg_tile *t, const uint8_t *rows, size_t step) { words_columns(columns, t, rows, step); }
+WORDS_COLUMNS(2)
+WORDS_COLUMNS(3)
+WORDS_COLUMNS(4)
+#undef WORDS_COLUMNS
 #endif
 
 #endif
