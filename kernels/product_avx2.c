@@ -12,7 +12,7 @@
 #define NARROW 1
 #define FIXED 1
 #define STREAM_COLUMNS 6
-#define STREAM_WIDTH(plane) ((plane) == PG_P8 || (plane) == PG_P4 || (plane) == PG_P4U ? 6 : ((plane) == PG_P5 || (plane) == PG_P5U ? 4 : 1))
+#define STREAM_WIDTH(plane) ((plane) == PG_P8 || (plane) == PG_P4 ? 6 : ((plane) == PG_P4U || (plane) == PG_P5 || (plane) == PG_P5U ? 4 : 1))
 #define ROW_COLUMNS 4
 #define STREAM_FORM(plane) ((plane) == PG_P8 || (plane) == PG_P4C ? PG_INT16 : PG_INT8)
 

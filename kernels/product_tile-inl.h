@@ -6,13 +6,26 @@
 #include "quants-inl.h"
 #include "unpack-inl.h"
 
+// around_128 reports whether words are multiplied as they are in a plane, around 128:
+// then sums begin with what is too much. One column waits for memory anyway.
+PG_DOT static inline int around_128(const int form, const int plane, const int columns) {
+	return form == PG_INT16 && plane >= 0 && columns > 1;
+}
+
 // integers adds the products of 32 or 16 columns of 2 vectors of rows to s.
 PG_DOT static inline void integers(const int form, const int plane, const int columns, const uint8_t *w, const uint8_t *act,
 	const int v, const int g0, const int groups, vi s[2][PG_MAX_COLUMNS]) {
 	if (form == PG_INT16) {
 		UNROLL for (int g = g0; g < g0 + groups; g++) {
 			UNROLL for (int pair = 0; pair < 2; pair++) {
-				vi w0 = words(plane, w, g, v, pair), w1 = words(plane, w, g, v + 1, pair);
+				vi w0, w1;
+				if (around_128(form, plane, columns)) {
+					w0 = iwiden(quants(plane, w, g, v), pair);
+					w1 = iwiden(quants(plane, w, g, v + 1), pair);
+				} else {
+					w0 = words(plane, w, g, v, pair);
+					w1 = words(plane, w, g, v + 1, pair);
+				}
 				UNROLL for (int c = 0; c < columns; c++) {
 					vi x = iset(act + c * 64 + (2 * g + pair) * 4);
 					s[0][c] = idot16(s[0][c], w0, x);
@@ -63,7 +76,7 @@ PG_DOT static inline void block(const int form, const int plane, const int halve
 	UNROLL for (int h = 0; h < 1 + halves; h++) {
 		UNROLL for (int c = 0; c < columns; c++) {
 			vi start = izero();
-			if (form == PG_INT16 && plane >= 0)
+			if (around_128(form, plane, columns))
 				start = start_of_words(field(form, act, columns, c, PG_ACT_START));
 			else if (form == PG_INT8 && plane == UNPACKED6)
 				start = start_around_32(field(form, act, columns, c, PG_ACT_START0 + h));

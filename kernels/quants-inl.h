@@ -71,12 +71,11 @@ PG_DOT static inline vi widened(const int plane, vi q, const int pair) {
 	return isub16(iwiden(q, pair), iwords((int16_t)center));
 }
 
-// words returns columns 0 and 1 of a group, or 2 and 3, as 16-bit values. Those of a
-// plane, which streams read, are around 128.
+// words returns columns 0 and 1 of a group, or 2 and 3, as signed 16-bit values.
 PG_DOT static inline vi words(const int plane, const uint8_t *w, const int g, const int v, const int pair) {
 	if (plane < 0)
 		return iload(w + (2 * g + pair) * LINES + v * VECTOR);
-	return iwiden(quants(plane, w, g, v), pair);
+	return widened(plane, bytes(plane, w, g, v), pair);
 }
 
 #endif
