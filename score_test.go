@@ -10,6 +10,7 @@ import (
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/internal/sample"
 	"github.com/pgcli/paligemma/internal/testmodel"
+	"github.com/pgcli/paligemma/kernels"
 )
 
 // logProbOf scores ids by appending them one by one.
@@ -69,8 +70,17 @@ func TestScoreNeedsRoom(t *testing.T) {
 	texts := slices.Repeat([]string{"yes", "no"}, 30) // more than fit together
 	scores, err := s.Score(t.Context(), texts...)
 	must(t, err)
-	if len(scores) != 60 || scores[0] != scores[58] || scores[0] == scores[1] {
-		t.Errorf("scores %v", scores)
+	apart := 0.0
+	if len(kernels.Levels()) == 0 { // ggml's sums depend on the place of a row, by a digit of float32
+		apart = 1e-6 * math.Abs(scores[0])
+	}
+	if len(scores) != 60 || scores[0] == scores[1] {
+		t.Fatalf("scores %v", scores)
+	}
+	for i, score := range scores {
+		if !(math.Abs(score-scores[i%2]) <= apart) {
+			t.Errorf("score %d of the same text is %v, want %v", i, score, scores[i%2])
+		}
 	}
 }
 
