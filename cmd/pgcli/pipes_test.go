@@ -17,14 +17,16 @@ import (
 // patience is far more than a command here takes.
 const patience = 20 * time.Second
 
-// finish waits for a command and returns its exit code. A command that does not end
-// is killed, which fails the test.
+// finish waits for a command and returns its exit code. A command that does not end is
+// asked for its stacks and killed, which fails the test.
 func finish(t *testing.T, cmd *exec.Cmd) int {
 	t.Helper()
-	timer := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	asked := time.AfterFunc(patience, func() { cmd.Process.Signal(syscall.SIGQUIT) })
+	killed := time.AfterFunc(patience+5*time.Second, func() { cmd.Process.Kill() })
 	_ = cmd.Wait()
-	if !timer.Stop() {
-		t.Fatalf("%q does not end", cmd.Args)
+	killed.Stop()
+	if !asked.Stop() {
+		t.Fatalf("%q does not end within %v:\n%v", cmd.Args, patience, cmd.Stderr)
 	}
 	return cmd.ProcessState.ExitCode()
 }

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A serving is a pgcli serve that runs.
@@ -38,8 +39,9 @@ func startServe(t *testing.T, flags ...string) *serving {
 	must(t, err)
 	must(t, s.Start())
 	t.Cleanup(func() { s.Process.Kill(); s.Wait(); s.client.CloseIdleConnections() })
+	late := time.AfterFunc(patience, func() { s.Process.Signal(syscall.SIGQUIT) })
 	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
+	if err != nil || !late.Stop() {
 		s.Wait()
 		t.Fatalf("pgcli serve %q: %v\n%s", flags, err, &s.stderr)
 	}
@@ -172,37 +174,6 @@ func TestServeKeyFile(t *testing.T) {
 	}
 }
 
-// TestServeSocket: a socket is the user's alone, and one that a killed server left is
-// no hindrance.
-func TestServeSocket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
-	killed := startServe(t, "--listen", "unix:"+path)
-	must(t, killed.Process.Kill())
-	killed.Wait()
-	s := startServe(t, "--listen", "unix:"+path)
-	info, err := os.Stat(path)
-	must(t, err)
-	if s.address != "unix:"+path || info.Mode() != os.ModeSocket|0o600 {
-		t.Errorf("%s has mode %v", s.address, info.Mode())
-	}
-	if status := s.status("POST", "/tokenize", `{"content":"cat"}`, ""); status != 200 {
-		t.Errorf("status %d", status)
-	}
-	file := filepath.Join(filepath.Dir(path), "file")
-	must(t, os.WriteFile(file, []byte("x"), 0o600))
-	long := filepath.Join(filepath.Dir(path), strings.Repeat("x", 100))
-	for taken, want := range map[string]string{path: "another program listens on", file: "is a file and no socket: choose another path", filepath.Dir(path): "is a folder",
-		filepath.Join(file, "s"): "not a directory", filepath.Join(long, "s"): "too many for the path of a socket", "": "want unix:PATH", "@pgcli": "want unix:PATH"} {
-		refusesToServe(t, want, "--listen", "unix:"+taken)
-	}
-	if text, err := os.ReadFile(file); string(text) != "x" {
-		t.Errorf("the file holds %q, %v", text, err)
-	}
-	if status := s.status("GET", "/health", "", ""); status != 200 {
-		t.Errorf("status %d afterwards", status)
-	}
-}
-
 // refusesToServe wants flags of pgcli serve to end it, with a message that has a text.
 func refusesToServe(t *testing.T, want string, flags ...string) {
 	t.Helper()
@@ -210,35 +181,5 @@ func refusesToServe(t *testing.T, want string, flags ...string) {
 	code := run(t.Context(), append([]string{"pgcli", "serve", "--listen", "127.0.0.1:0"}, flags...), strings.NewReader(""), &out, &stderr)
 	if text := stderr.String(); code != 1 && code != 2 || !strings.Contains(text, want) || strings.Count(text, "\n") != 1 || out.Len() > 0 {
 		t.Errorf("%.200q: exit code %d, output %q, want %q: %.500s", flags, code, &out, want, text)
-	}
-}
-
-// TestSocketIsNeverOthers: nobody else can connect between the socket's first moment and
-// its last.
-func TestSocketIsNeverOthers(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
-	stop, seen := make(chan struct{}), make(chan os.FileMode, 1)
-	go func() {
-		defer close(seen)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			if info, err := os.Lstat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
-				seen <- info.Mode()
-				return
-			}
-		}
-	}()
-	for range 500 {
-		l, _, err := listen("unix:"+path, nil)
-		must(t, err)
-		must(t, l.Close())
-	}
-	close(stop)
-	if mode, ok := <-seen; ok {
-		t.Errorf("the socket had mode %v", mode)
 	}
 }
