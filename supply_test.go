@@ -9,11 +9,14 @@ import (
 	"path"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // TestModuleIsSmall packs the module as the go command's proxies do: a program that
 // imports it downloads less than 15 MB. A folder with a go.mod of its own is left out.
 func TestModuleIsSmall(t *testing.T) {
+	testrace.Sequential(t)
 	out, err := exec.Command("git", "ls-files", "-z").Output()
 	if err != nil {
 		t.Skipf("this is no clone: %v", err)

@@ -89,7 +89,8 @@ func (w *liveWriter) Write(p []byte) (int, error) {
 // TestInfoOfADenseHeaderIsBounded: info of a header of 16 MiB takes no more than 64 MiB and
 // 4 times the file; in JSON it holds no array, and a long string no more than twice.
 func TestInfoOfADenseHeaderIsBounded(t *testing.T) {
-	const size = 16 << 20 / testrace.Slowness
+	testrace.Sequential(t)
+	const size = 16 << 20
 	for name, make := range map[string]func() any{
 		"empty strings":           func() any { return make([]string, size/8) },
 		"bytes":                   func() any { return make([]uint8, size) },

@@ -8,6 +8,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/pgcli/paligemma/internal/testengine"
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 func TestMain(m *testing.M) {
@@ -47,6 +48,8 @@ func TestScripts(t *testing.T) {
 				return builtIn, nil
 			case "engine": // a shared library to test with; make engines fetches it
 				return engine != "", nil
+			case "race": // scripts of commands that are one goroutine skip themselves
+				return testrace.Slowness > 1, nil
 			}
 			return false, nil
 		},

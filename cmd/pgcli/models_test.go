@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/internal/testhub"
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // cacheFolder makes a file of the Hub's cache.
@@ -73,7 +74,7 @@ func TestModelsWhileFilesVanish(t *testing.T) {
 			}
 		}
 	})
-	for range 300 {
+	for range testrace.Share(300) {
 		if _, errs, code := pgcli(t, "models"); code != 0 {
 			t.Errorf("code %d: %s", code, errs)
 			break
