@@ -168,8 +168,8 @@ func TestFullOutputIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	for i, line := range []string{
 		`pgcli quantize "$1" -o "$2"/x.gguf --type f16`,
-		`pgcli detect "$3" cat -n 60 -m "$1" --svg "$2"/x.svg`,
-		`pgcli demo -o "$2" -m "$1"`,
+		`pgcli detect "$3" cat -n 60 -m "$1" -t 1 --svg "$2"/x.svg`,
+		`pgcli demo "$3" -o "$2" -m "$1" -n 9 -t 1`,
 	} {
 		if !testrace.Chosen(i) {
 			continue
