@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -58,6 +59,10 @@ func (h *Hub) unreachable(err error) error {
 	advice := "look at the connection, a proxy (HTTPS_PROXY) or another server (HF_ENDPOINT), or use what the cache has with --offline"
 	if h.other {
 		advice = "look at the connection and a proxy (HTTPS_PROXY), or fetch the file with another program and give its path"
+	}
+	if errors.As(err, new(*tls.CertificateVerificationError)) { // as it will be at the next try
+		return fmt.Errorf("%w at %s: %w; are the system's certificates installed (Debian, Ubuntu: apt-get install ca-certificates), "+
+			"with that of a proxy that reads along (SSL_CERT_FILE), and is the clock right?", ErrNetwork, h.Endpoint, err)
 	}
 	return temporaryError{fmt.Errorf("%w at %s: %w; %s", ErrNetwork, h.Endpoint, err, advice)}
 }
