@@ -19,6 +19,8 @@ type question struct {
 	sampling paligemma.Sampling
 	stops    []string // texts that end the answer, and are not part of it
 	top      int      // the likeliest tokens to report at each place
+	masks    maskForm // of the objects
+	least    float32  // objects with a lower score are left out
 }
 
 // A piece is a part of an answer as it comes: text that is certain, and the tokens
@@ -36,8 +38,9 @@ type scored struct {
 
 // An answer is the answer to a question.
 type answer struct {
-	paligemma.Result
-	scored []scored // Result.Tokens
+	paligemma.Result          // its objects have no masks
+	found            []found  // Result.Objects
+	scored           []scored // Result.Tokens
 }
 
 // A held is a slot of the queue, while a request computes.
@@ -113,7 +116,9 @@ func (h *held) ask(ctx context.Context, q question, begun func() error, each fun
 	if len(q.images) == 1 {
 		size = q.images[0].Bounds().Size()
 	}
-	a.Objects, a.Problems = h.server.model.Objects(a.Tokens, size)
+	if err := h.find(ctx, q, a, size); err != nil {
+		return nil, err
+	}
 	h.request.add(a.Timings)
 	h.server.metrics.answered(a.Timings)
 	return a, nil
