@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -62,4 +63,22 @@ func TestNothingToGenerate(t *testing.T) {
 			t.Errorf("%s: %+v, want done for the reason load", body, got)
 		}
 	}
+}
+
+// TestChoicesBeyondTheContext: a choice that is too long is a wrong request, and so is a
+// language that is none.
+func TestChoicesBeyondTheContext(t *testing.T) {
+	s, file := serve(t, Options{}), scene(t, "05")
+	for param, fields := range map[string]map[string]any{
+		"":         {"prompt": "ocr", "choices": []string{"no", strings.Repeat("a ", 900)}},
+		"language": {"question": "why?", "language": "e\nn", "choices": []string{"yes", "no"}},
+	} {
+		fields["image"] = dataURI(file)
+		var got struct{ Error apiError }
+		s.post("/v1/choose", fields, 400, &got)
+		if param == "" && !strings.Contains(got.Error.Message, "choose: text 2 of ") || param != "" && (got.Error.Param == nil || *got.Error.Param != param) {
+			t.Errorf("%v: %+v", fields["language"], got.Error)
+		}
+	}
+	s.post("/v1/caption", map[string]any{"image": dataURI(file), "language": "e\tn"}, 400, nil)
 }
