@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/grammar"
 )
 
 // stopText says that an answer ended at a text that the request names.
@@ -94,6 +95,9 @@ func (h *held) ask(ctx context.Context, q question, begun func() error, each fun
 	}
 	if err := q.sampling.Check(); err != nil {
 		return nil, wrong("", "%w", err)
+	}
+	if _, err := grammar.Resume(q.sampling.Grammar, h.server.model, nil); err != nil { // now, while the status is not sent
+		return nil, wrong("", "prompt %.60q: %w", q.prompt, err)
 	}
 	if err := h.session.Prefill(ctx, q.images, q.prompt); err != nil {
 		return nil, err

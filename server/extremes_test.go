@@ -82,3 +82,17 @@ func TestChoicesBeyondTheContext(t *testing.T) {
 	}
 	s.post("/v1/caption", map[string]any{"image": dataURI(file), "language": "e\tn"}, 400, nil)
 }
+
+// TestPromptsWithoutAThing: a prompt to detect nothing is a wrong request, whole or streamed,
+// with the likeliest tokens and without: never a stream that begins and breaks off.
+func TestPromptsWithoutAThing(t *testing.T) {
+	s, file := serve(t, Options{}), scene(t, "05")
+	for _, prompt := range []string{"detect", "segment ;"} {
+		for top := range 2 {
+			for _, stream := range []bool{false, true} {
+				s.post("/v1/chat/completions", ask(prompt, file, map[string]any{"stream": stream, "logprobs": top > 0, "top_logprobs": top}), 400, nil)
+				s.post("/api/generate", map[string]any{"model": "tiny", "prompt": prompt, "stream": stream, "logprobs": top > 0, "top_logprobs": top}, 400, nil)
+			}
+		}
+	}
+}
