@@ -61,6 +61,15 @@ func requestf(kind error, format string, args ...any) error {
 	return &requestError{kind, fmt.Errorf(format, args...)}
 }
 
+// scoreFailed returns the error of a call that compares texts: a text that does not fit in
+// the context is a wrong request.
+func scoreFailed(call string, err error) error {
+	if errors.Is(err, ErrContextFull) {
+		return requestf(ErrPrompt, "%s: %w", call, err)
+	}
+	return fmt.Errorf("paligemma: %s: %w", call, err)
+}
+
 // An optionsError is an ErrOptions. Its message is the cause alone.
 type optionsError struct{ cause error }
 

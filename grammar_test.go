@@ -214,7 +214,7 @@ func TestGrammarStops(t *testing.T) {
 	}
 	// Forbidden can leave nothing.
 	_, err := s.Run(t.Context(), images, q.prompt, &Sampling{Grammar: grammar.OneOf(""), Forbidden: []int32{eos}})
-	if err == nil || !strings.Contains(err.Error(), "every token that may come next is forbidden") {
+	if !errors.Is(err, ErrSampling) || !strings.Contains(err.Error(), "every token that may come next is forbidden") {
 		t.Errorf("a grammar of forbidden tokens: %v", err)
 	}
 }

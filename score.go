@@ -33,7 +33,7 @@ func (s *Session) Score(ctx context.Context, texts ...string) ([]float64, error)
 	}
 	scores, err := s.score(ctx, branches)
 	if err != nil {
-		return nil, fmt.Errorf("paligemma: score: %w", err)
+		return nil, scoreFailed("score", err)
 	}
 	return scores, nil
 }
@@ -58,6 +58,9 @@ func (s *Session) score(ctx context.Context, branches [][]int32) (scores []float
 		}
 		r := &decode.Request{Branches: branches[first:last]}
 		if err := s.step(ctx, r); err != nil {
+			if last == first+1 { // one that is longer than the room is alone
+				err = fmt.Errorf("text %d of %d tokens: %w", last, rows, err)
+			}
 			return nil, err
 		}
 		for _, list := range r.LogProbs {
@@ -106,7 +109,7 @@ func (s *Session) Choose(ctx context.Context, answers ...string) ([]Chosen, erro
 	}
 	scores, err := s.score(ctx, branches)
 	if err != nil {
-		return nil, fmt.Errorf("paligemma: choose: %w", err)
+		return nil, scoreFailed("choose", err)
 	}
 	most, sum := slices.Max(scores), 0.0
 	for i, v := range scores {

@@ -127,3 +127,21 @@ func TestContinuationsAreText(t *testing.T) {
 		}
 	}
 }
+
+// TestContinuationsThatFit: a text that is longer than the context's room is a wrong request,
+// and the error has its number, as those beside it can be scored.
+func TestContinuationsThatFit(t *testing.T) {
+	m := openTiny(t, Options{})
+	s := newSession(t, m)
+	must(t, s.Prefill(t.Context(), nil, "ocr"))
+	long := strings.Repeat("a ", m.Config().Session)
+	_, scored := s.Score(t.Context(), "fine", long, "b")
+	_, chosen := s.Choose(t.Context(), "fine", long, "b")
+	for _, err := range []error{scored, chosen} {
+		if !errors.Is(err, ErrPrompt) || !errors.Is(err, ErrContextFull) || !strings.Contains(err.Error(), ": text 2 of ") {
+			t.Errorf("%v, want an ErrPrompt about text 2", err)
+		}
+	}
+	_, err := s.Score(t.Context(), "fine", "b")
+	must(t, err)
+}

@@ -157,7 +157,10 @@ func (s *Session) choose(ctx context.Context, a *answering) (Token, error) {
 	if err == nil && over(ctx) { // it ended while others were computed, too
 		err = context.Cause(ctx)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, sample.ErrForbidden):
+		return Token{}, requestf(ErrSampling, "generate: %w", err)
+	case err != nil:
 		return Token{}, fmt.Errorf("paligemma: generate: %w", err)
 	}
 	return Token{ID: r.Choice.ID, LogProb: r.Choice.LogProb, Spread: r.Choice.Spread}, nil

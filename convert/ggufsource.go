@@ -19,7 +19,7 @@ type ggufFile struct {
 func openGGUF(path string) (*ggufFile, error) {
 	f, err := gguf.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err // it names the file, or the part of it
 	}
 	g := &ggufFile{File: f, path: path}
 	for _, t := range f.Tensors() {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/grammar"
 )
 
 // stopText says that an answer ended at a text that the request names.
@@ -19,6 +20,8 @@ type question struct {
 	sampling paligemma.Sampling
 	stops    []string // texts that end the answer, and are not part of it
 	top      int      // the likeliest tokens to report at each place
+	masks    maskForm // of the objects
+	least    float32  // objects with a lower score are left out
 }
 
 // A piece is a part of an answer as it comes: text that is certain, and the tokens
@@ -36,8 +39,9 @@ type scored struct {
 
 // An answer is the answer to a question.
 type answer struct {
-	paligemma.Result
-	scored []scored // Result.Tokens
+	paligemma.Result          // its objects have no masks
+	found            []found  // Result.Objects
+	scored           []scored // Result.Tokens
 }
 
 // A held is a slot of the queue, while a request computes.
@@ -92,6 +96,9 @@ func (h *held) ask(ctx context.Context, q question, begun func() error, each fun
 	if err := q.sampling.Check(); err != nil {
 		return nil, wrong("", "%w", err)
 	}
+	if _, err := grammar.Resume(q.sampling.Grammar, h.server.model, nil); err != nil { // now, while the status is not sent
+		return nil, wrong("", "prompt %.60q: %w", q.prompt, err)
+	}
 	if err := h.session.Prefill(ctx, q.images, q.prompt); err != nil {
 		return nil, err
 	}
@@ -113,7 +120,9 @@ func (h *held) ask(ctx context.Context, q question, begun func() error, each fun
 	if len(q.images) == 1 {
 		size = q.images[0].Bounds().Size()
 	}
-	a.Objects, a.Problems = h.server.model.Objects(a.Tokens, size)
+	if err := h.find(ctx, q, a, size); err != nil {
+		return nil, err
+	}
 	h.request.add(a.Timings)
 	h.server.metrics.answered(a.Timings)
 	return a, nil

@@ -198,7 +198,7 @@ func (c *completion) object(kind string) *chatCompletion {
 
 // details returns the details of an answer.
 func (c *completion) details(a *answer) details {
-	return details{Objects: c.server.found(a, 0, c.PaliGemma.Masks, c.question.size()), Problems: a.Problems, Stop: a.Stop, Timings: a.Timings}
+	return details{Objects: a.found, Problems: a.Problems, Stop: a.Stop, Timings: a.Timings}
 }
 
 // add counts an answer. The prompt is the same for all, and OpenAI counts it once.

@@ -120,10 +120,13 @@ func (r *chatRequest) check() error {
 // than Options.MaxTokens, and finish_reason is "length" then.
 func (s *Server) chatQuestion(r *chatRequest, prompt string) (q question, err error) {
 	length := r.MaxCompletionTokens
-	if length == nil {
+	switch {
+	case length == nil:
 		length = r.MaxTokens
+	case *length < 1:
+		return q, wrong("max_completion_tokens", "max_completion_tokens is %d, want 1 or more; the server answers with at most %d", *length, s.opts.MaxTokens)
 	}
-	q = question{prompt: paligemma.Prompt(prompt), stops: r.Stop}
+	q = question{prompt: paligemma.Prompt(prompt), stops: r.Stop, masks: r.PaliGemma.Masks}
 	if q.sampling, err = s.sampling(choosing{r.Temperature, r.TopK, r.TopP, r.MinP, r.Seed, length}); err != nil {
 		return q, err
 	}

@@ -131,7 +131,7 @@ func (s *Server) findAll(ctx context.Context, d *detection, file []byte, prompts
 		}
 		d.size = images[0].Bounds().Size()
 		for i, p := range prompts {
-			a, err := h.ask(ctx, question{images: images, prompt: p, sampling: sampling}, nil, nil)
+			a, err := h.ask(ctx, question{images: images, prompt: p, sampling: sampling, masks: d.form(), least: d.Threshold}, nil, nil)
 			if err != nil {
 				return err
 			}
@@ -141,49 +141,50 @@ func (s *Server) findAll(ctx context.Context, d *detection, file []byte, prompts
 			d.answers = append(d.answers, a)
 			d.problems = append(d.problems, a.Problems...)
 		}
-		d.keep(s)
+		d.keep()
 		return nil
 	})
 }
 
-// keep chooses among the objects of all answers, in their order: those whose score reaches
-// the threshold, and of them the max_objects with the highest scores. Of equal scores the
-// first are kept. The answers' objects are cut down too, as formats read both.
-func (d *detection) keep(s *Server) {
+// keep chooses among the objects of all answers, in their order: the max_objects with the
+// highest scores. Of equal scores the first are kept.
+func (d *detection) keep() {
 	var scores []float32
-	for _, a := range d.answers {
-		a.Objects = slices.DeleteFunc(a.Objects, func(o paligemma.Object) bool { return o.Score < d.Threshold })
-		for _, o := range a.Objects {
-			scores = append(scores, o.Score)
-		}
-	}
-	left, least := len(scores), float32(0)
-	if d.MaxObjects > 0 && d.MaxObjects < len(scores) {
-		slices.Sort(scores)
-		slices.Reverse(scores)
-		left, least = d.MaxObjects, scores[d.MaxObjects-1]
-	}
-	equals := left // of the lowest score that is kept, so many
-	for _, v := range scores[:left] {
-		if v > least {
-			equals--
-		}
-	}
-	form := d.Masks
-	if d.Format != "pgcli" {
-		form = masksNone // the format has its own
-	}
 	for i, a := range d.answers {
-		a.Objects = slices.DeleteFunc(a.Objects, func(o paligemma.Object) bool {
-			if left == len(scores) || o.Score > least {
-				return false
-			}
-			if o.Score < least || equals == 0 {
-				return true
-			}
-			equals--
-			return false
-		})
-		d.objects = append(d.objects, s.found(a, i, form, d.size)...)
+		for _, o := range a.found {
+			o.answer = i
+			d.objects, scores = append(d.objects, o), append(scores, o.Score)
+		}
 	}
+	if d.MaxObjects == 0 || d.MaxObjects >= len(scores) {
+		return
+	}
+	slices.Sort(scores)
+	slices.Reverse(scores)
+	least, equals := scores[d.MaxObjects-1], 0 // equals of the lowest score that is kept
+	for _, v := range scores[:d.MaxObjects] {
+		if v == least {
+			equals++
+		}
+	}
+	d.objects = slices.DeleteFunc(d.objects, func(o found) bool {
+		if o.Score == least {
+			equals--
+			return equals < 0
+		}
+		return o.Score < least
+	})
+}
+
+// form returns the form of masks that an answer in the format of the request has.
+func (d *detection) form() maskForm {
+	switch {
+	case d.Masks == masksNone || d.Format == "pgcli":
+		return d.Masks
+	case d.Format == "hf":
+		return masksWhole
+	case d.Format == "roboflow" && d.Masks == masksPolygon:
+		return masksPolygon
+	}
+	return masksRLE
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"image"
 	"math"
@@ -90,14 +91,14 @@ func roboflow(_ *Server, d *detection) any {
 		p := roboflowPrediction{X: (x0 + x1) / 2, Y: (y0 + y1) / 2, Width: x1 - x0, Height: y1 - y0,
 			Confidence: o.Score, Class: o.Label, ClassID: d.class(o.Label), ID: uuid()}
 		switch {
-		case o.Mask == nil || d.Masks == masksNone:
-		case d.Masks == masksPolygon:
+		case o.mask == nil:
+		case o.mask.RLE == nil:
 			p.MaskFormat = "polygon"
-			for _, at := range largest(overlay.Outlines(o.Mask)) {
+			for _, at := range largest(o.mask.Polygons) {
 				p.Points = append(p.Points, roboflowPoint{at[0], at[1]})
 			}
 		default:
-			p.MaskFormat, p.RLE = "rle", overlay.EncodeMask(o.Mask, d.size)
+			p.MaskFormat, p.RLE = "rle", o.mask.RLE
 		}
 		out.Predictions = append(out.Predictions, p)
 	}
@@ -119,8 +120,8 @@ func coco(_ *Server, d *detection) any {
 		round := func(v float64) float64 { return math.Round(v*100) / 100 }
 		result := overlay.Detection{ImageID: id, CategoryID: d.class(o.Label) + 1, CategoryName: o.Label,
 			BBox: [4]float64{round(x0), round(y0), round(x1 - x0), round(y1 - y0)}, Score: o.Score}
-		if d.Masks != masksNone {
-			result.Segmentation = overlay.EncodeMask(o.Mask, d.size)
+		if o.mask != nil {
+			result.Segmentation = o.mask.RLE
 		}
 		out = append(out, result)
 	}
@@ -153,8 +154,8 @@ func huggingFace(_ *Server, d *detection) any {
 	for _, o := range d.objects {
 		r := o.Pixels
 		h := hfObject{o.Label, o.Score, hfBox{r.Min.X, r.Min.Y, r.Max.X, r.Max.Y}, ""}
-		if o.Mask != nil && d.Masks != masksNone {
-			h.Mask = base64PNG(o.Mask, image.Rectangle{Max: d.size})
+		if o.mask != nil {
+			h.Mask = base64.StdEncoding.EncodeToString(o.mask.whole)
 		}
 		out = append(out, h)
 	}

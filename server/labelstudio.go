@@ -10,7 +10,6 @@ import (
 	"net/http"
 
 	"github.com/pgcli/paligemma"
-	"github.com/pgcli/paligemma/internal/overlay"
 )
 
 // Label Studio's ML backend (HumanSignal/label-studio-ml-backend, api.py). Results are
@@ -110,19 +109,19 @@ func (s *Server) label(ctx context.Context, l *labelling, param string, task stu
 	if err != nil {
 		return err
 	}
-	prompt := paligemma.Detect(l.things...)
+	prompt, masks := paligemma.Detect(l.things...), masksNone
 	switch l.kind {
 	case kindText, kindChoices:
 		return s.say(ctx, l, file, p)
 	case kindPolygons:
-		prompt = paligemma.Segment(l.things...)
+		prompt, masks = paligemma.Segment(l.things...), masksPolygon
 	}
-	d := &detection{detectRequest: &detectRequest{Labels: l.things, Masks: masksNone, Format: "pgcli"}}
+	d := &detection{detectRequest: &detectRequest{Labels: l.things, Masks: masks, Format: "pgcli"}}
 	if err := s.findAll(ctx, d, file, []paligemma.Prompt{prompt}); err != nil {
 		return err
 	}
 	for _, o := range d.objects {
-		if value := l.value(o.Object, d); value != nil {
+		if value := l.value(o, d); value != nil {
 			p.Result = append(p.Result, l.result(o.Score, d.size, value))
 		}
 	}
@@ -178,7 +177,7 @@ func (l *labelling) result(score float32, size image.Point, value map[string]any
 // value returns the value of a result: a box, or the largest outline of a mask, in percent
 // of the picture's width and height, x and y from its upper left corner. It is nil for a
 // polygon of an object without a mask.
-func (l *labelling) value(o paligemma.Object, d *detection) map[string]any {
+func (l *labelling) value(o found, d *detection) map[string]any {
 	label := l.label[o.Label]
 	if label == "" {
 		label = o.Label
@@ -188,7 +187,11 @@ func (l *labelling) value(o paligemma.Object, d *detection) map[string]any {
 			"width": 100 * (o.Box.X1 - o.Box.X0), "height": 100 * (o.Box.Y1 - o.Box.Y0), "rotation": 0}
 	}
 	var points [][2]float64
-	for _, at := range largest(overlay.Outlines(o.Mask)) {
+	var outlines [][][2]float32
+	if o.mask != nil {
+		outlines = o.mask.Polygons
+	}
+	for _, at := range largest(outlines) {
 		points = append(points, [2]float64{100 * float64(at[0]) / float64(d.size.X), 100 * float64(at[1]) / float64(d.size.Y)})
 	}
 	if points == nil {

@@ -2,7 +2,7 @@ package server
 
 import (
 	"bytes"
-	"encoding/base64"
+	"context"
 	"encoding/json"
 	"image"
 	"image/png"
@@ -22,6 +22,7 @@ const (
 	masksRLE     maskForm = "rle"     // COCO's, of the whole picture
 	masksPolygon maskForm = "polygon" // outlines in pixels of the picture; holes run the other way round
 	masksPNG     maskForm = "png"     // grey, of the box in pixels, 128 or more is the thing
+	masksWhole   maskForm = "whole"   // as masksPNG, of the whole picture; no request may ask for it, but by its format
 )
 
 // check refuses forms that are not known. param names the field.
@@ -49,6 +50,7 @@ type mask struct {
 	RLE      *overlay.RLE   `json:"rle,omitempty"`
 	Polygons [][][2]float32 `json:"polygons,omitempty"`
 	PNG      []byte         `json:"png,omitempty"` // base64 in JSON
+	whole    []byte
 }
 
 // MarshalJSON writes the fields of the object, then those of found. It puts two JSON
@@ -69,13 +71,34 @@ func (f found) MarshalJSON() ([]byte, error) {
 	return append(object, rest[1:]...), nil
 }
 
-// found returns the objects of an answer, the n-th of its request from 0, with masks in a
-// form. size is the picture's, in pixels, which RLE has to name.
-func (s *Server) found(a *answer, n int, form maskForm, size image.Point) (list []found) {
-	for _, o := range a.Objects {
-		list = append(list, found{o, n, newMask(o, form, size)})
+// mostFree is the largest picture, in pixels, whose masks wait for no others.
+const mostFree = 4 << 20
+
+// find fills in the objects of an answer about a picture of a size in pixels, and its
+// problems. A mask has a byte for each pixel of its box, and a request of some kilobytes can
+// ask for hundreds of masks of 100 MB: so they are written in their form at once and let go,
+// and those of large pictures are in memory for one answer at a time.
+func (h *held) find(ctx context.Context, q question, a *answer, size image.Point) error {
+	if size.X*size.Y > mostFree {
+		select {
+		case h.server.masks <- struct{}{}:
+			defer func() { <-h.server.masks }()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	return list
+	a.Objects, a.Problems = h.server.model.Objects(a.Tokens, size)
+	a.Objects = slices.DeleteFunc(a.Objects, func(o paligemma.Object) bool { return o.Score < q.least })
+	for i := range a.Objects {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		o := &a.Objects[i]
+		m := newMask(*o, q.masks, size)
+		o.Mask = nil
+		a.found = append(a.found, found{Object: *o, mask: m})
+	}
+	return nil
 }
 
 // newMask writes the mask of an object of a picture of a size; nil if it has none, or
@@ -93,6 +116,8 @@ func newMask(o paligemma.Object, form maskForm, size image.Point) *mask {
 			m.Polygons = overlay.Outlines(o.Mask)
 		case masksPNG:
 			m.PNG = encodePNG(o.Mask, o.Pixels)
+		case masksWhole:
+			m.whole = encodePNG(o.Mask, image.Rectangle{Max: size})
 		}
 	}
 	return m
@@ -109,11 +134,6 @@ func encodePNG(m *image.Alpha, part image.Rectangle) []byte {
 	var b bytes.Buffer
 	_ = png.Encode(&b, grey) // fails for empty pictures only, and a box with a mask has pixels
 	return b.Bytes()
-}
-
-// base64PNG is encodePNG for formats that have base64 as a text, without data: before it.
-func base64PNG(m *image.Alpha, part image.Rectangle) string {
-	return base64.StdEncoding.EncodeToString(encodePNG(m, part))
 }
 
 // size returns the size of the picture of a question; the zero point for several.

@@ -180,7 +180,7 @@ func (s *Server) ollama(w http.ResponseWriter, r *http.Request, request *ollamaR
 	if t.ignored != nil {
 		w.Header().Set(ignoredHeader, strings.Join(t.ignored, ", "))
 	}
-	if t.prompt == "" && t.pictures == nil { // asks to load the model, which is loaded
+	if t.prompt == "" && len(t.pictures) == 0 { // asks to load the model, which is loaded
 		p := a.part("")
 		p.Done, p.Reason = true, "load"
 		return writeJSON(w, http.StatusOK, p)

@@ -79,7 +79,7 @@ func (o *ollamaStream) last(a *answer, q question) *ollamaPart {
 	p.Done, p.Reason = true, *finishReason(a.Stop)
 	p.Total, p.Load = time.Since(o.start), 1 // the model is loaded, and 0 would be left out
 	p.Read, p.Reading, p.Generated, p.Writing = t.PromptTokens, t.Encode+t.Prefill, t.Generated, max(t.Decode, 1)
-	p.Details = &details{Objects: o.server.found(a, 0, masksNone, q.size()), Problems: a.Problems, Stop: a.Stop, Timings: t}
+	p.Details = &details{Objects: a.found, Problems: a.Problems, Stop: a.Stop, Timings: t}
 	return p
 }
 

@@ -27,6 +27,9 @@ func (s *Server) sampling(c choosing) (paligemma.Sampling, error) {
 	set(&sm.Temperature, c.Temperature)
 	set(&sm.TopK, c.TopK)
 	set(&sm.TopP, c.TopP)
+	if c.TopP != nil && sm.TopP == 0 { // of any token to paligemma, and of the likeliest alone to other servers
+		sm.TopP = math.SmallestNonzeroFloat32
+	}
 	set(&sm.MinP, c.MinP)
 	if c.Seed != nil {
 		sm.Seed = uint64(*c.Seed)

@@ -24,6 +24,7 @@ type Server struct {
 	pictures *pictures
 	sources  *sources
 	metrics  *metrics
+	masks    chan struct{} // holds an element while masks of a large picture are in memory
 
 	ctx     context.Context // of all computations
 	stop    context.CancelCauseFunc
@@ -36,7 +37,7 @@ func New(m *paligemma.Model, opts *Options) (*Server, error) {
 	if m == nil {
 		return nil, errors.New("server: the model is nil")
 	}
-	s := &Server{model: m, started: time.Now()}
+	s := &Server{model: m, started: time.Now(), masks: make(chan struct{}, 1)}
 	if opts != nil {
 		s.opts = *opts
 	}

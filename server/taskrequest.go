@@ -6,11 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
 	"reflect"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -21,30 +22,34 @@ import (
 //
 //   - JSON with the fields of v; the picture is its field image, or Hugging Face's inputs,
 //   - a form (multipart/form-data) with the same fields and the file image, or
-//   - the picture file itself, with the fields in the URL's query. Some clients send it
-//     without its type, or as another's.
+//   - the picture file itself. Some clients send it without its type, or as another's.
 //
-// A field that v lacks is an error.
+// The URL's query may have fields, too, of each of them. A field that v lacks is an error,
+// and so is one that the query and the body both have.
 func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([]byte, error) {
 	data, err := s.readBody(w, r)
 	if err != nil {
 		return nil, err
 	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // Query would leave out what it cannot read
+		return nil, fail(http.StatusBadRequest, "the query of the URL cannot be read: %w: a percent sign is spelled %%25 there, and a semicolon %%3B", err)
+	}
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch {
 	case err == nil && kind == "multipart/form-data":
-		if data, err = readForm(data, params["boundary"], s.opts.MaxBody, v); err != nil {
+		if data, err = readForm(data, params["boundary"], s.opts.MaxBody, query, v); err != nil {
 			return nil, err
 		}
 	case strings.HasPrefix(kind, "image/") || kind == "application/octet-stream" || kind != "application/json" && !mayBeJSON(data):
-		if err := setFields(v, r.URL.Query()); err != nil {
+		if err := setFields(v, query); err != nil {
 			return nil, err
 		}
 		if kind == "application/x-www-form-urlencoded" && !utf8.Valid(data) && !bytes.ContainsAny(data, "\x00\r\n") {
 			return nil, wrong("image", "image lacks bytes, as curl's -d leaves line ends and zeros out: send it by --data-binary @FILE, or -F image=@FILE")
 		}
 	default:
-		if err := setFields(v, r.URL.Query()); err != nil {
+		if err := setFields(v, query); err != nil {
 			return nil, err
 		}
 		if err := checkParts(data); err != nil {
@@ -65,6 +70,11 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 			return nil, fail(http.StatusBadRequest, "the body goes on after its JSON object")
 		}
 		if err := checkNames(data); err != nil {
+			return nil, err
+		}
+		var fields map[string]json.RawMessage
+		_ = json.Unmarshal(data, &fields) // it has been read before
+		if err := checkApart(query, maps.Keys(fields)); err != nil {
 			return nil, err
 		}
 		picture, err := v.picture()
@@ -104,9 +114,23 @@ func (p *pictured) picture() (string, error) {
 	return cmp.Or(p.Image, p.Inputs), nil
 }
 
-// readForm reads a form's fields into v and returns its picture; nil without one. The form
-// lies in memory already, so nothing of it is written to disk.
-func readForm(data []byte, boundary string, most int64, v any) ([]byte, error) {
+// checkApart refuses a field that is in a URL's query and among the names in a body: the
+// answer would be about one of its values without a word.
+func checkApart(query url.Values, names iter.Seq[string]) error {
+	for name := range names {
+		for other := range query {
+			if strings.EqualFold(name, other) {
+				return wrong(other, "field %.40q is given in the URL and in the body, want it once", other)
+			}
+		}
+	}
+	return nil
+}
+
+// readForm reads the fields of a form, and of a URL's query, into v and returns the form's
+// picture; nil without one. The form lies in memory already, so nothing of it is written to
+// disk.
+func readForm(data []byte, boundary string, most int64, query url.Values, v any) ([]byte, error) {
 	request := http.Request{Method: http.MethodPost, Body: io.NopCloser(bytes.NewReader(data)),
 		Header: http.Header{"Content-Type": {mime.FormatMediaType("multipart/form-data", map[string]string{"boundary": boundary})}}}
 	if err := request.ParseMultipartForm(most + 1); err != nil { // all of it stays in memory
@@ -116,7 +140,12 @@ func readForm(data []byte, boundary string, most int64, v any) ([]byte, error) {
 	if _, ok := request.MultipartForm.Value["image"]; ok {
 		return nil, wrong("image", "image is a text of the form, want a file: curl has -F image=@FILE for it")
 	}
-	if err := setFields(v, request.MultipartForm.Value); err != nil {
+	for _, fields := range []url.Values{query, request.MultipartForm.Value} {
+		if err := setFields(v, fields); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkApart(query, maps.Keys(request.MultipartForm.Value)); err != nil {
 		return nil, err
 	}
 	for name, files := range request.MultipartForm.File {
@@ -149,10 +178,10 @@ func setFields(v any, values url.Values) error {
 }
 
 // fieldOf returns the field of a struct with a JSON name, embedded structs included. The
-// name has to be spelled exactly, unlike in JSON.
+// name has to be spelled exactly, unlike in JSON. Embedded structs have none.
 func fieldOf(v reflect.Value, name string) (reflect.Value, bool) {
 	for _, f := range reflect.VisibleFields(v.Type()) {
-		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name {
+		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name && name != "" {
 			return v.FieldByIndex(f.Index), true
 		}
 	}
@@ -161,6 +190,9 @@ func fieldOf(v reflect.Value, name string) (reflect.Value, bool) {
 
 // setField sets a field to what a text spells in JSON, or to the text itself.
 func setField(field reflect.Value, given []string) error {
+	if !utf8.ValidString(strings.Join(given, "")) {
+		return fail(http.StatusBadRequest, "want text in UTF-8")
+	}
 	if field.Kind() == reflect.Slice {
 		var list []string
 		for _, text := range given {
@@ -178,11 +210,10 @@ func setField(field reflect.Value, given []string) error {
 	if field.Kind() == reflect.Pointer {
 		target = reflect.New(field.Type().Elem()).Elem()
 	}
-	text := given[0]
+	text := strings.TrimSpace(given[0])
 	if target.Kind() == reflect.String {
-		text = strconv.Quote(text)
-	}
-	if err := json.Unmarshal([]byte(text), target.Addr().Interface()); err != nil {
+		target.SetString(given[0])
+	} else if err := json.Unmarshal([]byte(text), target.Addr().Interface()); err != nil || text == "null" {
 		return fail(http.StatusBadRequest, "want a %s", target.Kind())
 	}
 	if field.Kind() == reflect.Pointer {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/pgcli/paligemma"
 )
@@ -54,8 +55,9 @@ func (s *Server) task(w http.ResponseWriter, r *http.Request, asks bool, prompt 
 		return wrong("question", "question is missing")
 	case !asks && t.Question != "":
 		return wrong("question", "a question goes to /v1/answer")
-	case strings.ContainsAny(t.Language, " \r\n") || t.Language == "":
-		return wrong("language", "language is %.40q, want a code such as en", t.Language)
+	}
+	if err := checkLanguage(t.Language); err != nil {
+		return err
 	}
 	q := question{prompt: prompt(t)}
 	if q.sampling, err = s.sampling(t.choosing); err != nil {
@@ -80,6 +82,14 @@ func (s *Server) task(w http.ResponseWriter, r *http.Request, asks bool, prompt 
 		return err
 	}
 	return writeJSON(w, http.StatusOK, out)
+}
+
+// checkLanguage refuses what is no code of a language: it would be a part of the question.
+func checkLanguage(language string) error {
+	if language == "" || strings.ContainsFunc(language, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }) {
+		return wrong("language", "language is %.40q, want a code such as en", language)
+	}
+	return nil
 }
 
 // mostNames bounds labels and choices of a request.
@@ -164,5 +174,5 @@ func (c *choosingRequest) check() error {
 			return wrong("choices", "choice %d is %.60q, want texts that differ and are not empty", i+1, text)
 		}
 	}
-	return nil
+	return checkLanguage(c.Language)
 }

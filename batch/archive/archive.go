@@ -5,6 +5,7 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -17,7 +18,8 @@ import (
 
 // A Tar is a path of a tar archive, perhaps compressed with gzip. Its pictures are the
 // members with a picture's ending, in their order; their names are the archive's, #, and
-// the member's.
+// the member's. Links, as tar stores a file's second name, and pipes cannot be read, but are
+// pictures, too, so that none is left out without a word. An archive without any is an error.
 type Tar string
 
 // IsTar reports whether a name has an ending of tar archives that can be read.
@@ -63,11 +65,10 @@ func (t Tar) each(ctx context.Context, do func(batch.Item) bool) error {
 	}
 	members := tar.NewReader(in)
 	start := int64(0) // of the next member's header
-	stopped := false
+	stopped, none := false, true
 	err = walk(ctx, members, func(h *tar.Header) bool {
-		item := batch.Item{Name: string(t) + "#" + h.Name, Read: func(context.Context) ([]byte, error) {
-			return infile.ReadAll(members, h.Size, batch.MaxFile)
-		}}
+		none = false
+		item := batch.Item{Name: string(t) + "#" + h.Name, Read: func(context.Context) ([]byte, error) { return content(members, h) }}
 		if compressed(string(t)) {
 			item.Refer = func() (batch.Reference, error) {
 				return batch.Reference{}, fmt.Errorf("%s is compressed, so that no member can be read without those before it: uncompress it with gunzip", string(t))
@@ -84,10 +85,27 @@ func (t Tar) each(ctx context.Context, do func(batch.Item) bool) error {
 		stopped = !do(item)
 		return !stopped
 	})
-	if err == nil && !stopped && !compressed(string(t)) && info.Size()%blockSize != 0 {
+	switch {
+	case err != nil || stopped:
+	case !compressed(string(t)) && info.Size()%blockSize != 0:
 		err = fmt.Errorf("the archive ends within a block of %d bytes: it is cut", blockSize)
+	case none:
+		err = errors.New("the archive has no pictures: want members whose names end as those of pictures do, such as .jpg")
 	}
 	return err
+}
+
+// content returns the bytes of the member that an archive is at.
+func content(members *tar.Reader, h *tar.Header) ([]byte, error) {
+	switch h.Typeflag {
+	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
+		return infile.ReadAll(members, h.Size, batch.MaxFile)
+	case tar.TypeLink:
+		return nil, fmt.Errorf("is a hard link to %.200q, want a file: pack it with tar --hard-dereference", h.Linkname)
+	case tar.TypeSymlink:
+		return nil, fmt.Errorf("is a symbolic link to %.200q, want a file: pack it with tar --dereference", h.Linkname)
+	}
+	return nil, errors.New("is a pipe, a device or another special file, want a regular file")
 }
 
 // blockSize is what headers and members of archives are padded to, in bytes.
@@ -106,7 +124,7 @@ func walk(ctx context.Context, members *tar.Reader, do func(*tar.Header) bool) e
 		}
 		last = fmt.Sprintf("%.200q", h.Name)
 		base := path.Base(h.Name)
-		if h.Typeflag != tar.TypeReg || strings.HasPrefix(base, ".") || !batch.IsPicture(base) {
+		if h.Typeflag == tar.TypeDir || h.Typeflag == tar.TypeXGlobalHeader || strings.HasPrefix(base, ".") || !batch.IsPicture(base) {
 			continue
 		}
 		if !do(h) {

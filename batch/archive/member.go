@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-
-	"github.com/pgcli/paligemma/batch"
-	"github.com/pgcli/paligemma/internal/infile"
 )
 
 // Member returns the bytes of the first picture of a name in an archive that is not
@@ -23,7 +20,7 @@ func Member(ctx context.Context, in io.ReadSeeker, name string, start int64) (da
 		members := tar.NewReader(in)
 		broken := walk(ctx, members, func(h *tar.Header) bool {
 			if found = h.Name == name; found {
-				data, err = infile.ReadAll(members, h.Size, batch.MaxFile)
+				data, err = content(members, h)
 			}
 			return !found
 		})

@@ -175,6 +175,9 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		o.SplitMaxSize = n
 	}
 	dst := c.Path("output")
+	if err := standardOutput("-o", dst); err != nil {
+		return err
+	}
 	src, err := fetchLink(c, c.Args().First())
 	if err != nil {
 		return err

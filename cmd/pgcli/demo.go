@@ -61,6 +61,9 @@ func demoAction(c *cli.Context) error {
 	if dir == "" {
 		return usagef("no output: give a folder with -o DIR")
 	}
+	if err := standardOutput("-o", dir); err != nil {
+		return err
+	}
 	exhibits, err := exhibits(c)
 	if err != nil {
 		return err

@@ -73,6 +73,9 @@ func exportAction(c *cli.Context) error {
 	}
 	out := c.Path("output")
 	containers, wrong := flags.ReadContainers(c)
+	if err := standardOutput("-o", out); err != nil {
+		return err
+	}
 	switch score, share := c.Float64("min-score"), c.Float64("validation"); {
 	case c.NArg() == 0:
 		return usagef("no file of records to read; see pgcli help export")

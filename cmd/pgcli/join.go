@@ -33,6 +33,9 @@ Example:
 			case c.Path("output") == "":
 				return usagef("no output: give one with -o FILE.gguf")
 			}
+			if err := standardOutput("-o", c.Path("output")); err != nil {
+				return err
+			}
 			if err := joinParts(parts, c.Path("output"), c.Bool("force")); err != nil {
 				return withHint(err)
 			}

@@ -19,6 +19,9 @@ func openJournal(c *cli.Context, set *eval.DataSet) (*eval.Journal, error) {
 	if path == "" {
 		return nil, nil
 	}
+	if err := standardOutput("--out", path); err != nil {
+		return nil, err
+	}
 	model, projector := c.Path("model"), c.Path("mmproj")
 	if model != "" && projector == "" {
 		projector, _ = flags.Projector(model) // "" for a whole model

@@ -57,6 +57,9 @@ func mergeAction(c *cli.Context) error {
 	case out == "":
 		return usagef("no file to write: give one with -o FILE")
 	}
+	if err := standardOutput("-o", out); err != nil {
+		return err
+	}
 	for _, path := range []string{out, c.Path("missing")} {
 		if in := newfile.Input(path, append(slices.Clone(shards), c.Path("inputs"))...); in != "" {
 			return usagef("%s is read, as %s; write to another file", path, in)

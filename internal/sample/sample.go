@@ -16,6 +16,9 @@ import (
 	"github.com/pgcli/paligemma/grammar"
 )
 
+// ErrForbidden is about a choice among tokens that are all forbidden.
+var ErrForbidden = errors.New("every token that may come next is forbidden")
+
 // Options say how tokens are chosen. The zero value is greedy.
 type Options struct {
 	Temperature float32 // 0 takes the likeliest token
@@ -89,7 +92,7 @@ func (s *Sampler) Choose(logits []float32, among []grammar.Range, n int) (i int,
 	}
 	switch {
 	case top < 0:
-		return 0, 0, errors.New("every token that may come next is forbidden")
+		return 0, 0, ErrForbidden
 	case s.Argmax():
 		return top, id, nil
 	}

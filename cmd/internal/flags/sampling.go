@@ -1,6 +1,7 @@
 package flags
 
 import (
+	"math"
 	"math/rand/v2"
 
 	"github.com/pgcli/paligemma"
@@ -15,7 +16,7 @@ func SamplingFlags(grammar string) []cli.Flag {
 		&cli.IntFlag{Name: "predict", Aliases: []string{"n"}, Usage: "most `tokens` of an answer (0: 512; -1: until it ends or the context is full)"},
 		&cli.Float64Flag{Name: "temp", Usage: "`temperature`; 0 always takes the likeliest token"},
 		&cli.IntFlag{Name: "top-k", Usage: "sample from the `k` likeliest tokens (0: all)"},
-		&cli.Float64Flag{Name: "top-p", Value: 1, Usage: "sample from the likeliest tokens that together have this `probability`"},
+		&cli.Float64Flag{Name: "top-p", Value: 1, Usage: "sample from the likeliest tokens that together have this `probability`; 0 takes the likeliest token"},
 		&cli.Float64Flag{Name: "min-p", Usage: "sample from tokens with at least this `fraction` of the likeliest one's probability"},
 		&cli.Int64Flag{Name: "seed", Aliases: []string{"s"}, Value: -1, Usage: "`seed` of the samples (-1: a new one each time)"},
 		GrammarFlag(grammar),
@@ -33,6 +34,9 @@ func Sampling(c *cli.Context) (*paligemma.Sampling, error) {
 		MaxTokens:    c.Int("predict"),
 		AllowRepeats: c.Bool("repeats"),
 		Seed:         uint64(c.Int64("seed")),
+	}
+	if s.TopP == 0 { // of any token to paligemma, and of the likeliest alone to other programs with this flag
+		s.TopP = math.SmallestNonzeroFloat32
 	}
 	if n := c.Int("predict"); n < paligemma.NoLimit {
 		return nil, Usagef("--predict is %d, want 1 or more, 0 for %d, or %d for no limit", n, paligemma.DefaultMaxTokens, paligemma.NoLimit)

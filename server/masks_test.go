@@ -1,0 +1,62 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"image"
+	"reflect"
+	"testing"
+
+	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/overlay"
+)
+
+// TestMasksAreLetGo: an answer keeps its masks in the form that was asked for, and not the
+// byte for each pixel, of which a request can ask for gigabytes.
+func TestMasksAreLetGo(t *testing.T) {
+	s, file := serve(t, Options{}), scene(t, "08")
+	want := run(t, s.model, file, paligemma.Segment("heart"), nil).Objects
+	err := s.compute(context.WithValue(t.Context(), recordKey{}, &record{}), func(h *held) error {
+		images, _, err := h.encode(t.Context(), [][]byte{file})
+		must(t, err)
+		for _, form := range []maskForm{masksNone, masksRLE, masksPolygon, masksPNG, masksWhole} {
+			a, err := h.ask(t.Context(), question{images: images, prompt: paligemma.Segment("heart"), masks: form, least: want[0].Score}, nil, nil)
+			must(t, err)
+			if len(a.found) == 0 || len(a.found) > len(want) || len(a.found) != len(a.Objects) {
+				t.Fatalf("%s: %d objects, %d found, want 1 to %d", form, len(a.Objects), len(a.found), len(want))
+			}
+			for i, o := range a.found {
+				if o.Mask != nil || a.Objects[i].Mask != nil || (o.mask == nil) != (form == masksNone) {
+					t.Errorf("%s: object %d has a mask of pixels: %v, and in the form: %v", form, i, o.Mask != nil || a.Objects[i].Mask != nil, o.mask != nil)
+				}
+			}
+			if rle := overlay.EncodeMask(want[0].Mask, images[0].Bounds().Size()); form == masksRLE && !reflect.DeepEqual(a.found[0].mask.RLE, rle) {
+				t.Errorf("the mask is %+v, want %+v", a.found[0].mask.RLE, rle)
+			}
+		}
+		return nil
+	})
+	must(t, err)
+}
+
+// TestMasksOfLargePicturesWait: those of one answer are in memory at a time, a client that
+// leaves does not wait, and small pictures never do.
+func TestMasksOfLargePicturesWait(t *testing.T) {
+	s := serve(t, Options{})
+	large, left := image.Pt(4096, 1025), errors.New("the client left")
+	gone, leave := context.WithCancelCause(t.Context())
+	leave(left)
+	err := s.compute(context.WithValue(t.Context(), recordKey{}, &record{}), func(h *held) error {
+		s.masks <- struct{}{} // as another answer
+		if err := h.find(gone, question{}, &answer{}, large); err != left {
+			t.Errorf("a client that leaves while it waits: %v, want %v", err, left)
+		}
+		must(t, h.find(t.Context(), question{}, &answer{}, image.Pt(2048, 2048)))
+		<-s.masks
+		return h.find(t.Context(), question{}, &answer{}, large)
+	})
+	must(t, err)
+	if len(s.masks) != 0 {
+		t.Error("an answer that has ended keeps others waiting")
+	}
+}
