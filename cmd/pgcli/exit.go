@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 )
 
 // Exit codes. Shells report a signal's number plus 128.
@@ -107,5 +108,5 @@ func isBrokenPipe(err error) bool {
 // reportPanic prints a panic, and asks for a report.
 func reportPanic(w io.Writer, p *paligemma.PanicError) {
 	fmt.Fprintf(w, "pgcli: this is a bug of pgcli %s, please report it with the command, its files and these lines:\npanic: %v\n%s\n",
-		version(), p.Value, strings.TrimSpace(string(p.Stack)))
+		flags.Version(), p.Value, strings.TrimSpace(string(p.Stack)))
 }
