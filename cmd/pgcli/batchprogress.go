@@ -76,8 +76,8 @@ func (t *pace) add(p batch.Progress, now time.Time) {
 	t.last, t.now = p, now
 }
 
-// String spells the time left, which a narrow terminal has room for, the rate and failures;
-// it is empty before the first answer.
+// String spells the time left, the rate, and how many pictures failed; a narrow terminal has
+// room for the first of these. It is empty before the first answer.
 func (t *pace) String() string {
 	asked, took := t.last.Pictures-t.last.Earlier, t.now.Sub(t.start)
 	if asked == 0 || took <= 0 {
@@ -89,7 +89,7 @@ func (t *pace) String() string {
 		text = spellTime(took*time.Duration(left)/time.Duration(asked)) + " left, " + text
 	}
 	if t.last.Failed > 0 {
-		text += fmt.Sprintf(", %d failures", t.last.Failed)
+		text += fmt.Sprintf(", %d failed", t.last.Failed)
 	}
 	return text
 }
