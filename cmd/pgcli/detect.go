@@ -72,7 +72,7 @@ func pictureAndThings(c *cli.Context) (pictures, things []string, err error) {
 		if len(args) == 0 {
 			return nil, nil, usagef("no picture; see pgcli help %s", c.Command.Name)
 		}
-		if len(args) == 1 && !exists(args[0]) {
+		if len(args) == 1 && !flags.Exists(args[0]) {
 			return nil, nil, usagef("no picture: %q is no file; name a picture and a thing, for example pgcli %s photo.jpg %s", args[0], c.Command.Name, quoted(args[0]))
 		}
 		pictures, args = args[:1], args[1:]

@@ -56,7 +56,7 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 		return "", err
 	}
 	dst := filepath.Join(dir, convertedName(src.id, typ))
-	if exists(dst) {
+	if flags.Exists(dst) {
 		return dst, c.Set("model", dst)
 	}
 	err = src.open(c.Context, false)

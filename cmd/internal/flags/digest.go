@@ -89,7 +89,7 @@ func Projector(path string) (string, error) {
 		return "", nil
 	}
 	dir := filepath.Dir(path)
-	if own := filepath.Join(dir, "mmproj-"+filepath.Base(path)); exists(own) {
+	if own := filepath.Join(dir, "mmproj-"+filepath.Base(path)); Exists(own) {
 		return own, nil
 	}
 	found := Within(dir, "*mmproj*.gguf")

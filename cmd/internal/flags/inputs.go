@@ -99,7 +99,7 @@ func (in *Inputs) argument(name string) error {
 		return in.stream("standard input", infile.Reader(in.c.Context, in.c.App.Reader))
 	case isList:
 		return in.list(list)
-	case strings.ContainsAny(name, "*?[") && !exists(name) && !strings.HasPrefix(name, s3.Scheme):
+	case strings.ContainsAny(name, "*?[") && !Exists(name) && !strings.HasPrefix(name, s3.Scheme):
 		return in.group("", "no file matches "+strconv.Quote(name), func(ctx context.Context) iter.Seq2[string, error] { return batch.Glob(ctx, name) })
 	}
 	source, err := in.source(name, false)
@@ -231,7 +231,8 @@ func (in *Inputs) only(name string) error {
 	return nil
 }
 
-func exists(path string) bool {
+// Exists reports whether a path names anything that can be looked at.
+func Exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
