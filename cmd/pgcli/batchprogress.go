@@ -55,8 +55,8 @@ func batchProgress(w io.Writer, plan *batch.Plan) (show func(batch.Progress), lo
 		}
 }
 
-// A pace tells how fast pictures are asked about, and how long the others take. Pictures
-// that have their records are passed over so fast that they would make it a wrong one.
+// A pace tells how fast pictures are asked about, and how long the remaining ones take.
+// Pictures that have their records already do not count: they take next to no time.
 type pace struct {
 	plan  *batch.Plan
 	last  batch.Progress
@@ -70,7 +70,7 @@ func newPace(plan *batch.Plan, start time.Time) *pace {
 
 // add tells how far the run is at a time.
 func (t *pace) add(p batch.Progress, now time.Time) {
-	if p.Pictures == p.Earlier { // none is asked about so far
+	if p.Pictures == p.Earlier { // no picture has been asked about so far
 		t.start = now
 	}
 	t.last, t.now = p, now
