@@ -31,7 +31,7 @@ const exitCodes = `Exit codes: 0 success; 1 failure; 2 a mistake in the command 
 this machine cannot follow; 3 some of several pictures, lines or prompts failed, and
 the others are answered; 70 a bug of pgcli; 130 Ctrl-C; 141 nobody reads the
 output any more (SIGPIPE, as when head has enough); 143 SIGTERM.
-serve ends with 0 after either, if its requests ended.`
+After Ctrl-C or SIGTERM serve ends with 0, if its requests have ended.`
 
 // An interruption is the cause of a context that a signal ended.
 type interruption struct{ signal syscall.Signal }

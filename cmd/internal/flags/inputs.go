@@ -26,8 +26,8 @@ const InputHelp = `  metadata.jsonl     of an imagefolder, or metadata.csv or .p
                      the rows' file_name names, as Hugging Face's datasets has it
   a.tar, a.tar.gz    the pictures in an archive, such as webdataset's: a.tar#member
   a.parquet          the pictures in a column of a table, such as a data set's: a.parquet#0
-  s3://bucket/prefix the pictures of a bucket whose keys begin so; credentials as other
-                     programs find them (AWS_ACCESS_KEY_ID, AWS_PROFILE, ...)
+  s3://bucket/key    the pictures of a bucket whose keys begin so; credentials as
+                     other programs find them (AWS_ACCESS_KEY_ID, AWS_PROFILE, ...)
   film.mp4           frames of a video: film.mp4#t=2.000; needs ffmpeg`
 
 // Inputs are the sources that arguments name. They are found again each time they are gone
