@@ -101,7 +101,7 @@ func TestAFullQueueWaits(t *testing.T) {
 	}
 	b.work(0)
 	if got := b.collect(0); len(got) != 12 {
-		t.Errorf("%d records", len(got))
+		t.Errorf("%d records, want 12", len(got))
 	}
 }
 

@@ -66,7 +66,7 @@ func TestNoRoomForAnswers(t *testing.T) {
 		t.Errorf("%d pictures were read, want 5:\n%s", n, read.String())
 	}
 	if got := b.collect(0); len(got) != 5 {
-		t.Errorf("%d records", len(got))
+		t.Errorf("%d records, want 5", len(got))
 	}
 }
 
