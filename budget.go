@@ -107,17 +107,17 @@ func (m *Model) mappedBesides() (n int64) {
 }
 
 // String lists the parts, and their sum.
-func (s Memory) String() string {
+func (m Memory) String() string {
 	var parts []string
 	for _, p := range []struct {
 		name  string
 		bytes int
-	}{{"weights", s.Weights}, {"caches of sessions", s.Sessions * s.Session}, {"graphs of answers", s.Steps}, {"a picture or prompt", max(s.Picture, s.Prompt)}} {
+	}{{"weights", m.Weights}, {"caches of sessions", m.Sessions * m.Session}, {"graphs of answers", m.Steps}, {"a picture or prompt", max(m.Picture, m.Prompt)}} {
 		if p.bytes > 0 {
 			parts = append(parts, fmt.Sprintf("%s for %s", sysmem.Size(int64(p.bytes)), p.name))
 		}
 	}
-	return fmt.Sprintf("%s (%s)", sysmem.Size(int64(s.Total())), strings.Join(parts, ", "))
+	return fmt.Sprintf("%s (%s)", sysmem.Size(int64(m.Total())), strings.Join(parts, ", "))
 }
 
 // plan tells what the model would take with one session. Its weights are not read.

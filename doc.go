@@ -53,17 +53,17 @@
 //
 // [Result].Objects holds the things that an answer points at: labels, boxes in
 // fractions and pixels, masks as alpha if the file has a mask decoder, and
-// scores to rank them by. [Result].Problems holds parts of an answer that look
-// like an object and are not one. Run holds answers to detect and segment prompts to
-// objects with the labels of the prompt, so that there are none, unless
-// Sampling.AnyText is set:
+// scores to rank them by:
 //
 //	r, err := m.Run(ctx, img, paligemma.Segment("cat"), nil)
 //	for _, o := range r.Objects {
 //		draw.DrawMask(dst, o.Pixels, red, image.Point{}, o.Mask, o.Pixels.Min, draw.Over)
 //	}
 //
-// Package grammar has more of them, such as a choice among texts.
+// A grammar holds the answer to a detect or segment prompt to objects with the labels
+// of the prompt. With Sampling.AnyText the model may say anything: then
+// [Result].Problems holds parts of the answer that look like an object and are not one.
+// Package grammar has other grammars, such as a choice among texts.
 //
 // # Engine
 //
@@ -127,7 +127,7 @@
 //		case errors.Is(err, paligemma.ErrNoMemory): // too many at once
 //			w.Header().Set("Retry-After", "1")
 //			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-//		case errors.Is(err, paligemma.ErrContextFull):
+//		case errors.Is(err, paligemma.ErrRequest): // the picture, or a prompt that is too long
 //			http.Error(w, err.Error(), http.StatusBadRequest)
 //		case ctx.Err() != nil: // the client left, or the time is over
 //			http.Error(w, err.Error(), http.StatusGatewayTimeout)
@@ -152,7 +152,7 @@
 // # Errors
 //
 // errors.Is(err, [ErrRequest]) tells a request that is wrong, which a server answers
-// with HTTP's status 400, from a model that is ill. [ErrPrompt], [ErrPicture] and
+// with HTTP's status 400, from a failure of the model or the machine. [ErrPrompt], [ErrPicture] and
 // [ErrSampling] tell which part of it is wrong, [ErrContextFull] that the prompt is
 // too long, and [image.ErrFormat] that a file is no picture. A nil picture is an
 // ErrPicture; Session.Run with no pictures asks without one.

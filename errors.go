@@ -18,7 +18,7 @@ var (
 	ErrRequest = errors.New("wrong request")
 
 	ErrPrompt   = errors.New("wrong prompt")   // also ErrContextFull, if it is too long
-	ErrPicture  = errors.New("wrong picture")  // its cause is among the chain: image.ErrFormat, or one that says what is not supported
+	ErrPicture  = errors.New("wrong picture")  // wraps the cause: image.ErrFormat, or an error that says what is not supported
 	ErrSampling = errors.New("wrong sampling") // the error names the value
 
 	// ErrOptions is about Options with a value that is wrong, or that this machine
@@ -45,7 +45,8 @@ var (
 	// the place where they were found.
 	ErrNotFinite = nn.ErrNotFinite
 
-	// ErrContextFull is about a prompt that leaves no room to answer.
+	// ErrContextFull is about a prompt that leaves no room to answer, and about tokens
+	// of Session.Append for which the session has no room.
 	ErrContextFull = decode.ErrFull
 )
 

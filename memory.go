@@ -20,8 +20,8 @@ type Memory struct {
 }
 
 // Total is the memory while all sessions are in use.
-func (s Memory) Total() int {
-	return s.Weights + s.Sessions*s.Session + s.Steps + max(s.Picture, s.Prompt)
+func (m Memory) Total() int {
+	return m.Weights + m.Sessions*m.Session + m.Steps + max(m.Picture, m.Prompt)
 }
 
 // Estimate tells what the model in the GGUF file at path will hold while a number

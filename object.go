@@ -112,7 +112,7 @@ func (m *Model) Objects(tokens []Token, size image.Point) ([]Object, []Problem) 
 		text.WriteString(t.Text)
 		ends[i] = text.Len()
 	}
-	// inTokens is the tokens that spell a span of the text.
+	// inTokens returns the tokens that spell a span of the text.
 	inTokens := func(s locseg.Span) (first, last int) {
 		return sort.SearchInts(ends, s.First+1), sort.SearchInts(ends, s.Last) + 1
 	}

@@ -25,7 +25,7 @@ type Options struct {
 	Threads   int           // CPU threads of the model, whoever computes; 0 means one per fast physical core; at most one per processor is started
 	Kernels   string        // "auto" or "" for our own where they serve, "on" to insist, "off" for ggml's alone, or a level of Engine.Kernels
 	Precise   bool          // kernels round activations to 16 bits, not 8, where weights are quantized, and not at all where they are bfloat16: nearly exact, slower
-	Context   int           // tokens of a session; 0 means those of a picture + 512
+	Context   int           // tokens of a session; 0 means those of a picture + 512, at most what the model was trained for
 	Batch     int           // tokens of a prompt computed at a time; 0 means 512. It changes speed and memory only.
 	CacheF32  bool          // keep keys and values in float32, not float16
 
@@ -39,8 +39,9 @@ type Options struct {
 	// another layer. Longer patience serves more requests an hour, each later.
 	Patience time.Duration
 
-	// CacheMemory bounds the key-value caches of all sessions, in bytes; 0 means
-	// half of the device's memory. NewSession refuses more with ErrNoMemory.
+	// CacheMemory bounds the key-value caches of all sessions, in bytes; 0 means what
+	// MemoryLimit leaves for them or, without it, half of the device's memory. NewSession
+	// refuses more with ErrNoMemory.
 	CacheMemory int
 
 	// MemoryLimit bounds what the model, its sessions, a picture and a prompt take, in

@@ -2,7 +2,6 @@ package paligemma
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"math"
@@ -17,8 +16,7 @@ const scoreRows = 48
 // Score returns the log-probability of each of several texts as the continuation
 // of the answer so far: the sum over its tokens of the natural logarithms of their
 // probabilities, by the model's own softmax over all tokens. An empty text has 0. A
-// text that [Prompt.Read] refuses is an ErrPrompt.
-// The answer stays as it is.
+// text that [Prompt.Read] refuses is an ErrPrompt. The answer stays as it is.
 func (s *Session) Score(ctx context.Context, texts ...string) ([]float64, error) {
 	if err := s.enter(); err != nil {
 		return nil, err
@@ -88,19 +86,20 @@ type Chosen struct {
 }
 
 // Choose compares given answers to the prompt of a Prefill: nothing is generated.
-// The result is in the order of the answers.
+// The result is in the order of the answers. Without an answer, or with one that is empty,
+// stands there twice or is refused by [Prompt.Read], it fails with an ErrPrompt.
 func (s *Session) Choose(ctx context.Context, answers ...string) ([]Chosen, error) {
 	if err := s.enter(); err != nil {
 		return nil, err
 	}
 	defer s.leave()
 	if len(answers) == 0 {
-		return nil, errors.New("paligemma: choose: no answers to choose from")
+		return nil, requestf(ErrPrompt, "choose: no answers to choose from")
 	}
 	branches, list := make([][]int32, len(answers)), make([]Chosen, len(answers))
 	for i, text := range answers {
 		if text == "" || slices.Contains(answers[:i], text) {
-			return nil, fmt.Errorf("paligemma: choose: answer %d is %q, want texts that differ and are not empty", i+1, text)
+			return nil, requestf(ErrPrompt, "choose: answer %d is %q, want texts that differ and are not empty", i+1, text)
 		}
 		if err := checkContinuation(text); err != nil {
 			return nil, err

@@ -106,8 +106,8 @@ func TestChoose(t *testing.T) {
 		t.Errorf("probabilities add up to %v", sum)
 	}
 	for _, bad := range [][]string{nil, {""}, {"a", "a"}} {
-		if _, err := s.Choose(t.Context(), bad...); err == nil {
-			t.Errorf("choosing among %q: no error", bad)
+		if _, err := s.Choose(t.Context(), bad...); !errors.Is(err, ErrPrompt) {
+			t.Errorf("choosing among %q: %v, want an ErrPrompt", bad, err)
 		}
 	}
 }

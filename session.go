@@ -141,7 +141,8 @@ func (m *Model) PromptIDs(p Prompt) []int32 {
 }
 
 // Timings returns the timings of the last Prefill and of the tokens generated
-// since. Both include the time spent waiting for others.
+// since. Both include the time spent waiting for others. Generated also counts the tokens
+// of Append.
 func (s *Session) Timings() Timings {
 	return Timings{Prefill: s.prefilled, Decode: s.decoding, PromptTokens: s.prompt, Generated: len(s.answer)}
 }

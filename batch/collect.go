@@ -53,8 +53,8 @@ func (f *File) Add(r *record.Record) (added bool, err error) {
 }
 
 // Arrange puts the records into the order in which Run goes through sources and prompts,
-// so that the file is that of a Run, and returns what it would still ask. missing is called
-// for each question without a record.
+// so that the file is the same as that of a Run, and returns what a Run would still ask. It
+// calls missing for each question without a record.
 func (f *File) Arrange(ctx context.Context, sources []Source, prompts []paligemma.Prompt, missing func(image string, p paligemma.Prompt)) (*Plan, error) {
 	p := &Plan{}
 	f.restart()

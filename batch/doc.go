@@ -6,7 +6,8 @@
 //
 // A run that was stopped, at any moment and by anything, goes on where it was: a line
 // that was torn is cut, and pictures with records are asked about again only if their bytes
-// have changed. The finished file is that of a run that was not stopped, except for times.
+// have changed. The finished file is the same as that of a run that was not stopped, except
+// for times.
 //
 //	out, err := batch.Open("out.jsonl", batch.Identity{Model: digest}, false)
 //	// ...

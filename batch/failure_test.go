@@ -124,7 +124,7 @@ func TestTooManyFailuresStop(t *testing.T) {
 	opts.MaxFailures = 5
 	report, err := run(t, m, dir, path, opts)
 	if !errors.Is(err, batch.ErrFailures) || report.Failed != 6 || !strings.Contains(err.Error(), "6, more than 5") {
-		t.Errorf("%v, %+v", err, report)
+		t.Errorf("%v, %+v, want an ErrFailures after 6 failures", err, report)
 	}
 	if got := whole(t, m, dir, path); got != whole(t, m, dir, filepath.Join(t.TempDir(), "fresh.jsonl")) {
 		t.Errorf("got %s", got)

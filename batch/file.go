@@ -136,9 +136,8 @@ func (f *File) add(k record.Key, r *record.Record) error {
 	return f.file.Sync()
 }
 
-// Close closes the file, which keeps its records; one without any is removed, unless a
-// Run found no pictures for it, such as those of a shard. It is safe on nil and may be
-// called again.
+// Close closes the file. A file without records is removed, unless a Run has completed it: a
+// shard may have no pictures. Close is safe on nil and may be called again.
 func (f *File) Close() error {
 	if f == nil || f.file == nil {
 		return nil

@@ -8,9 +8,9 @@ import (
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
-// finish puts the records into the order of the run's questions, those of others after
-// them, and leaves out lines that a later one replaces. A file that is so already stays. The
-// new file gets its name when it is complete.
+// finish puts the records into the order of the run's questions, with records of other
+// questions after them, and leaves out lines that a later one replaces. A file that is in
+// order already stays as it is. The new file gets its name when it is complete.
 func (f *File) finish() error {
 	f.whole = true
 	if f.stale == 0 && f.sorted() {

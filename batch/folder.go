@@ -59,10 +59,10 @@ func (d Folder) Look(ctx context.Context) (pictures, others int, err error) {
 
 // Kinds of entries of folders.
 const (
-	left     byte = iota // out
-	aFolder              // one that is gone through
-	aPicture             // by its name
-	aFile                // or anything else
+	leftOut  byte = iota
+	aFolder       // to be walked
+	aPicture      // by its name
+	aFile         // or anything else
 )
 
 // kindOf returns the kind of an entry of dir.
@@ -70,7 +70,7 @@ func kindOf(dir string, e fs.DirEntry) byte {
 	hidden := strings.HasPrefix(e.Name(), ".")
 	switch {
 	case e.IsDir() && hidden:
-		return left
+		return leftOut
 	case e.IsDir():
 		return aFolder
 	case hidden || !IsPicture(e.Name()) || leadsToFolder(filepath.Join(dir, e.Name()), e):
@@ -122,7 +122,7 @@ func eachPicture(ctx context.Context, dir string, do func(path string) bool) (mo
 		if k := kindOf(dir, e); k != aFile {
 			return k
 		}
-		return left
+		return leftOut
 	})
 	if err != nil {
 		return false, err
@@ -155,7 +155,7 @@ func listed(ctx context.Context, dir string, kind func(fs.DirEntry) byte) (iter.
 		if err != nil {
 			return nil, err
 		}
-		if k := kind(e); k != left {
+		if k := kind(e); k != leftOut {
 			refs = append(refs, texts.Add(string(rune(k))+e.Name()))
 		}
 	}
@@ -190,7 +190,7 @@ func Glob(ctx context.Context, pattern string) iter.Seq2[string, error] {
 				if ok, _ := filepath.Match(last, e.Name()); ok {
 					return aFile
 				}
-				return left
+				return leftOut
 			})
 			if err != nil {
 				yield("", err)

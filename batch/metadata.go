@@ -93,8 +93,8 @@ func jsonNames(r io.Reader) iter.Seq2[string, error] {
 }
 
 // tableNames returns the file_name of each row below the names of the columns, as pandas
-// reads tables for datasets: a row may lack its last columns, and blank lines are none. What
-// is returned ends with the first error.
+// reads tables for datasets: a row may lack its last columns, and blank lines are not rows.
+// The sequence ends with the first error.
 func tableNames(r io.Reader) (iter.Seq2[string, error], error) {
 	in := &rationed{r: textfile.NewReader(r)}
 	table := csv.NewReader(in)

@@ -12,9 +12,9 @@ import (
 	"github.com/pgcli/paligemma/batch/record"
 )
 
-// A run is a Run: one goroutine goes through the sources, some decode and stretch
-// pictures, some ask about them, and the caller's writes the records in order. Each waits for the next, so
-// that the number of pictures in memory is bounded.
+// A run is one call of Run: one goroutine goes through the sources, some decode and stretch
+// pictures, some ask about them, and the caller's writes the records in order. Each waits
+// for the next, so that the number of pictures in memory is bounded.
 type run struct {
 	model   *paligemma.Model
 	out     *File
@@ -49,11 +49,9 @@ type question struct {
 	of     record.Content // which the record is about
 }
 
-// Numbers of pictures: that are decoded at a time, since a decoded picture may be large;
-// and that may be finished before one that is earlier.
 const (
-	decoders = 2
-	window   = 16
+	decoders = 2  // pictures that are decoded at a time: a decoded one may be large
+	window   = 16 // pictures that may be finished before an earlier one
 )
 
 // all goes through the sources and writes the records.

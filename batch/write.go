@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// write writes the records of pictures in order, and makes room for as many others. It
-// ends when all pictures are done, or at the first error.
+// write writes the records of pictures in order, and takes an element out of room for each.
+// It ends when all pictures are done, or at the first error.
 func (r *run) write(ctx context.Context, from chan *job, room chan struct{}) error {
-	early := map[int]*job{} // that are done before one that is earlier; room bounds them
+	early := map[int]*job{} // done, but not written yet; room bounds them
 	next := 0
 	for j := range from {
 		early[j.number] = j
@@ -26,8 +26,8 @@ func (r *run) write(ctx context.Context, from chan *job, room chan struct{}) err
 	return nil
 }
 
-// save writes the records of a picture. One that could not be read now may have none: the
-// records of before stay, and its caller hears of it.
+// save writes the records of a picture. A picture that could not be read now may have none:
+// its earlier records stay, and the run's caller hears of it.
 func (r *run) save(j *job) error {
 	failed, earlier, changed := 0, 0, 0
 	if len(j.records) == 0 {

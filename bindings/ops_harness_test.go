@@ -194,7 +194,7 @@ func compute(t testing.TB, lib *Lib, threads int, in []array, out gguf.Type, op 
 	must(t, err)
 	defer backend.Close()
 	if s := backend.Compute(g); s != Success {
-		t.Fatal(s)
+		t.Fatalf("the computation ended with %v, want %v", s, Success)
 	}
 	raw := make([]byte, y.Bytes())
 	must(t, Get(y, 0, raw))

@@ -90,16 +90,9 @@ func (c adapterConfig) changes(module string) bool {
 // layerNumbers is a number or a list of numbers; none means all layers.
 type layerNumbers []int
 
-func (l *layerNumbers) UnmarshalJSON(data []byte) error {
-	var one int
-	if string(data) != "null" && json.Unmarshal(data, &one) == nil {
-		*l = layerNumbers{one}
-		return nil
-	}
-	if err := json.Unmarshal(data, (*[]int)(l)); err != nil {
-		return fmt.Errorf("layers_to_transform is %.80s, want a number or a list of numbers", data)
-	}
-	return nil
+func (l *layerNumbers) UnmarshalJSON(data []byte) (err error) {
+	*l, err = oneOrMore[int](data, "layers_to_transform", "a number or a list of numbers")
+	return err
 }
 
 // layerPatterns find the number of a layer in the name of a module.
@@ -109,12 +102,12 @@ type layerPatterns []*regexp.Regexp
 const layerForm = `\A.*\.%s\.(\d+)\.`
 
 func (l *layerPatterns) UnmarshalJSON(data []byte) error {
-	var list []string
-	var one string
-	if json.Unmarshal(data, &one) == nil && one != "" {
-		list = []string{one}
-	} else if json.Unmarshal(data, &list) != nil && one == "" && string(data) != `""` {
-		return fmt.Errorf("layers_pattern is %.80s, want a name or a list of names", data)
+	if string(data) == `""` { // means the same as null
+		return nil
+	}
+	list, err := oneOrMore[string](data, "layers_pattern", "a name or a list of names")
+	if err != nil {
+		return err
 	}
 	for _, expr := range list {
 		pattern, err := pythonRegexp(layerForm, expr)

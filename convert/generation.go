@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -38,16 +37,9 @@ type generation struct {
 // tokenIDs are ids of tokens: a number, or a list.
 type tokenIDs []int
 
-func (t *tokenIDs) UnmarshalJSON(data []byte) error {
-	var one int
-	if string(data) != "null" && json.Unmarshal(data, &one) == nil {
-		*t = tokenIDs{one}
-		return nil
-	}
-	if err := json.Unmarshal(data, (*[]int)(t)); err != nil {
-		return fmt.Errorf("eos_token_id is %.80s, want an id or a list of ids", data)
-	}
-	return nil
+func (t *tokenIDs) UnmarshalJSON(data []byte) (err error) {
+	*t, err = oneOrMore[int](data, "eos_token_id", "an id or a list of ids")
+	return err
 }
 
 // readGeneration returns the ids at which generate ends an answer besides <eos>,

@@ -146,6 +146,21 @@ func (o option[T]) or(fallback T) T {
 	return o.value
 }
 
+// oneOrMore reads the value of a key, which is one T or a list of them; null is an empty
+// list. want names what is expected, for the error.
+func oneOrMore[T any](data []byte, key, want string) (list []T, err error) {
+	var one T
+	switch {
+	case string(data) == "null":
+		return nil, nil
+	case json.Unmarshal(data, &one) == nil:
+		return []T{one}, nil
+	case json.Unmarshal(data, &list) != nil:
+		return nil, fmt.Errorf("%s is %.80s, want %s", key, data, want)
+	}
+	return list, nil
+}
+
 // exists reports whether path is a file, a folder or anything else.
 func exists(path string) bool {
 	_, err := os.Stat(path)

@@ -33,7 +33,7 @@ func TestRemoteGivesTheFoldersBytes(t *testing.T) {
 			}
 			wants, _ := filepath.Glob(filepath.Join(filepath.Dir(dst), "want*.gguf"))
 			if len(wants) == 0 || o.SplitMaxSize > 0 && len(wants) < 2 {
-				t.Fatalf("%q", wants)
+				t.Fatalf("the conversion from a folder made %q, want one file, or several with SplitMaxSize", wants)
 			}
 			for _, want := range wants {
 				got := strings.Replace(want, "want", "out", 1)

@@ -21,7 +21,7 @@ func TestFileEqualsItself(t *testing.T) {
 		c, err := Compare(t.Context(), a, b, set, &CompareOptions{MaxTokens: 24, Expected: expected})
 		must(t, err)
 		if c.Examples != 2 || c.Compared != 2 || c.Partial || c.Same != 1 || c.BoxesA != c.BoxesB || c.BoxesA > 0 && c.BoxIoU != 1 || c.F1 != 1 {
-			t.Errorf("%+v", c)
+			t.Errorf("expected %v: %+v, want 2 examples compared, and no difference", expected, c)
 		}
 		for _, d := range []Divergence{c.All, c.Words, c.Loc, c.Seg} {
 			if d.Mean != 0 || d.Median != 0 || d.P99 != 0 || d.Max != 0 || d.Places > 0 && d.Agreement != 1 {
@@ -169,7 +169,7 @@ func TestBoxesOfAAreTheTruth(t *testing.T) {
 	c.pair([]paligemma.Object{cat, dog, dog}, []paligemma.Object{cat})
 	c.pair(nil, []paligemma.Object{object("cow", 0, 0, 0, 1, 1)})
 	if r := c.report(); r.BoxesA != 3 || r.BoxesB != 2 || math.Abs(r.BoxIoU-1.0/3) > 1e-9 || math.Abs(r.F1-0.4) > 1e-9 {
-		t.Errorf("%+v", r)
+		t.Errorf("%+v, want 3 boxes of A, 2 of B, a mean IoU of 1/3 and an F1 of 0.4", r)
 	}
 }
 
@@ -181,7 +181,7 @@ func TestFullContextEndsAnAnswer(t *testing.T) {
 	c, err := Compare(t.Context(), a, a, set, &CompareOptions{MaxTokens: 1 << 20})
 	must(t, err)
 	if c.Compared != 1 || c.All.Places < 100 || c.All.Max != 0 {
-		t.Errorf("%+v", c)
+		t.Errorf("%+v, want an answer of 100 places or more, and no difference", c)
 	}
 }
 

@@ -1,3 +1,4 @@
+// Activations of a product, rounded into the layouts of a job: see job.h.
 #include "job.h"
 
 #include "vector.h"

@@ -1,3 +1,4 @@
+// Products of bfloat16 with AMX: tiles of 32 rows by up to 32 columns.
 #include "bfloat.h"
 
 #if PG_AMX

@@ -1,3 +1,4 @@
+// Products of bfloat16 with AVX512_BF16, and the rounding of activations to bfloat16.
 #include "bfloat.h"
 
 #if PG_BFLOATS

@@ -1,3 +1,4 @@
+// Products of packed weights: the threads' way through panels, chunks and tiles.
 #include "parts.h"
 
 // A work is the scratch memory of a thread.

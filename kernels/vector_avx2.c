@@ -1,3 +1,4 @@
+// The kernels of vector.h for AVX2, FMA and F16C.
 #ifdef __x86_64__
 #include "vector_avx2.h"
 

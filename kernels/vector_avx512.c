@@ -1,3 +1,4 @@
+// The kernels of vector.h for AVX-512.
 #ifdef __x86_64__
 #include "vector_avx512.h"
 

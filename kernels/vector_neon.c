@@ -1,3 +1,4 @@
+// The kernels of vector.h for arm64.
 #include "level.h"
 
 #if PG_ARM

@@ -68,8 +68,8 @@ func (s *Server) compute(ctx context.Context, f func(h *held) error) error {
 }
 
 // encode returns the soft tokens of picture files, in their order, and the time that it
-// took; of a picture that was remembered, that is next to nothing. Errors of files that are
-// no pictures are paligemma.ErrRequest.
+// took, which is next to nothing for a picture that is remembered. The error about a file
+// that is not a picture is a paligemma.ErrRequest.
 func (h *held) encode(ctx context.Context, files [][]byte) (images []*paligemma.Image, took time.Duration, err error) {
 	start := time.Now()
 	for _, file := range files {
@@ -128,9 +128,9 @@ func (h *held) ask(ctx context.Context, q question, begun func() error, each fun
 	return a, nil
 }
 
-// generate fills in text and tokens of an answer, and returns why it ended. Tokens beyond
-// a text of q.stops are computed, but are no part of the answer. The likeliest tokens of a
-// place are asked for before its token is chosen.
+// generate fills in text and tokens of an answer, and returns why it ended. Tokens after a
+// text of q.stops may have been computed; they are not part of the answer. The likeliest
+// tokens of a place are asked for before its token is chosen.
 func (h *held) generate(ctx context.Context, q question, a *answer, each func(piece) error) (paligemma.Stop, error) {
 	var text strings.Builder
 	stops := stopper{texts: q.stops}

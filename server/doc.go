@@ -31,9 +31,9 @@
 //
 // Options.Parallel requests are computed together, each with a session that is kept;
 // Options.Queue more wait or are being read. Others are answered with status 429, and
-// while the Server drains with 503, both with Retry-After. A client that leaves frees
-// its slot at once; one that leaves before its large body is read, when there is room
-// for that, or after Options.Timeout. A request that takes longer than Options.Timeout is answered with
-// 504. Bodies of more than a megabyte share 256 of them, and wait for each other. Pictures
+// while the Server drains with 503, both with Retry-After. A request that takes longer than
+// Options.Timeout is answered with 504. A client that leaves frees its slot at once. Request
+// bodies of more than a megabyte share 256 MiB of memory, and wait for room in it; a client
+// that leaves meanwhile keeps its place until there is room, or until Options.Timeout. Pictures
 // are bounded by the model's MaxPixels before they are decoded.
 package server

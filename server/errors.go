@@ -108,7 +108,7 @@ func (f *failure) object() any {
 // plain returns the object of a failure in ollama's form.
 func (f *failure) plain() any { return map[string]string{"error": f.Error()} }
 
-// write sends a failure in the form of the protocol that a request's path is of: ollama's
+// write sends a failure in the form that the protocol of the request's path has: ollama's
 // clients show the field error as a text. Retry-After is in whole seconds, 1 or more
 // (RFC 9110, 10.2.3). The headers must not be written yet.
 func (f *failure) write(w http.ResponseWriter, r *http.Request) {

@@ -22,8 +22,8 @@ type likeliest struct {
 	state grammar.State // after the tokens so far; nil allows all
 }
 
-// newLikeliest returns what reports the likeliest tokens of an answer, nothing if none are
-// asked for: they need the logits of all tokens, which are computed for them alone.
+// newLikeliest returns the reporter of an answer's likeliest tokens. If none are asked for it
+// does nothing: they need the logits of all tokens, which nothing else does.
 func newLikeliest(m *paligemma.Model, q question) (*likeliest, error) {
 	l := &likeliest{n: q.top}
 	if q.top == 0 {

@@ -64,8 +64,8 @@ var routes = []route{
 	{"POST", "/webhook", (*Server).studioWebhook, tells},
 }
 
-// routes returns the handler of all routes, and of paths that are none. GET answers HEAD,
-// too, as ServeMux has it.
+// routes returns the handler of all routes, and of all other paths. GET answers HEAD, too,
+// as ServeMux has it.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range routes {

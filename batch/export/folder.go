@@ -42,7 +42,7 @@ func createFolder(path string) (*folder, error) {
 	removeAbandoned(path)
 	temp, err := os.MkdirTemp(filepath.Dir(path), filepath.Base(path)+".*"+partial)
 	if err != nil {
-		return nil, err
+		return nil, newfile.Explain(path, err)
 	}
 	f := &folder{path: path, temp: temp}
 	if f.lock, err = newfile.Lock(filepath.Join(temp, lockName)); err == nil || errors.Is(err, errors.ErrUnsupported) {

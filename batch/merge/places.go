@@ -31,7 +31,7 @@ func (p *place) outcome() record.Outcome { return record.Outcome{Of: p.of, Faile
 // hash returns the hash of the question.
 func (p *place) hash() uint32 { return (uint32(p.picture)*31 + uint32(p.prompt)) * 0x9e3779b1 }
 
-// keyOf returns the start of a record's key, or of one of a text that is none.
+// keyOf returns the first 8 bytes of a record's key; a text that is not a key is hashed.
 func keyOf(text string) uint64 {
 	k, ok := record.ParseKey(text)
 	if !ok {

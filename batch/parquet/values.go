@@ -10,13 +10,13 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// Values are those of a page, as its header counts them. Of a page of rows at tells the span
-// of each row; it is nil if row i has span i. Other code than the library's reads them: that
-// makes room for whatever counts and lengths claim, and reads all pages before a row.
+// Values are the values of a page: of a dictionary, or of rows. The library's own code does
+// not read them, because it makes room for whatever counts and lengths claim, and reads all
+// pages before a row.
 type values struct {
 	data  []byte
 	spans []span
-	at    []int32 // numbers of spans; -1 for a row without a value
+	at    []int32 // the number of each row's span, -1 without a value; nil if row i has span i
 }
 
 // A span is where a value lies in the data.

@@ -17,7 +17,7 @@ func KeyOf(data []byte) (k Key) {
 	return k
 }
 
-// ParseKey reads a key; ok is false for a text that is none.
+// ParseKey reads a key; ok is false for a text that is not a key.
 func ParseKey(text string) (k Key, ok bool) {
 	data, err := hex.DecodeString(text)
 	if err != nil || len(data) != len(k) {

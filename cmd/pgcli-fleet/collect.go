@@ -20,7 +20,7 @@ func collectCommand() *cli.Command {
 		Usage:     "write the results of a queue to a file of records",
 		ArgsUsage: "INPUT...",
 		Description: `Adds the results that the file of -o does not have, and puts all records into the order of
-the INPUTs, which are as those of enqueue. A complete file is the one that pgcli batch
+the INPUTs, which are the same as for enqueue. A complete file is the one that pgcli batch
 writes, but for times. It may be called at any time, while workers run, too; the results stay
 in the queue.
 

@@ -19,7 +19,7 @@ func enqueueCommand() *cli.Command {
 		Usage:     "put pictures and prompts into a queue",
 		ArgsUsage: "INPUT...",
 		Description: `Puts the pictures that have no results into the queue, and makes the queue first if the
-server has none. INPUT, prompts and flags are as those of pgcli batch:
+server has none. INPUT, prompts and flags are the same as for pgcli batch:
 
   photos             the pictures of a folder and of those below it
   a.jpg "*.jpg"      pictures, also by a pattern

@@ -18,16 +18,12 @@ func TestAnotherModelIsRefused(t *testing.T) {
 	b.enqueue(0)
 	model := filepath.Join(t.TempDir(), "other.gguf")
 	must(t, os.WriteFile(model, []byte("GGUF"), 0o644))
-	if text := b.work(1, "-m", model); !strings.Contains(text, "queue default asks the model") || !strings.Contains(text, "give that model with -m, or another --queue") {
-		t.Error(text)
-	}
+	wants(t, b.work(1, "-m", model), "queue default asks the model", "give that model with -m, or another --queue")
 	if n := b.left(workStream); n != 2 {
 		t.Errorf("%d messages are left, want 2", n)
 	}
 	for _, args := range [][]string{{"-m", model}, {"-n", "3"}, {"--cache-type", "f32"}} {
-		if text := b.enqueue(1, args...); !strings.Contains(text, "the queue answers with another model or other flags: ") || !strings.Contains(text, "give another --queue") {
-			t.Error(text)
-		}
+		wants(t, b.enqueue(1, args...), "the queue answers with another model or other flags: ", "give another --queue")
 	}
 }
 
@@ -53,16 +49,10 @@ func TestPicturesAreTriedThrice(t *testing.T) {
 	if len(got) != 4 || got[0].Error != nil || got[2].Error != nil || got[1].Error == nil || got[1].Error.Message != "no such file or directory" || got[1].Error.Kind != record.KindRead || got[3].Error.Kind != record.KindDecode {
 		t.Fatalf("got %+v", got)
 	}
-	if text := b.enqueue(0); !strings.Contains(text, "2 are queued now, 0 were in the queue, 2 have") { // which have changed
-		t.Error(text)
-	}
+	wants(t, b.enqueue(0), "2 are queued now, 0 were in the queue, 2 have") // which have changed
 	b.work(0)
-	if text := b.enqueue(0); !strings.Contains(text, "0 are queued now, 0 were in the queue, 4 have") {
-		t.Error(text)
-	}
-	if text := b.enqueue(0, "--retry-failed"); !strings.Contains(text, "1 are queued now, 0 were in the queue, 3 have") {
-		t.Error(text)
-	}
+	wants(t, b.enqueue(0), "0 are queued now, 0 were in the queue, 4 have")
+	wants(t, b.enqueue(0, "--retry-failed"), "1 are queued now, 0 were in the queue, 3 have")
 	b.work(0)
 	if got := b.collect(3); len(got) != 4 || got[1].Error != nil || got[3].Error == nil {
 		t.Errorf("after --retry-failed: %+v", got)
@@ -74,16 +64,12 @@ func TestNamesThatNoWorkerFinds(t *testing.T) {
 	b := newBench(t, 1)
 	list := filepath.Join(t.TempDir(), "list")
 	must(t, os.WriteFile(list, []byte("../a.png\n"), 0o644))
-	if text := b.fleet(1, "enqueue", "@"+list, "-p", "ocr"); !strings.Contains(text, "../a.png leads out of this folder") {
-		t.Error(text)
-	}
+	wants(t, b.fleet(1, "enqueue", "@"+list, "-p", "ocr"), "../a.png leads out of this folder")
 	must(t, os.WriteFile(filepath.Join(b.dir, "a\xff.png"), nil, 0o644))
 	b.fleet(0, "enqueue", b.dir, "-p", "ocr")
 	path := filepath.Join(t.TempDir(), "out.jsonl")
 	b.fleet(3, "collect", b.dir, "-o", path)
-	if text := read(t, path); !strings.Contains(text, "is not UTF-8; rename it") || !strings.Contains(text, `"kind":"read"`) {
-		t.Error(text)
-	}
+	wants(t, read(t, path), "is not UTF-8; rename it", `"kind":"read"`)
 }
 
 // TestAFullQueueWaits until workers have made room.
@@ -96,7 +82,7 @@ func TestAFullQueueWaits(t *testing.T) {
 	text := make(chan string)
 	go func() {
 		code, out, log := fleet(ctx, "enqueue", b.dir, "-p", "caption en", "-n", "2", "--server", b.s.url())
-		text <- fmt.Sprint(code, out, log)
+		text <- fmt.Sprintf("code %d: %s%s", code, out, log)
 	}()
 	eventually(t, "the queue is full", func() bool { return b.left(workStream) == 4 })
 	select {
@@ -108,16 +94,14 @@ func TestAFullQueueWaits(t *testing.T) {
 		b.work(0)
 		select {
 		case got := <-text:
-			if !strings.HasPrefix(got, "0") || !strings.Contains(got, "12 pictures: 11 are queued now, 1 were in the queue, 0") || !strings.Contains(got, "the queue is full") {
-				t.Error(got)
-			}
+			wants(t, got, "code 0: ", "12 pictures: 11 are queued now, 1 were in the queue, 0", "the queue is full")
 			ended = true
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 	b.work(0)
 	if got := b.collect(0); len(got) != 12 {
-		t.Errorf("%d records", len(got))
+		t.Errorf("%d records, want 12", len(got))
 	}
 }
 
@@ -130,9 +114,7 @@ func TestNothingIsAskedTwice(t *testing.T) {
 		for _, p := range prompts {
 			args = append(args, "-p", p)
 		}
-		if text := b.fleet(0, args...); !strings.Contains(text, "3 are queued now") {
-			t.Error(text)
-		}
+		wants(t, b.fleet(0, args...), "3 are queued now")
 	}
 	opened := 0
 	var out, log syncBuffer

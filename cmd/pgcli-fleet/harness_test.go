@@ -62,6 +62,16 @@ func fleet(ctx context.Context, args ...string) (code int, stdout, stderr string
 	return code, out.String(), errs.String()
 }
 
+// wants reports each text that an output lacks.
+func wants(t *testing.T, output string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(output, text) {
+			t.Errorf("the output lacks %q:\n%s", text, output)
+		}
+	}
+}
+
 // A syncBuffer is safe for a command and a test at the same time.
 type syncBuffer struct {
 	mu sync.Mutex

@@ -22,7 +22,7 @@ func TestAModelFromTheHub(t *testing.T) {
 	b.enqueue(0, "-hf", testhub.Repo+":f16")
 	b.work(0, "-hf", testhub.Repo, "--offline", "--threads", "1")
 	if got := b.collect(0); len(got) != 2 {
-		t.Errorf("%d records", len(got))
+		t.Errorf("%d records, want 2", len(got))
 	}
 	b.enqueue(0) // the same model, that of the program
 	for want, args := range map[string][]string{

@@ -68,9 +68,7 @@ func TestCompressedArchivesAreRefused(t *testing.T) {
 	must(t, err)
 	must(t, z.Close())
 	must(t, os.WriteFile("a.tgz", packed.Bytes(), 0o644))
-	if text := b.fleet(1, "enqueue", "a.tgz", "-p", "ocr"); !strings.Contains(text, "a.tgz is compressed") || !strings.Contains(text, "uncompress it with gunzip, or ask about it with pgcli batch --shard") {
-		t.Error(text)
-	}
+	wants(t, b.fleet(1, "enqueue", "a.tgz", "-p", "ocr"), "a.tgz is compressed", "uncompress it with gunzip, or ask about it with pgcli batch --shard")
 }
 
 // TestABrokenInputKeepsNoOther from the queue: an archive that is cut has the members before
@@ -105,9 +103,7 @@ func TestChangedPictures(t *testing.T) {
 	later := time.Now().Add(time.Hour)
 	must(t, os.Chtimes("000.png", later, later)) // the same bytes
 	scene(t, "002.png", 12)
-	if text := b.enqueue(0); !strings.Contains(text, "3 are queued now") {
-		t.Error(text)
-	}
+	wants(t, b.enqueue(0), "3 are queued now")
 	b.work(0)
 	if n := b.left(resultsStream); n != 3 {
 		t.Errorf("%d results, want one for each picture", n)
@@ -125,9 +121,7 @@ func TestChangedPictures(t *testing.T) {
 	if text := read(t, "out.jsonl"); strings.Count(text, "\n") != 3 || !strings.Contains(text, got[2].SHA256) {
 		t.Errorf("collected again, got\n%s", text)
 	}
-	if text := b.enqueue(0); !strings.Contains(text, "0 are queued now, 0 were in the queue, 3 have") {
-		t.Error(text)
-	}
+	wants(t, b.enqueue(0), "0 are queued now, 0 were in the queue, 3 have")
 }
 
 // sceneOf returns the bytes of a scene.

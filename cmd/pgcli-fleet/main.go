@@ -39,11 +39,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		app := &cli.App{
 			Name: "pgcli-fleet", Usage: "answer prompts about pictures on many machines, over NATS JetStream",
 			DisableSliceFlagSeparator: true, // prompts have commas
+			HideVersion:               true, // the flag below prints it as pgcli does
 			Reader:                    stdin, Writer: stdout, ErrWriter: stderr,
+			Flags:          []cli.Flag{&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version of pgcli-fleet"}},
 			Commands:       []*cli.Command{enqueueCommand(), workCommand(reading), collectCommand(), statusCommand()},
 			ExitErrHandler: func(*cli.Context, error) {}, // run reports errors
 			OnUsageError:   wrongFlag,
 			Action: func(c *cli.Context) error {
+				if c.Bool("version") {
+					_, err := fmt.Fprintf(c.App.Writer, "pgcli-fleet %s\n", flags.Version())
+					return err
+				}
 				if c.Args().Present() {
 					return flags.Usagef("unknown command %q; see pgcli-fleet --help", c.Args().First())
 				}
@@ -75,7 +81,7 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 	case err == nil:
 		return 0
 	case errors.As(err, &fault):
-		fmt.Fprintf(stderr, "pgcli-fleet: this is a bug, please report it with the command and these lines:\npanic: %v\n%s\n", fault.Value, fault.Stack)
+		fmt.Fprintf(stderr, "pgcli-fleet: this is a bug of pgcli-fleet %s, please report it with the command and these lines:\npanic: %v\n%s\n", flags.Version(), fault.Value, fault.Stack)
 		return 70
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		fmt.Fprintln(stderr, "pgcli-fleet: interrupted")

@@ -23,7 +23,7 @@ func TestEnqueueWaitsForTheServer(t *testing.T) {
 	text := make(chan string)
 	go func() {
 		code, out, log := fleet(t.Context(), "enqueue", "@"+path, "-p", "caption en", "--server", b.s.url())
-		text <- fmt.Sprint(code, out, log)
+		text <- fmt.Sprintf("code %d: %s%s", code, out, log)
 	}()
 	eventually(t, "some are queued", func() bool {
 		s, err := b.js.Stream(t.Context(), workStream)
@@ -32,9 +32,7 @@ func TestEnqueueWaitsForTheServer(t *testing.T) {
 	b.s.kill(t)
 	time.Sleep(300 * time.Millisecond)
 	b.s.start(t)
-	if got := <-text; !strings.HasPrefix(got, "0") || !strings.Contains(got, "waiting for the server") {
-		t.Error(got)
-	}
+	wants(t, <-text, "code 0: ", "waiting for the server")
 	if got := b.left(workStream); got != n {
 		t.Errorf("%d are queued, want %d", got, n)
 	}
@@ -56,21 +54,19 @@ func TestNoRoomForAnswers(t *testing.T) {
 		var out syncBuffer
 		code := run(t.Context(), []string{"pgcli-fleet", "work", "--root", b.dir, "--until-done", "--parallel", "2", "--server", b.s.url()}, strings.NewReader(""), &out, &out,
 			func(name string) { fmt.Fprintln(&read, name) })
-		log <- fmt.Sprint(code, out.String())
+		log <- fmt.Sprintf("code %d: %s", code, out.String())
 	}()
 	eventually(t, "two answers have no room", func() bool { return strings.Count(read.String(), "\n")-int(b.left(resultsStream)) == 2 })
 	time.Sleep(2 * time.Second) // twice as long as a silent worker has its pictures
 	config.MaxBytes = -1
 	_, err = b.js.UpdateStream(t.Context(), config)
 	must(t, err)
-	if got := <-log; !strings.HasPrefix(got, "0") || !strings.Contains(got, "waiting to keep an answer") {
-		t.Error(got)
-	}
+	wants(t, <-log, "code 0: ", "waiting to keep an answer")
 	if n := strings.Count(read.String(), "\n"); n != 5 {
 		t.Errorf("%d pictures were read, want 5:\n%s", n, read.String())
 	}
 	if got := b.collect(0); len(got) != 5 {
-		t.Errorf("%d records", len(got))
+		t.Errorf("%d records, want 5", len(got))
 	}
 }
 
@@ -84,9 +80,7 @@ func TestALostStore(t *testing.T) {
 	b.s.kill(t)
 	must(t, os.RemoveAll(b.s.dir))
 	b.s.start(t)
-	if text := b.enqueue(0, "-o", out); !strings.Contains(text, "4 pictures: 2 are queued now, 0 were in the queue, 2 have their results") {
-		t.Error(text)
-	}
+	wants(t, b.enqueue(0, "-o", out), "4 pictures: 2 are queued now, 0 were in the queue, 2 have their results")
 	b.work(0)
 	if n := b.left(resultsStream); n != 2 {
 		t.Errorf("%d results, want 2", n)

@@ -133,7 +133,7 @@ func objects(c *cli.Context) (func(context.Context, string) ([]byte, error), err
 	return func(ctx context.Context, name string) ([]byte, error) {
 		o, err := store.Objects(name)
 		if err == nil && !slices.Contains(names, o.Bucket) {
-			err = fmt.Errorf("bucket %.100q is none that this worker reads (--bucket)", o.Bucket)
+			err = fmt.Errorf("bucket %.100q is not one that this worker may read (--bucket)", o.Bucket)
 		}
 		if err != nil {
 			return nil, err

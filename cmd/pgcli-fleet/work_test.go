@@ -82,7 +82,7 @@ func TestAWorkerDrains(t *testing.T) {
 	}
 	b.work(0) // would wait for an hour if the pictures were not given back
 	if got := b.collect(0); len(got) != 4 {
-		t.Errorf("%d records", len(got))
+		t.Errorf("%d records, want 4", len(got))
 	}
 }
 
@@ -126,6 +126,6 @@ func TestAWorkerWithoutTheFolderTakesLittle(t *testing.T) {
 		t.Errorf("exit codes %d, %d", a, b)
 	}
 	if got := b.collect(0); len(got) != 80 {
-		t.Errorf("%d records", len(got))
+		t.Errorf("%d records, want 80", len(got))
 	}
 }

@@ -55,8 +55,8 @@ func batchProgress(w io.Writer, plan *batch.Plan) (show func(batch.Progress), lo
 		}
 }
 
-// A pace tells how fast pictures are asked about, and how long the others take. Pictures
-// that have their records are passed over so fast that they would make it a wrong one.
+// A pace tells how fast pictures are asked about, and how long the remaining ones take.
+// Pictures that have their records already do not count: they take next to no time.
 type pace struct {
 	plan  *batch.Plan
 	last  batch.Progress
@@ -70,14 +70,14 @@ func newPace(plan *batch.Plan, start time.Time) *pace {
 
 // add tells how far the run is at a time.
 func (t *pace) add(p batch.Progress, now time.Time) {
-	if p.Pictures == p.Earlier { // none is asked about so far
+	if p.Pictures == p.Earlier { // no picture has been asked about so far
 		t.start = now
 	}
 	t.last, t.now = p, now
 }
 
-// String spells the time left, which a narrow terminal has room for, the rate and failures;
-// it is empty before the first answer.
+// String spells the time left, the rate, and how many pictures failed; a narrow terminal has
+// room for the first of these. It is empty before the first answer.
 func (t *pace) String() string {
 	asked, took := t.last.Pictures-t.last.Earlier, t.now.Sub(t.start)
 	if asked == 0 || took <= 0 {
@@ -89,7 +89,7 @@ func (t *pace) String() string {
 		text = spellTime(took*time.Duration(left)/time.Duration(asked)) + " left, " + text
 	}
 	if t.last.Failed > 0 {
-		text += fmt.Sprintf(", %d failures", t.last.Failed)
+		text += fmt.Sprintf(", %d failed", t.last.Failed)
 	}
 	return text
 }

@@ -18,7 +18,7 @@ func TestPaceOfAResumedBatch(t *testing.T) {
 	}{
 		"a new one":             {batch.Plan{Pictures: 10, Asked: 10}, []batch.Progress{{Pictures: 1}, {Pictures: 2}}, "8 s left, 1 a second"},
 		"some before":           {batch.Plan{Pictures: 100, Asked: 4}, []batch.Progress{{Pictures: 40, Earlier: 40}, {Pictures: 96, Earlier: 96}, {Pictures: 97, Earlier: 96}}, "3 s left, 1 a second"},
-		"some after":            {batch.Plan{Pictures: 100, Asked: 4}, []batch.Progress{{Pictures: 1}, {Pictures: 2, Failed: 1}}, "2 s left, 1 a second, 1 failures"},
+		"some after":            {batch.Plan{Pictures: 100, Asked: 4}, []batch.Progress{{Pictures: 1}, {Pictures: 2, Failed: 1}}, "2 s left, 1 a second, 1 failed"},
 		"all before":            {batch.Plan{Pictures: 3}, []batch.Progress{{Pictures: 3, Earlier: 3}}, ""},
 		"changed ones":          {batch.Plan{Pictures: 4}, []batch.Progress{{Pictures: 1, Changed: 1}, {Pictures: 2, Changed: 2}}, "1 a second"},
 		"a film with some":      {batch.Plan{Pictures: 10, Asked: 10, Rough: true}, []batch.Progress{{Pictures: 8, Earlier: 8}, {Pictures: 9, Earlier: 8}}, "1 s left, 1 a second"},

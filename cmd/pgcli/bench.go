@@ -133,7 +133,12 @@ func benchAction(c *cli.Context) error {
 	if err := write(c.App.Writer, rows); err != nil || !c.Bool("compare-ggml") {
 		return err
 	}
-	limits, err := paligemma.MeasureLimits(threads[0], c.String("kernels"))
+	return printLimits(c.App.ErrWriter, threads[0], c.String("kernels"))
+}
+
+// printLimits measures and prints what the processor can do at most.
+func printLimits(w io.Writer, threads int, level string) error {
+	limits, err := paligemma.MeasureLimits(threads, level)
 	if err != nil {
 		return err
 	}
@@ -141,7 +146,7 @@ func benchAction(c *cli.Context) error {
 	if limits.BFloat > 0 {
 		bfloats = fmt.Sprintf(", %.0f Gflop/s of bfloat16", limits.BFloat/1e9)
 	}
-	_, err = fmt.Fprintf(c.App.ErrWriter, "pgcli: limits here: %.0f Gop/s of int8, %.0f Gflop/s of float32%s, reading %.1f GB/s\n",
+	_, err = fmt.Fprintf(w, "pgcli: limits here: %.0f Gop/s of int8, %.0f Gflop/s of float32%s, reading %.1f GB/s\n",
 		limits.Int8/1e9, limits.Float/1e9, bfloats, limits.Read/1e9)
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/gguf"
 	"github.com/pgcli/paligemma/models"
 )
@@ -159,7 +160,7 @@ func (b *bencher) setup(c *cli.Context, path string) (benchSetup, error) {
 	if err != nil {
 		return benchSetup{}, err
 	}
-	s := benchSetup{Model: "embedded", Threads: b.model.Config().Threads, Kernels: b.model.Config().Kernels, Version: version(), Engine: engine.Version}
+	s := benchSetup{Model: "embedded", Threads: b.model.Config().Threads, Kernels: b.model.Config().Kernels, Version: flags.Version(), Engine: engine.Version}
 	if s.Kernels == "" {
 		s.Kernels = "ggml"
 	}

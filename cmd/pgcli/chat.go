@@ -154,7 +154,7 @@ func (t *talk) help() {
 // whole text, or one for each word.
 func (t *talk) look(files string) error {
 	paths := []string{strings.TrimSpace(files)}
-	if !exists(paths[0]) {
+	if !flags.Exists(paths[0]) {
 		paths = strings.Fields(files)
 	}
 	if len(paths) == 0 {

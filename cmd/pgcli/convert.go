@@ -1,8 +1,6 @@
 package main
 
 import (
-	"cmp"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -137,104 +135,4 @@ func adapter(s string) (convert.Adapter, error) {
 		return a, usagef("--lora is %q, want DIR or DIR:SCALE", s)
 	}
 	return a, nil
-}
-
-// write converts the argument, called what in messages, to the output that the
-// flags name.
-func write(c *cli.Context, what string, o convert.Options) error {
-	switch {
-	case c.NArg() == 0:
-		return usagef("no %s to read; see pgcli help %s", what, c.Command.Name)
-	case c.NArg() > 1:
-		return usagef("%s takes one %s, got %q; the value of a flag comes right after the flag", c.Command.Name, what, c.Args().Slice())
-	}
-	if first := c.Args().First(); !linked(first) {
-		if err := checkpointHint(first); err != nil {
-			return err
-		}
-	}
-	switch {
-	case c.Path("output") == "":
-		return usagef("no output: give one with -o FILE.gguf")
-	case o.Type == "":
-		return usagef("no type: give one with --type, for example --type q4_k_m")
-	}
-	if n := c.Int("threads"); n < 0 || n > 1024 {
-		return usagef("--threads is %d, want 0 to 1024", n)
-	}
-	limit, err := maxMemory(c)
-	if err != nil {
-		return err
-	}
-	o.MemoryLimit = limit
-	if text := c.String("split-max-size"); c.IsSet("split-max-size") {
-		n, ok := parseSize(text, 1000)
-		if !ok {
-			return usagef("--split-max-size is %q, want a size above 0, such as 2G or 500M", text)
-		}
-		o.SplitMaxSize = n
-	}
-	dst := c.Path("output")
-	if err := standardOutput("-o", dst); err != nil {
-		return err
-	}
-	src, err := fetchLink(c, c.Args().First())
-	if err != nil {
-		return err
-	}
-	for _, file := range []*string{&o.MaskDecoder, &o.Tokenizer} {
-		if *file, err = fetchLink(c, *file); err != nil {
-			return err
-		}
-	}
-	with := func(f func(convert.Options) error) error { return f(o) }
-	if strings.HasPrefix(src, hubScheme) {
-		checkpoint, name, err := hubCheckpoint(c, src)
-		if err != nil {
-			return err
-		}
-		src, o.Name = checkpoint.dir, cmp.Or(o.Name, name)
-		with = func(f func(convert.Options) error) error { return checkpoint.with(c, o, f) }
-	}
-	if c.Bool("dry-run") {
-		var plan *convert.Plan
-		err := with(func(o convert.Options) (err error) {
-			plan, err = convert.MakePlan(src, dst, o)
-			return err
-		})
-		if err != nil {
-			return withHint(err)
-		}
-		printNotes(c, plan)
-		return printPlan(c, plan)
-	}
-	var r *convert.Report
-	err = with(func(o convert.Options) (err error) {
-		report, done := progress(c.App.ErrWriter)
-		defer done()
-		o.Progress = report
-		r, err = convert.Run(c.Context, src, dst, o)
-		return noRoom(err, src, dst, o)
-	})
-	if err != nil {
-		return withHint(err)
-	}
-	printNotes(c, r.Plan)
-	if c.Bool("json") {
-		return printPlan(c, r.Plan)
-	}
-	for _, out := range r.Outputs {
-		tell(c.App.ErrWriter, "wrote %s, %s of tensors, in %.1f s", out.Path, size(out.Bytes()), r.Elapsed.Seconds())
-	}
-	if r.Verified {
-		fmt.Fprintln(c.App.ErrWriter, "pgcli: verified against the source")
-	}
-	return nil
-}
-
-// printNotes says how the source was read where that may surprise.
-func printNotes(c *cli.Context, p *convert.Plan) {
-	for _, note := range p.Notes {
-		tell(c.App.ErrWriter, "note: %s", note)
-	}
 }

@@ -17,8 +17,8 @@ func detectCommand() *cli.Command {
 Prints label, score and box in pixels (left, top, right, bottom) of each thing
 found: a table on a terminal, elsewhere lines with tabs between the fields. The
 score estimates how well the box fits the thing, from 0 to 1. pgcli help run lists the
-fields of --json. --coco has image_id: the number that is the file's name, else the
-name, or the path if two pictures have one name.
+fields of --json. The image_id of --coco is the file's name, as a number if it is one, or
+the path if two pictures have one name.
 
 Examples:
   pgcli detect photo.jpg cat dog
@@ -42,7 +42,7 @@ func findCommand(name, usage string, prompt func(...string) paligemma.Prompt, de
 		Name:      name,
 		Usage:     usage,
 		ArgsUsage: "IMAGE... THING...",
-		Description: `Arguments that name files are pictures, which are asked about one by one, the other
+		Description: `Arguments that name files are pictures, which are asked about one by one; the other
 arguments are the things to find; "cat ; dog" is two, as in a prompt. If a thing has the name of a file, name the
 pictures with --image.
 
@@ -72,7 +72,7 @@ func pictureAndThings(c *cli.Context) (pictures, things []string, err error) {
 		if len(args) == 0 {
 			return nil, nil, usagef("no picture; see pgcli help %s", c.Command.Name)
 		}
-		if len(args) == 1 && !exists(args[0]) {
+		if len(args) == 1 && !flags.Exists(args[0]) {
 			return nil, nil, usagef("no picture: %q is no file; name a picture and a thing, for example pgcli %s photo.jpg %s", args[0], c.Command.Name, quoted(args[0]))
 		}
 		pictures, args = args[:1], args[1:]

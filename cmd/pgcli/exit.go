@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 )
 
 // Exit codes. Shells report a signal's number plus 128.
@@ -30,7 +31,7 @@ const exitCodes = `Exit codes: 0 success; 1 failure; 2 a mistake in the command 
 this machine cannot follow; 3 some of several pictures, lines or prompts failed, and
 the others are answered; 70 a bug of pgcli; 130 Ctrl-C; 141 nobody reads the
 output any more (SIGPIPE, as when head has enough); 143 SIGTERM.
-serve ends with 0 after either, if its requests ended.`
+After Ctrl-C or SIGTERM serve ends with 0, if its requests have ended.`
 
 // An interruption is the cause of a context that a signal ended.
 type interruption struct{ signal syscall.Signal }
@@ -107,5 +108,5 @@ func isBrokenPipe(err error) bool {
 // reportPanic prints a panic, and asks for a report.
 func reportPanic(w io.Writer, p *paligemma.PanicError) {
 	fmt.Fprintf(w, "pgcli: this is a bug of pgcli %s, please report it with the command, its files and these lines:\npanic: %v\n%s\n",
-		version(), p.Value, strings.TrimSpace(string(p.Stack)))
+		flags.Version(), p.Value, strings.TrimSpace(string(p.Stack)))
 }

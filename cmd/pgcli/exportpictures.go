@@ -14,8 +14,8 @@ import (
 	"github.com/pgcli/paligemma/internal/infile"
 )
 
-// exportPictures reads the pictures that records name. Members of an archive, rows
-// of a table and frames of a video are read in their order, which is the records', without a search.
+// exportPictures reads the pictures that records name. Members of an archive, rows of a table
+// and frames of a video are read without a search, since records have their order.
 type exportPictures struct {
 	folder     string // that names are relative to
 	containers flags.Containers

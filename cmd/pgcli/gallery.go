@@ -60,7 +60,7 @@ type answered struct {
 // newGallery returns a gallery without cards.
 func newGallery(c *cli.Context, m *paligemma.Model) *gallery {
 	cfg := m.Config()
-	g := &gallery{Model: filepath.Base(c.Path("model")), Size: cfg.ImageSize, Tokens: cfg.ImageTokens, Version: version()}
+	g := &gallery{Model: filepath.Base(c.Path("model")), Size: cfg.ImageSize, Tokens: cfg.ImageTokens, Version: flags.Version()}
 	if c.Path("model") == "" {
 		g.Model = "the embedded tiny model"
 	}

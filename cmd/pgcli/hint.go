@@ -99,8 +99,3 @@ func quoted(path string) string {
 	}
 	return path
 }
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -54,8 +55,8 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 	if err != nil {
 		return "", err
 	}
-	dst := filepath.Join(dir, src.id+"-"+typ+".gguf")
-	if exists(dst) {
+	dst := filepath.Join(dir, convertedName(src.id, typ))
+	if flags.Exists(dst) {
 		return dst, c.Set("model", dst)
 	}
 	err = src.open(c.Context, false)
@@ -81,6 +82,23 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 	}
 	h.Notice("converted " + n.Repo + " to " + dst)
 	return dst, c.Set("model", dst)
+}
+
+// mostName is the longest name of a converted file in bytes: file systems take 255, of which
+// a conversion needs some until the file is complete.
+const mostName = 230
+
+// convertedName names the file of a checkpoint with an id that is converted to a type. An id
+// that is too long, as an adapter's may be, ends with a hash; pgcli models --remove knows the
+// file by the repository at its start.
+func convertedName(id, typ string) string {
+	end := "-" + typ + ".gguf"
+	if len(id)+len(end) > mostName {
+		sum := sha256.Sum256([]byte(id))
+		end = fmt.Sprintf("-%x", sum[:8]) + end
+		id = id[:mostName-len(end)]
+	}
+	return id + end
 }
 
 // maskSpace is the demo of PaliGemma that has big_vision's mask decoder beside it.

@@ -26,7 +26,7 @@ func openJournal(c *cli.Context, set *eval.DataSet) (*eval.Journal, error) {
 	if model != "" && projector == "" {
 		projector, _ = flags.Projector(model) // "" for a whole model
 	}
-	settings := []eval.Setting{{Name: "version of pgcli", Value: version()}}
+	settings := []eval.Setting{{Name: "version of pgcli", Value: flags.Version()}}
 	for _, file := range []struct{ name, path string }{{"data set", c.Args().First()}, {"model", model}, {"vision tower", projector}} {
 		sum, err := flags.HashFile(c.Context, file.path)
 		if err != nil {

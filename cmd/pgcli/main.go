@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -131,7 +130,7 @@ func versionCommand() *cli.Command {
 
 // printVersion names the program and its engine; without an engine it says why.
 func printVersion(c *cli.Context) error {
-	if _, err := fmt.Fprintf(c.App.Writer, "pgcli %s\n", version()); err != nil {
+	if _, err := fmt.Fprintf(c.App.Writer, "pgcli %s\n", flags.Version()); err != nil {
 		return err
 	}
 	engine, err := paligemma.LoadEngine(engineOptions(c))
@@ -141,13 +140,4 @@ func printVersion(c *cli.Context) error {
 	}
 	fmt.Fprintf(c.App.Writer, "engine: ggml %s, %s\n", engine.Version, whereFrom(engine))
 	return nil
-}
-
-// version returns the module's version, as the go command recorded it.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
 }

@@ -21,7 +21,7 @@ func mergeCommand() *cli.Command {
 		Usage:     "join the shards of a batch to one file of records",
 		ArgsUsage: "RECORDS.jsonl...",
 		Description: `Writes one record for each picture and prompt. With --inputs they are in the order
-of the inputs on the lines of a list, which are as those of pgcli batch: pictures,
+of the inputs on the lines of a list, which may be any that pgcli batch takes: pictures,
 folders, archives, videos. Without it they are in the order in which pgcli batch goes
 through one folder.
 

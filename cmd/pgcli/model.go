@@ -65,6 +65,37 @@ func openModel(c *cli.Context) (*paligemma.Model, error) {
 // openModelFile is openModel with the path, the kernels and the threads given. The
 // path "" stands for the embedded model.
 func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemma.Model, error) {
+	opts, err := modelOptions(c, kernels, threads)
+	if err != nil {
+		return nil, err
+	}
+	if path == "" {
+		return openEmbedded(c, opts)
+	}
+	if err := hint(path); err != nil {
+		return nil, err
+	}
+	loading := newStatus(c.App.ErrWriter)
+	open := func() (*paligemma.Model, error) {
+		loading.show("loading " + filepath.Base(path))
+		defer loading.clear()
+		return paligemma.OpenContext(c.Context, path, opts)
+	}
+	model, err := open()
+	if err == nil || opts.Projector != "" || c.Context.Err() != nil {
+		return model, err
+	}
+	projector, missing := flags.Projector(path)
+	if projector == "" { // not half a model, or its other half is missing
+		return nil, cmp.Or(missing, err)
+	}
+	tell(c.App.ErrWriter, "the vision tower is %s, beside the language model", projector)
+	opts.Projector = projector
+	return open()
+}
+
+// modelOptions reads the flags of a model.
+func modelOptions(c *cli.Context, kernels string, threads int) (*paligemma.Options, error) {
 	limit, err := maxMemory(c)
 	if err != nil {
 		return nil, err
@@ -101,29 +132,7 @@ func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemm
 		}
 		opts.Device = gpu
 	}
-	if path == "" {
-		return openEmbedded(c, opts)
-	}
-	if err := hint(path); err != nil {
-		return nil, err
-	}
-	loading := newStatus(c.App.ErrWriter)
-	open := func() (*paligemma.Model, error) {
-		loading.show("loading " + filepath.Base(path))
-		defer loading.clear()
-		return paligemma.OpenContext(c.Context, path, opts)
-	}
-	model, err := open()
-	if err == nil || opts.Projector != "" || c.Context.Err() != nil {
-		return model, err
-	}
-	projector, missing := flags.Projector(path)
-	if projector == "" { // not half a model, or its other half is missing
-		return nil, cmp.Or(missing, err)
-	}
-	tell(c.App.ErrWriter, "the vision tower is %s, beside the language model", projector)
-	opts.Projector = projector
-	return open()
+	return opts, nil
 }
 
 // openEmbedded opens the model that comes with the program, and says so once.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/testhub"
 	"github.com/pgcli/paligemma/internal/testrace"
 )
@@ -37,7 +38,7 @@ func TestModelsOfOtherPrograms(t *testing.T) {
 		if _, errs, code := pgcli(t, "models", "--remove", name); code != 0 {
 			t.Errorf("%s: code %d, %s", name, code, errs)
 		}
-		if exists(filepath.Join(os.Getenv("HF_HOME"), "hub", folder)) {
+		if flags.Exists(filepath.Join(os.Getenv("HF_HOME"), "hub", folder)) {
 			t.Errorf("%s is still there", folder)
 		}
 	}

@@ -16,7 +16,7 @@ const jsonFields = `The fields of --json:
                      spread of a <loc> token: how far off it is on average
   objects            label, box in fractions of the picture, pixels (x1 and y1
                      outside), score, codes of a mask; first and last: its tokens
-  problems           parts of the answer that look like objects and are none
+  problems           parts of the answer that look like objects and are not
   stop               eos, length (-n), context (-c) or repeat (--repeats)
   timings            encode_ns: the pictures, once for all prompts; prefill_ns: the
                      prompt; decode_ns: the answer; and numbers of tokens`

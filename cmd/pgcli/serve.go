@@ -33,21 +33,22 @@ const (
 func serveCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "serve",
-		Usage: "answer HTTP requests: OpenAI's, ollama's and Label Studio's, and for boxes and masks",
-		Description: `Listens on an address of this machine and prints it. In a browser it is a page
-that asks about a picture and shows boxes and masks on it. It answers OpenAI's
+		Usage: "answer HTTP requests in the forms of OpenAI, ollama and Label Studio, with a page for browsers",
+		Description: `Listens on an address of this machine and prints it. Open it in a browser for a page
+that asks about a picture and shows boxes and masks on it. Programs find OpenAI's
 /v1/chat/completions and /v1/models, ollama's /api/generate and /api/chat, Label
 Studio's ML backend, and /v1/detect, /v1/segment, /v1/caption, /v1/answer, /v1/ocr and
 /v1/choose; /openapi.yaml describes them all, /metrics is for Prometheus.
 
 The last message of the user is the prompt, as PaliGemma was not trained on
-conversations. Pictures come in the request; those of other hosts are read with
---allow-url alone, and files never. A picture is encoded once for several prompts.
+conversations. Pictures come in the request. They are read from other hosts only with
+--allow-url, and never from files. A picture is encoded once for several prompts.
 
 Requests beyond --parallel wait, and beyond --queue are answered with status 429. A
 SIGTERM or Ctrl-C lets those that run end, for at most the time of --drain; a second
-one ends at once. Pages of other origins may not call the server (--cors-origins), nor
-may requests name it otherwise than by an IP address or as localhost (--hosts).
+one ends the program at once. Pages of other origins may not call the server unless
+--cors-origins names them, and requests must address it by an IP address, as localhost
+or by a name of --hosts.
 
 Examples:
   pgcli serve -m model.gguf

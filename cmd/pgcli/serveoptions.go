@@ -32,7 +32,7 @@ func serverOptions(c *cli.Context) (*server.Options, error) {
 		name = cmp.Or(c.String("alias"), "paligemma-tiny")
 	}
 	o := &server.Options{
-		Name: name, Version: version(),
+		Name: name, Version: flags.Version(),
 		Parallel: c.Int("parallel"), Queue: nonZero(c.Int("queue")), Timeout: c.Duration("timeout"), MaxTokens: c.Int("predict"),
 		MaxBody: int64(c.Int("max-body")) << 20, PictureCache: int64(nonZero(c.Int("picture-cache"))) << 20,
 		Keys: c.StringSlice("api-key"), Hosts: c.StringSlice("hosts"), Origins: c.StringSlice("cors-origins"), AllowURLs: c.StringSlice("allow-url"),

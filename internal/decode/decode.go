@@ -64,9 +64,9 @@ func (d *Decoder) Bytes() (n int) {
 	return n
 }
 
-// StepBytes returns the memory of the graphs that are kept once up to n sequences
-// with room for size tokens were computed together, in every number. On ggml's kernels
-// there are more when it was not always the same sequences.
+// StepBytes returns the memory of the graphs that are kept after steps of 1, 2 and so on up
+// to n sequences, each with room for size tokens. On ggml's kernels more are kept if the
+// steps are not always of the same sequences.
 func (d *Decoder) StepBytes(size, n int) (bytes int, err error) {
 	s, err := d.NewSequence(size)
 	if err != nil {

@@ -19,17 +19,17 @@ type head struct {
 	g      *nn.Graph
 	x, out nn.Tensor // [d, n], and the result
 	runs   nn.Tensor // i32 [picks, n]: the runs of each column
-	values []float32 // of out, but statistics
-	stats  []nn.Run
+	values []float32 // read from out: logits
+	stats  []nn.Run  // or statistics
 }
 
-// A headForm tells heads apart. One of rows, picks and neither is given: the
-// logits of tokens in rows, those of some runs of tokens for each column, or the
+// A headForm says what a head computes. With rows it is the logits of their tokens, with
+// picks the logits of so many runs of tokens for each column, and with neither the
 // statistics of all runs.
 type headForm struct {
 	rows    []gemma.Rows
 	picks   int
-	columns int
+	columns int // hidden states
 }
 
 func (f headForm) equal(o headForm) bool {
@@ -42,7 +42,7 @@ const (
 	mostColumns = 16  // sequences of a head: so many columns the kernels compute in one go
 	headGap     = 16  // ranges no farther apart are computed as one
 	headAlign   = 256 // longer ranges are widened to its multiples, so that few heads serve all
-	headRuns    = 256 // with more runs of rows the head computes all tokens
+	mostRows    = 256 // with more gemma.Rows than this the head computes all tokens
 	mostHeads   = 64  // that a decoder keeps
 )
 
@@ -160,10 +160,16 @@ func (d *Decoder) runLogits(ctx context.Context, runs [][]int32, hidden [][]floa
 	return h, h.compute(ctx, hidden)
 }
 
-// column returns the values of a column.
-func (h *head) column(i int) []float32 {
+// logits returns the logits of column i.
+func (h *head) logits(i int) []float32 {
 	n := len(h.values) / h.form.columns
 	return h.values[i*n : (i+1)*n]
+}
+
+// runsOf returns the statistics of column i.
+func (h *head) runsOf(i int) []nn.Run {
+	n := len(h.stats) / h.form.columns
+	return h.stats[i*n : (i+1)*n]
 }
 
 // hiddenOf returns the hidden states of the sequences' last tokens.
@@ -172,10 +178,4 @@ func hiddenOf(requests []*Request) (hidden [][]float32) {
 		hidden = append(hidden, r.Sequence.hidden)
 	}
 	return hidden
-}
-
-// of returns the statistics of a column.
-func (h *head) of(column int) []nn.Run {
-	n := len(h.stats) / h.form.columns
-	return h.stats[column*n : (column+1)*n]
 }

@@ -5,10 +5,9 @@ import (
 	"github.com/pgcli/paligemma/internal/gemma"
 )
 
-// headRows returns the rows to compute for ranges of ids: runs of rows, each of
-// which holds whole ranges. With aligned all runs begin at a multiple of 256, so
-// that rows of every type begin at one of 256 bytes: drivers of GPUs may want
-// that of operands.
+// headRows returns the rows of the output head to compute for ranges of ids; each Rows
+// holds whole ranges. With aligned each begins at a multiple of 256 rows, and so, whatever
+// the type, at a multiple of 256 bytes, as drivers of GPUs may want of operands.
 func headRows(allowed []grammar.Range, vocabulary int, aligned bool) []gemma.Rows {
 	var rows []gemma.Rows
 	for _, r := range allowed {
@@ -22,7 +21,7 @@ func headRows(allowed []grammar.Range, vocabulary int, aligned bool) []gemma.Row
 			rows = append(rows, gemma.Rows{First: first, Len: last - first})
 		}
 	}
-	if len(rows) > headRuns {
+	if len(rows) > mostRows {
 		return []gemma.Rows{{First: 0, Len: vocabulary}}
 	}
 	return rows
@@ -30,14 +29,14 @@ func headRows(allowed []grammar.Range, vocabulary int, aligned bool) []gemma.Row
 
 // pick appends the logits of ranges in a column to list.
 func (h *head) pick(list []float32, column int, allowed []grammar.Range) []float32 {
-	logits, rows := h.column(column), h.form.rows
-	run, before := 0, 0 // run of rows, and how many rows are before it
+	logits, rows := h.logits(column), h.form.rows
+	i, before := 0, 0 // index into rows, and how many rows are before rows[i]
 	for _, r := range allowed {
-		for int(r.First) >= rows[run].First+rows[run].Len {
-			before += rows[run].Len
-			run++
+		for int(r.First) >= rows[i].First+rows[i].Len {
+			before += rows[i].Len
+			i++
 		}
-		from := before + int(r.First) - rows[run].First
+		from := before + int(r.First) - rows[i].First
 		list = append(list, logits[from:from+int(r.Last-r.First)]...)
 	}
 	return list

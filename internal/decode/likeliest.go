@@ -21,7 +21,7 @@ func (d *Decoder) likeliest(ctx context.Context, requests []*Request) (rest []*R
 	sums := make(map[*Request]summary, len(requests))
 	picks := make(map[*Request][]int32) // of requests that the logits of some runs decide
 	for i, r := range requests {
-		runs := stats.of(i)
+		runs := stats.runsOf(i)
 		sum := summarize(runs)
 		sums[r] = sum
 		switch enough, _ := r.Sampler.Enough(); {

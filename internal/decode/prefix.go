@@ -85,7 +85,7 @@ func (p *prefix) set(soft []float32, ids []int32) error {
 		}
 	}
 	for _, b := range p.batches {
-		if err := nn.Set(p.g, b.Pos, places(b.Spans[0].Start, b.Spans[0].Len)); err != nil {
+		if err := nn.Set(p.g, b.Pos, positions(b.Spans[0].Start, b.Spans[0].Len)); err != nil {
 			return err
 		}
 	}
@@ -122,8 +122,8 @@ func (d *Decoder) cut(g *nn.Graph, x nn.Tensor, cache *gemma.Cache) (batches []g
 	return batches
 }
 
-// places returns n positions from start on.
-func places(start, n int) []int32 {
+// positions returns n positions from start on.
+func positions(start, n int) []int32 {
 	list := make([]int32, n)
 	for i := range list {
 		list[i] = int32(start + i)

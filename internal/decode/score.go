@@ -78,7 +78,7 @@ func (d *Decoder) predict(ctx context.Context, hidden [][]float32, each func(i i
 			return fmt.Errorf("logit of token %d: %w", i%d.gemma.Vocab, nn.ErrNotFinite)
 		}
 		for i := range some {
-			each(first+i, h.column(i))
+			each(first+i, h.logits(i))
 		}
 	}
 	return nil
@@ -95,7 +95,7 @@ func (d *Decoder) guess(ctx context.Context, hidden [][]float32, guesses [][]gue
 			return err
 		}
 		for i, list := range guesses {
-			logits := h.column(i)
+			logits := h.logits(i)
 			sum := sample.LogSumExp(logits)
 			for _, g := range list {
 				*g.result = logits[g.id] - sum
@@ -109,7 +109,7 @@ func (d *Decoder) guess(ctx context.Context, hidden [][]float32, guesses [][]gue
 	}
 	sums, most := make([]summary, len(hidden)), 1
 	for i := range hidden {
-		sums[i], most = summarize(stats.of(i)), max(most, len(guesses[i]))
+		sums[i], most = summarize(stats.runsOf(i)), max(most, len(guesses[i]))
 	}
 	picks := make([][]int32, len(hidden))
 	for i, list := range guesses {
@@ -123,7 +123,7 @@ func (d *Decoder) guess(ctx context.Context, hidden [][]float32, guesses [][]gue
 		return err
 	}
 	for i, list := range guesses {
-		logits := h.column(i) // [64, most]
+		logits := h.logits(i) // [64, most]
 		for k, g := range list {
 			*g.result = logits[k*nn.RunRows+int(g.id%nn.RunRows)] - sums[i].LogSumExp
 		}

@@ -36,8 +36,8 @@ type Decoder struct {
 	Norm      nn.RMSNorm
 }
 
-// New reads the decoder from w, under llama.cpp's names. Missing tensors are
-// kept by w.
+// New reads the decoder from w, under llama.cpp's names. w.Err tells which tensors are
+// missing.
 func New(w nn.Weights, c Config) *Decoder {
 	d := &Decoder{
 		Config:    c,
@@ -115,8 +115,8 @@ func (d *Decoder) Final(g *nn.Graph, x nn.Tensor) nn.Tensor {
 // Rows are consecutive rows of the output head: ids of tokens.
 type Rows struct{ First, Len int }
 
-// Logits maps hidden states x [d, n] to the logits of the tokens in rows, one
-// run after another: [sum of r.Len, n]. The logit of a token is the same
+// Logits maps hidden states x [d, n] to the logits of the tokens in rows, in their
+// order: [sum of r.Len, n]. The logit of a token is the same
 // whichever others are computed.
 func (d *Decoder) Logits(g *nn.Graph, x nn.Tensor, rows []Rows) nn.Tensor {
 	var y nn.Tensor
@@ -132,25 +132,23 @@ func (d *Decoder) Logits(g *nn.Graph, x nn.Tensor, rows []Rows) nn.Tensor {
 	return g.Softcap(g.Tap("logits", y), d.FinalSoftcap)
 }
 
-// Runs maps a hidden state x [d] to the softmax statistics of the logits of all
-// tokens: see [nn.Graph.Runs].
+// Runs maps hidden states x [d, n] to the softmax statistics of the logits of all
+// tokens, for each run of 64: see [nn.Graph.Runs].
 func (d *Decoder) Runs(g *nn.Graph, x nn.Tensor) nn.Tensor {
 	return g.Runs(d.Head, x, d.FinalSoftcap)
 }
 
-// RunLogits maps a hidden state x [d] to the logits [64, n] of the tokens in
-// runs [n]: see [nn.Graph.RunProducts].
+// RunLogits maps hidden states x [d, n] to the logits [64, p, n] of the tokens in
+// runs [p, n], p runs for each state: see [nn.Graph.RunProducts].
 func (d *Decoder) RunLogits(g *nn.Graph, x, runs nn.Tensor) nn.Tensor {
 	return g.Softcap(g.RunProducts(d.Head, x, runs), d.FinalSoftcap)
 }
 
-// LogitsNodes is an upper bound of the nodes that Logits adds for a number of
-// runs of rows.
-func LogitsNodes(runs int) int { return 3*runs + 8 }
+// LogitsNodes returns an upper bound of the nodes that Logits adds for a number of Rows.
+func LogitsNodes(rows int) int { return 3*rows + 8 }
 
 // Nodes returns an upper bound of the nodes of a graph that runs batches, cut
 // into spans, of up to n tokens each over up to m keys.
 func (c Config) Nodes(batches, spans, n, m int) int {
-	groups := 1 + n*m*c.Heads/(1<<24)
-	return 256 + 16*(batches+spans) + c.Layers*(96*batches+spans*(24+16*groups))
+	return 256 + 16*(batches+spans) + c.Layers*(96*batches+spans*(24+nn.AttentionNodes(n, m, c.Heads)))
 }

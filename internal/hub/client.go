@@ -35,8 +35,8 @@ var transport http.RoundTripper = &http.Transport{
 	DisableCompression:    true, // hashes and lengths are of what is stored
 }
 
-// get asks for a URL of the endpoint. The token goes to no other host than that, to
-// which large files are redirected. The caller closes the body.
+// get asks for a URL of the endpoint. The token goes to the endpoint's host alone, not to
+// the hosts that large files are redirected to. The caller closes the body.
 func (h *Hub) get(ctx context.Context, link string, header http.Header) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, link, nil)
 	if err != nil {
@@ -94,8 +94,8 @@ func checkRedirect(request *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// again calls f until it succeeds or fails for good: three times, with growing waits.
-// A try that got on, as f says, is not counted.
+// again calls f until it succeeds or fails for good: three times at most, with growing
+// waits. A try that made progress, as f says, starts the count again.
 func (h *Hub) again(ctx context.Context, f func() (progress bool, err error)) error {
 	wait := h.Wait
 	if wait == 0 {
@@ -198,6 +198,6 @@ type watched struct {
 
 func (w *watched) Read(p []byte) (int, error) {
 	w.timer.Reset(w.most)
-	defer w.timer.Stop() // who reads may take his time
+	defer w.timer.Stop() // between reads the caller may take any time
 	return w.r.Read(p)
 }

@@ -26,7 +26,8 @@ type temporaryError struct{ error }
 
 func (e temporaryError) Unwrap() error { return e.error }
 
-// refusal makes an error of a response that is none of success.
+// refusal makes an error of a response whose status is not a success. what names the file
+// that was asked for.
 func (h *Hub) refusal(r *http.Response, repo, revision, what string) error {
 	code := r.Header.Get("X-Error-Code")
 	page := h.Endpoint + "/" + repo

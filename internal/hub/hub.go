@@ -41,11 +41,11 @@ type Hub struct {
 // DefaultEndpoint is the Hub that models are fetched from if nothing else is said.
 const DefaultEndpoint = "https://huggingface.co"
 
-// FromEnvironment returns the hub that the variables name which huggingface_hub reads,
-// and llama.cpp's: HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN, HF_TOKEN_PATH,
-// HF_HUB_OFFLINE and their kin. home is the user's folder; without one, "", Cache is "" unless
-// the environment names a folder. readToken reads the token's
-// file; it returns "" without one.
+// FromEnvironment returns the hub that huggingface_hub and llama.cpp would use: it reads
+// HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN, HF_TOKEN_PATH, HF_HUB_OFFLINE, and the other
+// names that these programs have for them. home is the user's folder, "" if there is none:
+// then Cache is "" unless the environment names a folder. readToken reads the token's file;
+// it returns "" if there is none.
 func FromEnvironment(getenv func(string) string, home string, readToken func(path string) string) *Hub {
 	first := func(values ...string) string {
 		for _, v := range values {

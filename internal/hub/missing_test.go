@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -51,5 +53,22 @@ func TestMissing(t *testing.T) {
 	cancel()
 	if _, err := s.Get(ctx, big); !errors.Is(err, context.Canceled) {
 		t.Errorf("ended: error is %v", err)
+	}
+}
+
+// TestMissingLinks: a link without a Refuse of its own is refused in plain words, as a file
+// and as JSON.
+func TestMissingLinks(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	client := &hub.Hub{Cache: t.TempDir(), Wait: time.Millisecond}
+	link := hub.Link{URL: server.URL + "/none"}
+	for name, err := range map[string]error{
+		"Fetch":     client.Fetch(t.Context(), link, filepath.Join(client.Cache, "none")),
+		"FetchJSON": client.FetchJSON(t.Context(), link, new(any)),
+	} {
+		if !errors.Is(err, hub.ErrNotFound) || !strings.Contains(err.Error(), link.URL) {
+			t.Errorf("%s: %v, want an ErrNotFound that names %s", name, err, link.URL)
+		}
 	}
 }

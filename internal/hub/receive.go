@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// A part is how far the bytes of a file have come.
+// A part is a range of a file's bytes, and how far it has arrived.
 type part struct {
 	File
 	link   string                     // where the file is
 	of     string                     // its repository, or another name for people
 	header http.Header                // of each request; nil for none
-	refuse func(*http.Response) error // explains a status that is no success
+	refuse func(*http.Response) error // explains a status that is not a success
 
 	out   io.Writer
 	done  int64 // bytes from the file's start that out has, or that nobody wants
@@ -31,8 +31,8 @@ type part struct {
 	version  string // of unhashed bytes, as the server names it; "" if it does not
 }
 
-// sameVersion reports whether an answer is about the file that bytes have come of, as far as
-// the server says.
+// sameVersion reports whether an answer is about the same version of the file as the bytes
+// that have arrived, as far as the server says.
 func (p *part) sameVersion(r *http.Response) bool {
 	version := cmp.Or(r.Header.Get("ETag"), r.Header.Get("Last-Modified"))
 	if p.done == 0 || p.version == "" {
@@ -137,7 +137,7 @@ func (h *Hub) copy(ctx context.Context, p *part, body io.Reader) error {
 	}
 }
 
-// broken explains the end of a transfer before that of the part.
+// broken explains why a transfer ended before the part was complete.
 func (h *Hub) broken(ctx context.Context, p *part, err error) error {
 	if errors.Is(err, io.EOF) {
 		return h.unreachable(fmt.Errorf("%s ends after %d of %d bytes", p.Path, p.done, p.Size))

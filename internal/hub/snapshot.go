@@ -36,9 +36,9 @@ type File struct {
 }
 
 // Snapshot finds the commit of a revision and its files. repo is user/name, or
-// spaces/user/name for files beside a demo. If the Hub cannot be reached,
-// or offline, it is what the cache has. The repository is not removed until the caller
-// closes the snapshot.
+// spaces/user/name for files beside a demo. If the Hub cannot be reached, or may not be
+// (Offline), the snapshot is what the cache has. The repository is not removed until the
+// caller closes the snapshot.
 func (h *Hub) Snapshot(ctx context.Context, repo, revision string) (s *Snapshot, err error) {
 	s = &Snapshot{Repo: repo, Revision: revision, hub: h}
 	if s.used, err = h.use(ctx, repo); err != nil {

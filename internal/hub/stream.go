@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// SHA256 returns the hash of the file's content, if the Hub names one. It does of files
-// that it keeps apart from git, as all weights are.
+// SHA256 returns the hash of the file's content, if the Hub names one: it does for files
+// that it keeps apart from git, such as weights.
 func (f File) SHA256() (sum [32]byte, ok bool) {
 	n, err := hex.Decode(sum[:], []byte(f.oid[:min(len(f.oid), 2*len(sum))]))
 	return sum, err == nil && n == len(sum)

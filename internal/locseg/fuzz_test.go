@@ -23,7 +23,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("the text of %+v is %+v", o, again)
 			}
 			if o.Loc[0] >= o.Loc[2] || o.Loc[1] >= o.Loc[3] || o.Loc[2] >= Locs || o.Loc[3] >= Locs || strings.ContainsAny(o.Label, ";<>") {
-				t.Errorf("%+v", o)
+				t.Errorf("%+v, want corners that grow, below %d, and a label without ; < >", o, Locs)
 			}
 			if c := o.Corners(); strings.Count(text[c.First:c.Last], "<loc") != 4 {
 				t.Errorf("corners of %+v are %q", o, text[c.First:c.Last])

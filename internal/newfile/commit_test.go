@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/testlink"
 )
 
 func must(t *testing.T, err error) {
@@ -53,7 +55,7 @@ func TestAFileThatAppearedIsNotReplaced(t *testing.T) {
 		t.Errorf("Create: %v, want %v", err, ErrExists)
 	}
 	nowhere := filepath.Join(dir, "link")
-	symlink(t, "nowhere", nowhere)
+	testlink.Make(t, "nowhere", nowhere)
 	if _, err := Create(nowhere, false); !errors.Is(err, ErrExists) {
 		t.Errorf("Create at a link to nothing: %v, want %v", err, ErrExists)
 	}

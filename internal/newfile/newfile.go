@@ -36,7 +36,7 @@ func Create(path string, replace bool) (*File, error) {
 	for {
 		file, err := openShared(tempName(path), os.O_RDWR|os.O_CREATE|os.O_EXCL)
 		if err != nil {
-			return nil, err
+			return nil, Explain(path, err)
 		}
 		// The lock tells other programs that this one lives. Where the file system has
 		// no locks it fails, here and for them, and nothing is removed.
@@ -52,9 +52,9 @@ func Create(path string, replace bool) (*File, error) {
 // what a run has left that ended with [File.Keep], or was killed. While another process
 // writes it, it is an [ErrBusy].
 func Continue(path string, replace bool) (*File, error) {
-	file, err := Lock(path + unfinished)
+	file, err := openLocked(path+unfinished, false)
 	if err != nil {
-		return nil, err
+		return nil, Explain(path, err)
 	}
 	f := &File{File: file, path: path, replace: replace}
 	if err := check(path, replace); err != nil { // behind the lock: the process that had it may have committed
@@ -84,7 +84,7 @@ func check(path string, replace bool) error {
 	case err == nil && !info.Mode().IsRegular():
 		return fmt.Errorf("%s exists and is not a regular file", path)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return err
+		return Explain(path, err)
 	}
 	if _, err := os.Lstat(path); err == nil && !replace { // also a link to nothing
 		return fmt.Errorf("%s %w", path, ErrExists)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -21,19 +20,6 @@ func left(t *testing.T, dir string) string {
 		names = append(names, e.Name())
 	}
 	return strings.Join(names, " ")
-}
-
-// symlink makes a symbolic link. It ends the test where there are none: Wine says that it
-// made one, and did not.
-func symlink(t *testing.T, to, link string) {
-	t.Helper()
-	err := os.Symlink(to, link)
-	if info, statErr := os.Lstat(link); err != nil || statErr != nil || info.Mode()&os.ModeSymlink == 0 {
-		if runtime.GOOS != "windows" {
-			t.Fatal(err, statErr)
-		}
-		t.Skip("no symbolic links here, so the rest is not tested:", err)
-	}
 }
 
 // TestOnlyCommitReplaces: without a Commit the old file stays, and no temporary

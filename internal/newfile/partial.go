@@ -72,11 +72,17 @@ func current(f *os.File) bool {
 // Lock opens a file to go on with it, or creates it, and locks it until it is
 // closed. If another process has locked it, the error is an [ErrBusy]. A link, and
 // anything else than a regular file, is an error.
-func Lock(name string) (*os.File, error) { return openLocked(name, false) }
+func Lock(name string) (*os.File, error) {
+	f, err := openLocked(name, false)
+	return f, Explain(name, err)
+}
 
 // Share opens or creates a file as [Lock] does, but any number of processes may share it
 // at a time. While one has it, Lock is refused.
-func Share(name string) (*os.File, error) { return openLocked(name, true) }
+func Share(name string) (*os.File, error) {
+	f, err := openLocked(name, true)
+	return f, Explain(name, err)
+}
 
 func openLocked(name string, shared bool) (*os.File, error) {
 	for {

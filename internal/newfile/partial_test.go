@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/testlink"
 )
 
 // TestAbandonedFilesAreRemoved: Create removes what runs left that were killed, and
@@ -38,7 +40,7 @@ func TestAbandonedFilesAreRemoved(t *testing.T) {
 		t.Errorf("left %s, want %q", got, kept)
 	}
 	link := filepath.Join(dir, "x.gguf.LINKLINK.partial")
-	symlink(t, "x.gguf.partial", link)
+	testlink.Make(t, "x.gguf.partial", link)
 	must(t, start(t, path, "third", true).Close())
 	if _, err := os.Lstat(link); err != nil {
 		t.Errorf("the link: %v", err)
@@ -109,7 +111,7 @@ func TestLockTakesOneAtATime(t *testing.T) {
 	must(t, alone.Close())
 	for _, to := range []string{"x.partial", "nowhere"} {
 		link := filepath.Join(dir, "link")
-		symlink(t, to, link)
+		testlink.Make(t, to, link)
 		if _, err := Lock(link); err == nil || !strings.Contains(err.Error(), "symbolic link") {
 			t.Errorf("a link to %s: %v", to, err)
 		}
@@ -127,7 +129,7 @@ func TestInputSeesThroughLinks(t *testing.T) {
 	must(t, os.WriteFile(in, nil, 0o600))
 	must(t, os.WriteFile(other, nil, 0o600))
 	must(t, os.Link(in, hard))
-	symlink(t, "in", soft)
+	testlink.Make(t, "in", soft)
 	for path, want := range map[string]string{in: in, hard: in, soft: in, other: "", filepath.Join(dir, "none"): ""} {
 		if got := Input(path, "", filepath.Join(dir, "nothing"), in); got != want {
 			t.Errorf("%s is %q, want %q", path, got, want)

@@ -29,12 +29,8 @@ func (g *Graph) Attention(q, k, vT, mask Tensor, scale, softcap float32) Tensor 
 	if g.err == nil && !vT.rowsContiguous() {
 		vT = g.Cont(vT) // [m, e, hk]
 	}
-	// Queries are taken in groups, so that no more than maxScores exist at a time.
 	n, m, h := q.ne[1], k.ne[1], q.ne[2]
-	group := n
-	if m > 0 && h > 0 {
-		group = max(1, min(n, maxScores/(m*h)))
-	}
+	group := attentionGroup(n, m, h)
 	var out Tensor
 	for start := 0; start < n && g.err == nil; start += group {
 		size := min(group, n-start)
@@ -53,6 +49,17 @@ func (g *Graph) Attention(q, k, vT, mask Tensor, scale, softcap float32) Tensor 
 		}
 	}
 	return out
+}
+
+// attentionGroup returns how many of n queries ggml takes at a time, so that no more than
+// maxScores exist.
+func attentionGroup(n, m, h int) int { return max(1, min(n, maxScores/max(1, m*h))) }
+
+// AttentionNodes returns an upper bound of the nodes that one Attention adds, for n queries
+// of h heads over m keys.
+func AttentionNodes(n, m, h int) int {
+	group := attentionGroup(n, m, h)
+	return 16 * ((n + group - 1) / group)
 }
 
 // attend is Attention by ggml for one group of n queries: [e*h, n].

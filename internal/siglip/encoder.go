@@ -32,8 +32,7 @@ func (c Config) HeadDim() int { return c.Width / c.Heads }
 
 // Nodes returns an upper bound of the nodes of a graph with one Forward.
 func (c Config) Nodes() int {
-	groups := 1 + c.Tokens()*c.Tokens()*c.Heads/(1<<24)
-	return 64 + c.Layers*(64+16*groups)
+	return 64 + c.Layers*(64+nn.AttentionNodes(c.Tokens(), c.Tokens(), c.Heads))
 }
 
 // An Encoder is the tower with its projector.
@@ -54,8 +53,8 @@ type Block struct {
 	MLP  MLP
 }
 
-// New reads the tower from w, under llama.cpp's names v.* and mm.*. Missing
-// tensors are kept by w.
+// New reads the tower from w, under llama.cpp's names v.* and mm.*. w.Err tells which
+// tensors are missing.
 func New(w nn.Weights, c Config) *Encoder {
 	p, v := c.PatchSize, w.Sub("v", -1)
 	e := &Encoder{

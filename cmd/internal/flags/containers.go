@@ -20,8 +20,8 @@ type Containers struct {
 	column string        // of tables
 }
 
-// ContainerFlags are the flags of commands that read the pictures of a batch, once more or
-// for the first time. They must be the same each time.
+// ContainerFlags are the flags of commands that read the pictures of a batch, for the first
+// time or again. Each command about one batch needs the same values.
 func ContainerFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.DurationFlag{Name: "every", Value: time.Second, Usage: "`time` between frames of a video, such as 2s"},

@@ -18,9 +18,9 @@ import (
 	"github.com/pgcli/paligemma/models"
 )
 
-// Digest returns the digest of a model: the SHA-256 of its file, and of a model in two
-// files that of the text of both digests. model is "" for the embedded model; projector
-// may be "" if it is to be found beside the model.
+// Digest returns the digest of a model: the SHA-256 of its file or, of a model in two files,
+// the SHA-256 of both files' digests as text. model is "" for the embedded model; with ""
+// for projector, Digest looks for it beside the model.
 func Digest(ctx context.Context, model, projector string) (string, error) {
 	if model == "" {
 		sum := sha256.Sum256(models.Tiny())
@@ -89,7 +89,7 @@ func Projector(path string) (string, error) {
 		return "", nil
 	}
 	dir := filepath.Dir(path)
-	if own := filepath.Join(dir, "mmproj-"+filepath.Base(path)); exists(own) {
+	if own := filepath.Join(dir, "mmproj-"+filepath.Base(path)); Exists(own) {
 		return own, nil
 	}
 	found := Within(dir, "*mmproj*.gguf")

@@ -22,7 +22,7 @@ func (in *Inputs) check(source batch.Source) error {
 		case pictures == 0:
 			return fmt.Errorf("folder %s has no pictures, among %d files", string(s), others)
 		case others > 0:
-			fmt.Fprintf(in.c.App.ErrWriter, "%s: %s: %d files are left out, as their names are not those of pictures\n", in.c.App.Name, legible.Text(string(s)), others)
+			fmt.Fprintf(in.c.App.ErrWriter, "%s: %s: left out %d of %d files, which are not named as pictures\n", in.c.App.Name, legible.Text(string(s)), others, pictures+others)
 		}
 	case batch.Metadata, parquet.Metadata:
 		return named(in.c.Context, s)

@@ -26,8 +26,8 @@ const InputHelp = `  metadata.jsonl     of an imagefolder, or metadata.csv or .p
                      the rows' file_name names, as Hugging Face's datasets has it
   a.tar, a.tar.gz    the pictures in an archive, such as webdataset's: a.tar#member
   a.parquet          the pictures in a column of a table, such as a data set's: a.parquet#0
-  s3://bucket/prefix the pictures of a bucket whose keys begin so; credentials as other
-                     programs find them (AWS_ACCESS_KEY_ID, AWS_PROFILE, ...)
+  s3://bucket/key    the pictures of a bucket whose keys begin so; credentials as
+                     other programs find them (AWS_ACCESS_KEY_ID, AWS_PROFILE, ...)
   film.mp4           frames of a video: film.mp4#t=2.000; needs ffmpeg`
 
 // Inputs are the sources that arguments name. They are found again each time they are gone
@@ -99,7 +99,7 @@ func (in *Inputs) argument(name string) error {
 		return in.stream("standard input", infile.Reader(in.c.Context, in.c.App.Reader))
 	case isList:
 		return in.list(list)
-	case strings.ContainsAny(name, "*?[") && !exists(name) && !strings.HasPrefix(name, s3.Scheme):
+	case strings.ContainsAny(name, "*?[") && !Exists(name) && !strings.HasPrefix(name, s3.Scheme):
 		return in.group("", "no file matches "+strconv.Quote(name), func(ctx context.Context) iter.Seq2[string, error] { return batch.Glob(ctx, name) })
 	}
 	source, err := in.source(name, false)
@@ -231,7 +231,8 @@ func (in *Inputs) only(name string) error {
 	return nil
 }
 
-func exists(path string) bool {
+// Exists reports whether a path names anything that can be looked at.
+func Exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }

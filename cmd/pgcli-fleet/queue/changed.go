@@ -43,7 +43,8 @@ func (t *task) unchanged(ctx context.Context, item *batch.Item) (same []*record.
 	return same, nil
 }
 
-// replace removes results about an earlier version of a picture that has those of this one.
+// replace removes results about an earlier version of a picture that has results about this
+// one.
 func (t *task) replace(ctx context.Context) error {
 	if t.Earlier == "" || t.Earlier == t.At.Version {
 		return nil

@@ -16,11 +16,11 @@ import (
 // A Collected counts what Collect did.
 type Collected struct {
 	Added   int // records that the file did not have
-	Refused int // results that are no records of the queue, and are removed
+	Refused int // messages that are not records of the queue, and are removed
 }
 
 // Collect adds the results of a queue to a file, which must be of the queue's job. A
-// result that is no record of its question is removed from the server, so that Enqueue
+// result that is not a record of its question is removed from the server, so that Enqueue
 // asks again.
 func (q *Queue) Collect(ctx context.Context, out *batch.File, logger *slog.Logger) (n Collected, err error) {
 	info, err := q.results.Info(ctx)
@@ -73,7 +73,7 @@ func (q *Queue) Collect(ctx context.Context, out *batch.File, logger *slog.Logge
 	return n, nil
 }
 
-// A refusedError is about a result that is none.
+// A refusedError is about a message among the results that is not one of them.
 type refusedError struct{ error }
 
 // collect adds the record of a message.

@@ -70,7 +70,7 @@ func (q *Queue) job(ctx context.Context) (job Job, revision uint64, err error) {
 		return job, 0, err
 	}
 	if err := json.Unmarshal(data, &job); err != nil || job.Identity.Model == "" || len(job.Prompts) == 0 {
-		return job, 0, fmt.Errorf("queue %s: its job %.60q is none: %v", q.name, data, err)
+		return job, 0, fmt.Errorf("queue %s: its job %.60q cannot be read: %v", q.name, data, err)
 	}
 	return job, revision, nil
 }

@@ -87,7 +87,7 @@ func (q *Queue) resultOf(subject string) (e entry, failed, ok bool) {
 	return e, failed, ok && subject == q.resultSubject(e.key(), e.version(), failed)
 }
 
-// entryOf makes an entry of texts; ok is false if they are not those of one.
+// entryOf makes an entry of the texts of a subject; ok is false if they do not spell one.
 func entryOf(key, version string) (e entry, ok bool) {
 	data, err := hex.DecodeString(key + version)
 	ok = err == nil && len(data) == len(e) && isVersion(version)
@@ -105,7 +105,7 @@ func isVersion(text string) bool {
 }
 
 // find reports whether a question has a result about a version of its picture. If it only
-// has some about others, earlier is one of these.
+// has results about other versions, earlier is one of these versions.
 func (s *resultSet) find(key, version string) (known bool, earlier string, err error) {
 	want, ok := entryOf(key, version)
 	if !ok {

@@ -53,7 +53,7 @@ func (w *Worker) answer(ctx context.Context, msg jetstream.Msg) error {
 	return nil
 }
 
-// refuse removes a message that is none.
+// refuse removes a message that no enqueue has written.
 func (w *Worker) refuse(msg jetstream.Msg, err error) error {
 	w.Metrics.count("refused", 1)
 	w.Logger.Warn("message removed", "subject", msg.Subject(), "error", err)

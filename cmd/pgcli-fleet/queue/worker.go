@@ -90,7 +90,7 @@ func (w *Worker) Run(ctx context.Context) (err error) {
 
 var errDrained = errors.New("the time for pictures that had begun is over")
 
-// first returns the first error that is one.
+// first returns the first error that is not nil.
 func first(errs []error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -184,7 +184,7 @@ func (w *Worker) done(ctx context.Context) (bool, error) {
 }
 
 // slowDown waits after pictures that could not be read: a worker without the folder would
-// fail so fast that it took those of all others.
+// fail so fast that it took most of the pictures from the others.
 func (w *Worker) slowDown(ctx context.Context) {
 	if w.readsNothing() {
 		p := pause{least: 50 * time.Millisecond, most: 10 * time.Second, n: int(w.unread.Load()) - 2}

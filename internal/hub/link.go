@@ -22,12 +22,20 @@ import (
 type Link struct {
 	URL    string
 	Header http.Header                  // of requests to its host alone, such as Authorization; nil for none
-	Refuse func(r *http.Response) error // explains a status that is no success; nil for a plain message
+	Refuse func(r *http.Response) error // explains a status that is not a success; nil for a plain message
 }
 
-// Fetch returns the place of a link's file, dst, and fetches it if it is not there. Its size,
-// and its MD5 hash if the server has said one in X-Goog-Hash, as Google's do, are compared.
-// The Hub's token goes along only to the Hub.
+// refusal explains a status that is not a success.
+func (l Link) refusal(r *http.Response) error {
+	if l.Refuse != nil {
+		return l.Refuse(r)
+	}
+	return plainRefusal(r, l.URL)
+}
+
+// Fetch fetches a link's file to dst, unless a file is there already. It compares the size,
+// and the MD5 hash if the server has said one in X-Goog-Hash, as Google's do. The Hub's token
+// goes along only to the Hub.
 func (h *Hub) Fetch(ctx context.Context, link Link, dst string) error {
 	if info, err := os.Stat(dst); err == nil && info.Mode().IsRegular() {
 		return nil
@@ -43,11 +51,7 @@ func (h *Hub) Fetch(ctx context.Context, link Link, dst string) error {
 	if from.Endpoint = u.Scheme + "://" + u.Host; from.Endpoint != h.Endpoint {
 		from.Token, from.other = "", true
 	}
-	refuse := link.Refuse
-	if refuse == nil {
-		refuse = func(r *http.Response) error { return from.plainRefusal(r, link.URL) }
-	}
-	p := &part{File: File{Path: path.Base(u.Path)}, of: u.Host, link: link.URL, header: link.Header, refuse: refuse}
+	p := &part{File: File{Path: path.Base(u.Path)}, of: u.Host, link: link.URL, header: link.Header, refuse: link.refusal}
 	sum, err := from.measure(ctx, p)
 	if err != nil {
 		return err
@@ -136,7 +140,7 @@ func (h *Hub) settle(out *os.File, p *part, sum []byte) error {
 }
 
 // plainRefusal explains the status of a server that is not the Hub.
-func (h *Hub) plainRefusal(r *http.Response, link string) error {
+func plainRefusal(r *http.Response, link string) error {
 	err := fmt.Errorf("%s: %w: the server answers %s", link, ErrNetwork, r.Status)
 	switch {
 	case r.StatusCode == http.StatusNotFound:
@@ -147,7 +151,8 @@ func (h *Hub) plainRefusal(r *http.Response, link string) error {
 	return err
 }
 
-// FetchJSON decodes a link's answer, which is not kept.
+// FetchJSON decodes the JSON that a link answers with into v. It keeps nothing, and sends no
+// token of the Hub.
 func (h *Hub) FetchJSON(ctx context.Context, link Link, v any) error {
 	if h.Offline {
 		return fmt.Errorf("%s is %w, and --offline (or HF_HUB_OFFLINE) forbids to fetch it", link.URL, ErrOffline)
@@ -163,7 +168,7 @@ func (h *Hub) FetchJSON(ctx context.Context, link Link, v any) error {
 		}
 		defer r.Body.Close()
 		if r.StatusCode != http.StatusOK {
-			return false, link.Refuse(r)
+			return false, link.refusal(r)
 		}
 		data, err := infile.ReadAll(r.Body, r.ContentLength, mostJSON)
 		if err != nil {
