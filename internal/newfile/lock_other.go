@@ -17,5 +17,6 @@ func lock(*os.File, bool) error { return errors.ErrUnsupported }
 // Full reports whether an error says that the disk is full.
 func Full(err error) bool { return errors.Is(err, syscall.ENOSPC) }
 
-// inTheWay reports no error: here nobody keeps a file from being renamed or removed.
-func inTheWay(error) bool { return false }
+// InTheWay reports whether an error ends when another program closes the file: none here, where
+// an open file is renamed and removed.
+func InTheWay(error) bool { return false }

@@ -31,5 +31,6 @@ func lock(f *os.File, shared bool) error {
 // Full reports whether an error says that a disk or an account's share of it is full.
 func Full(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
-// inTheWay reports no error: here nobody keeps a file from being renamed or removed.
-func inTheWay(error) bool { return false }
+// InTheWay reports whether an error ends when another program closes the file: none here, where
+// an open file is renamed and removed.
+func InTheWay(error) bool { return false }

@@ -60,7 +60,7 @@ func inFolder(name string, do func(dir *os.Root, base string) error) error {
 	}
 	defer dir.Close()
 	err = do(dir, filepath.Base(name))
-	for start := time.Now(); inTheWay(err) && time.Since(start) < patience; err = do(dir, filepath.Base(name)) {
+	for start := time.Now(); InTheWay(err) && time.Since(start) < patience; err = do(dir, filepath.Base(name)) {
 		time.Sleep(time.Millisecond)
 	}
 	var path *fs.PathError
