@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"image"
 	"strings"
 	"time"
 
@@ -116,11 +115,7 @@ func (h *held) ask(ctx context.Context, q question, begun func() error, each fun
 	for _, t := range a.scored {
 		a.Tokens = append(a.Tokens, t.Token)
 	}
-	var size image.Point // of several pictures, nothing says which one a box is in
-	if len(q.images) == 1 {
-		size = q.images[0].Bounds().Size()
-	}
-	if err := h.find(ctx, q, a, size); err != nil {
+	if err := h.find(ctx, q, a, q.size()); err != nil {
 		return nil, err
 	}
 	h.request.add(a.Timings)

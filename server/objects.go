@@ -136,7 +136,8 @@ func encodePNG(m *image.Alpha, part image.Rectangle) []byte {
 	return b.Bytes()
 }
 
-// size returns the size of the picture of a question; the zero point for several.
+// size returns the size of the picture of a question; the zero point for several, as nothing
+// says which of them a box is in.
 func (q question) size() image.Point {
 	if len(q.images) != 1 {
 		return image.Point{}
