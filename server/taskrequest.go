@@ -72,10 +72,12 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 		if err := checkNames(data); err != nil {
 			return nil, err
 		}
-		var fields map[string]json.RawMessage
-		_ = json.Unmarshal(data, &fields) // it has been read before
-		if err := checkApart(query, maps.Keys(fields)); err != nil {
-			return nil, err
+		if len(query) > 0 { // else a large body would be read once more for nothing
+			var fields map[string]json.RawMessage
+			_ = json.Unmarshal(data, &fields) // it has been read before
+			if err := checkApart(query, maps.Keys(fields)); err != nil {
+				return nil, err
+			}
 		}
 		picture, err := v.picture()
 		if err != nil {
