@@ -1,6 +1,8 @@
 package paligemma
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -79,38 +81,50 @@ func maskWeight(f *gguf.File, w locseg.Weight) ([]float32, error) {
 	return values, nil
 }
 
-// badMask is the reason of a Problem: finite weights can be so large that the decoder's
-// values are not.
-const badMask = "the values of its mask are NaN or infinite: the mask decoder's weights are damaged"
-
-// addMasks decodes the masks of objects whose boxes have pixels, several at a
-// time. It returns which of them have values that are not finite, and no mask.
-func (m *Model) addMasks(objects []Object) (bad []bool) {
-	bad = make([]bool, len(objects))
+// AddMasks fills in Mask of objects that Model.Objects, Model.ParseObjects or JSON has, on
+// up to Options.Threads threads; Object.Mask says which have one. A mask has a byte for each
+// pixel of its box. It fails if ctx ends, with context.Cause, if the codes of an object are
+// not 16 numbers from 0 to 127, and with ErrNotFinite if the values of a mask are not finite.
+// After an error some of the objects may have their masks.
+func (m *Model) AddMasks(ctx context.Context, objects []Object) error {
 	if m.masks == nil {
-		return bad
+		return nil
 	}
+	errs := make([]error, len(objects))
 	next := make(chan int)
 	var workers sync.WaitGroup
 	for range min(m.opts.Threads, len(objects)) {
 		workers.Go(func() {
 			for i := range next {
-				o := &objects[i]
-				values := m.masks.Decode((*[locseg.Codes]int)(o.Codes))
-				if bad[i] = nn.FirstNotFinite(values) >= 0; !bad[i] {
-					o.Mask = paste(values, o.Pixels, m.opts.MaxPixels)
-				}
+				errs[i] = m.addMask(&objects[i])
 			}
 		})
 	}
-	for i, o := range objects {
-		if o.Codes != nil && !o.Pixels.Empty() {
-			next <- i
-		}
+	for i := 0; i < len(objects) && !over(ctx); i++ {
+		next <- i
 	}
 	close(next)
 	workers.Wait()
-	return bad
+	if over(ctx) {
+		return fmt.Errorf("paligemma: masks: %w", context.Cause(ctx))
+	}
+	return cmp.Or(errs...)
+}
+
+// addMask fills in the mask of an object that has one.
+func (m *Model) addMask(o *Object) error {
+	if o.Codes == nil || o.Pixels.Empty() {
+		return nil
+	}
+	if len(o.Codes) != locseg.Codes || slices.Min(o.Codes) < 0 || slices.Max(o.Codes) >= locseg.Segs {
+		return fmt.Errorf("paligemma: mask of %.40q has the codes %.100v, want %d from 0 to %d", o.Label, o.Codes, locseg.Codes, locseg.Segs-1)
+	}
+	values := m.masks.Decode((*[locseg.Codes]int)(o.Codes))
+	if nn.FirstNotFinite(values) >= 0 { // finite weights can be so large that it is not
+		return fmt.Errorf("paligemma: mask of %.40q: %w: the mask decoder's weights are damaged", o.Label, ErrNotFinite)
+	}
+	o.Mask = paste(values, o.Pixels, m.opts.MaxPixels)
+	return nil
 }
 
 // paste stretches the values of a mask, from -1 to 1, to a box as big_vision's

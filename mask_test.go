@@ -2,10 +2,13 @@ package paligemma
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
+	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -80,6 +83,7 @@ func TestMasks(t *testing.T) {
 	if len(objects) != 5 || len(problems) != 0 {
 		t.Fatalf("%d objects and %d problems, want 5 and none", len(objects), len(problems))
 	}
+	must(t, m.AddMasks(t.Context(), objects))
 	for i, o := range objects[:4] {
 		if o.Mask == nil || o.Mask.Rect != image.Rect(32, 32, 96, 96) {
 			t.Fatalf("mask %d is %v", i, o.Mask)
@@ -94,13 +98,47 @@ func TestMasks(t *testing.T) {
 		t.Errorf("box without mask is %+v", o)
 	}
 	for _, size := range []image.Point{{}, {0, 9}, {1 << 30, 1 << 30}} {
-		if o, _ := m.ParseObjects(all[0], size); o[0].Mask != nil || len(o[0].Codes) != 16 {
+		o, _ := m.ParseObjects(all[0], size)
+		if must(t, m.AddMasks(t.Context(), o)); o[0].Mask != nil || len(o[0].Codes) != 16 {
 			t.Errorf("mask in a picture of %v is %v", size, o[0].Mask.Rect)
 		}
 	}
 	plain := openParts(t, testmodel.OracleParts(t, "pg1-a"), Options{})
-	if o, _ := plain.ParseObjects(all[0], image.Pt(128, 128)); o[0].Mask != nil || len(o[0].Codes) != 16 || plain.Config().Masks {
+	o, _ := plain.ParseObjects(all[0], image.Pt(128, 128))
+	if must(t, plain.AddMasks(t.Context(), o)); o[0].Mask != nil || len(o[0].Codes) != 16 || plain.Config().Masks {
 		t.Errorf("without a decoder the object is %+v", o[0])
+	}
+}
+
+// TestAddMasks decodes masks of objects that were JSON, refuses codes that no mask has, and
+// ends with its context.
+func TestAddMasks(t *testing.T) {
+	m := openParts(t, maskParts(t), Options{})
+	want, _ := m.ParseObjects(segmented(t, 0), image.Pt(128, 128))
+	data, err := json.Marshal(want)
+	must(t, err)
+	must(t, m.AddMasks(t.Context(), want))
+	var got []Object
+	must(t, json.Unmarshal(data, &got))
+	if must(t, m.AddMasks(t.Context(), got)); want[0].Mask == nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("after JSON the object is %+v, want %+v", got, want)
+	}
+	left := errors.New("the client left")
+	ctx, leave := context.WithCancelCause(t.Context())
+	leave(left)
+	got[0].Mask = nil
+	if err := m.AddMasks(ctx, got); !errors.Is(err, left) || got[0].Mask != nil {
+		t.Errorf("after the context's end: %v, mask %v", err, got[0].Mask)
+	}
+	for _, codes := range [][]int{{}, {1, 2}, make([]int, 17), append(make([]int, 15), -1), append(make([]int, 15), 128)} {
+		got[0].Codes = codes
+		if err := m.AddMasks(t.Context(), got); err == nil || !strings.Contains(err.Error(), "want 16 from 0 to 127") {
+			t.Errorf("codes %v: %v", codes, err)
+		}
+	}
+	got[0].Codes, got[0].Pixels = want[0].Codes, image.Rect(math.MinInt, 0, math.MaxInt, 9) // wider than an int
+	if must(t, m.AddMasks(t.Context(), got)); got[0].Mask != nil {
+		t.Errorf("mask of %v", got[0].Mask.Rect)
 	}
 }
 
@@ -178,13 +216,14 @@ func TestMaskOverflowIsAnError(t *testing.T) {
 	m := openParts(t, p, Options{})
 	text := segmented(t, 0)
 	objects, problems := m.ParseObjects(text, image.Pt(128, 128))
-	if len(objects) != 1 || objects[0].Mask != nil || len(problems) != 1 || problems[0].Reason != badMask || problems[0].Text != text {
-		t.Errorf("objects %+v, problems %+v", objects, problems)
+	if len(objects) != 1 || len(problems) != 0 {
+		t.Fatalf("objects %+v, problems %+v", objects, problems)
 	}
-	if _, problems := m.ParseObjects(text, image.Point{}); len(problems) != 0 { // nothing is decoded
-		t.Errorf("in a picture of no size: %+v", problems)
+	if err := m.AddMasks(t.Context(), objects); !errors.Is(err, ErrNotFinite) || !strings.Contains(err.Error(), `"thing"`) || objects[0].Mask != nil {
+		t.Errorf("error %v, objects %+v", err, objects)
 	}
-	m = openParts(t, p, Options{})
+	objects, _ = m.ParseObjects(text, image.Point{})
+	must(t, m.AddMasks(t.Context(), objects)) // nothing is decoded
 	r, err := m.Run(t.Context(), image.NewGray(image.Rect(0, 0, 40, 40)), Segment("square"), &Sampling{MaxTokens: 24})
 	if len(r.Objects) != 1 || r.Objects[0].Pixels.Empty() {
 		t.Fatalf("the answer %q has no mask to decode", r.Text)

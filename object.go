@@ -21,8 +21,8 @@ type Object struct {
 
 	// Mask covers Pixels, a byte each: opaque is the thing, from 128 on it is
 	// meant to count. It is nil unless the answer has one, the model has a mask
-	// decoder, and Pixels has at least one pixel and at most Options.MaxPixels.
-	// A mask of values that are not finite is a Problem, and Run fails.
+	// decoder, Pixels has at least one pixel and at most Options.MaxPixels, and
+	// Run or AddMasks decoded it.
 	Mask *image.Alpha
 
 	// Codes are the 16 numbers from 0 to 127 that a mask is spelled with; nil if
@@ -98,8 +98,8 @@ func (o *Object) UnmarshalJSON(data []byte) error {
 }
 
 // Objects returns the objects of an answer about a picture of a size in pixels,
-// in the order of the answer, and its problems. A zero size leaves Pixels and
-// Mask empty. Result.Objects has them already.
+// in the order of the answer, and its problems. A zero size leaves Pixels empty.
+// They have no masks: AddMasks decodes those. Result.Objects has all of it already.
 //
 // The score of an object estimates how well its box fits: the intersection over
 // union with the thing, if each edge is as far off as the model's own
@@ -117,13 +117,13 @@ func (m *Model) Objects(tokens []Token, size image.Point) ([]Object, []Problem) 
 		return sort.SearchInts(ends, s.First+1), sort.SearchInts(ends, s.Last) + 1
 	}
 	found, wrong := locseg.Parse(text.String())
-	objects, bad := m.objects(found, size)
+	objects := m.objects(found, size)
 	for i, o := range found {
 		first, last := inTokens(o.Corners())
 		objects[i].Score = score(tokens[first:last], o.Loc)
 		objects[i].First, objects[i].Last = inTokens(o.Span)
 	}
-	problems := reported(append(wrong, badMasks(found, bad)...), text.String())
+	problems := reported(wrong, text.String())
 	for i, p := range problems {
 		problems[i].First, problems[i].Last = inTokens(locseg.Span{First: p.First, Last: p.Last})
 	}
@@ -133,23 +133,11 @@ func (m *Model) Objects(tokens []Token, size image.Point) ([]Object, []Problem) 
 // ParseObjects is Objects for a text, such as an answer in a data set.
 func (m *Model) ParseObjects(text string, size image.Point) ([]Object, []Problem) {
 	found, wrong := locseg.Parse(text)
-	objects, bad := m.objects(found, size)
-	return objects, reported(append(wrong, badMasks(found, bad)...), text)
+	return m.objects(found, size), reported(wrong, text)
 }
 
-// badMasks returns a problem for each object whose mask is bad.
-func badMasks(found []locseg.Object, bad []bool) (problems []locseg.Problem) {
-	for i, o := range found {
-		if bad[i] {
-			problems = append(problems, locseg.Problem{Reason: badMask, Span: o.Span})
-		}
-	}
-	return problems
-}
-
-// objects places objects that were found in a text on a picture, and returns which of
-// their masks have values that are not finite.
-func (m *Model) objects(found []locseg.Object, size image.Point) (list []Object, bad []bool) {
+// objects places objects that were found in a text on a picture.
+func (m *Model) objects(found []locseg.Object, size image.Point) (list []Object) {
 	for _, f := range found {
 		o := Object{Label: f.Label, First: f.First, Last: f.Last}
 		o.Box = m.box(f.Loc)
@@ -159,7 +147,7 @@ func (m *Model) objects(found []locseg.Object, size image.Point) (list []Object,
 		}
 		list = append(list, o)
 	}
-	return list, m.addMasks(list)
+	return list
 }
 
 func (m *Model) box(loc [4]int) Box {

@@ -2,7 +2,6 @@ package paligemma
 
 import (
 	"context"
-	"fmt"
 	"image"
 	"iter"
 	"strings"
@@ -74,10 +73,15 @@ func (m *Model) converse(ctx context.Context, img image.Image, p Prompt, s *Samp
 
 // failed is the Result of a Run that failed before the first token.
 func failed(ctx context.Context, err error) (*Result, error) {
+	return &Result{Stop: stopped(ctx)}, err
+}
+
+// stopped says why an answer ended that has an error.
+func stopped(ctx context.Context) Stop {
 	if over(ctx) {
-		return &Result{Stop: StopCancelled}, err
+		return StopCancelled
 	}
-	return &Result{Stop: StopFailed}, err
+	return StopFailed
 }
 
 // Run is Prefill and Tokens in one: it answers a prompt about pictures that are
@@ -111,11 +115,11 @@ func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampli
 		size = images[0].bounds.Size()
 	}
 	r.Objects, r.Problems = s.model.Objects(r.Tokens, size)
-	for _, p := range r.Problems {
-		if p.Reason == badMask && err == nil {
-			r.Stop, err = StopFailed, fmt.Errorf("paligemma: mask of %.40q: %w", p.Text, ErrNotFinite)
+	r.Timings = s.Timings()
+	if err == nil {
+		if err = s.model.AddMasks(ctx, r.Objects); err != nil {
+			r.Stop = stopped(ctx)
 		}
 	}
-	r.Timings = s.Timings()
 	return &r, err
 }

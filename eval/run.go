@@ -132,7 +132,7 @@ type runner struct {
 
 // ask asks one example and measures the answer.
 func (r *runner) ask(ctx context.Context, e *Example) error {
-	a, problems, size, err := r.earlier(e)
+	a, problems, size, err := r.earlier(ctx, e)
 	if err != nil {
 		return fatalError{err}
 	}
@@ -182,7 +182,7 @@ func (r *runner) ask(ctx context.Context, e *Example) error {
 
 // earlier returns the answer that the journal has to an example, nil without one, its
 // problems, and the size of the picture.
-func (r *runner) earlier(e *Example) (a *Answered, problems []paligemma.Problem, size image.Point, err error) {
+func (r *runner) earlier(ctx context.Context, e *Example) (a *Answered, problems []paligemma.Problem, size image.Point, err error) {
 	if r.opts.Journal == nil {
 		return nil, nil, size, nil
 	}
@@ -192,7 +192,7 @@ func (r *runner) earlier(e *Example) (a *Answered, problems []paligemma.Problem,
 	}
 	size = image.Pt(line.Size[0], line.Size[1])
 	a.Objects, problems = r.model.Objects(line.Tokens, size)
-	return a, problems, size, nil
+	return a, problems, size, r.model.AddMasks(ctx, a.Objects)
 }
 
 func (r *runner) report() *Report {

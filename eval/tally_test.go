@@ -138,6 +138,7 @@ func TestFiguresEqualEvaluatePy(t *testing.T) {
 			must(t, err)
 			var problems []paligemma.Problem
 			a.Objects, problems = m.ParseObjects(a.Text, size)
+			must(t, m.AddMasks(t.Context(), a.Objects))
 			sums[e.Task].objects(a, problems, there)
 		}
 	}

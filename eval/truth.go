@@ -24,8 +24,13 @@ func (v *viewer) truth(ctx context.Context, e *Example, size image.Point) (truth
 	} else {
 		spelled, _ := v.model.ParseObjects(e.Expected[0], size)
 		t.things = things(spelled)
+		if len(e.Masks) == 0 {
+			if err := v.model.AddMasks(ctx, spelled); err != nil {
+				return truth{}, err
+			}
+		}
 		for _, o := range spelled {
-			if o.Mask != nil && len(e.Masks) == 0 {
+			if o.Mask != nil {
 				t.masks = append(t.masks, o.Mask)
 			}
 		}

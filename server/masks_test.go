@@ -48,12 +48,13 @@ func TestMasksOfLargePicturesWait(t *testing.T) {
 	leave(left)
 	err := s.compute(context.WithValue(t.Context(), recordKey{}, &record{}), func(h *held) error {
 		s.masks <- struct{}{} // as another answer
-		if err := h.find(gone, question{}, &answer{}, large); err != left {
+		if err := h.find(gone, question{masks: masksRLE}, &answer{}, large); err != left {
 			t.Errorf("a client that leaves while it waits: %v, want %v", err, left)
 		}
-		must(t, h.find(t.Context(), question{}, &answer{}, image.Pt(2048, 2048)))
+		must(t, h.find(t.Context(), question{masks: masksRLE}, &answer{}, image.Pt(2048, 2048)))
+		must(t, h.find(t.Context(), question{masks: masksNone}, &answer{}, large))
 		<-s.masks
-		return h.find(t.Context(), question{}, &answer{}, large)
+		return h.find(t.Context(), question{masks: masksRLE}, &answer{}, large)
 	})
 	must(t, err)
 	if len(s.masks) != 0 {

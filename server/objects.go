@@ -71,15 +71,26 @@ func (f found) MarshalJSON() ([]byte, error) {
 	return append(object, rest[1:]...), nil
 }
 
-// mostFree is the largest picture, in pixels, whose masks wait for no others.
+// mostFree is how many bytes of masks an answer has in memory at a time, unless one mask
+// alone has more.
 const mostFree = 4 << 20
 
 // find fills in the objects of an answer about a picture of a size in pixels, and its
 // problems. A mask has a byte for each pixel of its box, and a request of some kilobytes can
-// ask for hundreds of masks of 100 MB: so they are written in their form at once and let go,
-// and those of large pictures are in memory for one answer at a time.
+// ask for hundreds of masks of 100 MB: so only what is asked for is decoded, a few at a time
+// if the picture is large, and written in its form at once and let go. Answers about pictures
+// that are larger than mostFree wait for each other.
 func (h *held) find(ctx context.Context, q question, a *answer, size image.Point) error {
-	if size.X*size.Y > mostFree {
+	a.Objects, a.Problems = h.server.model.Objects(a.Tokens, size)
+	a.Objects = slices.DeleteFunc(a.Objects, func(o paligemma.Object) bool { return o.Score < q.least })
+	if q.masks == "" || q.masks == masksNone {
+		for _, o := range a.Objects {
+			a.found = append(a.found, found{Object: o})
+		}
+		return nil
+	}
+	area := max(1, size.X*size.Y)
+	if area > mostFree {
 		select {
 		case h.server.masks <- struct{}{}:
 			defer func() { <-h.server.masks }()
@@ -87,24 +98,22 @@ func (h *held) find(ctx context.Context, q question, a *answer, size image.Point
 			return context.Cause(ctx)
 		}
 	}
-	a.Objects, a.Problems = h.server.model.Objects(a.Tokens, size)
-	a.Objects = slices.DeleteFunc(a.Objects, func(o paligemma.Object) bool { return o.Score < q.least })
-	for i := range a.Objects {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+	for few := range slices.Chunk(a.Objects, max(1, mostFree/area)) {
+		if err := h.server.model.AddMasks(ctx, few); err != nil {
+			return err
 		}
-		o := &a.Objects[i]
-		m := newMask(*o, q.masks, size)
-		o.Mask = nil
-		a.found = append(a.found, found{Object: *o, mask: m})
+		for i := range few {
+			m := newMask(few[i], q.masks, size)
+			few[i].Mask = nil
+			a.found = append(a.found, found{Object: few[i], mask: m})
+		}
 	}
 	return nil
 }
 
-// newMask writes the mask of an object of a picture of a size; nil if it has none, or
-// none is wanted.
+// newMask writes the mask of an object of a picture of a size; nil if it has none.
 func newMask(o paligemma.Object, form maskForm, size image.Point) *mask {
-	if o.Mask == nil || form == "" || form == masksNone {
+	if o.Mask == nil {
 		return nil
 	}
 	m := &mask{}

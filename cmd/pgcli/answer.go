@@ -217,8 +217,13 @@ func (a *asking) stream(c *cli.Context, ctx context.Context, v *view, p paligemm
 	}
 	r.Objects, r.Problems = a.model.Objects(r.Tokens, size)
 	a.status.clear()
-	_, err := fmt.Fprintln(c.App.Writer)
-	return &r, output(err)
+	if _, err := fmt.Fprintln(c.App.Writer); err != nil {
+		return &r, output(err)
+	}
+	if !a.drawing.used() {
+		return &r, nil
+	}
+	return &r, a.model.AddMasks(ctx, r.Objects)
 }
 
 // shown returns a text for w. A terminal gets nothing that it obeys but tabs and line

@@ -119,6 +119,9 @@ func (g *gallery) add(c *cli.Context, m *paligemma.Model, s *paligemma.Session, 
 		}
 		// Decoded again at the page's size, at which masks look smooth.
 		a.Objects, _ = m.Objects(r.Tokens, size)
+		if err := m.AddMasks(c.Context, a.Objects); err != nil {
+			return err
+		}
 		if len(a.Objects) > 0 {
 			if a.Overlay, err = svg(size, overlayObjects(a.Objects), style); err != nil {
 				return err
