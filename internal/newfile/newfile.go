@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // ErrExists reports a file that may not be replaced.
@@ -25,12 +26,16 @@ type File struct {
 // Create starts a file at path. Until [File.Commit] it has a temporary name in
 // the same folder, ending in ".partial", and a file that exists at path stays as
 // it is. Without replace, such a file is an [ErrExists], also if it appears
-// before Commit. Create removes the temporary files of path that no living
+// before Commit. If path is a symbolic link to a file, that file is replaced, and the link
+// stays. Create removes the temporary files of path that no living
 // process writes, see [File.Removed]. The caller must Close the File, also after
 // an interrupt.
 func Create(path string, replace bool) (*File, error) {
 	if err := check(path, replace); err != nil { // here, because Commit would fail only after all the work
 		return nil, err
+	}
+	if replace {
+		path = behind(path)
 	}
 	removed := removeAbandoned(path)
 	for {
@@ -52,6 +57,9 @@ func Create(path string, replace bool) (*File, error) {
 // what a run has left that ended with [File.Keep], or was killed. While another process
 // writes it, it is an [ErrBusy].
 func Continue(path string, replace bool) (*File, error) {
+	if replace {
+		path = behind(path)
+	}
 	file, err := openLocked(path+unfinished, false)
 	if err != nil {
 		return nil, Explain(path, err)
@@ -90,6 +98,17 @@ func check(path string, replace bool) error {
 		return fmt.Errorf("%s %w", path, ErrExists)
 	}
 	return nil
+}
+
+// behind follows symbolic links to the file that there is; without one it is path.
+func behind(path string) string {
+	if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return path
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
 }
 
 // Removed lists the temporary files that Create removed: runs left them that were
