@@ -87,8 +87,8 @@ func TestMissingKeys(t *testing.T) {
 	}
 	for _, name := range []string{"pg1-a", "pg2-a"} {
 		all := testmodel.OracleParts(t, name)
-		for _, key := range all.Keys {
-			if slices.Contains(optional, key) {
+		for i, key := range all.Keys {
+			if slices.Contains(optional, key) || !testrace.Chosen(i) {
 				continue
 			}
 			v := all.Values[key]
@@ -121,7 +121,10 @@ var named = regexp.MustCompile(`tensor \S+ |image size \d+ in patches of \d+|vis
 func TestAbsurdValues(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	all := testmodel.OracleParts(t, "pg2-a")
-	for _, key := range all.Keys {
+	for i, key := range all.Keys {
+		if !testrace.Chosen(i) {
+			continue
+		}
 		var values []any
 		v := all.Values[key]
 		switch n := v.(type) {
@@ -211,7 +214,7 @@ func wantTensorError(t *testing.T, p *testmodel.Parts, name string, got []int) {
 // refuses it, and never ends the process. A model that still opens must answer
 // or say why not.
 func TestFlippedHeaders(t *testing.T) {
-	tries := 400
+	tries := testrace.Share(400)
 	if testing.Short() {
 		tries = 40
 	}

@@ -125,6 +125,7 @@ func TestSamples(t *testing.T) {
 // TestGrammarKeepsAnswers asks the embedded model, which is trained, with and
 // without a grammar: an answer that was well-formed stays as it was.
 func TestGrammarKeepsAnswers(t *testing.T) {
+	testrace.Sequential(t)
 	e := anyEngine(t)
 	m, err := New(models.Tiny(), &Options{Engine: e, Threads: 1})
 	must(t, err)

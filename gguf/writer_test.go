@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // memory is an [io.WriterAt] that counts the bytes it is given, and fails after
@@ -39,7 +41,7 @@ func (m *memory) WriteAt(p []byte, off int64) (int, error) {
 // TestRoundTrip writes random content front to back and at random by several
 // goroutines; both must give the same bytes, and read back as declared.
 func TestRoundTrip(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(testrace.Share(40)) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		declare, payload := randomContent(rng)
 

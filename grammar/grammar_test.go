@@ -85,10 +85,11 @@ func TestAllowsEveryTokenizedAnswer(t *testing.T) {
 // temperature 1. None is malformed, each is cut into tokens as the tokenizer
 // cuts its text, and every choice is that of all logits with the rest masked.
 func TestAllowsNothingElse(t *testing.T) {
+	testrace.Sequential(t)
 	r := rand.New(rand.NewPCG(2, 2))
 	models := []vocabulary{readVocabulary(t, tokenizers[0], nil), readVocabulary(t, tokenizers[1], nil)}
 	longest := 0
-	for n := range 10_000 / testrace.Slowness {
+	for n := range 10_000 {
 		m, f := models[n%2], testmodel.Forms[n/2%len(testmodel.Forms)]
 		answer := sampleAnswer(t, r, m, f.Grammar(), sample.Options{Temperature: 1, Seed: uint64(n)}, n < 40)
 		text := m.Decode(answer)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // soakVariable is the number of requests of TestLoad, which make soak-server sets.
@@ -22,7 +23,7 @@ const soakVariable = "PALIGEMMA_TEST_REQUESTS"
 // TestLoad has 64 clients ask, read slowly, leave early, and send what is wrong: each
 // answer is the model's own, each mistake has its status, and nothing is left behind.
 func TestLoad(t *testing.T) {
-	requests := 400
+	requests := testrace.Share(400)
 	if n, err := strconv.Atoi(os.Getenv(soakVariable)); err == nil {
 		requests = n
 	}

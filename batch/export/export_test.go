@@ -16,6 +16,7 @@ import (
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/batch/export"
 	"github.com/pgcli/paligemma/batch/record"
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 func readFile(t *testing.T, path string) string {
@@ -197,6 +198,7 @@ func TestSheetNeedsNoTrust(t *testing.T) {
 
 // TestMemoryIsBounded: what is in use does not grow with the records.
 func TestMemoryIsBounded(t *testing.T) {
+	testrace.Sequential(t)
 	const n = 50_000
 	for _, name := range []string{"coco", "csv", "cvat", "label-studio", "jsonl", "parquet"} {
 		var most uint64

@@ -5,13 +5,18 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // TestStretchEqualsResample compares the kernel, where the program has it, with resample,
 // its definition.
 func TestStretchEqualsResample(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 6))
-	for _, size := range [][2]int{{1, 1}, {3, 2}, {17, 300}, {640, 480}, {1200, 900}, {longest, 1}, {longest + 1, 1}, {1, longest + 1}} {
+	for i, size := range [][2]int{{640, 480}, {1, 1}, {3, 2}, {17, 300}, {1200, 900}, {longest, 1}, {longest + 1, 1}, {1, longest + 1}} {
+		if !testrace.Chosen(i) {
+			continue
+		}
 		m := newRGB(size[0], size[1])
 		for i := range m.Pix {
 			m.Pix[i] = uint8(r.Uint32())

@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // canvas is a picture in one colour, which is neither a label's nor a shade's.
@@ -55,7 +57,7 @@ func marksOf(t *testing.T, size image.Point, objects ...Object) []mark {
 func TestDrawChangesOnlyBoxesAndLabels(t *testing.T) {
 	for _, size := range []image.Point{{64, 64}, {64, 48}, {112, 112}, {336, 336}, {1000, 700}, {3000, 200}, {30, 900}, {8000, 2000}} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			if testing.Short() && size.X > 5000 {
+			if size.X > 5000 && (testing.Short() || testrace.Slowness > 1) {
 				t.Skip("large")
 			}
 			img := canvas(size.X, size.Y)
