@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"net/http"
 	"reflect"
 	"slices"
@@ -151,11 +152,20 @@ var harmless = []string{"num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thre
 // UnmarshalJSON reads the options that are honoured, and notes the names of others.
 func (o *ollamaOptions) UnmarshalJSON(data []byte) error {
 	type plain ollamaOptions
-	if err := json.Unmarshal(data, (*plain)(o)); err != nil {
-		return err
-	}
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	for _, name := range []string{"top_k", "seed", "num_predict"} { // clients without whole numbers write 5.0
+		if v, err := strconv.ParseFloat(string(all[name]), 64); err == nil && v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+			all[name] = strconv.AppendInt(nil, int64(v), 10)
+		}
+	}
+	data, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, (*plain)(o)); err != nil {
 		return err
 	}
 	for name := range all {

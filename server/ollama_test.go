@@ -96,6 +96,24 @@ func TestOllamaErrors(t *testing.T) {
 	}
 }
 
+// TestOllamaNumbers: a language without whole numbers writes 2.0, and no other part of one.
+func TestOllamaNumbers(t *testing.T) {
+	for text, want := range map[string]string{`2`: "2", `2.0`: "2", `2e0`: "2", `-1.0`: "-1", `null`: "", `2.5`: "cannot unmarshal", `"2"`: "cannot unmarshal", `1e300`: "cannot unmarshal"} {
+		var o ollamaOptions
+		err := json.Unmarshal([]byte(`{"num_predict":`+text+`}`), &o)
+		got := ""
+		switch {
+		case err != nil:
+			got = err.Error()
+		case o.Length != nil:
+			got = strconv.Itoa(*o.Length)
+		}
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("num_predict %s is read as %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestOllamaIgnored names what a request has and the model does not see.
 func TestOllamaIgnored(t *testing.T) {
 	s := serve(t, Options{})

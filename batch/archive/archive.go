@@ -3,12 +3,14 @@ package archive
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"path"
 	"strings"
 
@@ -22,10 +24,24 @@ import (
 // pictures, too, so that none is left out without a word. An archive without any is an error.
 type Tar string
 
-// IsTar reports whether a name has an ending of tar archives that can be read.
+// IsTar reports whether a name has an ending of tar archives. Those that cannot be read are
+// an error of Items, which says how to make one of them that can.
 func IsTar(name string) bool {
-	name = strings.ToLower(name)
-	return strings.HasSuffix(name, ".tar") || compressed(name)
+	return strings.HasSuffix(strings.ToLower(name), ".tar") || compressed(name) || unpacker(name) != ""
+}
+
+// unpackers are programs that uncompress archives of an ending, which cannot be read.
+var unpackers = map[string]string{".tar.xz": "unxz", ".txz": "unxz", ".tar.bz2": "bunzip2", ".tbz2": "bunzip2",
+	".tar.zst": "unzstd", ".tzst": "unzstd", ".tar.lz4": "unlz4"}
+
+// unpacker returns the program that makes an archive one that can be read; "" if it is one.
+func unpacker(name string) string {
+	for ending, program := range unpackers {
+		if strings.HasSuffix(strings.ToLower(name), ending) {
+			return program
+		}
+	}
+	return ""
 }
 
 func compressed(name string) bool {
@@ -45,6 +61,9 @@ func (t Tar) Items(ctx context.Context) iter.Seq2[batch.Item, error] {
 
 // each calls do for each picture until it returns false.
 func (t Tar) each(ctx context.Context, do func(batch.Item) bool) error {
+	if program := unpacker(string(t)); program != "" {
+		return fmt.Errorf("archives that are compressed so cannot be read, want .tar, .tar.gz or .tgz: uncompress it with %s", program)
+	}
 	f, err := infile.Open(string(t))
 	if err != nil {
 		return err
@@ -86,6 +105,8 @@ func (t Tar) each(ctx context.Context, do func(batch.Item) bool) error {
 		return !stopped
 	})
 	switch {
+	case none && errors.Is(err, tar.ErrHeader) && isGzip(f):
+		err = errors.New("the archive is compressed with gzip: name it .tar.gz")
 	case err != nil || stopped:
 	case !compressed(string(t)) && info.Size()%blockSize != 0:
 		err = fmt.Errorf("the archive ends within a block of %d bytes: it is cut", blockSize)
@@ -93,6 +114,13 @@ func (t Tar) each(ctx context.Context, do func(batch.Item) bool) error {
 		err = errors.New("the archive has no pictures: want members whose names end as those of pictures do, such as .jpg")
 	}
 	return err
+}
+
+// isGzip reports whether a file begins as gzip's do.
+func isGzip(f *os.File) bool {
+	start := make([]byte, 2)
+	_, err := f.ReadAt(start, 0)
+	return err == nil && bytes.Equal(start, []byte{0x1f, 0x8b})
 }
 
 // content returns the bytes of the member that an archive is at.

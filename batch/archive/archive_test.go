@@ -92,13 +92,19 @@ func TestABrokenArchive(t *testing.T) {
 	if len(names) != 1 || err == nil || !strings.Contains(err.Error(), `a.tar: the archive is broken after "000.jpg": `) {
 		t.Errorf("names %q, error %v", names, err)
 	}
-	for name, content := range map[string]string{"none.tar": "", "b.tgz": "no gzip"} {
+	for name, c := range map[string]struct{ content, want string }{
+		"none.tar": {"", ""}, "b.tgz": {"no gzip", ""},
+		"c.tar":     {"\x1f\x8b" + strings.Repeat("x", 1024), "is compressed with gzip: name it .tar.gz"},
+		"d.tar.xz":  {"xz", "uncompress it with unxz"},
+		"E.TAR.ZST": {"zstd", "uncompress it with unzstd"},
+	} {
 		path := filepath.Join(t.TempDir(), name)
-		if content != "" {
-			must(t, os.WriteFile(path, []byte(content), 0o644))
+		if c.content != "" {
+			must(t, os.WriteFile(path, []byte(c.content), 0o644))
 		}
-		if names, _, err := pictures(t, path, all); len(names) > 0 || err == nil || !strings.HasPrefix(err.Error(), path+": ") {
-			t.Errorf("%s: names %q, error %v", name, names, err)
+		names, _, err := pictures(t, path, all)
+		if !IsTar(path) || len(names) > 0 || err == nil || !strings.HasPrefix(err.Error(), path+": ") || !strings.HasSuffix(err.Error(), c.want) {
+			t.Errorf("%s: names %q, error %v, want %q", name, names, err, c.want)
 		}
 	}
 }

@@ -107,7 +107,7 @@ func (a *asking) look(c *cli.Context, paths []string) (*view, image.Image, error
 		fmt.Fprintln(c.App.ErrWriter, "pgcli: no picture: PaliGemma was not trained to answer without one")
 	}
 	if c.Bool("timings") {
-		fmt.Fprintf(c.App.ErrWriter, "encode  %8.1f ms, %d pictures\n", ms(v.took), len(paths))
+		fmt.Fprintf(c.App.ErrWriter, "encode  %8.1f ms, %s\n", ms(v.took), legible.Count(len(paths), "picture"))
 	}
 	return v, last, nil
 }

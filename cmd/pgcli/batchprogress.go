@@ -14,6 +14,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/pgcli/paligemma/batch"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // linesEvery is how often a log gets a line about a long run.
@@ -110,7 +111,7 @@ func dryRun(c *cli.Context, plan *batch.Plan, sources []batch.Source, id batch.I
 		about = "about "
 	}
 	w := c.App.Writer
-	if _, err := fmt.Fprintf(w, "%s%d pictures, %d prompts: %d answers\n", about, plan.Pictures, len(opts.Prompts), plan.Pictures*len(opts.Prompts)); err != nil {
+	if _, err := fmt.Fprintf(w, "%s%s, %s: %s\n", about, legible.Count(plan.Pictures, "picture"), legible.Count(len(opts.Prompts), "prompt"), legible.Count(plan.Pictures*len(opts.Prompts), "answer")); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "%d have records, of which %d are failures; %s%d are missing\n", plan.Known, plan.Failed, about, plan.Missing)

@@ -13,6 +13,7 @@ import (
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/infile"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // demoFiles holds the page's template, and the pictures and prompts that
@@ -98,7 +99,7 @@ func demoAction(c *cli.Context) error {
 	if err := save(c, page, g.write); err != nil {
 		return err
 	}
-	tell(c.App.ErrWriter, "wrote %s: %d pictures, %d answers in %s", page, len(g.Cards), g.Answers, g.Took())
+	tell(c.App.ErrWriter, "wrote %s: %s, %s in %s", page, legible.Count(len(g.Cards), "picture"), legible.Count(g.Answers, "answer"), g.Took())
 	return nil
 }
 

@@ -115,6 +115,9 @@ func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) er
 		return err
 	}
 	for _, t := range things {
+		if strings.Contains(t, ",") {
+			tell(c.App.ErrWriter, "%q is one thing to find: several are arguments of their own, or have semicolons between them", t)
+		}
 		d.style.Palette.Color(t)
 	}
 	model, err := openModel(c)

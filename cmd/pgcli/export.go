@@ -16,6 +16,7 @@ import (
 	"github.com/pgcli/paligemma/batch/record"
 	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/internal/infile"
+	"github.com/pgcli/paligemma/internal/legible"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
@@ -175,7 +176,7 @@ func address(prefix, name string) string {
 
 // exported reports what was written, and what was left out.
 func exported(w io.Writer, out string, r *export.Report) {
-	fmt.Fprintf(w, "pgcli: %s has %d pictures, %d answers, %d objects\n", out, r.Pictures, r.Answers, r.Objects)
+	fmt.Fprintf(w, "pgcli: %s has %s, %s, %s\n", out, legible.Count(r.Pictures, "picture"), legible.Count(r.Answers, "answer"), legible.Count(r.Objects, "object"))
 	if r.Failed > 0 {
 		fmt.Fprintf(w, "pgcli: %d answers are errors, and %d pictures have no other; formats of pictures leave these out\n", r.Failed, r.Unsized)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pgcli/paligemma/cmd/internal/flags"
 	"github.com/pgcli/paligemma/eval"
+	"github.com/pgcli/paligemma/internal/legible"
 )
 
 // answerFlags are the flags of pgcli eval that its answers, or their measures, may
@@ -39,7 +40,7 @@ func openJournal(c *cli.Context, set *eval.DataSet) (*eval.Journal, error) {
 	}
 	j, err := eval.OpenJournal(path, c.Bool("force"), set, settings, model, projector)
 	if err == nil && j.Earlier() > 0 {
-		tell(c.App.ErrWriter, "going on after %d answers in %s", j.Earlier(), j.Path())
+		tell(c.App.ErrWriter, "going on after %s in %s", legible.Count(j.Earlier(), "answer"), j.Path())
 	}
 	return j, withHint(err)
 }

@@ -40,6 +40,9 @@ func listen(address string, secure *tls.Config) (net.Listener, string, error) {
 	if network == "unix" && errors.Is(err, syscall.EINVAL) {
 		err = fmt.Errorf("%s has %d bytes, which are too many for the path of a socket: want one of at most 100, perhaps from another folder", address, len(address))
 	}
+	if errors.Is(err, inUse) {
+		err = fmt.Errorf("%w; --listen names another, and its port 0 is a free one", err)
+	}
 	if err != nil {
 		return nil, "", err
 	}

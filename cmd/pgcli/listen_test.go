@@ -3,6 +3,8 @@
 package main
 
 import (
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -88,5 +90,15 @@ func TestSocketIsNeverOthers(t *testing.T) {
 	close(stop)
 	if mode, ok := <-seen; ok {
 		t.Errorf("the socket had mode %v", mode)
+	}
+}
+
+// TestTakenAddress: the error says how to get another.
+func TestTakenAddress(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer l.Close()
+	if _, _, err := listen(l.Addr().String(), nil); !errors.Is(err, inUse) || !strings.HasSuffix(err.Error(), "; --listen names another, and its port 0 is a free one") {
+		t.Errorf("error is %v", err)
 	}
 }

@@ -9,3 +9,6 @@ func ownerOnly(f func()) {
 	defer syscall.Umask(syscall.Umask(0o177))
 	f()
 }
+
+// inUse is the error of an address that another program listens on.
+const inUse = syscall.EADDRINUSE

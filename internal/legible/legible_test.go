@@ -24,6 +24,12 @@ func TestLines(t *testing.T) {
 	}
 }
 
+func TestCount(t *testing.T) {
+	if got := Count(0, "thing") + ", " + Count(1, "thing") + ", " + Count(2, "thing"); got != "0 things, 1 thing, 2 things" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestJoin(t *testing.T) {
 	if err := Join(nil, nil); err != nil {
 		t.Errorf("of nothing: %v", err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/internal/infile"
+	"github.com/pgcli/paligemma/internal/legible"
 	"github.com/pgcli/paligemma/internal/textfile"
 	"github.com/urfave/cli/v2"
 )
@@ -36,7 +37,7 @@ func Prompts(c *cli.Context, words []string, pictures int) ([]paligemma.Prompt, 
 		case strings.TrimSpace(string(p)) == "":
 			return nil, Usagef("prompt %q is empty, want a text such as \"caption en\"", p)
 		case r.Pictures > 0 && pictures != AnyNumber && r.Pictures != pictures:
-			return nil, Usagef("prompt %q has <image> %d times, and there are %d pictures: leave it out", p, r.Pictures, pictures)
+			return nil, Usagef("prompt %q has <image> %d times, for %s: leave it out", p, r.Pictures, legible.Count(pictures, "picture"))
 		}
 	}
 	return prompts, nil
