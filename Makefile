@@ -67,13 +67,14 @@ GRAPHS ?= 10000
 SEEDS  ?= 10
 
 .PHONY: random
-test-full: toolchain ## answers alone and in company are the same to the bit, for the full-size MODEL: minutes
-	@test -n "$(MODEL)" || { echo "make test-full: MODEL names no GGUF file"; exit 1; }
-	PALIGEMMA_TEST_MODEL=$(abspath $(MODEL)) go test -count=1 -timeout 60m -run TestAloneOrInCompanyAtFullSize -v .
-
 random: toolchain ## GRAPHS random graphs through each door, SEEDS times 400 broken files
 	time $(TEST) -run '^TestRandomGraphs$$' ./internal/nn -nn.seeds $(GRAPHS)
 	time PALIGEMMA_TEST_SEEDS=$(SEEDS) $(TEST) -run '^TestManySeeds$$' .
+
+.PHONY: test-full
+test-full: toolchain ## answers alone and in company are the same to the bit, for the full-size MODEL: minutes
+	@test -n "$(MODEL)" || { echo "make test-full: MODEL names no GGUF file"; exit 1; }
+	PALIGEMMA_TEST_MODEL=$(abspath $(MODEL)) $(TEST) -v -run '^TestAloneOrInCompanyAtFullSize$$' .
 
 # What fuzz tests read is read in pure Go, but for FuzzModel of the root, which computes.
 # Without cgo the others' instrumented builds need not compile ggml again. Minimizing each input would take all of
