@@ -71,7 +71,7 @@ func TestNaNIsAnError(t *testing.T) {
 		kernels []string
 	}
 	kinds := []kind{{"q4_k_m", []string{"off", "auto"}}}
-	if testrace.Slowness == 1 { // the race detector does not see into kernels
+	if testrace.Slowness == 1 && !testing.Short() { // the race detector does not see into kernels
 		kinds = append(kinds, kind{"f16", []string{"off", "auto"}}, kind{"bf16", []string{"auto"}}, kind{"q8_0", append([]string{"off"}, levelNames()...)})
 	}
 	for _, c := range kinds {
