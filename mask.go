@@ -91,12 +91,15 @@ func (m *Model) AddMasks(ctx context.Context, objects []Object) error {
 		return nil
 	}
 	errs := make([]error, len(objects))
+	if ctx == nil {
+		return errors.New("paligemma: masks: the context is nil")
+	}
 	next := make(chan int)
 	var workers sync.WaitGroup
 	for range min(m.opts.Threads, len(objects)) {
 		workers.Go(func() {
 			for i := range next {
-				errs[i] = m.addMask(&objects[i])
+				errs[i] = m.addMask(ctx, &objects[i])
 			}
 		})
 	}
@@ -112,7 +115,7 @@ func (m *Model) AddMasks(ctx context.Context, objects []Object) error {
 }
 
 // addMask fills in the mask of an object that has one.
-func (m *Model) addMask(o *Object) error {
+func (m *Model) addMask(ctx context.Context, o *Object) error {
 	if o.Codes == nil || o.Pixels.Empty() {
 		return nil
 	}
@@ -123,7 +126,7 @@ func (m *Model) addMask(o *Object) error {
 	if nn.FirstNotFinite(values) >= 0 { // finite weights can be so large that it is not
 		return fmt.Errorf("paligemma: mask of %.40q: %w: the mask decoder's weights are damaged", o.Label, ErrNotFinite)
 	}
-	o.Mask = paste(values, o.Pixels, m.opts.MaxPixels)
+	o.Mask = paste(ctx, values, o.Pixels, m.opts.MaxPixels)
 	return nil
 }
 
@@ -131,13 +134,13 @@ func (m *Model) addMask(o *Object) error {
 // demo does: it rounds to bytes, so that 128 stands for 0, and then uses Pillow's
 // default filter, which leaves soft edges to draw. (The evaluator stretches the
 // values bilinearly and keeps those above 0.) It returns nil for a box of more
-// than maxPixels.
-func paste(values []float32, box image.Rectangle, maxPixels int) *image.Alpha {
+// than maxPixels, and when ctx ends.
+func paste(ctx context.Context, values []float32, box image.Rectangle, maxPixels int) *image.Alpha {
 	m := image.NewGray(image.Rect(0, 0, locseg.MaskSide, locseg.MaskSide))
 	for i, v := range values {
 		m.Pix[i] = uint8(min(max(v*0.5+0.5, 0), 1) * 255) // rounds down
 	}
-	out, err := imageproc.ResizeGrey(m, box.Dx(), box.Dy(), maxPixels)
+	out, err := imageproc.ResizeGrey(ctx, m, box.Dx(), box.Dy(), maxPixels)
 	if err != nil {
 		return nil
 	}

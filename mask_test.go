@@ -33,7 +33,7 @@ func TestPaste(t *testing.T) {
 	must(t, json.Unmarshal(testmodel.Read(t, "testdata/locseg/paste.json"), &cases))
 	for _, c := range cases {
 		box := image.Rect(7, 5, 7+c.Width, 5+c.Height)
-		got := paste(values[c.Mask*pixels:][:pixels], box, 1<<20)
+		got := paste(t.Context(), values[c.Mask*pixels:][:pixels], box, 1<<20)
 		if got == nil || got.Rect != box || !bytes.Equal(got.Pix, c.Alpha) {
 			t.Errorf("mask %d in %d x %d pixels differs from Pillow's", c.Mask, c.Width, c.Height)
 		}
@@ -41,7 +41,7 @@ func TestPaste(t *testing.T) {
 	if len(cases) < 8 {
 		t.Errorf("%d cases", len(cases))
 	}
-	if paste(values[:pixels], image.Rect(0, 0, 1000, 1001), 1000*1000) != nil {
+	if paste(t.Context(), values[:pixels], image.Rect(0, 0, 1000, 1001), 1000*1000) != nil {
 		t.Error("a mask of more than the limit of pixels")
 	}
 }

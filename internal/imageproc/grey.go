@@ -1,14 +1,16 @@
 package imageproc
 
 import (
+	"context"
 	"fmt"
 	"image"
 )
 
 // ResizeGrey stretches m to width x height pixels as Pillow's resize of an "L"
 // picture does by default: bicubic, antialiased, bit for bit. It fails where a side
-// is below 1 or there would be more than maxPixels (0 means [DefaultMaxPixels]).
-func ResizeGrey(m *image.Gray, width, height, maxPixels int) (*image.Gray, error) {
+// is below 1 or there would be more than maxPixels (0 means [DefaultMaxPixels]), and when
+// ctx ends.
+func ResizeGrey(ctx context.Context, m *image.Gray, width, height, maxPixels int) (*image.Gray, error) {
 	if err := checkSize(width, height, maxPixels); err != nil {
 		return nil, err
 	}
@@ -38,7 +40,7 @@ func ResizeGrey(m *image.Gray, width, height, maxPixels int) (*image.Gray, error
 	out := image.NewGray(image.Rect(0, 0, width, height)) // [width, height]
 	bands(height, func(lo, hi int) {
 		sums := make([]int32, width)
-		for y := lo; y < hi; y++ {
+		for y := lo; y < hi && ctx.Err() == nil; y++ {
 			for x := range sums {
 				sums[x] = a.start
 			}
@@ -53,5 +55,5 @@ func ResizeGrey(m *image.Gray, width, height, maxPixels int) (*image.Gray, error
 			}
 		}
 	})
-	return out, nil
+	return out, context.Cause(ctx)
 }

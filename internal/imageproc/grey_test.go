@@ -1,9 +1,11 @@
 package imageproc
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"image"
 	"os"
 	"strings"
@@ -38,7 +40,7 @@ func TestResizeGreyEqualsPillow(t *testing.T) {
 				m.Pix[y*m.Stride+x] = uint8(v)
 			}
 		}
-		got, err := ResizeGrey(m, c.To[0], c.To[1], 0)
+		got, err := ResizeGrey(t.Context(), m, c.To[0], c.To[1], 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,9 +63,19 @@ func TestResizeGreyRefusesEmptyLargeAndShort(t *testing.T) {
 		{"empty source", image.NewGray(image.Rect(0, 0, 0, 2)), 5, 5, "no picture: 0 x 2 pixels"},
 		{"short source", &image.Gray{Pix: make([]uint8, 3), Stride: 2, Rect: image.Rect(0, 0, 2, 2)}, 5, 5, "malformed image.Gray"},
 	} {
-		_, err := ResizeGrey(c.m, c.width, c.height, 100)
+		_, err := ResizeGrey(t.Context(), c.m, c.width, c.height, 100)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 		}
+	}
+}
+
+// TestResizeGreyEndsWithItsContext: a large mask takes a second.
+func TestResizeGreyEndsWithItsContext(t *testing.T) {
+	ended, m := errors.New("ended"), image.NewGray(image.Rect(0, 0, 64, 64))
+	ctx, end := context.WithCancelCause(t.Context())
+	end(ended)
+	if _, err := ResizeGrey(ctx, m, 100, 100, 0); err != ended {
+		t.Errorf("error is %v, want %v", err, ended)
 	}
 }
