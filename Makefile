@@ -129,7 +129,7 @@ ARM64 := GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-g
 	CGO_CFLAGS="-O3 -ffp-contract=off -DGGML_USE_CPU_REPACK" CGO_CXXFLAGS="-O3 -ffp-contract=off -DGGML_USE_CPU_REPACK -Wno-stringop-overflow"
 
 # These start programs of their own, which the kernel of this machine cannot run.
-CHILDREN := ^(TestKilled.*|TestTwoProcesses|TestTwoConversions.*|TestScripts)$$
+CHILDREN := ^(TestKilled.*|TestTwoProcesses|TestTwoConversions.*|TestSameBytesInEachProcess|TestScripts)$$
 
 .PHONY: test-arm64
 test-arm64: toolchain ## kernels for three arm64 processors, or PACKAGES, emulated: needs g++-aarch64-linux-gnu and qemu-user
