@@ -51,7 +51,8 @@ prompt), or internal.
 ` + promptRule + `
 
 Examples:
-  pgcli batch photos -p "caption en" -p "detect cat ; dog" -o out.jsonl -m model.gguf
+  pgcli batch photos -p "caption en" -p "detect cat ; dog" -o out.jsonl \
+    -m model.gguf
   pgcli batch photos -p ocr -o out.jsonl -m model.gguf --retry-failed
   find photos -name '*.jpg' | pgcli batch - -p ocr -o out.jsonl -m model.gguf
   pgcli batch photos -p ocr --shard 3/16 -o out-3.jsonl -m model.gguf`,

@@ -65,12 +65,13 @@ Examples:
   pgcli convert paligemma-3b-mix-224 -o mix-224.gguf --type q4_k_m
   pgcli convert hf://google/paligemma2-3b-mix-448 -o mix.gguf --type q4_k_m
   pgcli convert pt.npz --tokenizer tokenizer.model -o pt.gguf --type q8_0
-  pgcli convert kaggle:google/paligemma/jax/paligemma-3b-pt-224/paligemma-3b-pt-224.f16.npz \
-    --tokenizer gs://big_vision/paligemma_tokenizer.model -o pt.gguf --type q8_0
+  pgcli convert -o pt.gguf --type q8_0 \
+    --tokenizer gs://big_vision/paligemma_tokenizer.model \
+    kaggle:google/paligemma/jax/paligemma-3b-pt-224/paligemma-3b-pt-224.f16.npz
   pgcli convert mix -o mix.gguf --type q8_0 --mask-decoder vae-oid.npz
   pgcli convert base --lora my-adapter:0.8 -o mine.gguf --type q4_k_m --verify
   pgcli convert base -o text.gguf --type q4_0 --split-mmproj  # for llama.cpp
-  pgcli convert base -o mine.gguf --type bf16 --split-max-size 2G  # in parts; see pgcli join`,
+  pgcli convert base -o mine.gguf --split-max-size 2G  # parts; see pgcli join`,
 		Flags: slices.Concat(outputFlags("`type` of the language model"), []cli.Flag{
 			&cli.PathFlag{Name: "tokenizer", Usage: "`file` of the tokenizer: tokenizer.model or tokenizer.json, read alone (default: those beside the weights, with added tokens)"},
 			&cli.PathFlag{Name: "mask-decoder", Usage: "`file` of the mask decoder, vae-oid.npz, for pgcli segment, such as gs://big_vision/paligemma/vae-oid.npz"},

@@ -34,7 +34,8 @@ Exits with 3 if something is missing, or if records are errors.
 
 Examples:
   pgcli merge shard-*.jsonl -o all.jsonl
-  pgcli merge shard-*.jsonl -o all.jsonl --inputs pictures.txt --missing rest.txt`,
+  pgcli merge shard-*.jsonl -o all.jsonl --inputs pictures.txt \
+    --missing rest.txt`,
 		Flags: append([]cli.Flag{
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "write this `file`"},
 			&cli.PathFlag{Name: "inputs", Usage: "check against this `list`, and keep its order; - for standard input"},

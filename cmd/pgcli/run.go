@@ -33,7 +33,8 @@ Examples:
   pgcli run --each photos/*.jpg "caption en" --keep-going -m model.gguf
   cat photo.jpg | pgcli run - "detect cat ; dog" --json -m model.gguf
   pgcli run photo.jpg "segment cat" -o found.png -m model.gguf
-  pgcli run photo.jpg "answer en is it raining?" --choices yes,no,unclear -m model.gguf`,
+  pgcli run photo.jpg "answer en is it raining?" --choices yes,no,unclear \
+    -m model.gguf`,
 		Flags: slices.Concat([]cli.Flag{modelFlag(), imageFlag()}, flags.PromptFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "each", Usage: "ask about each of several pictures alone (--each=false: about all at once, without a notice)"},
 			keepGoingFlag(), choicesFlag(),
