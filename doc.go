@@ -57,7 +57,9 @@
 //
 //	r, err := m.Run(ctx, img, paligemma.Segment("cat"), nil)
 //	for _, o := range r.Objects {
-//		draw.DrawMask(dst, o.Pixels, red, image.Point{}, o.Mask, o.Pixels.Min, draw.Over)
+//		if o.Mask != nil {
+//			draw.DrawMask(dst, o.Pixels, red, image.Point{}, o.Mask, o.Pixels.Min, draw.Over)
+//		}
 //	}
 //
 // A grammar holds the answer to a detect or segment prompt to objects with the labels
@@ -84,7 +86,7 @@
 // weights are copied.
 //
 // A file that is mapped must stay as it is while its model is open; it may be
-// replaced by a rename, or removed. Every call looks at its size and time first, and
+// replaced by a rename, or removed. Every call that computes looks at its size and time first, and
 // at every token: a file that was written to is an [ErrFileChanged]. But if it is
 // shortened while a call computes, the system ends the process. With Options.NoMmap
 // all weights are read, which takes as much memory, and the file is not looked at
