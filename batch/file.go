@@ -86,7 +86,7 @@ func (f *File) read() error {
 	}
 }
 
-// ours refuses to cut or empty a file that does not begin as one of records: a picture or a
+// ours refuses to cut or empty a file that does not begin with a record: a picture or a
 // list that -o names by mistake would be lost.
 func (f *File) ours() error {
 	start := make([]byte, len(recordStart))
