@@ -1,4 +1,7 @@
-// Package archive finds pictures in tar archives, such as webdataset's shards.
+// Package archive finds pictures in tar archives, such as webdataset's shards, as a source
+// of package batch:
+//
+//	sources := []batch.Source{archive.Tar("shard-000.tar")}
 package archive
 
 import (
