@@ -165,8 +165,8 @@
 // and its greedy tokens; other types differ by their rounding. Where our kernels
 // multiply bfloat16 by bfloat16, pictures and prompts of files in bfloat16 are within
 // 1.5e-2 of the reference in float32 with the same weights, for the test models of two
-// and three layers, and nearer than the reference run in bfloat16; at other levels, and
-// with Options.Precise, our kernels do not round their activations. The same seed,
+// and three layers, and nearer than the reference run in bfloat16. At other levels, and
+// with Options.Precise, activations of such files are not rounded. The same seed,
 // model, engine and level of kernels give the same bytes, in any process and with any
 // number of threads: soft tokens, logits, answers and masks. Levels differ by their
 // rounding, the logits of the test models by less than 1e-5 of their size in float32 and
