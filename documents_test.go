@@ -49,6 +49,7 @@ var (
 	code     = regexp.MustCompile("(?s:```.*?```)|`[^`]+`|(?m:^    .*$)")
 	makeCall = regexp.MustCompile(`\bmake ([a-z][a-z0-9/-]*)`)
 	target   = regexp.MustCompile(`(?m)^([a-z][a-z0-9/-]*):`)
+	source   = regexp.MustCompile("^`([\\w./-]+\\.(?:go|c|h|js|py|sh))`$")
 	testName = regexp.MustCompile(`\b((?:Test|Fuzz)[A-Z]\w*)(\W)`)
 	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 )
@@ -86,14 +87,18 @@ func TestLinksOfDocumentsResolve(t *testing.T) {
 	}
 }
 
-// TestDocumentsNameWhatExists: targets of make, and tests.
+// TestDocumentsNameWhatExists: targets of make, tests, and files of sources, which may be named
+// without the folders they lie in.
 func TestDocumentsNameWhatExists(t *testing.T) {
 	makefile, err := os.ReadFile("Makefile")
 	if err != nil {
 		t.Fatal(err)
 	}
 	targets := submatches(target, string(makefile))
-	var tests []string
+	var tests, files []string
+	for _, ending := range []string{".go", ".c", ".h", ".js", ".py", ".sh"} {
+		walk(t, ending, func(file, _ string) { files = append(files, "/"+file) })
+	}
 	walk(t, "_test.go", func(_, text string) { tests = append(tests, submatches(testFunc, text)...) })
 	seen := 0
 	for file, text := range documents(t) {
@@ -101,6 +106,11 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 			for _, name := range submatches(makeCall, c) {
 				if seen++; !slices.Contains(targets, name) {
 					t.Errorf("%s: %q: the Makefile has no target %s", file, c, name)
+				}
+			}
+			for _, name := range submatches(source, c) {
+				if seen++; !slices.ContainsFunc(files, func(f string) bool { return strings.HasSuffix(f, "/"+strings.TrimPrefix(name, "../")) }) {
+					t.Errorf("%s: %s: there is no such file", file, c)
 				}
 			}
 			for _, m := range testName.FindAllStringSubmatch(c, -1) {
@@ -112,7 +122,7 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 		}
 	}
 	if seen < 60 {
-		t.Errorf("only %d targets and tests found in documents", seen)
+		t.Errorf("only %d targets, tests and files found in documents", seen)
 	}
 }
 
