@@ -57,7 +57,9 @@
 //
 //	r, err := m.Run(ctx, img, paligemma.Segment("cat"), nil)
 //	for _, o := range r.Objects {
-//		draw.DrawMask(dst, o.Pixels, red, image.Point{}, o.Mask, o.Pixels.Min, draw.Over)
+//		if o.Mask != nil {
+//			draw.DrawMask(dst, o.Pixels, red, image.Point{}, o.Mask, o.Pixels.Min, draw.Over)
+//		}
 //	}
 //
 // A grammar holds the answer to a detect or segment prompt to objects with the labels
@@ -84,7 +86,7 @@
 // weights are copied.
 //
 // A file that is mapped must stay as it is while its model is open; it may be
-// replaced by a rename, or removed. Every call looks at its size and time first, and
+// replaced by a rename, or removed. Every call that computes looks at its size and time first, and
 // at every token: a file that was written to is an [ErrFileChanged]. But if it is
 // shortened while a call computes, the system ends the process. With Options.NoMmap
 // all weights are read, which takes as much memory, and the file is not looked at
@@ -163,8 +165,8 @@
 // and its greedy tokens; other types differ by their rounding. Where our kernels
 // multiply bfloat16 by bfloat16, pictures and prompts of files in bfloat16 are within
 // 1.5e-2 of the reference in float32 with the same weights, for the test models of two
-// and three layers, and nearer than the reference run in bfloat16; at other levels, and
-// with Options.Precise, our kernels do not round their activations. The same seed,
+// and three layers, and nearer than the reference run in bfloat16. At other levels, and
+// with Options.Precise, activations of such files are not rounded. The same seed,
 // model, engine and level of kernels give the same bytes, in any process and with any
 // number of threads: soft tokens, logits, answers and masks. Levels differ by their
 // rounding, the logits of the test models by less than 1e-5 of their size in float32 and

@@ -29,7 +29,8 @@ type Engine struct {
 	Devices []Device `json:"devices"`        // in ggml's order
 
 	// Kernels lists the levels of our own kernels that the processor can run,
-	// slowest first; models use the last on the CPU.
+	// slowest first. Models on the CPU use the last, but on Intel's processors
+	// avx512-bf16 only if it is asked for: it is slower there than avx512-vnni.
 	Kernels []string `json:"kernels"`
 
 	// Compiled lists the instruction sets that the CPU code uses, Unused those

@@ -46,7 +46,7 @@ var (
 	ErrNotFinite = nn.ErrNotFinite
 
 	// ErrContextFull is about a prompt that leaves no room to answer, and about tokens
-	// of Session.Append for which the session has no room.
+	// or texts of Session.Append, Read, Score or Choose for which the session has no room.
 	ErrContextFull = decode.ErrFull
 )
 

@@ -12,8 +12,8 @@ import (
 	"github.com/pgcli/paligemma/internal/nn"
 )
 
-// Errors of pictures, to test for with errors.Is. Data that is not a picture in a
-// known format is image.ErrFormat.
+// Errors of pictures, to test for with errors.Is. Each is an ErrPicture too, as is
+// image.ErrFormat for data that is not a picture in a known format.
 var (
 	// ErrPictureTooLarge is about more pixels than Options.MaxPixels.
 	ErrPictureTooLarge = imageproc.ErrTooLarge
@@ -85,7 +85,8 @@ type Prepared struct {
 }
 
 // Prepare stretches a picture to the model's square. That is the part of Model.Encode
-// that needs no device, so that a program can do it while the model computes.
+// that needs no device, so that a program can do it while the model computes. A nil
+// picture, or one of more than Options.MaxPixels, is an ErrPicture.
 func (m *Model) Prepare(img image.Image) (*Prepared, error) {
 	start := time.Now()
 	px, err := imageproc.Prepare(img, imageproc.Options{

@@ -81,11 +81,12 @@ func maskWeight(f *gguf.File, w locseg.Weight) ([]float32, error) {
 	return values, nil
 }
 
-// AddMasks fills in Mask of objects that Model.Objects, Model.ParseObjects or JSON has, on
-// up to Options.Threads threads; Object.Mask says which have one. A mask has a byte for each
-// pixel of its box. It fails if ctx ends, with context.Cause, if the codes of an object are
-// not 16 numbers from 0 to 127, and with ErrNotFinite if the values of a mask are not finite.
-// After an error some of the objects may have their masks.
+// AddMasks decodes the masks of objects from Model.Objects, Model.ParseObjects or JSON, on
+// up to Options.Threads threads, and sets Mask. Object.Mask says which objects have one; if
+// the model has no mask decoder, none has. A mask has a byte for each pixel of its box.
+// AddMasks fails if ctx ends, with context.Cause, if the codes of an object are not 16
+// numbers from 0 to 127, and with ErrNotFinite if the values of a mask are not finite. After
+// an error some of the objects may have their masks.
 func (m *Model) AddMasks(ctx context.Context, objects []Object) error {
 	if m.masks == nil {
 		return nil

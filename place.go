@@ -101,8 +101,8 @@ func (m *Model) build(projector *gguf.File) error {
 	return m.describe()
 }
 
-// describe makes the graphs of what a model computes, so that Open refuses tensors of
-// which none can be made.
+// describe makes the graphs of what a model computes, so that Open refuses tensors that
+// no graph can be made of.
 func (m *Model) describe() error {
 	g, _, _, err := m.describeTower()
 	if err != nil {

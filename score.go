@@ -16,7 +16,8 @@ const scoreRows = 48
 // Score returns the log-probability of each of several texts as the continuation
 // of the answer so far: the sum over its tokens of the natural logarithms of their
 // probabilities, by the model's own softmax over all tokens. An empty text has 0. A
-// text that [Prompt.Read] refuses is an ErrPrompt. The answer stays as it is.
+// text that [Prompt.Read] refuses, or that does not fit in the session, is an ErrPrompt.
+// The answer stays as it is.
 func (s *Session) Score(ctx context.Context, texts ...string) ([]float64, error) {
 	if err := s.enter(); err != nil {
 		return nil, err
@@ -86,8 +87,9 @@ type Chosen struct {
 }
 
 // Choose compares given answers to the prompt of a Prefill: nothing is generated.
-// The result is in the order of the answers. Without an answer, or with one that is empty,
-// stands there twice or is refused by [Prompt.Read], it fails with an ErrPrompt.
+// The result is in the order of the answers. It fails with an ErrPrompt if there are no
+// answers, or if one is empty, given twice, refused by [Prompt.Read], or too long for the
+// session.
 func (s *Session) Choose(ctx context.Context, answers ...string) ([]Chosen, error) {
 	if err := s.enter(); err != nil {
 		return nil, err

@@ -11,8 +11,8 @@ import (
 )
 
 // A Session answers one prompt at a time and holds its key-value cache. A model
-// may have any number of sessions; a session that is used by two goroutines at
-// once answers the second with ErrBusy.
+// may have any number of sessions. A session is for one goroutine at a time: a call
+// that computes while another runs fails with ErrBusy, and Close waits for it.
 type Session struct {
 	model    *Model
 	sequence *decode.Sequence
@@ -30,9 +30,9 @@ type Session struct {
 	prefilled, decoding time.Duration
 }
 
-// NewSession returns a session with room for the model's Context tokens. Most
-// callers want Model.Run. It fails with ErrNoMemory if its cache does not fit in
-// Options.CacheMemory. The caller must Close the session.
+// NewSession returns a session with room for Config.Session tokens. Most callers
+// want Model.Run. It fails with ErrNoMemory if its cache does not fit in
+// Options.CacheMemory or MemoryLimit. The caller must Close the session.
 func (m *Model) NewSession() (*Session, error) {
 	if err := m.hold(); err != nil {
 		return nil, err

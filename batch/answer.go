@@ -16,7 +16,8 @@ import (
 	"github.com/pgcli/paligemma/internal/overlay"
 )
 
-// read reads the bytes of a job's picture. If that fails, records that it has stay.
+// read reads the bytes of a job's picture. If that fails, the picture's
+// earlier records stay.
 func (j *job) read(ctx context.Context) {
 	var err error
 	if j.data, err = j.item.Read(ctx); err != nil {
@@ -38,7 +39,7 @@ func (j *job) compare() bool {
 	return len(j.ask) > 0
 }
 
-// prepare makes a picture for the model of a job's bytes, which it lets go.
+// prepare decodes a job's bytes and stretches the picture for the model. It lets the bytes go.
 func (j *job) prepare(ctx context.Context, m *paligemma.Model) {
 	if j.failed != nil || !j.compare() {
 		j.data = nil

@@ -61,8 +61,8 @@ func (a *Asker) Ask(ctx context.Context, item Item, prompts []paligemma.Prompt) 
 	return j.records, err
 }
 
-// prepare reads a job's picture and makes it ready for the model. Of those that are
-// decoded there are few at a time, as they are large.
+// prepare reads a job's picture and makes it ready for the model. Few pictures are decoded
+// at a time, as they are large.
 func (a *Asker) prepare(ctx context.Context, j *job) error {
 	select {
 	case a.decoding <- struct{}{}:
@@ -75,8 +75,8 @@ func (a *Asker) prepare(ctx context.Context, j *job) error {
 	return nil
 }
 
-// encode encodes a picture that has questions. One that cannot be encoded comes without
-// an Image, and has failed.
+// encode encodes the picture of a job that has questions. If the picture cannot be encoded,
+// the job has failed, and the Image is nil.
 func (a *Asker) encode(ctx context.Context, j *job) (*paligemma.Image, error) {
 	if j.failed != nil || len(j.ask) == 0 {
 		return nil, nil
@@ -98,7 +98,7 @@ func (a *Asker) records(ctx context.Context, j *job, encoded *paligemma.Image) e
 	if len(j.ask) == 0 { // a free session is not waited for
 		return nil
 	}
-	if err := context.Cause(ctx); err != nil { // of which the job may have failed: no picture's fault
+	if err := context.Cause(ctx); err != nil { // which may be why the job failed: no fault of the picture
 		return err
 	}
 	var s *paligemma.Session

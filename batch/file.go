@@ -33,10 +33,10 @@ const recordStart = `{"key":"`
 
 // Open opens the file of records at path, or creates it, and locks it until Close: a
 // second process gets an error. A last line without an end, which a killed process
-// leaves, is cut. Records of another model or with other settings are an error, unless
-// force is set, which removes them: all records of a file answer the same questions. A file
-// of anything else than records is an error, and stays as it is. The caller must Close the
-// File.
+// leaves, is cut. Records of another model or with other settings are an error, since all
+// records of a file depend on one Identity. If force is set, all records that the file has
+// are removed first. A file of anything else than records is an error, and stays as it is.
+// The caller must Close the File.
 func Open(path string, id Identity, force bool) (*File, error) {
 	f := &File{path: path, id: id, synced: time.Now()}
 	var err error
@@ -86,7 +86,7 @@ func (f *File) read() error {
 	}
 }
 
-// ours refuses to cut or empty a file that does not begin as one of records: a picture or a
+// ours refuses to cut or empty a file that does not begin with a record: a picture or a
 // list that -o names by mistake would be lost.
 func (f *File) ours() error {
 	start := make([]byte, len(recordStart))

@@ -25,7 +25,7 @@ type Metadata string
 // MetadataColumn is the column of metadata with the names of pictures.
 const MetadataColumn = "file_name"
 
-// IsMetadata reports whether a path is that of a Metadata.
+// IsMetadata reports whether a path is one that Metadata reads, by its name.
 func IsMetadata(path string) bool {
 	base := filepath.Base(path)
 	return base == "metadata.jsonl" || base == "metadata.csv"

@@ -29,8 +29,8 @@ type Options struct {
 	Notice   func(string)         // called for what the caller of the run may want to know; may be nil
 }
 
-// DefaultParallel is Options.Parallel if that is 0: the products of weights with as many
-// tokens at a time cost least each.
+// DefaultParallel is Options.Parallel if that is 0: with as many tokens at a time, a token's
+// share of the products with weights takes the least time.
 const DefaultParallel = 12
 
 // A Progress counts pictures.
@@ -55,7 +55,7 @@ var ErrFailures = errors.New("too many failures")
 
 // Run asks all prompts about all pictures of sources, in their order, and adds the records
 // to a file. Questions that have a record are not asked again, unless the picture's bytes
-// are others now: then the record is replaced, and Options.Notice hears of it. A failure
+// have changed: then the record is replaced, and Options.Notice hears of it. A failure
 // about a picture is a record; the error is about a source that ends early, after the others are
 // done, about the file, the context, or a model that cannot go on. After an error the
 // file holds all records up to a picture, and another Run goes on from there. The Report

@@ -35,7 +35,7 @@ func start(path string, replace bool) (*FileWriter, error) {
 }
 
 // Removed lists the temporary files of the same path that Create removed, since no
-// living process wrote them: runs left them that were killed.
+// living process wrote them: runs that were killed left them.
 func (w *FileWriter) Removed() []string { return w.file.Removed() }
 
 // TempName returns the name that the file has until Commit, to read it again.

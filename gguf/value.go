@@ -13,7 +13,7 @@ type Value interface {
 }
 
 // A Kind is the type of a metadata scalar, or of an array's elements. The
-// values are those of ggml's enum gguf_type, which has a ninth one for arrays.
+// values are those of ggml's enum gguf_type, where 9 stands for arrays.
 type Kind uint32
 
 // The kinds of metadata, under the names of the Go types that hold them.

@@ -12,7 +12,9 @@ import (
 // prompt: any number of objects, also none, joined by " ; ". An object is four
 // loc tokens, its ymin, xmin, ymax and xmax with ymax > ymin and xmax > xmin,
 // then a space and one of the labels. Labels are cut into tokens as in
-// training. Without labels, objects have none.
+// training. Without labels, objects have none. Start fails for a vocabulary without loc
+// and seg tokens, and for a label that is empty, begins or ends with a space, is not UTF-8, or holds
+// ; < > or a line end.
 //
 // A grammar makes answers well-formed, not right: a model that would name
 // something else is made to choose a label. MaxTokens or a full context can
@@ -20,7 +22,8 @@ import (
 func Boxes(labels ...string) Grammar { return objects{labels, 0} }
 
 // Masks allows the answers that models were trained to give to a "segment"
-// prompt: as Boxes, with 16 seg tokens after the four loc tokens of each object.
+// prompt: as Boxes, with 16 seg tokens after the four loc tokens of each object. Start
+// fails as for Boxes.
 func Masks(labels ...string) Grammar { return objects{labels, locseg.Codes} }
 
 type objects struct {

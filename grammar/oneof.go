@@ -7,7 +7,8 @@ import (
 )
 
 // OneOf allows an answer that is one of the texts as a whole, for questions
-// that have only so many: OneOf("yes", "no").
+// that have only so many: OneOf("yes", "no"). Start fails without texts, and for a text
+// that is not UTF-8.
 func OneOf(texts ...string) Grammar { return oneOf(texts) }
 
 type oneOf []string

@@ -8,8 +8,9 @@ import (
 // A Level is a set of instructions that kernels are written for.
 type Level int
 
-// The levels, slowest first. Auto is the fastest that the processor has. AVX512BF16
-// and AMXBF16 are AVX512VNNI with products of bfloat16 by bfloat16.
+// The levels, slowest first. Auto is the fastest that the processor has: the last of
+// Levels, without AVX512BF16 on Intel's processors, where it is slow. AVX512BF16 and
+// AMXBF16 are AVX512VNNI with products of bfloat16 by bfloat16.
 const (
 	Auto Level = iota
 	AVX2

@@ -35,8 +35,8 @@ type Linear struct {
 	Threads        int // the most that take part
 }
 
-// An MLP multiplies Down, of one matrix, by the result of Up. That result is one
-// and is not stored: Y of Up and X of Down are not used.
+// An MLP multiplies Down, of one matrix, by the one result of Up, which is not stored:
+// Y of Up and X of Down are not used.
 type MLP struct{ Up, Down Linear }
 
 // An Output is one of the products of a Linear.

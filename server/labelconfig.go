@@ -88,7 +88,7 @@ func labellings(config string) (list []*labelling, err error) {
 }
 
 // add adds a label with the things that it stands for. A thing that an earlier label
-// stands for stays that one's: an answer has the thing alone.
+// stands for keeps that label, as an answer names things, not labels.
 func (l *labelling) add(value, predicted string) {
 	if predicted == "" {
 		predicted = strings.ToLower(value)

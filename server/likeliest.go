@@ -45,7 +45,7 @@ func (l *likeliest) took(id int32) (err error) {
 // next returns the likeliest tokens as the session's next one, the first first: up to
 // l.n of those that the grammar allows, with log-probabilities over these (log-softmax, the
 // largest logit taken off so that no exponential overflows). One pass keeps the best in a
-// short sorted list, as a vocabulary has 257,216 tokens, and n is at most 20.
+// short sorted list, as a vocabulary has 257,152 tokens, and n is at most 20.
 func (l *likeliest) next(ctx context.Context, s *paligemma.Session) ([]likely, error) {
 	if l.n == 0 {
 		return nil, nil

@@ -23,7 +23,8 @@ type metrics struct {
 	pictures  *prometheus.CounterVec // by result
 }
 
-// buckets suit a question to a model of 10 MB and a page for one of 3 GB.
+// buckets are in seconds. They suit a short answer of a model of 10 MB, and a page of text read by
+// one of 3 GB.
 var buckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}
 
 // newMetrics returns the metrics of a server. Labels have few values: none is a client's text.

@@ -24,7 +24,8 @@ type queue struct {
 	average  time.Duration // that a slot was held, of late
 }
 
-// newQueue returns a queue of so many requests that are computed, and that wait.
+// newQueue returns a queue with places for the requests that are computed at a time, and for those
+// that wait.
 func newQueue(m *paligemma.Model, parallel, waiting int) *queue {
 	q := &queue{model: m, slots: make(chan *paligemma.Session, parallel), most: parallel + waiting, empty: make(chan struct{})}
 	for range parallel {

@@ -52,32 +52,8 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 		if err := setFields(v, query); err != nil {
 			return nil, err
 		}
-		if err := checkParts(data); err != nil {
+		if err := readObject(data, query, v); err != nil {
 			return nil, err
-		}
-		in := json.NewDecoder(bytes.NewReader(data))
-		in.DisallowUnknownFields()
-		if err := in.Decode(v); err != nil {
-			if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-				return nil, wrong(strings.Trim(name, `"`), "no field %s is known here", name)
-			}
-			if errors.As(err, new(*json.UnmarshalTypeError)) || errors.As(err, new(*failure)) {
-				return nil, parse(data, v)
-			}
-			return nil, fail(http.StatusBadRequest, "the body is neither a JSON object, nor a form, nor a picture: %w", err)
-		}
-		if _, err := in.Token(); err != io.EOF {
-			return nil, fail(http.StatusBadRequest, "the body goes on after its JSON object")
-		}
-		if err := checkNames(data); err != nil {
-			return nil, err
-		}
-		if len(query) > 0 { // else a large body would be read once more for nothing
-			var fields map[string]json.RawMessage
-			_ = json.Unmarshal(data, &fields) // it has been read before
-			if err := checkApart(query, maps.Keys(fields)); err != nil {
-				return nil, err
-			}
 		}
 		picture, err := v.picture()
 		if err != nil {
@@ -89,6 +65,36 @@ func (s *Server) readTask(w http.ResponseWriter, r *http.Request, v picturer) ([
 		return nil, wrong("image", "image is missing: want the picture's file")
 	}
 	return data, nil
+}
+
+// readObject reads the fields of a JSON object into v, which has those of the query.
+func readObject(data []byte, query url.Values, v picturer) error {
+	if err := checkParts(data); err != nil {
+		return err
+	}
+	in := json.NewDecoder(bytes.NewReader(data))
+	in.DisallowUnknownFields()
+	if err := in.Decode(v); err != nil {
+		if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+			return wrong(strings.Trim(name, `"`), "no field %s is known here", name)
+		}
+		if errors.As(err, new(*json.UnmarshalTypeError)) || errors.As(err, new(*failure)) {
+			return parse(data, v)
+		}
+		return fail(http.StatusBadRequest, "the body is neither a JSON object, nor a form, nor a picture: %w", err)
+	}
+	if _, err := in.Token(); err != io.EOF {
+		return fail(http.StatusBadRequest, "the body goes on after its JSON object")
+	}
+	if err := checkNames(data); err != nil {
+		return err
+	}
+	if len(query) == 0 { // a large body would be read once more for nothing
+		return nil
+	}
+	var fields map[string]json.RawMessage
+	_ = json.Unmarshal(data, &fields) // it has been read before
+	return checkApart(query, maps.Keys(fields))
 }
 
 // mayBeJSON reports whether data starts as a JSON value, which no picture does, or is

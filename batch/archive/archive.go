@@ -1,4 +1,7 @@
-// Package archive finds pictures in tar archives, such as webdataset's shards.
+// Package archive finds pictures in tar archives, such as webdataset's shards, as a source
+// of package batch:
+//
+//	sources := []batch.Source{archive.Tar("shard-000.tar")}
 package archive
 
 import (
@@ -24,17 +27,17 @@ import (
 // pictures, too, so that none is left out without a word. An archive without any is an error.
 type Tar string
 
-// IsTar reports whether a name has an ending of tar archives. Those that cannot be read are
-// an error of Items, which says how to make one of them that can.
+// IsTar reports whether a name has an ending of tar archives. Some of these cannot be read,
+// such as .tar.xz: then Items fails, and its error says how to make an archive that can.
 func IsTar(name string) bool {
 	return strings.HasSuffix(strings.ToLower(name), ".tar") || compressed(name) || unpacker(name) != ""
 }
 
-// unpackers are programs that uncompress archives of an ending, which cannot be read.
+// unpackers has the endings of archives that cannot be read, with programs that unpack them.
 var unpackers = map[string]string{".tar.xz": "unxz", ".txz": "unxz", ".tar.bz2": "bunzip2", ".tbz2": "bunzip2",
 	".tar.zst": "unzstd", ".tzst": "unzstd", ".tar.lz4": "unlz4"}
 
-// unpacker returns the program that makes an archive one that can be read; "" if it is one.
+// unpacker returns the program that unpacks an archive that cannot be read; "" for one that can.
 func unpacker(name string) string {
 	for ending, program := range unpackers {
 		if strings.HasSuffix(strings.ToLower(name), ending) {
@@ -123,7 +126,7 @@ func isGzip(f *os.File) bool {
 	return err == nil && bytes.Equal(start, []byte{0x1f, 0x8b})
 }
 
-// content returns the bytes of the member that an archive is at.
+// content returns the bytes of the member with the header that members read last.
 func content(members *tar.Reader, h *tar.Header) ([]byte, error) {
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
@@ -136,7 +139,7 @@ func content(members *tar.Reader, h *tar.Header) ([]byte, error) {
 	return nil, errors.New("is a pipe, a device or another special file, want a regular file")
 }
 
-// blockSize is what headers and members of archives are padded to, in bytes.
+// blockSize is the size of a block in bytes: headers and members are padded to whole blocks.
 const blockSize = 512
 
 // walk calls do for each member that is a picture until it returns false.

@@ -10,7 +10,7 @@ import (
 
 // Member returns the bytes of the first picture of a name in an archive that is not
 // compressed. start is the byte from which it is looked for, as in batch.Reference; if it
-// is not there, since the archive is another one now, it is looked for from byte 0.
+// is not there, because the archive has changed, it is looked for from byte 0.
 func Member(ctx context.Context, in io.ReadSeeker, name string, start int64) (data []byte, err error) {
 	found := false
 	for _, from := range slices.Compact([]int64{max(0, start), 0}) {

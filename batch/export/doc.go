@@ -5,7 +5,7 @@
 //
 // Records of one picture follow each other, as pgcli batch and pgcli merge write
 // them; Run refuses others. What is written appears under its name only when it is
-// whole. Memory does not grow with the number of records, but for some 20
+// whole. Memory does not grow with the number of records, but for some 40
 // bytes a picture, and the labels.
 //
 // # Boxes and masks

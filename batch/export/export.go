@@ -76,7 +76,7 @@ type Report struct {
 	Unmasked int // objects with the codes of a mask, whose record has no mask: the model had no decoder
 }
 
-// Run writes the pictures of records to path in a format. It holds one picture with its
+// Run writes the pictures of records to path in a format; o is not nil. It holds one picture with its
 // answers, what a format gathers, and some 40 bytes for each picture's name. An error
 // leaves nothing at path.
 func Run(ctx context.Context, f Format, path string, records iter.Seq2[*record.Record, error], o *Options) (*Report, error) {

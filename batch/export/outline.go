@@ -8,9 +8,9 @@ import (
 type ring [][2]float32
 
 // outline returns the outlines of a mask joined to one polygon: from the nearest point
-// to the next outline, around it, and back. A renderer by the even-odd or the winding
-// rule fills what it fills of the outlines. Without a mask, or if the mask covers
-// nothing, it is nil.
+// to the next outline, around it, and back. A renderer fills the same pixels as with
+// separate outlines, by the even-odd rule as by the winding rule. The polygon is nil
+// without a mask, and if the mask covers nothing.
 func (o Object) outline() (ring, error) {
 	mask, err := o.RLE.Decode()
 	if err != nil {

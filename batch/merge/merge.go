@@ -1,11 +1,17 @@
 // Package merge joins the shards of a batch to one file of records in the order of the
 // input, without duplicates, and tells what is missing.
 //
-// Each question, a picture with a prompt, has one record in the end. Of several with one
-// key an answer goes before an error; else a later one in its file replaces those before
-// it, as package batch has it, and the file that is named first goes before others. In one
-// file a later one about other bytes also replaces an answer: the picture has changed. Two keys for
-// one question are an error: the shards are of different models or options.
+//	set, err := merge.Open(ctx, "out-0.jsonl", "out-1.jsonl")
+//	// ...
+//	defer set.Close()
+//	report, err := set.Write(ctx, "all.jsonl", false, nil, func(merge.Missing) error { return nil })
+//
+// Each question, a picture with a prompt, has one record in the end. Of several records with
+// one key, an answer is preferred to an error. Among the rest, a later record in a file
+// replaces an earlier one, as in package batch, and the file that is named first goes before
+// others. In one file a later record about other bytes also replaces an answer: the picture
+// has changed. Two keys for one question are an error: the shards are of different models or
+// options.
 package merge
 
 import (

@@ -17,7 +17,7 @@ import (
 // pictures, as those of a batch.Metadata do.
 type Metadata string
 
-// IsMetadata reports whether a path is that of a Metadata.
+// IsMetadata reports whether a path is one that Metadata reads, by its name.
 func IsMetadata(path string) bool { return filepath.Base(path) == "metadata.parquet" }
 
 // Items yields the pictures, as batch.Metadata does.

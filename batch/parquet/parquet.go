@@ -1,5 +1,9 @@
-// Package parquet finds pictures in a column of Parquet files, as the Hugging Face Hub
-// has its data sets. It is apart because its library is large.
+// Package parquet finds pictures in a column of Parquet files, which most data sets of the
+// Hugging Face Hub are, as a source of package batch:
+//
+//	sources := []batch.Source{parquet.File{Path: "train-00000-of-00001.parquet", Column: "image"}}
+//
+// It is a package of its own because the library for such files is large.
 package parquet
 
 import (

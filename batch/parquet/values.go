@@ -135,7 +135,7 @@ func (v *values) look(dictionary *values, data []byte, present int64) error {
 }
 
 // eachRun calls do for runs of equal numbers of some bits, until there are as many as
-// wanted: fewer are an error. What follows, as packing fills up, is left.
+// wanted: fewer are an error. Numbers beyond those fill up a group of packed ones.
 func eachRun(data []byte, width int, want int64, do func(number uint32, n int)) error {
 	for want > 0 {
 		n, used := binary.Uvarint(data)

@@ -1,5 +1,11 @@
-// Package s3 finds pictures in buckets of S3 and of servers that speak its protocol. It
-// is apart because it opens connections.
+// Package s3 finds pictures in buckets of S3 and of servers that speak its protocol, as a
+// source of package batch:
+//
+//	store, err := s3.Open(s3.Options{})
+//	photos, err := store.Objects("s3://bucket/photos/")
+//	sources := []batch.Source{photos}
+//
+// It is a package of its own because it opens connections.
 package s3
 
 import (

@@ -1,4 +1,9 @@
-// Package video finds frames in videos, with the programs ffmpeg and ffprobe.
+// Package video finds frames in videos, as a source of package batch:
+//
+//	sources := []batch.Source{video.Video{Path: "film.mp4", Every: 2 * time.Second}}
+//
+// It runs the programs ffmpeg and ffprobe, and is a package of its own because no other
+// package of the library starts a program. [Check] says whether they are installed.
 package video
 
 import (
@@ -65,15 +70,10 @@ func (v Video) each(ctx context.Context, do func(batch.Item) bool) error {
 	caller := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	cmd, err := v.command(ctx, "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "repeat+level+info", "-nostats")
+	cmd, err := v.framesCommand(ctx)
 	if err != nil {
 		return err
 	}
-	// A frame is taken if its time is in another interval than the one before it.
-	seconds := v.Every.Seconds()
-	filter := fmt.Sprintf("select='isnan(prev_t)+gt(floor(t/%[1]g+1e-6),floor(prev_t/%[1]g+1e-6))',showinfo=checksum=0", seconds)
-	cmd.Args = append(cmd.Args, "-map", "0:v:0", "-an", "-sn", "-dn", "-vf", filter,
-		"-fps_mode", "passthrough", "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1")
 	frames, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -124,6 +124,20 @@ func (v Video) each(ctx context.Context, do func(batch.Item) bool) error {
 		return fmt.Errorf("ffmpeg stops after %d frames: %w", n, ended)
 	}
 	return nil
+}
+
+// framesCommand returns a command that writes the frames as PPM files, one after the other, to
+// its standard output, and their times to standard error.
+func (v Video) framesCommand(ctx context.Context) (*exec.Cmd, error) {
+	cmd, err := v.command(ctx, "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "repeat+level+info", "-nostats")
+	if err != nil {
+		return nil, err
+	}
+	// A frame is taken if its time is in another interval than the one before it.
+	filter := fmt.Sprintf("select='isnan(prev_t)+gt(floor(t/%[1]g+1e-6),floor(prev_t/%[1]g+1e-6))',showinfo=checksum=0", v.Every.Seconds())
+	cmd.Args = append(cmd.Args, "-map", "0:v:0", "-an", "-sn", "-dn", "-vf", filter,
+		"-fps_mode", "passthrough", "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1")
+	return cmd, nil
 }
 
 func (v Video) check() error {

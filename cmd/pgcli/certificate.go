@@ -44,8 +44,8 @@ func readCertificate(c *cli.Context) (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
 }
 
-// readPEM returns the text of a file from its first block of a kind on, of which the
-// block's type is the end. The errors do not name the file; holds says what it should hold.
+// readPEM returns the text of a file from its first block of a kind on: the block's type
+// ends with that kind. The errors do not name the file; holds says what it should hold.
 func readPEM(c *cli.Context, path, kind, holds string) ([]byte, error) {
 	f, err := infile.OpenStream(c.Context, path)
 	if err != nil {

@@ -26,7 +26,7 @@ const (
 	googleScheme = "gs://" // a public file of Google's storage
 )
 
-// hubPage matches pages of the Hub, of which those of files have a group.
+// hubPage matches pages of the Hub; its group matches in pages of files alone.
 var hubPage = regexp.MustCompile(`^https?://(?:huggingface\.co|hf\.co)/(?:spaces/)?[^/]+/[^/]+/?(/(?:resolve|blob)/.+)?$`)
 
 // linked reports whether a path is the address of a file.

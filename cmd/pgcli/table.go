@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// printTable prints rows, of which the first is the header, in columns. On a
+// printTable prints rows in columns; the first row is the header. On a
 // terminal that is too narrow each row becomes a block of lines, a name and a value
 // on each.
 func printTable(w io.Writer, rows [][]string) error {

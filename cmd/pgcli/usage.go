@@ -109,7 +109,7 @@ func didYouMean(wrong string, spell func(string) string, names []string, where s
 var ourPackages = []string{"paligemma: ", "convert: ", "eval: ", "gguf: ", "bindings: ", "imageproc: ", "kernels: ", "grammar: ", "nn: ", "spm: ", "overlay: ", "server: ", "batch: "}
 
 // optionFlags has the flags that set the library's options, which its errors name.
-// What no flag sets is left out.
+// Options that no flag sets are left out.
 var optionFlags = strings.NewReplacer(
 	"Options.MemoryLimit", "--max-memory",
 	"Options.NoMmap", "--no-mmap",

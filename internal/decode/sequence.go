@@ -57,8 +57,8 @@ func (s *Sequence) check(hidden []float32, first, n int) error {
 	return nil
 }
 
-// failed empties a sequence of which err says that not all numbers are finite. Its
-// cache may hold them, and ggml multiplies by 0 what it masks.
+// failed empties a sequence if err says that not all numbers are finite. The cache may
+// hold such numbers, and ggml multiplies masked keys and values by 0, which keeps NaN.
 func (s *Sequence) failed(err error) error {
 	if errors.Is(err, nn.ErrNotFinite) {
 		s.Reset()

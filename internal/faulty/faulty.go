@@ -11,7 +11,7 @@ import (
 // ErrRead is the error of a disk that fails.
 var ErrRead = errors.New("input/output error")
 
-// A File is content of which the bytes from At on cannot be read: reading them is Err, as
+// A File is content whose bytes from At on cannot be read: reading them is Err, as
 // ErrRead, or io.EOF of a file that has become shorter since it was measured.
 type File struct {
 	Content []byte

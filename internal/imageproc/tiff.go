@@ -180,8 +180,8 @@ func (p *tiffPage) predictor() uint64 {
 	return 1
 }
 
-// extra returns the meaning of the fourth sample: premultiplied alpha, or 2 for alpha that
-// is dropped as it is, which every other one is, too.
+// extra returns the meaning of the fourth sample: premultiplied, or 2, for alpha that is
+// dropped. Fourth samples of any other meaning are dropped, too.
 func (p *tiffPage) extra() uint64 {
 	if p.photometric == photometricRGB && p.int(tagExtra, 0) == premultiplied {
 		return premultiplied

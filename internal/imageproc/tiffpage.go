@@ -112,7 +112,7 @@ func (p *tiffPage) decodePlanes() (image.Image, error) {
 	return &image.NRGBA{Pix: pix, Stride: stride, Rect: rect}, nil
 }
 
-// decodeBits decodes samples of less than 8 bits as as many pixels of one bit.
+// decodeBits decodes samples of fewer than 8 bits: x/image sees each as a row of one-bit pixels.
 func (p *tiffPage) decodeBits() (image.Image, error) {
 	wide := *p
 	wide.width *= p.bits
@@ -180,7 +180,8 @@ type tiffForm struct {
 	stretch       uint64 // how many pixels a pixel becomes
 }
 
-// decode decodes the page in a form of as many bits; where planes are separate, only one.
+// decode decodes the page in a form that has as many bits in all. Where planes are separate, it
+// decodes the one with the number plane.
 func (p *tiffPage) decode(form tiffForm, plane int) (image.Image, error) {
 	offsets, counts := p.offsets, p.counts
 	if len(counts) == 0 && len(offsets) == 1 && p.compression <= 1 { // some writers leave it out

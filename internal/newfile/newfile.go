@@ -54,7 +54,7 @@ func Create(path string, replace bool) (*File, error) {
 }
 
 // Continue is Create with a temporary name that is the same in each run: the file has
-// what a run has left that ended with [File.Keep], or was killed. While another process
+// what an earlier run left, which ended with [File.Keep] or was killed. While another process
 // writes it, it is an [ErrBusy].
 func Continue(path string, replace bool) (*File, error) {
 	if replace {
@@ -100,7 +100,8 @@ func check(path string, replace bool) error {
 	return nil
 }
 
-// behind follows symbolic links to the file that there is; without one it is path.
+// behind returns the file that a symbolic link leads to; path itself if it is no link, or if
+// there is no such file.
 func behind(path string) string {
 	if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		return path
@@ -111,8 +112,8 @@ func behind(path string) string {
 	return path
 }
 
-// Removed lists the temporary files that Create removed: runs left them that were
-// killed.
+// Removed lists the temporary files that Create removed: runs that were killed
+// left them.
 func (f *File) Removed() []string { return f.removed }
 
 // Close removes the file unless it was committed. It is safe on nil and may be

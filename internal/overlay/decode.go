@@ -9,7 +9,7 @@ import (
 // maxDecoded bounds the pixels of a picture whose mask is decoded.
 const maxDecoded = 1 << 28
 
-// Decode returns a mask of which every pixel is clear or opaque; its bounds are the
+// Decode returns a mask whose pixels are all clear or opaque; its bounds are the
 // least rectangle around the opaque ones. It is nil for a nil RLE, and for one without
 // opaque pixels. An error says what is wrong with the runs.
 func (m *RLE) Decode() (*image.Alpha, error) {

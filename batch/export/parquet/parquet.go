@@ -1,5 +1,8 @@
-// Package parquet adds Parquet to the formats of package export. It is apart because
-// its library is large.
+// Package parquet adds Parquet to the formats of package export:
+//
+//	report, err := export.Run(ctx, parquet.Format(), "out.parquet", records, &export.Options{})
+//
+// It is a package of its own because the library for such files is large.
 package parquet
 
 import (

@@ -10,8 +10,8 @@ import (
 	"github.com/pgcli/paligemma/internal/legible"
 )
 
-// check refuses a source that has no pictures, or cannot be read, as far as that is known
-// before it is gone through.
+// check refuses a source that has no pictures, or cannot be read, if that shows before its
+// pictures are read.
 func (in *Inputs) check(source batch.Source) error {
 	switch s := source.(type) {
 	case batch.Folder:

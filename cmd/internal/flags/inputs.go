@@ -124,7 +124,8 @@ func (in *Inputs) list(path string) error {
 	return in.stream(path, f)
 }
 
-// stream adds the inputs on the lines of what can be read once only: it is kept in a file.
+// stream adds the inputs on the lines of r, which can be read only once: they are kept in a
+// temporary file.
 func (in *Inputs) stream(name string, r io.Reader) error {
 	f, err := newfile.Scratch()
 	if err != nil {

@@ -65,7 +65,7 @@ func Identity(c *cli.Context, model string) batch.Identity {
 }
 
 // Follow returns a context with the settings of an Identity in place of the flags that
-// they came from: for programs that another one tells how to answer.
+// they came from: for a worker, which answers as another program's flags say.
 func Follow(c *cli.Context, id batch.Identity) (*cli.Context, error) {
 	set := flag.NewFlagSet("settings", flag.ContinueOnError)
 	set.SetOutput(io.Discard)

@@ -29,7 +29,8 @@ type message struct {
 	Earlier string `json:"earlier,omitempty"`
 }
 
-// key identifies a message: a queue has it once. What only helps to read is left out.
+// key identifies a message: a queue has it once. Fields that only
+// help to find the bytes are left out.
 func (m *message) key() string {
 	own := message{Image: m.Image, At: batch.Reference{Version: m.At.Version}, Prompts: m.Prompts, Job: m.Job}
 	data, _ := json.Marshal(own) // texts only
