@@ -27,7 +27,7 @@ const (
 // checkMemory refuses the model of the files if it, a session of it and a picture
 // do not fit in memory. It notes in m.planned what the model takes.
 func (m *Model) checkMemory(ctx context.Context, projector *gguf.File) error {
-	if m.opts.Device != "" {
+	if d := m.opts.Device; m.opts.MemoryLimit == 0 && d != "" && !strings.EqualFold(d, "CPU") {
 		return nil // the weights lie in the device's memory
 	}
 	limits := sysmem.Limits()

@@ -14,8 +14,8 @@ import (
 // a byte less, and refuses the session that would go beyond.
 func TestMemoryLimit(t *testing.T) {
 	file := testmodel.Convert(t, "pg2-b", convert.Options{Type: "q8_0"})
-	for _, kernels := range []string{"auto", "off"} {
-		opts := Options{Kernels: kernels, Engine: anyEngine(t), Threads: 1}
+	for kernels, device := range map[string]string{"auto": "", "off": "cpu"} {
+		opts := Options{Kernels: kernels, Device: device, Engine: anyEngine(t), Threads: 1}
 		size, err := Estimate(file, &opts, 1)
 		must(t, err)
 		opts.MemoryLimit = size.Total() - 1

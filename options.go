@@ -49,8 +49,9 @@ type Options struct {
 	// NewSession a session, with ErrNoMemory. 0 means the memory that the system
 	// allows when the model is opened: on Linux the limit of address space, those of
 	// control groups, and the machine's free memory. A picture's pixels, which
-	// MaxPixels bounds, are not counted. If Device names a device, nothing is compared
-	// with MemoryLimit: the weights lie in the device's memory.
+	// MaxPixels bounds, are not counted. Of a model on another device than the CPU only
+	// the weights and the cache of one session are compared with MemoryLimit, and
+	// nothing with the system's.
 	MemoryLimit int
 
 	LocScale  int          // coordinates in a picture's side: 1024 (0 means that), or 1023 as in big_vision's RefCOCO models

@@ -58,6 +58,9 @@ func (s *Sampling) limit() int {
 
 // Check reports the first value that is out of range.
 func (s *Sampling) Check() error {
+	if s == nil {
+		return nil
+	}
 	if s.MaxTokens < NoLimit {
 		return fmt.Errorf("max tokens is %d, want 1 or more, 0 for %d, or %d for no limit", s.MaxTokens, DefaultMaxTokens, NoLimit)
 	}

@@ -15,6 +15,7 @@ import (
 // computed.
 func TestSamplingRefuses(t *testing.T) {
 	m := openOracle(t, "pg1-a", Options{})
+	must(t, (*Sampling)(nil).Check())
 	for want, s := range map[string]*Sampling{
 		"temperature is -1":               {Temperature: -1},
 		"top-k is -1":                     {TopK: -1},

@@ -76,10 +76,13 @@ type Report struct {
 	Unmasked int // objects with the codes of a mask, whose record has no mask: the model had no decoder
 }
 
-// Run writes the pictures of records to path in a format; o is not nil. It holds one picture with its
-// answers, what a format gathers, and some 40 bytes for each picture's name. An error
-// leaves nothing at path.
+// Run writes the pictures of records to path in a format; nil options are zero ones. It holds one
+// picture with its answers, what a format gathers, and some 40 bytes for each picture's
+// name. An error leaves nothing at path.
 func Run(ctx context.Context, f Format, path string, records iter.Seq2[*record.Record, error], o *Options) (*Report, error) {
+	if o == nil {
+		o = &Options{}
+	}
 	sink, err := f.Create(path, o)
 	if err != nil {
 		return nil, err

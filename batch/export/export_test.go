@@ -218,7 +218,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			}
 		}
 		var seq iter.Seq2[*record.Record, error] = records
-		if _, err := export.Run(t.Context(), format(t, name), filepath.Join(t.TempDir(), "out"), seq, &export.Options{}); err != nil {
+		if _, err := export.Run(t.Context(), format(t, name), filepath.Join(t.TempDir(), "out"), seq, nil); err != nil {
 			t.Fatal(err)
 		}
 		bound := uint64(8)
