@@ -56,8 +56,11 @@ func (s *Sampling) limit() int {
 	return s.MaxTokens
 }
 
-// Check reports the first value that is out of range.
+// Check reports the first value that is out of range; nil is fine.
 func (s *Sampling) Check() error {
+	if s == nil {
+		return nil
+	}
 	if s.MaxTokens < NoLimit {
 		return fmt.Errorf("max tokens is %d, want 1 or more, 0 for %d, or %d for no limit", s.MaxTokens, DefaultMaxTokens, NoLimit)
 	}
