@@ -42,6 +42,9 @@ func (s *Session) Append(ctx context.Context, ids ...int32) error {
 // calls each with the logits [vocabulary] of all tokens before each of ids, which
 // are valid during the call. As many as 16 ids are computed at a time.
 func (s *Session) Read(ctx context.Context, ids []int32, each func(i int, logits []float32)) error {
+	if each == nil {
+		return errors.New("paligemma: read: each is nil, want a function; Append is for ids whose logits nobody asks for")
+	}
 	for done := 0; done < len(ids); done += appendRows {
 		logits, err := s.predict(ctx, ids[done:min(done+appendRows, len(ids))])
 		if err != nil {

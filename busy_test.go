@@ -34,6 +34,9 @@ func TestBusySession(t *testing.T) {
 				note(s.Append(t.Context(), 5))
 				_, err := s.Score(t.Context(), "yes")
 				note(err)
+				_, err = s.Run(t.Context(), images, q.prompt, &Sampling{MaxTokens: 2})
+				note(err)
+				_, _ = s.Timings(), s.Stopped() // for the race detector
 			}
 		})
 	}

@@ -50,6 +50,9 @@ var (
 	ErrContextFull = decode.ErrFull
 )
 
+// errNilContext is about a context that is nil, which calls that compute refuse in the same words.
+var errNilContext = errors.New("the context is nil")
+
 // A requestError is an ErrRequest of a kind: ErrPrompt, ErrPicture or ErrSampling.
 // Its message is the cause alone.
 type requestError struct{ kind, cause error }

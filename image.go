@@ -40,6 +40,12 @@ func (m *Model) ReadImageContext(ctx context.Context, r io.Reader) (image.Image,
 	if r == nil {
 		return nil, requestf(ErrPicture, "picture is nil, want a reader of its file")
 	}
+	if err := m.made(); err != nil {
+		return nil, err
+	}
+	if ctx == nil {
+		return nil, fmt.Errorf("paligemma: read picture: %w", errNilContext)
+	}
 	img, err := imageproc.Read(ctx, r, m.opts.MaxPixels)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("paligemma: read picture: %w", context.Cause(ctx))
@@ -88,6 +94,9 @@ type Prepared struct {
 // that needs no device, so that a program can do it while the model computes. A nil
 // picture, or one of more than Options.MaxPixels, is an ErrPicture.
 func (m *Model) Prepare(img image.Image) (*Prepared, error) {
+	if err := m.made(); err != nil {
+		return nil, err
+	}
 	start := time.Now()
 	px, err := imageproc.Prepare(img, imageproc.Options{
 		Size: m.cfg.ImageSize, Filter: m.cfg.resample, MaxPixels: m.opts.MaxPixels})

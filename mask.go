@@ -88,8 +88,8 @@ func maskWeight(f *gguf.File, w locseg.Weight) ([]float32, error) {
 // numbers from 0 to 127, and with ErrNotFinite if the values of a mask are not finite. After
 // an error some of the objects may have their masks.
 func (m *Model) AddMasks(ctx context.Context, objects []Object) error {
-	if m.masks == nil {
-		return nil
+	if err := m.made(); err != nil || m.masks == nil {
+		return err
 	}
 	errs := make([]error, len(objects))
 	if ctx == nil {
@@ -121,7 +121,7 @@ func (m *Model) addMask(ctx context.Context, o *Object) error {
 		return nil
 	}
 	if len(o.Codes) != locseg.Codes || slices.Min(o.Codes) < 0 || slices.Max(o.Codes) >= locseg.Segs {
-		return fmt.Errorf("paligemma: mask of %.40q has the codes %.100v, want %d from 0 to %d", o.Label, o.Codes, locseg.Codes, locseg.Segs-1)
+		return fmt.Errorf("paligemma: mask of %.40q has the codes %.100s, want %d from 0 to %d", o.Label, fmt.Sprint(o.Codes), locseg.Codes, locseg.Segs-1)
 	}
 	values := m.masks.Decode((*[locseg.Codes]int)(o.Codes))
 	if nn.FirstNotFinite(values) >= 0 { // finite weights can be so large that it is not

@@ -76,9 +76,20 @@ func (m *Model) EOS() int32 { return m.tok.EOS() }
 // everything returns the range of all ids.
 func (m *Model) everything() []grammar.Range { return grammar.All(m.cfg.Vocabulary) }
 
+// made refuses a model that is nil, as after an Open that failed, or a zero value.
+func (m *Model) made() error {
+	if m == nil || m.tok == nil {
+		return fmt.Errorf("paligemma: model: not made by Open or New: %w", ErrClosed)
+	}
+	return nil
+}
+
 // hold counts a user of the model in: the model cannot be closed until release
 // counts the user out.
 func (m *Model) hold() error {
+	if err := m.made(); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {

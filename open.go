@@ -22,6 +22,9 @@ func Open(path string, opts *Options) (*Model, error) {
 // OpenContext is Open that returns the context's cause soon after ctx ends: a large
 // file takes seconds. The model does not depend on ctx.
 func OpenContext(ctx context.Context, path string, opts *Options) (*Model, error) {
+	if ctx == nil {
+		return nil, fmt.Errorf("paligemma: %s: %w", path, errNilContext)
+	}
 	text, err := gguf.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("paligemma: %w", err)

@@ -90,32 +90,32 @@ func stopped(ctx context.Context) Stop {
 // so, together with the error.
 func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampling) (*Result, error) {
 	sm = sm.about(p)
-	if _, err := sm.check(s.model, nil); err != nil {
-		return failed(ctx, err)
+	if s != nil && s.model != nil { // Prefill refuses the others
+		if _, err := sm.check(s.model, nil); err != nil {
+			return failed(ctx, err)
+		}
 	}
 	if err := s.Prefill(ctx, images, p); err != nil {
 		return failed(ctx, err)
 	}
 	var r Result
 	var text strings.Builder
-	var err error
-	for t, e := range s.Tokens(ctx, sm) {
-		if e != nil {
-			err = e
-			break
-		}
+	end, err := s.generate(ctx, sm, func(t Token) bool {
 		if t.ID != NoID {
 			r.Tokens = append(r.Tokens, t)
 		}
 		text.WriteString(t.Text)
+		return true
+	})
+	r.Text, r.Stop, r.Timings = text.String(), end.stop, end.timings
+	if err != nil {
+		r.Stop = stopped(ctx)
 	}
-	r.Text, r.Stop = text.String(), s.stop
 	var size image.Point // of several pictures, nothing says which one a box is in
 	if len(images) == 1 {
 		size = images[0].bounds.Size()
 	}
 	r.Objects, r.Problems = s.model.Objects(r.Tokens, size)
-	r.Timings = s.Timings()
 	if err == nil {
 		if err = s.model.AddMasks(ctx, r.Objects); err != nil {
 			r.Stop = stopped(ctx)

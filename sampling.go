@@ -56,7 +56,7 @@ func (s *Sampling) limit() int {
 	return s.MaxTokens
 }
 
-// Check reports the first value that is out of range.
+// Check reports the first value that is out of range; nil is fine.
 func (s *Sampling) Check() error {
 	if s == nil {
 		return nil

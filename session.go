@@ -28,6 +28,12 @@ type Session struct {
 
 	prompt              int // tokens of the prompt
 	prefilled, decoding time.Duration
+
+	seen struct { // the state after the last call, for those who ask while another runs
+		sync.Mutex
+		timings Timings
+		stop    Stop
+	}
 }
 
 // NewSession returns a session with room for Config.Session tokens. Most callers
@@ -74,6 +80,8 @@ func (s *Session) Close() error {
 // when a file of the model has changed. leave ends the call.
 func (s *Session) enter() error {
 	switch {
+	case s == nil: // of a NewSession that failed
+		return fmt.Errorf("paligemma: session: not made by NewSession: %w", ErrClosed)
 	case !s.mu.TryLock():
 		return fmt.Errorf("paligemma: session: %w", ErrBusy)
 	case s.closed || s.model == nil:
@@ -87,7 +95,12 @@ func (s *Session) enter() error {
 	return nil
 }
 
-func (s *Session) leave() { s.mu.Unlock() }
+func (s *Session) leave() {
+	s.seen.Lock()
+	s.seen.timings, s.seen.stop = s.timings(), s.stop
+	s.seen.Unlock()
+	s.mu.Unlock()
+}
 
 // Prefill starts over with pictures and a prompt, computed as one prefix in
 // which everything sees everything. The pictures must be of this model. A
@@ -142,10 +155,21 @@ func (m *Model) PromptIDs(p Prompt) []int32 {
 
 // Timings returns the timings of the last Prefill and of the tokens generated
 // since. Both include the time spent waiting for others. Generated also counts the tokens
-// of Append.
+// of Append. While a call runs they are those before it.
 func (s *Session) Timings() Timings {
+	s.seen.Lock()
+	defer s.seen.Unlock()
+	return s.seen.timings
+}
+
+// timings is Timings during a call.
+func (s *Session) timings() Timings {
 	return Timings{Prefill: s.prefilled, Decode: s.decoding, PromptTokens: s.prompt, Generated: len(s.answer)}
 }
 
 // Stopped says why Tokens ended last; "" if it was left early.
-func (s *Session) Stopped() Stop { return s.stop }
+func (s *Session) Stopped() Stop {
+	s.seen.Lock()
+	defer s.seen.Unlock()
+	return s.seen.stop
+}

@@ -24,7 +24,7 @@ func (s *Session) Tokens(ctx context.Context, sm *Sampling) iter.Seq2[Token, err
 		sm = &Sampling{}
 	}
 	return func(yield func(Token, error) bool) {
-		err := s.generate(ctx, sm, func(t Token) bool { return yield(t, nil) })
+		_, err := s.generate(ctx, sm, func(t Token) bool { return yield(t, nil) })
 		if err != nil {
 			yield(Token{}, err)
 		}
@@ -38,30 +38,39 @@ type answering struct {
 	state   grammar.State // after the answer so far; nil without a grammar
 	n       int           // tokens of this loop
 	changes int           // of the session, when the loop began
+	end     ending
+}
+
+// An ending is the end of a loop over Tokens: of this loop, whatever other goroutines do with
+// the session after it.
+type ending struct {
+	stop    Stop
+	rest    string // of the text: the replacement of an incomplete character
+	timings Timings
 }
 
 // generate yields tokens until the answer ends or yield returns false.
-func (s *Session) generate(ctx context.Context, sm *Sampling, yield func(Token) bool) error {
+func (s *Session) generate(ctx context.Context, sm *Sampling, yield func(Token) bool) (ending, error) {
 	a, err := s.begin(sm)
 	if err != nil {
-		return err
+		return ending{}, err
 	}
 	for {
 		t, more, err := s.next(ctx, a)
 		if err != nil {
-			return err
+			return a.end, err
 		}
 		if !more {
 			break
 		}
 		if !yield(t) {
-			return nil
+			return a.end, nil
 		}
 	}
-	if rest := s.text.Flush(); rest != "" {
-		yield(Token{ID: NoID, Text: rest})
+	if a.end.rest != "" {
+		yield(Token{ID: NoID, Text: a.end.rest})
 	}
-	return nil
+	return a.end, nil
 }
 
 // begin starts a loop over Tokens.
@@ -101,6 +110,10 @@ func (s *Session) next(ctx context.Context, a *answering) (t Token, more bool, e
 		if !more {
 			s.model.turns.Leave(s)
 		}
+		if !more && err == nil {
+			a.end.rest = s.text.Flush()
+		}
+		a.end.stop, a.end.timings = s.stop, s.timings()
 		s.leave()
 	}()
 	if s.changes != a.changes {

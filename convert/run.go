@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/pgcli/paligemma/gguf"
@@ -75,15 +76,25 @@ func (j *job) inputs() []string {
 		paths = append(paths, j.masks.paths()...)
 	}
 	dirs := []string{j.plan.Source, filepath.Dir(j.plan.Source)}
+	if j.options.Tokenizer != "" {
+		dirs = append(dirs, filepath.Dir(j.options.Tokenizer)) // files beside it may add tokens
+	}
 	for _, l := range j.loras {
-		paths = append(paths, append(l.ck.paths(), l.config.path)...)
+		paths = append(paths, l.ck.paths()...)
+		dirs = append(dirs, filepath.Dir(l.config.path))
 	}
 	for _, dir := range dirs {
-		for _, name := range append([]string{"config.json", "preprocessor_config.json", processorName, indexName}, tokenizerNames...) {
+		for _, name := range slices.Concat(besideWeights, tokenizerNames) {
 			paths = append(paths, filepath.Join(dir, name)) // those that exist are compared
 		}
 	}
 	return paths
+}
+
+// besideWeights are the files that a conversion reads beside weights and tokenizers.
+var besideWeights = []string{
+	"config.json", adapterName, indexName, imageProcessorName, processorName, generationName,
+	tokenizerConfig, addedTokens, specialTokens,
 }
 
 // write makes the outputs, and reads them again if the options say so. They get

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -38,6 +39,9 @@ func createFolder(path string) (*folder, error) {
 		return nil, fmt.Errorf("folder %s exists and is not empty; name a new one, or remove it", path)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil { // a link to an empty folder stays
+		path = real
 	}
 	removeAbandoned(path)
 	temp, err := os.MkdirTemp(filepath.Dir(path), filepath.Base(path)+".*"+partial)
@@ -131,13 +135,24 @@ func (f *folder) Close() error {
 func (f *folder) write(name string, write func(io.Writer) error) error {
 	path := filepath.Join(f.temp, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return err
+		return f.named(err)
 	}
 	out, err := newfile.Make(path)
 	if err != nil {
-		return err
+		return f.named(err)
 	}
-	return errors.Join(write(out), out.Close())
+	return f.named(cmp.Or(write(out), out.Close()))
+}
+
+// named makes an error about a file of the temporary folder one about the file that it becomes.
+func (f *folder) named(err error) error {
+	var op *fs.PathError
+	if errors.As(err, &op) {
+		if name, ok := strings.CutPrefix(op.Path, f.temp); ok {
+			op.Path = f.path + name
+		}
+	}
+	return err
 }
 
 // bytes returns a function for write.

@@ -140,7 +140,7 @@ func batchAction(c *cli.Context) error {
 	if c.Bool("dry-run") {
 		return dryRun(c, plan, in.Sources, id, opts)
 	}
-	if input := newfile.Input(path, c.Path("model"), c.Path("mmproj"), c.Path("file")); input != "" {
+	if input := newfile.Input(path, append(modelInputs(c), c.Path("file"))...); input != "" {
 		return usagef("-o is %s, which is read (as %s)", path, input)
 	}
 	out, err := batch.Open(path, id, c.Bool("force"))

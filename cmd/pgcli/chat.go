@@ -69,10 +69,10 @@ func chatAction(c *cli.Context) error {
 	}
 	lines := newLineReader(c)
 	c.Context = context.WithoutCancel(c.Context) // from here on Ctrl-C stops an answer only
-	if lines.terminal != nil {
+	if lines.watched {
 		t.help()
 	}
-	interrupts := make(chan os.Signal, 1)
+	interrupts := make(chan os.Signal, 2) // one of each
 	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(interrupts)
 	for {
@@ -80,6 +80,9 @@ func chatAction(c *cli.Context) error {
 		switch {
 		case errors.Is(err, io.EOF):
 			return t.end(lines)
+		case errors.Is(err, errLongLine):
+			fmt.Fprintf(c.App.ErrWriter, "pgcli: %s\n", message(err))
+			continue
 		case err != nil:
 			return err
 		}
@@ -105,7 +108,7 @@ type talk struct {
 // end returns the chat's error: for input that nobody watches, that lines failed.
 func (t *talk) end(lines *lineReader) error {
 	switch {
-	case lines.terminal != nil:
+	case lines.watched:
 		return nil
 	case t.failed > 0 && t.failed == t.asked:
 		return fmt.Errorf("nothing is answered: %d of %d lines failed", t.failed, t.asked)
@@ -135,7 +138,7 @@ func (t *talk) line(line string, interrupts <-chan os.Signal) (again bool, err e
 	case errors.As(err, new(outputError)):
 		return false, err
 	case t.ended:
-		return false, context.Canceled
+		return false, interrupted(syscall.SIGTERM)
 	}
 	t.asked++
 	if err != nil {
@@ -172,7 +175,11 @@ func (t *talk) ask(p paligemma.Prompt, interrupts <-chan os.Signal) error {
 	ctx, stop := context.WithCancel(t.c.Context)
 	defer stop()
 	select {
-	case <-interrupts: // came too late to stop the last answer
+	case s := <-interrupts: // came too late to stop the last answer
+		if s == syscall.SIGTERM {
+			t.ended = true
+			return nil
+		}
 	default:
 	}
 	ended := make(chan struct{})

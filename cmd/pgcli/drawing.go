@@ -114,7 +114,10 @@ func mayWrite(c *cli.Context, path string, pictures []string) error {
 	if newfile.Input(path, pictures...) != "" {
 		return usagef("%s is the picture that is read; write to another file", path)
 	}
-	for _, flag := range []string{"model", "mmproj", "font", "file", "engine"} {
+	if newfile.Input(path, modelInputs(c)...) != "" {
+		return usagef("%s is a file of the model, which is read; write to another file", path)
+	}
+	for _, flag := range []string{"font", "file", "engine"} {
 		if in := c.Path(flag); in != "" && newfile.Input(path, in) != "" {
 			return usagef("%s is the file of %s, which is read; write to another file", path, flags.Dashed(flag))
 		}

@@ -41,6 +41,12 @@ func (i interruption) Error() string { return "interrupted" }
 // Is lets an interruption pass for the end of a context.
 func (i interruption) Is(target error) bool { return target == context.Canceled }
 
+// interrupted returns the interruption by a signal.
+func interrupted(s os.Signal) interruption {
+	number, _ := s.(syscall.Signal)
+	return interruption{number}
+}
+
 // interruptible returns a context that ends at the first Ctrl-C or SIGTERM. A second
 // one ends the program at once.
 func interruptible() context.Context {
@@ -50,8 +56,7 @@ func interruptible() context.Context {
 	go func() {
 		s := <-signals
 		signal.Stop(signals)
-		number, _ := s.(syscall.Signal)
-		cancel(interruption{number})
+		cancel(interrupted(s))
 	}()
 	return ctx
 }
@@ -80,9 +85,11 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 		return exitPanic
 	case isBrokenPipe(err):
 		return exitSignal + int(syscall.SIGPIPE) // as the signal itself, which ends a program that writes to standard output
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+	case errors.As(err, &stopped), errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		fmt.Fprintln(stderr, "pgcli: interrupted")
-		errors.As(context.Cause(ctx), &stopped)
+		if stopped.signal == 0 {
+			errors.As(context.Cause(ctx), &stopped)
+		}
 		if stopped.signal == 0 {
 			stopped.signal = syscall.SIGINT
 		}

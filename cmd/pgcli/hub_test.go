@@ -165,6 +165,7 @@ func TestHubMistakes(t *testing.T) {
 		{[]string{"tokenize", "a", "-hf", testhub.Repo, "-hff", "x.gguf"}, exitFailed, "has no GGUF files"},
 		{[]string{"convert", "hf://a/b:q8_0", "-o", "x.gguf", "--type", "q8_0"}, exitUsage, "comes with --type"},
 		{[]string{"models", "--remove", "../x"}, exitUsage, "is no model of the list"},
+		{[]string{"models", "--remove", ""}, exitUsage, `"" is no model of the list`},
 	} {
 		if _, errs, code := pgcli(t, c.args...); code != c.code || !strings.Contains(errs, c.want) {
 			t.Errorf("%q: code %d, want %d; %q, want %q", c.args, code, c.code, errs, c.want)

@@ -32,7 +32,7 @@ func longRun(t *testing.T, stderr io.Writer) (cmd *exec.Cmd, stdout io.ReadClose
 	t.Helper()
 	tiny := makeTiny(t)
 	cmd = exec.Command("pgcli", "run", "-m", filepath.Join(tiny, "model.gguf"), "--image", filepath.Join(tiny, "picture.png"),
-		"-f", filepath.Join(tiny, "prompt.txt"), "-c", "50000", "-t", "1", "--cache-type", "f32")
+		"-f", filepath.Join(tiny, "prompt.txt"), "-c", "50000", "-t", "1", "--cache-type", "f32", "--repeats", "-n", "-1")
 	cmd.Env = environment(t)
 	cmd.Stderr = stderr
 	stdout, err := cmd.StdoutPipe()

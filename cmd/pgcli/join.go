@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/newfile"
 )
 
 func joinCommand() *cli.Command {
@@ -35,6 +36,9 @@ Example:
 			}
 			if err := standardOutput("-o", c.Path("output")); err != nil {
 				return err
+			}
+			if in := newfile.Input(c.Path("output"), parts...); in != "" {
+				return usagef("-o is %s, which is read (as %s); write to another file", c.Path("output"), in)
 			}
 			if err := joinParts(parts, c.Path("output"), c.Bool("force")); err != nil {
 				return withHint(err)

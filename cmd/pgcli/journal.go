@@ -38,7 +38,7 @@ func openJournal(c *cli.Context, set *eval.DataSet) (*eval.Journal, error) {
 	for _, name := range answerFlags {
 		settings = append(settings, eval.Setting{Name: flags.Dashed(name), Value: fmt.Sprint(c.Value(name))})
 	}
-	j, err := eval.OpenJournal(path, c.Bool("force"), set, settings, model, projector)
+	j, err := eval.OpenJournal(path, c.Bool("force"), set, settings, append(modelInputs(c), projector)...)
 	if err == nil && j.Earlier() > 0 {
 		tell(c.App.ErrWriter, "going on after %s in %s", legible.Count(j.Earlier(), "answer"), j.Path())
 	}

@@ -1,13 +1,14 @@
 package main
 
 import (
-	"context"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -15,29 +16,45 @@ import (
 	"github.com/pgcli/paligemma/internal/textfile"
 )
 
-// A lineReader reads the lines of standard input: on a terminal with a prompt and keys to
-// edit them.
+// A lineReader reads the lines of standard input: on a terminal after a prompt, with keys to
+// edit them if the terminal can move its cursor.
 type lineReader struct {
-	terminal *os.File // nil for anything else
+	watched  bool     // somebody types the lines
+	terminal *os.File // that has the editor; nil without one
 	screen   io.Writer
 	editor   *term.Terminal
-	text     chan string // from other input, which a goroutine reads
+	text     chan string // without an editor, from a goroutine that reads
 	err      error       // after text is closed
 }
+
+// linePrompt comes before a line that somebody types.
+const linePrompt = "> "
+
+// mostTyped is the most characters of a line that the editor, or the system without it, takes;
+// they drop others without a word.
+const mostTyped = 4094
+
+var errLongLine = fmt.Errorf("the line has more than %d characters, and a terminal takes no more; put such prompts into a file, for pgcli run -f FILE", mostTyped)
 
 func newLineReader(c *cli.Context) *lineReader {
 	in, ok := c.App.Reader.(*os.File)
 	out := c.App.ErrWriter
-	if ok && term.IsTerminal(int(in.Fd())) && isTerminal(out) {
-		return &lineReader{terminal: in, screen: out, editor: term.NewTerminal(struct {
+	l := &lineReader{watched: ok && term.IsTerminal(int(in.Fd())) && isTerminal(out), screen: out}
+	if l.watched && movesCursor(out) {
+		l.terminal = in
+		l.editor = term.NewTerminal(struct {
 			io.Reader
 			io.Writer
-		}{keyboard{in}, out}, "> ")}
+		}{keyboard{in}, out}, linePrompt)
+		return l
 	}
-	l := &lineReader{text: make(chan string)}
+	l.text = make(chan string)
+	s := textfile.NewScanner(c.App.Reader)
+	if l.watched { // a text file's reader waits for the bytes that would tell its encoding
+		s = bufio.NewScanner(c.App.Reader)
+	}
 	go func() {
 		defer close(l.text)
-		s := textfile.NewScanner(c.App.Reader)
 		for s.Scan() {
 			l.text <- strings.TrimRight(s.Text(), "\r")
 		}
@@ -48,10 +65,29 @@ func newLineReader(c *cli.Context) *lineReader {
 	return l
 }
 
-// next returns a line, or io.EOF. The terminal is raw only meanwhile, so that Ctrl-C
-// is a signal again while an answer comes.
-func (l *lineReader) next(interrupts <-chan os.Signal) (string, error) {
-	if l.terminal == nil {
+// next returns a line, or io.EOF, an interruption, or errLongLine, after which it may be called
+// again.
+func (l *lineReader) next(interrupts <-chan os.Signal) (line string, err error) {
+	if l.terminal != nil {
+		line, err = l.edit(interrupts)
+	} else {
+		line, err = l.read(interrupts)
+	}
+	if err == nil && l.watched && utf8.RuneCountInString(line) > mostTyped {
+		return "", errLongLine
+	}
+	if l.watched && err != nil { // a message follows
+		fmt.Fprintln(l.screen)
+	}
+	return line, err
+}
+
+// read returns a line that nobody can edit. Ctrl-C drops one that is being typed.
+func (l *lineReader) read(interrupts <-chan os.Signal) (string, error) {
+	for {
+		if l.watched {
+			fmt.Fprint(l.screen, linePrompt)
+		}
 		select {
 		case line, ok := <-l.text:
 			switch {
@@ -61,10 +97,18 @@ func (l *lineReader) next(interrupts <-chan os.Signal) (string, error) {
 				return "", l.err
 			}
 			return "", io.EOF
-		case <-interrupts:
-			return "", context.Canceled
+		case s := <-interrupts:
+			if !l.watched || s != os.Interrupt {
+				return "", interrupted(s)
+			}
+			fmt.Fprintln(l.screen)
 		}
 	}
+}
+
+// edit returns a line that can be edited. The terminal is raw only meanwhile, so that Ctrl-C
+// is a signal again while an answer comes.
+func (l *lineReader) edit(interrupts <-chan os.Signal) (string, error) {
 	fd := int(l.terminal.Fd())
 	before, err := term.MakeRaw(fd)
 	if err != nil {
@@ -73,12 +117,25 @@ func (l *lineReader) next(interrupts <-chan os.Signal) (string, error) {
 	if width, height, err := term.GetSize(fd); err == nil && width > 0 {
 		l.editor.SetSize(width, height)
 	}
-	line, err := l.editor.ReadLine()
-	err = errors.Join(err, term.Restore(fd, before))
-	if errors.Is(err, io.EOF) {
-		fmt.Fprintln(l.screen)
+	var line string
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		line, err = l.editor.ReadLine()
+	}()
+	for {
+		select {
+		case <-done:
+			if errors.Is(err, term.ErrPasteIndicator) { // the line is whole, and was pasted
+				err = nil
+			}
+			return line, errors.Join(err, term.Restore(fd, before))
+		case s := <-interrupts:
+			if s != os.Interrupt { // Ctrl-C is a key; the reading ends with the program
+				return "", errors.Join(interrupted(s), term.Restore(fd, before))
+			}
+		}
 	}
-	return line, err
 }
 
 // A keyboard passes keys to the editor, which would end at Ctrl-C as at Ctrl-D. In its

@@ -45,7 +45,7 @@ Examples:
 			if err != nil {
 				return err
 			}
-			if name := c.String("remove"); name != "" {
+			if name := c.String("remove"); c.IsSet("remove") { // "" is of a script whose variable is empty
 				return removeModels(c, h, list, name)
 			}
 			if c.Bool("json") {

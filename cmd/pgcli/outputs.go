@@ -4,7 +4,16 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pgcli/paligemma/gguf"
 )
+
+// modelInputs lists the files of the model that flags name, all parts of a split one.
+func modelInputs(c *cli.Context) []string {
+	return append(gguf.Parts(c.Path("model")), c.Path("model"), c.Path("mmproj"))
+}
 
 // standardOutput refuses an output of a flag that is standard output by one of its names: -,
 // a device, or a link to what a process has open, as /dev/stdout is. A file gets its name

@@ -154,7 +154,7 @@ func TestHostilePaths(t *testing.T) {
 
 // TestPlantedLinks: links in a cache that others write to lead no file out of it.
 func TestPlantedLinks(t *testing.T) {
-	for _, plant := range []string{"snapshots", "snapshots/" + testhub.Commit, "snapshots/" + testhub.Commit + "/sub", "refs", "blobs/" + testhub.OID("config.json", []byte("{}\n")) + ".pgcli.partial"} {
+	for _, plant := range []string{"snapshots", "snapshots/" + testhub.Commit, "snapshots/" + testhub.Commit + "/sub", "refs", "refs/main", "blobs/" + testhub.OID("config.json", []byte("{}\n")) + ".pgcli.partial"} {
 		_, client := start(t, &testhub.Hub{Revisions: []string{"work/branch"}})
 		outside := t.TempDir()
 		victims := []string{"config.json", "main", testhub.Commit + "/config.json", "sub/dir/x.gguf", "dir/x.gguf"}
@@ -164,16 +164,19 @@ func TestPlantedLinks(t *testing.T) {
 			}
 		}
 		at := filepath.Join(client.Cache, "models--maker--model", plant)
-		to := outside
-		if strings.HasSuffix(plant, ".partial") {
+		to, replaced := outside, false
+		switch {
+		case strings.HasSuffix(plant, ".partial"):
 			to = filepath.Join(outside, "config.json")
+		case plant == "refs/main": // itself, by a file
+			to, replaced = filepath.Join(outside, "main"), true
 		}
 		if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		testlink.Make(t, to, at)
-		if _, err := fetch(t.Context(), client); err == nil {
-			t.Errorf("%s: no error", plant)
+		if _, err := fetch(t.Context(), client); (err == nil) != replaced {
+			t.Errorf("%s: error %v", plant, err)
 		}
 		for _, v := range victims {
 			info, err := os.Lstat(filepath.Join(outside, v))

@@ -74,6 +74,12 @@ func (s *Snapshot) writeRef() error {
 	if err := s.folderFor(ref); err != nil {
 		return err
 	}
+	// Create would replace the file that a link leads to, outside of the cache perhaps.
+	if info, err := os.Lstat(ref); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		if err := newfile.Remove(ref); err != nil {
+			return err
+		}
+	}
 	f, err := newfile.Create(ref, true)
 	if err != nil {
 		return err

@@ -78,7 +78,7 @@ func FromImage(img image.Image, maxPixels int) (*RGB, error) {
 func holds(name string, b image.Rectangle, length, stride, bytesPerPixel int) error {
 	row := b.Dx() * bytesPerPixel
 	want := (b.Dy()-1)*stride + row
-	if stride < row || length < want {
+	if stride < row || length < want || b.Dy() > 1 && stride > length { // a huge stride overflows want
 		return fmt.Errorf("malformed image.%s of %d x %d pixels: stride %d, %d bytes; expected a stride of at least %d and %d bytes",
 			name, b.Dx(), b.Dy(), stride, length, row, want)
 	}

@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -194,6 +195,7 @@ func TestMalformedPlanesAreRefused(t *testing.T) {
 		"NRGBA64": &image.NRGBA64{Rect: r, Pix: short, Stride: 400},
 		"CMYK":    &image.CMYK{Rect: r, Pix: short, Stride: 200},
 		"YCbCr":   &image.YCbCr{Rect: r, Y: short, Cb: short, Cr: short, YStride: 50, CStride: 50},
+		"long":    &image.Gray{Rect: image.Rect(0, 0, 8, 9), Pix: make([]uint8, 72), Stride: math.MaxInt/8 + 1}, // 8 strides overflow
 		"NYCbCrA": &image.NYCbCrA{YCbCr: image.YCbCr{Rect: r, Y: short, Cb: short, Cr: short, YStride: 50, CStride: 50}, A: short, AStride: 50},
 	} {
 		_, err := Prepare(img, Options{Size: 28, Filter: Bicubic, MaxPixels: 1 << 20})

@@ -1,0 +1,57 @@
+package export
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pgcli/paligemma/internal/testlink"
+)
+
+// TestALinkToAFolderStays: an output that is a link to an empty folder fills that folder, perhaps
+// on another disk, as a link to a file does.
+func TestALinkToAFolderStays(t *testing.T) {
+	dir := t.TempDir()
+	link, real := filepath.Join(dir, "link"), filepath.Join(dir, "real")
+	if err := os.Mkdir(real, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	testlink.Make(t, "real", link)
+	f, err := createFolder(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := errors.Join(f.write("a/b", bytes([]byte("x"))), f.Finish()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.Readlink(link); err != nil || got != "real" {
+		t.Errorf("the link leads to %q, %v, want real", got, err)
+	}
+	if got, err := os.ReadFile(filepath.Join(real, "a", "b")); err != nil || string(got) != "x" {
+		t.Errorf("the folder behind the link has %q, %v", got, err)
+	}
+}
+
+// TestErrorsNameTheFolderOfTheUser, who never saw its temporary name.
+func TestErrorsNameTheFolderOfTheUser(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "set")
+	f, err := createFolder(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	err = f.write("data.yaml", func(w io.Writer) error {
+		return &fs.PathError{Op: "write", Path: w.(*os.File).Name(), Err: errors.New("no space")}
+	})
+	if want := "write " + filepath.Join(path, "data.yaml") + ": no space"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	if err := f.write("data.yaml/x", bytes(nil)); err == nil || strings.Contains(err.Error(), partial) {
+		t.Errorf("a file as a folder: %v, want an error without a temporary name", err)
+	}
+}
