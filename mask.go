@@ -91,10 +91,10 @@ func (m *Model) AddMasks(ctx context.Context, objects []Object) error {
 	if err := m.made(); err != nil || m.masks == nil {
 		return err
 	}
-	errs := make([]error, len(objects))
 	if ctx == nil {
-		return errors.New("paligemma: masks: the context is nil")
+		return fmt.Errorf("paligemma: masks: %w", errNilContext)
 	}
+	errs := make([]error, len(objects))
 	next := make(chan int)
 	var workers sync.WaitGroup
 	for range min(m.opts.Threads, len(objects)) {

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -41,25 +42,42 @@ func (s *Snapshot) point(file, blob string) error {
 	if err != nil {
 		return err
 	}
-	if now, err := os.Stat(link); err == nil {
-		if want, err := os.Stat(blob); err == nil && os.SameFile(now, want) {
-			return nil // another process was first
-		}
-	}
-	_ = os.Remove(link)
+	// Other processes may be here, too: a link that is right must never be gone.
 	err = os.Symlink(target, link)
-	if errors.Is(err, fs.ErrExist) {
+	if leadsTo(link, blob) {
 		return nil
 	}
-	if err == nil {
-		_, err = os.Lstat(link) // Wine 10 says that it made a link, and did not
+	if errors.Is(err, fs.ErrExist) {
+		err = s.replaceLink(target, link)
 	}
-	if err != nil && runtime.GOOS == "windows" {
-		if err = os.Link(blob, link); err != nil {
-			err = os.Rename(blob, link)
-		}
+	if runtime.GOOS != "windows" || leadsTo(link, blob) { // Wine 10 says that it made a link, and did not
+		return err
+	}
+	_ = os.Remove(link)
+	if err = os.Link(blob, link); err != nil {
+		err = os.Rename(blob, link)
 	}
 	return err
+}
+
+// leadsTo reports whether a link leads to a blob, or is that file itself.
+func leadsTo(link, blob string) bool {
+	now, err := os.Stat(link)
+	if err != nil {
+		return false
+	}
+	want, err := os.Stat(blob)
+	return err == nil && os.SameFile(now, want)
+}
+
+// replaceLink gives a link that leads elsewhere a new target.
+func (s *Snapshot) replaceLink(target, link string) error {
+	temp := filepath.Join(s.hub.folder(s.Repo), "link-"+rand.Text())
+	if err := os.Symlink(target, temp); err != nil {
+		return err
+	}
+	defer os.Remove(temp) // gone if it got its name
+	return os.Rename(temp, link)
 }
 
 // writeRef notes the commit of a branch or tag, for programs that are offline.
@@ -76,7 +94,7 @@ func (s *Snapshot) writeRef() error {
 	}
 	// Create would replace the file that a link leads to, outside of the cache perhaps.
 	if info, err := os.Lstat(ref); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		if err := newfile.Remove(ref); err != nil {
+		if err := newfile.Remove(ref); err != nil && !errors.Is(err, fs.ErrNotExist) { // another process was first
 			return err
 		}
 	}
