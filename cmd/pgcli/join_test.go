@@ -8,11 +8,15 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/internal/testengine"
 )
 
 // TestPartsAreInputs: no part of a split file that a command reads is replaced by its output,
 // under any of its names, with --force.
 func TestPartsAreInputs(t *testing.T) {
+	if !builtIn {
+		t.Setenv("PALIGEMMA_GGML", testengine.Shared(t))
+	}
 	picture, err := filepath.Abs("demo/scene-08.jpg")
 	must(t, err)
 	checkpoint, err := filepath.Abs("../../testdata/oracle/pg1-a")
