@@ -39,9 +39,9 @@ type Example struct {
 	Prompt   paligemma.Prompt `json:"prompt"`
 	Expected Texts            `json:"expected"`
 	Task     Task             `json:"task"`
-	Boxes    [][4]float64     `json:"boxes,omitempty"`
-	Labels   []string         `json:"labels,omitempty"`
-	Masks    []string         `json:"masks,omitempty"`
+	Boxes    [][4]float64     `json:"boxes,omitzero"` // none is not the same as no list: there is nothing to find
+	Labels   []string         `json:"labels,omitzero"`
+	Masks    []string         `json:"masks,omitzero"`
 }
 
 // Texts are answers. In JSON a single one is a string, several are a list.

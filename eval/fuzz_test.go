@@ -18,6 +18,7 @@ func FuzzDataSet(f *testing.F) {
 		`{"image": "a.png", "prompt": "ocr", "expected": ["x", "y"]}` + "\n\n" + `{"image": "b", "prompt": "", "expected": ""}`,
 		`{"image": "a", "prompt": "detect cat ; dog", "expected": "` + loc + ` cat ; ` + loc + ` dog", "masks": ["1", "2"]}`,
 		"\ufeff" + `{"image": "a", "prompt": "segment cat", "expected": "", "boxes": [[0, 0.5, 1, 1]], "labels": ["cat"], "task": "detect"}` + "\r\n",
+		`{"image": "a", "prompt": "detect cat", "expected": "", "boxes": [], "labels": [], "masks": []}`, // nothing to find
 		"\xff\xfe{\x00}\x00",
 	} {
 		f.Add([]byte(text), 2)
