@@ -28,7 +28,7 @@ func TestFilesThatAreReadAreNoOutputs(t *testing.T) {
 			}
 			alias := path + ".alias"
 			if err := os.Link(path, alias); err != nil {
-				t.Skip("the file system has no links")
+				t.Fatal(err)
 			}
 			for _, output := range []string{path, alias} {
 				j.plan.Outputs = []Output{{Path: output}}

@@ -15,12 +15,18 @@ import (
 	"github.com/pgcli/paligemma/internal/testhub"
 )
 
-// atHub makes a hub of files the one that commands ask, with an empty cache.
-func atHub(t *testing.T, h *testhub.Hub) *testhub.Hub {
+// useEngine has commands of a program without a ggml of its own use the tests' one.
+func useEngine(t *testing.T) {
 	t.Helper()
 	if !builtIn {
 		t.Setenv("PALIGEMMA_GGML", testengine.Shared(t))
 	}
+}
+
+// atHub makes a hub of files the one that commands ask, with an empty cache.
+func atHub(t *testing.T, h *testhub.Hub) *testhub.Hub {
+	t.Helper()
+	useEngine(t)
 	h.Start()
 	t.Cleanup(h.Close)
 	home := t.TempDir()

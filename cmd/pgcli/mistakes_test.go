@@ -6,16 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/pgcli/paligemma/internal/testengine"
 )
 
 // TestMistakesAreNamed: what a message says is what the user gave, and a flag that
 // there is.
 func TestMistakesAreNamed(t *testing.T) {
-	if !builtIn {
-		t.Setenv("PALIGEMMA_GGML", testengine.Shared(t))
-	}
+	useEngine(t)
 	picture := filepath.Join("demo", "scene-08.jpg")
 	for _, c := range []struct {
 		args []string

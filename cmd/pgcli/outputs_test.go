@@ -8,16 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/pgcli/paligemma/internal/testengine"
 )
 
 // TestStandardOutputIsNoFile: no command makes a file named -, nor one in the place of a link
 // to standard output, as /dev/stdout is: root would lose it, with --force.
 func TestStandardOutputIsNoFile(t *testing.T) {
-	if !builtIn {
-		t.Setenv("PALIGEMMA_GGML", testengine.Shared(t))
-	}
+	useEngine(t)
 	checkpoint, err := filepath.Abs("../../testdata/oracle/pg1-a")
 	must(t, err)
 	picture, err := filepath.Abs("demo/scene-08.jpg")
