@@ -81,7 +81,7 @@ func TestAFullQueueWaits(t *testing.T) {
 	defer cancel()
 	text := make(chan string)
 	go func() {
-		code, out, log := fleet(ctx, "enqueue", b.dir, "-p", "caption en", "-n", "2", "--server", b.s.url())
+		code, out, log := beside(ctx, "enqueue", b.dir, "-p", "caption en", "-n", "2", "--server", b.s.url())
 		text <- fmt.Sprintf("code %d: %s%s", code, out, log)
 	}()
 	eventually(t, "the queue is full", func() bool { return b.left(workStream) == 4 })

@@ -8,7 +8,6 @@ import (
 	"image"
 	"image/color"
 	"image/png"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,8 +17,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
 )
 
 // Environment of a test binary that is to be the command.
@@ -62,6 +59,20 @@ func fleet(ctx context.Context, args ...string) (code int, stdout, stderr string
 	return code, out.String(), errs.String()
 }
 
+// beside runs the command in a process of its own, beside others: two in one process would
+// share the package cli's flags. The end of ctx is a SIGTERM.
+func beside(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	cmd := command("", args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Start(); err != nil {
+		return -1, "", err.Error()
+	}
+	defer context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })()
+	_ = cmd.Wait() // the exit code says it
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
 // wants reports each text that an output lacks.
 func wants(t *testing.T, output string, texts ...string) {
 	t.Helper()
@@ -88,101 +99,6 @@ func (s *syncBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
-}
-
-// A natsServer can be killed, and started again with what it has stored.
-type natsServer interface {
-	url() string
-	start(t testing.TB)
-	kill(t testing.TB)
-}
-
-// inProcess is a server in the test's process.
-type inProcess struct {
-	dir  string
-	port int
-	s    *server.Server
-}
-
-func newInProcess(t testing.TB) *inProcess {
-	p := &inProcess{dir: t.TempDir(), port: -1}
-	p.start(t)
-	t.Cleanup(func() { p.kill(t) })
-	return p
-}
-
-func (p *inProcess) url() string { return p.s.ClientURL() }
-
-func (p *inProcess) start(t testing.TB) {
-	var err error
-	p.s, err = server.NewServer(&server.Options{Host: "127.0.0.1", Port: p.port, JetStream: true, StoreDir: p.dir, SyncAlways: true, NoLog: true, NoSigs: true})
-	must(t, err)
-	p.s.Start()
-	if !p.s.ReadyForConnections(30 * time.Second) {
-		t.Fatal("the server did not start")
-	}
-	if at := p.s.Addr(); at != nil {
-		_, err = fmt.Sscanf(at.String(), "127.0.0.1:%d", &p.port)
-		must(t, err)
-	}
-}
-
-func (p *inProcess) kill(testing.TB) {
-	p.s.Shutdown()
-	p.s.WaitForShutdown()
-}
-
-// ownProcess is nats-server as it is shipped, with the configuration that is shipped.
-type ownProcess struct {
-	binary, dir string
-	port        int
-	cmd         *exec.Cmd
-}
-
-func newOwnProcess(t testing.TB) *ownProcess {
-	p := &ownProcess{binary: filepath.Join(t.TempDir(), "nats-server"), dir: t.TempDir(), port: freePort(t)}
-	build := exec.Command("go", "build", "-o", p.binary, "github.com/nats-io/nats-server/v2")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
-	}
-	shipped, err := os.ReadFile("../../deploy/nats.conf")
-	must(t, err)
-	config := strings.ReplaceAll(string(shipped), "/var/lib/nats", filepath.Join(p.dir, "store"))
-	config = regexp.MustCompile(`(?m)^(listen|http):.*$`).ReplaceAllString(config, "")
-	config += fmt.Sprintf("\nlisten: 127.0.0.1:%d\n", p.port)
-	must(t, os.WriteFile(filepath.Join(p.dir, "nats.conf"), []byte(config), 0o644))
-	p.start(t)
-	t.Cleanup(func() { p.kill(t) })
-	return p
-}
-
-func (p *ownProcess) url() string { return fmt.Sprintf("nats://127.0.0.1:%d", p.port) }
-
-func (p *ownProcess) start(t testing.TB) {
-	p.cmd = exec.Command(p.binary, "-c", filepath.Join(p.dir, "nats.conf"))
-	must(t, p.cmd.Start())
-	eventually(t, "the server starts", func() bool { return dials(p.port) })
-}
-
-func (p *ownProcess) kill(testing.TB) {
-	p.cmd.Process.Kill()
-	p.cmd.Wait()
-}
-
-func freePort(t testing.TB) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-// dials reports whether a program listens on a port.
-func dials(port int) bool {
-	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err == nil {
-		c.Close()
-	}
-	return err == nil
 }
 
 // scene writes a picture of a coloured square, which is another for each number.

@@ -114,7 +114,7 @@ func TestAWorkerWithoutTheFolderTakesLittle(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	code := make(chan int)
 	work := func(root string) {
-		got, _, _ := fleet(ctx, "work", "--root", root, "--parallel", "2", "--retry-wait", "2s", "--server", b.s.url())
+		got, _, _ := beside(ctx, "work", "--root", root, "--parallel", "2", "--retry-wait", "2s", "--server", b.s.url())
 		code <- got
 	}
 	go work(b.dir)

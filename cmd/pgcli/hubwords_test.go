@@ -1,12 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -104,15 +105,15 @@ func TestTokenIsNeverShown(t *testing.T) {
 // converts or has open, from its first file to its end.
 func TestModelInUseIsNotTakenAway(t *testing.T) {
 	atHub(t, &testhub.Hub{Files: checkpoint(t), Slow: 5 * time.Millisecond})
-	lines, write := io.Pipe()
-	ended := make(chan string, 1)
-	go func() {
-		var out, errs bytes.Buffer
-		if code := run(t.Context(), []string{"pgcli", "chat", "-hf", testhub.Repo + ":q8_0", "../../testdata/scene.png"}, lines, &out, &errs); code != 0 {
-			ended <- errs.String()
-		}
-		close(ended)
-	}()
+	chat := exec.Command("pgcli", "chat", "-hf", testhub.Repo+":q8_0", "../../testdata/scene.png")
+	var messages bytes.Buffer
+	chat.Stderr = &messages
+	lines, err := chat.StdinPipe()
+	must(t, err)
+	answers, err := chat.StdoutPipe()
+	must(t, err)
+	must(t, chat.Start())
+	t.Cleanup(func() { chat.Process.Kill() })
 	refused := 0
 	remove := func() { // at any moment once something is there
 		_, errs, code := pgcli(t, "models", "--remove", testhub.Repo)
@@ -123,22 +124,20 @@ func TestModelInUseIsNotTakenAway(t *testing.T) {
 			t.Errorf("while it is used: code %d, %s", code, errs)
 		}
 	}
-	go func() {
-		defer write.Close()
-		for converted := ""; converted == ""; {
-			remove()
-			list, _, _ := pgcli(t, "models")
-			for line := range strings.Lines(list) {
-				if strings.Contains(line, "@") && !strings.Contains(line, "not complete") {
-					converted = strings.Fields(strings.TrimSpace(line))[2]
-				}
-			}
-		}
-		fmt.Fprintln(write, "caption en") // returns when the model is open
+	converted := false
+	for began := time.Now(); !converted && time.Since(began) < time.Minute; {
 		remove()
-	}()
-	for errs := range ended {
-		t.Error(errs)
+		list, _, _ := pgcli(t, "models")
+		for line := range strings.Lines(list) {
+			converted = converted || strings.Contains(line, "@") && !strings.Contains(line, "not complete")
+		}
+	}
+	fmt.Fprintln(lines, "caption en")
+	answer, err := bufio.NewReader(answers).ReadString('\n')
+	remove()
+	must(t, lines.Close())
+	if ended := chat.Wait(); ended != nil || err != nil || !converted {
+		t.Errorf("chat: %q, %v, converted: %v, %v, %s", answer, err, converted, ended, &messages)
 	}
 	if refused == 0 {
 		t.Error("never refused")
