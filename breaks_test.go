@@ -43,11 +43,11 @@ var breaks = []struct {
 		`for c := range rgb { rgb[c] = uint8(int(p[c]) * int(p[3]) / 255) } })`}}},
 	{"TestTrapPatchesTransposed", []edit{{"internal/imageproc/prepare.go", `out[c*n+i] = f(pixels[3*i+c])`,
 		`side := int(math.Sqrt(float64(n))); out[c*n+i%side*side+i/side] = f(pixels[3*i+c])`}, {"internal/imageproc/prepare.go", `"image"`, `"image"; "math"`}}},
-	{"TestTrapCropped", []edit{{"image.go", `px, err := imageproc.Prepare(img,`, `if r := img.Bounds(); r.Dx() > 4*r.Dy() {
+	{"TestTrapCropped", []edit{{"image.go", `px, err := imageproc.Prepare(ctx, img,`, `if r := img.Bounds(); r.Dx() > 4*r.Dy() {
 		r.Max.X = r.Min.X + r.Dy()
 		img = img.(interface{ SubImage(image.Rectangle) image.Image }).SubImage(r)
 	}
-	px, err := imageproc.Prepare(img,`}}},
+	px, err := imageproc.Prepare(ctx, img,`}}},
 	{"TestTrapAliased", []edit{{"internal/imageproc/resample.go", `widen := max(scale, 1)`, `widen := 1.0`}}},
 	{"TestTrapResamplingIgnored", []edit{{"image.go", `Filter: m.cfg.resample,`, ``}}},
 	{"TestTrapTowerCausal", []edit{{"internal/siglip/encoder.go", `vT := g.Permute(heads[2], 1, 2, 0, 3)`,

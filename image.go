@@ -74,7 +74,7 @@ func (i *Image) Bounds() image.Rectangle { return i.bounds }
 // Encode stretches a picture to the model's square and runs the vision tower on
 // it. The result serves every prompt about the picture.
 func (m *Model) Encode(ctx context.Context, img image.Image) (*Image, error) {
-	p, err := m.Prepare(img)
+	p, err := m.Prepare(ctx, img)
 	if err != nil {
 		return nil, err
 	}
@@ -92,14 +92,21 @@ type Prepared struct {
 
 // Prepare stretches a picture to the model's square. That is the part of Model.Encode
 // that needs no device, so that a program can do it while the model computes. A nil
-// picture, or one of more than Options.MaxPixels, is an ErrPicture.
-func (m *Model) Prepare(img image.Image) (*Prepared, error) {
+// picture, or one of more than Options.MaxPixels, is an ErrPicture. Soon after ctx ends
+// Prepare returns its cause.
+func (m *Model) Prepare(ctx context.Context, img image.Image) (*Prepared, error) {
 	if err := m.made(); err != nil {
 		return nil, err
 	}
+	if ctx == nil {
+		return nil, fmt.Errorf("paligemma: prepare picture: %w", errNilContext)
+	}
 	start := time.Now()
-	px, err := imageproc.Prepare(img, imageproc.Options{
+	px, err := imageproc.Prepare(ctx, img, imageproc.Options{
 		Size: m.cfg.ImageSize, Filter: m.cfg.resample, MaxPixels: m.opts.MaxPixels})
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("paligemma: prepare picture: %w", context.Cause(ctx))
+	}
 	if err != nil {
 		return nil, requestf(ErrPicture, "%w", err)
 	}

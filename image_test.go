@@ -59,7 +59,7 @@ func TestPreparedPicturesGiveTheTokensOfEncode(t *testing.T) {
 	}
 	want, err := m.Encode(t.Context(), img)
 	must(t, err)
-	prepared, err := m.Prepare(img)
+	prepared, err := m.Prepare(t.Context(), img)
 	must(t, err)
 	clear(img.Pix)
 	for range 2 {

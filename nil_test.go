@@ -28,7 +28,7 @@ func TestNilAndZeroAreErrors(t *testing.T) {
 		check(what+": Choose", err)
 		_, err = m.Encode(ctx, picture)
 		check(what+": Encode", err)
-		_, err = m.Prepare(picture)
+		_, err = m.Prepare(ctx, picture)
 		check(what+": Prepare", err)
 		_, err = m.ReadImage(strings.NewReader("P1\n1 1\n1"))
 		check(what+": ReadImage", err)

@@ -147,7 +147,7 @@ func TestTrapAliased(t *testing.T) {
 func TestTrapResamplingIgnored(t *testing.T) {
 	noise := paint(97, 61, func(x, y int) color.Color { return color.Gray{uint8(x*x*31 + y*y*57 + x*y*11)} })
 	for resampling, filter := range map[string]imageproc.Filter{"bicubic": imageproc.Bicubic, "bilinear": imageproc.Bilinear} {
-		px, err := imageproc.Prepare(noise, imageproc.Options{Size: 56, Filter: filter})
+		px, err := imageproc.Prepare(t.Context(), noise, imageproc.Options{Size: 56, Filter: filter})
 		must(t, err)
 		see := newEye(t, resampling).sees(t, noise)
 		for _, at := range []image.Point{{0, 0}, {3, 1}, {2, 3}} {

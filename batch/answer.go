@@ -57,7 +57,7 @@ func (j *job) prepare(ctx context.Context, m *paligemma.Model) {
 			return err
 		}
 		j.size = picture.Bounds().Size()
-		j.picture, err = m.Prepare(picture)
+		j.picture, err = m.Prepare(ctx, picture)
 		return err
 	})
 	if err != nil {

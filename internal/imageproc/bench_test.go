@@ -60,7 +60,7 @@ func BenchmarkPrepare(b *testing.B) {
 					if m.Width != c.width {
 						b.Fatalf("decoded %d x %d, want a width of %d", m.Width, m.Height, c.width)
 					}
-					if _, err := Prepare(m, Options{Size: size}); err != nil {
+					if _, err := Prepare(b.Context(), m, Options{Size: size}); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -80,7 +80,7 @@ func BenchmarkPrepareImage(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/filter=%d", name, f), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := Prepare(img, Options{Size: 224, Filter: f}); err != nil {
+					if _, err := Prepare(b.Context(), img, Options{Size: 224, Filter: f}); err != nil {
 						b.Fatal(err)
 					}
 				}

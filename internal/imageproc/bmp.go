@@ -119,7 +119,7 @@ func bmpConfig(file []byte) (image.Config, error) {
 
 // decodeBMP decodes the picture as Pillow does: alpha is dropped, and 5-bit samples are
 // spread over 0 to 255.
-func decodeBMP(_ context.Context, file []byte) (image.Image, error) {
+func decodeBMP(ctx context.Context, file []byte) (image.Image, error) {
 	h, err := readBMPHeader(file)
 	if err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func decodeBMP(_ context.Context, file []byte) (image.Image, error) {
 		return nil, fmt.Errorf("%d bytes of pixels, expected %d: %w", len(data), need, io.ErrUnexpectedEOF)
 	}
 	m := newRGB(h.width, h.height)
-	bands(h.height, func(lo, hi int) {
+	bands(ctx, h.height, h.width, func(lo, hi int) {
 		for y := lo; y < hi; y++ {
 			line, row := data[y*stride:][:size], m.row(h.height-1-y)
 			if h.topDown {

@@ -4,20 +4,29 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"image"
 	"image/jpeg"
 	"image/png"
 	"os"
+	"runtime"
+	"sync/atomic"
 	"testing"
 )
 
 // A countdown is a context that ends when it was asked so many times.
 type countdown struct {
 	context.Context
-	left int
+	left atomic.Int64
+}
+
+func counting(t *testing.T, left int64) *countdown {
+	c := &countdown{Context: t.Context()}
+	c.left.Store(left)
+	return c
 }
 
 func (c *countdown) Err() error {
-	if c.left--; c.left < 0 {
+	if c.left.Add(-1) < 0 {
 		return context.Canceled
 	}
 	return nil
@@ -41,7 +50,7 @@ func TestCancelledDecoding(t *testing.T) {
 			t.Fatal(err)
 		}
 		tried[f.name] = true
-		_, err = Decode(&countdown{t.Context(), 0}, file, 0)
+		_, err = Decode(counting(t, 0), file, 0)
 		if !errors.Is(err, context.Canceled) || errors.Is(err, ErrBroken) {
 			t.Errorf("%s: error is %v, want %v", e.Name(), err, context.Canceled)
 		}
@@ -56,12 +65,62 @@ func TestCancelledDecoding(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, file := range map[string][]byte{"JPEG": large.Bytes(), "PNG": larger.Bytes()} {
-		ctx := &countdown{t.Context(), 20}
+		ctx := counting(t, 20)
 		if _, err := Decode(ctx, file, 0); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: error is %v, want %v", name, err, context.Canceled)
 		}
-		if after := -ctx.left; after > 8 {
+		if after := -ctx.left.Load(); after > 8 {
 			t.Errorf("%s is read %d times more, want that decoding ends", name, after)
+		}
+	}
+}
+
+// TestStepsEndWithTheirContext: each step looks at its context while it works on a large
+// picture, at least once in so many pixels, and ends with it.
+func TestStepsEndWithTheirContext(t *testing.T) {
+	img := image.NewNRGBA(image.Rect(0, 0, 5000, 4000))
+	large, err := FromImage(t.Context(), img, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, step := range map[string]struct {
+		pixels int64 // at most, between two looks
+		run    func(context.Context) error
+	}{
+		"convert": {between, func(ctx context.Context) error { _, err := FromImage(ctx, img, 0); return err }},
+		"convert another type": {between, func(ctx context.Context) error {
+			_, err := FromImage(ctx, opaque{img.SubImage(image.Rect(0, 0, 5000, 400))}, 0)
+			return err
+		}},
+		"turn": {between, func(ctx context.Context) error { large.upright(ctx, 6); return context.Cause(ctx) }},
+		"bicubic": {8 * between, func(ctx context.Context) error {
+			_, err := Prepare(ctx, large, Options{Size: 224})
+			return err
+		}},
+		"bilinear": {between, func(ctx context.Context) error {
+			_, err := Prepare(ctx, large, Options{Size: 224, Filter: Bilinear})
+			return err
+		}},
+	} {
+		const many = 1 << 30
+		ctx := counting(t, many)
+		if err := step.run(ctx); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		pixels := int64(large.Width * large.Height)
+		if name == "convert another type" {
+			pixels /= 10
+		}
+		looks := many - ctx.left.Load()
+		if looks < pixels/step.pixels {
+			t.Errorf("%s: looked at its context %d times, want %d", name, looks, pixels/step.pixels)
+		}
+		ctx = counting(t, looks/2)
+		if err := step.run(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: error is %v, want %v", name, err, context.Canceled)
+		}
+		if after := -ctx.left.Load(); after > int64(runtime.GOMAXPROCS(0))+5 {
+			t.Errorf("%s: looked %d times more, want that it ends", name, after)
 		}
 	}
 }

@@ -85,19 +85,21 @@ func (f *format) read(ctx context.Context, file []byte, maxPixels int) (m *RGB, 
 		return nil, &brokenError{"truncated", f.name, len(file),
 			fmt.Errorf("it cannot hold %d x %d pixels", config.Width, config.Height)}
 	}
+	defer func() {
+		if ended := context.Cause(ctx); ended != nil {
+			m, err = nil, fmt.Errorf("decoding %s: %w", f.name, ended)
+		}
+	}()
 	img, err := f.decode(ctx, file)
-	if ended := context.Cause(ctx); ended != nil {
-		return nil, fmt.Errorf("decoding %s: %w", f.name, ended)
-	}
 	if err != nil {
 		return nil, f.refused(file, err)
 	}
-	m, err = FromImage(img, maxPixels)
+	m, err = FromImage(ctx, img, maxPixels)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.name, err)
 	}
 	if f.metadata != nil {
-		m = m.upright(f.metadata(file).orientation())
+		m = m.upright(ctx, f.metadata(file).orientation())
 	}
 	return m, nil
 }

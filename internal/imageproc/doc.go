@@ -2,7 +2,7 @@
 // tower reads: float32 in [-1, 1], stretched to a square, planes of red, green, blue.
 //
 //	img, err := imageproc.Read(ctx, file, 0)
-//	px, err := imageproc.Prepare(img, imageproc.Options{Size: 224}) // [224, 224, 3]
+//	px, err := imageproc.Prepare(ctx, img, imageproc.Options{Size: 224}) // [224, 224, 3]
 //
 // # What is decoded
 //

@@ -181,7 +181,7 @@ func TestMalformedImageIsAnError(t *testing.T) {
 		&RGB{Width: 4, Height: 4, Pix: make([]byte, 47)},
 		image.NewUniform(image.Black),
 	} {
-		if _, err := Prepare(img, Options{Size: 14}); err == nil {
+		if _, err := Prepare(t.Context(), img, Options{Size: 14}); err == nil {
 			t.Errorf("%T: no error", img)
 		}
 	}
@@ -190,7 +190,7 @@ func TestMalformedImageIsAnError(t *testing.T) {
 func TestBadOptionsAreErrors(t *testing.T) {
 	m := pattern("noise", 3, 3)
 	for _, o := range []Options{{}, {Size: -14}, {Size: MaxSize + 1}, {Size: 14, Filter: 2}, {Size: 14, MaxPixels: 8}} {
-		if _, err := Prepare(m, o); err == nil {
+		if _, err := Prepare(t.Context(), m, o); err == nil {
 			t.Errorf("%+v: no error", o)
 		}
 	}
@@ -206,7 +206,7 @@ func TestPanicBesideIsCaught(t *testing.T) {
 			t.Errorf("recovered %v, want the panic of a band", p)
 		}
 	}()
-	bands(100, func(lo, hi int) {
+	bands(t.Context(), 100, 1, func(lo, hi int) {
 		if hi == 100 {
 			panic("one line")
 		}

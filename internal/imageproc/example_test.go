@@ -20,7 +20,7 @@ func ExamplePrepare() {
 		fmt.Println(err)
 		return
 	}
-	px, err := imageproc.Prepare(photo, imageproc.Options{Size: 224})
+	px, err := imageproc.Prepare(context.Background(), photo, imageproc.Options{Size: 224})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -35,7 +35,7 @@ func fuzz(f *testing.F, pattern string) {
 		if m.Width*m.Height > limit || len(m.Pix) != 3*m.Width*m.Height {
 			t.Fatalf("decoded %d x %d pixels to %d bytes", m.Width, m.Height, len(m.Pix))
 		}
-		if _, err := Prepare(m, Options{Size: 14}); err != nil {
+		if _, err := Prepare(t.Context(), m, Options{Size: 14}); err != nil {
 			t.Fatal(err)
 		}
 	})

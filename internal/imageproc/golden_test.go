@@ -107,7 +107,7 @@ func TestStretchEqualsPillow(t *testing.T) {
 // SiglipImageProcessor.
 func TestPrepareEqualsTransformers(t *testing.T) {
 	for _, g := range readGolden(t, "prepare.json") {
-		px, err := Prepare(pattern(g.Kind, g.Width, g.Height), Options{Size: g.Size})
+		px, err := Prepare(t.Context(), pattern(g.Kind, g.Width, g.Height), Options{Size: g.Size})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,7 +125,7 @@ func TestPrepareEqualsTransformers(t *testing.T) {
 func TestBilinearIsNearJax(t *testing.T) {
 	const tolerance = 2e-6 // of a range of 2; a grey level is 7.8e-3
 	for _, g := range readGolden(t, "prepare.json") {
-		px, err := Prepare(pattern(g.Kind, g.Width, g.Height), Options{Size: g.Size, Filter: Bilinear})
+		px, err := Prepare(t.Context(), pattern(g.Kind, g.Width, g.Height), Options{Size: g.Size, Filter: Bilinear})
 		if err != nil {
 			t.Fatal(err)
 		}

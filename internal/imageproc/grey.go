@@ -25,7 +25,7 @@ func ResizeGrey(ctx context.Context, m *image.Gray, width, height, maxPixels int
 	columns := windows(in.Dx(), width, a.kernel, a.weight)
 	lines := windows(in.Dy(), height, a.kernel, a.weight)
 	wide := make([]uint8, width*in.Dy()) // [width, source height]
-	bands(in.Dy(), func(lo, hi int) {
+	bands(ctx, in.Dy(), width, func(lo, hi int) {
 		for y := lo; y < hi; y++ {
 			src, dst := m.Pix[y*m.Stride:], wide[y*width:][:width]
 			for x, w := range columns {
@@ -38,9 +38,9 @@ func ResizeGrey(ctx context.Context, m *image.Gray, width, height, maxPixels int
 		}
 	})
 	out := image.NewGray(image.Rect(0, 0, width, height)) // [width, height]
-	bands(height, func(lo, hi int) {
+	bands(ctx, height, width, func(lo, hi int) {
 		sums := make([]int32, width)
-		for y := lo; y < hi && ctx.Err() == nil; y++ {
+		for y := lo; y < hi; y++ {
 			for x := range sums {
 				sums[x] = a.start
 			}

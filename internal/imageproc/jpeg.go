@@ -220,19 +220,19 @@ func (h *jpegHeader) decode(ctx context.Context, file []byte) (image.Image, erro
 		if err != nil {
 			return nil, err
 		}
-		return h.join(img)
+		return h.join(ctx, img)
 	case n == 3:
 		img, err := flexible.Decode(with(jfifSegment))
 		if err != nil {
 			return nil, err
 		}
-		return h.join(img)
+		return h.join(ctx, img)
 	case n == 4:
 		img, err := jpeg.Decode(with(adobeSegment))
 		if err != nil {
 			return nil, err
 		}
-		return h.join(img)
+		return h.join(ctx, img)
 	}
 	return jpeg.Decode(reading(ctx, file))
 }

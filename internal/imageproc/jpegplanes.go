@@ -1,6 +1,7 @@
 package imageproc
 
 import (
+	"context"
 	"fmt"
 	"image"
 
@@ -14,14 +15,14 @@ type plane struct {
 }
 
 // plane copies component i out of an image in which a decoder repeated its samples.
-func (h *jpegHeader) plane(i int, pix []uint8, stride, step int) plane {
+func (h *jpegHeader) plane(ctx context.Context, i int, pix []uint8, stride, step int) plane {
 	c := h.components[i]
 	g := chromaGrid{stepX: h.maxH / c.h, stepY: h.maxV / c.v}
 	g.columns = (h.width + g.stepX - 1) / g.stepX
 	rows := (h.height + g.stepY - 1) / g.stepY
 	g.lastY, g.stride = rows-1, g.columns
 	p := plane{make([]uint8, g.columns*rows), g}
-	bands(rows, func(lo, hi int) {
+	bands(ctx, rows, g.columns, func(lo, hi int) {
 		for y := lo; y < hi; y++ {
 			src := pix[y*g.stepY*stride:]
 			for x := range g.columns {
@@ -34,7 +35,7 @@ func (h *jpegHeader) plane(i int, pix []uint8, stride, step int) plane {
 
 // planes returns the components of an image that a decoder was made to return as they are
 // stored: as YCbCr, or as CMYK, which image/jpeg inverts.
-func (h *jpegHeader) planes(img image.Image) ([]plane, error) {
+func (h *jpegHeader) planes(ctx context.Context, img image.Image) ([]plane, error) {
 	if r := img.Bounds(); r != image.Rect(0, 0, h.width, h.height) {
 		return nil, fmt.Errorf("decoded %v of %d x %d pixels", r, h.width, h.height)
 	}
@@ -44,14 +45,14 @@ func (h *jpegHeader) planes(img image.Image) ([]plane, error) {
 			return nil, err
 		}
 		if s.SubsampleRatio == image.YCbCrSubsampleRatio444 { // luma may be the subsampled one
-			return []plane{h.plane(0, s.Y, s.YStride, 1), h.plane(1, s.Cb, s.CStride, 1), h.plane(2, s.Cr, s.CStride, 1)}, nil
+			return []plane{h.plane(ctx, 0, s.Y, s.YStride, 1), h.plane(ctx, 1, s.Cb, s.CStride, 1), h.plane(ctx, 2, s.Cr, s.CStride, 1)}, nil
 		}
 		luma, chroma := chromaGrid{stepX: 1, stepY: 1, columns: h.width, lastY: h.height - 1, stride: s.YStride}, newChromaGrid(s)
 		return []plane{{s.Y, luma}, {s.Cb, chroma}, {s.Cr, chroma}}, nil
 	case *image.CMYK:
 		var all []plane
 		for i := range h.components {
-			p := h.plane(i, s.Pix[i:], s.Stride, 4)
+			p := h.plane(ctx, i, s.Pix[i:], s.Stride, 4)
 			for j := range p.pix {
 				p.pix[j] = ^p.pix[j]
 			}
@@ -64,13 +65,13 @@ func (h *jpegHeader) planes(img image.Image) ([]plane, error) {
 
 // join interpolates the components to the size of the picture, as libjpeg-turbo does, and
 // converts them to RGB, inks as Pillow does.
-func (h *jpegHeader) join(img image.Image) (*RGB, error) {
-	all, err := h.planes(img)
+func (h *jpegHeader) join(ctx context.Context, img image.Image) (*RGB, error) {
+	all, err := h.planes(ctx, img)
 	if err != nil {
 		return nil, err
 	}
 	m := newRGB(h.width, h.height)
-	bands(m.Height, func(lo, hi int) {
+	bands(ctx, m.Height, m.Width, func(lo, hi int) {
 		var c [4][]uint8 // a line of each component
 		for i, p := range all {
 			c[i] = make([]uint8, p.grid.columns*p.grid.stepX)

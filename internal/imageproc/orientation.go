@@ -2,6 +2,7 @@ package imageproc
 
 import (
 	"bytes"
+	"context"
 	"regexp"
 )
 
@@ -32,8 +33,9 @@ func (m metadata) orientation() int {
 	return int(o)
 }
 
-// upright undoes an EXIF orientation o. Orientations 5 to 8 exchange the sides.
-func (m *RGB) upright(o int) *RGB {
+// upright undoes an EXIF orientation o. Orientations 5 to 8 exchange the sides. After the
+// end of ctx the picture is not whole.
+func (m *RGB) upright(ctx context.Context, o int) *RGB {
 	if o <= 1 {
 		return m
 	}
@@ -61,7 +63,7 @@ func (m *RGB) upright(o int) *RGB {
 	}
 	out := newRGB(w, h)
 	right := 3 * (ry*m.Width + rx)
-	bands(out.Height, func(lo, hi int) {
+	bands(ctx, out.Height, out.Width, func(lo, hi int) {
 		for y := lo; y < hi; y++ {
 			row := out.row(y)
 			at := 3 * ((y0+y*dy)*m.Width + x0 + y*dx)

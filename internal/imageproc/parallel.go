@@ -1,17 +1,29 @@
 package imageproc
 
 import (
+	"context"
 	"runtime"
 	"sync"
 )
 
-// bands calls f on ranges [lo, hi) that partition [0, n), one for each processor, at the
-// same time. f must write only inside its range. If one panics, bands does when all have
-// ended: the caller cannot recover on their goroutines.
-func bands(n int, f func(lo, hi int)) {
+// between is how many pixels are worked on between two looks at a context: at most some
+// 20 ms.
+const between = 1 << 20
+
+// bands calls f on ranges [lo, hi) that partition [0, n), on all processors at the same
+// time, until ctx ends. A line of the ranges stands for so many pixels. f must write only
+// inside its range. If one panics, bands does when all have ended: the caller cannot
+// recover on their goroutines.
+func bands(ctx context.Context, n, pixels int, f func(lo, hi int)) {
+	most := max(between/max(pixels, 1), 1)
+	band := func(lo, hi int) {
+		for ; lo < hi && ctx.Err() == nil; lo += most {
+			f(lo, min(lo+most, hi))
+		}
+	}
 	workers := min(runtime.GOMAXPROCS(0), n)
 	if workers <= 1 {
-		f(0, n)
+		band(0, n)
 		return
 	}
 	var wg sync.WaitGroup
@@ -24,7 +36,7 @@ func bands(n int, f func(lo, hi int)) {
 					failed.Do(func() { failure = p })
 				}
 			}()
-			f(i*n/workers, (i+1)*n/workers)
+			band(i*n/workers, (i+1)*n/workers)
 		})
 	}
 	wg.Wait()

@@ -1,6 +1,7 @@
 package imageproc
 
 import (
+	"context"
 	"fmt"
 	"image"
 )
@@ -30,20 +31,20 @@ type Options struct {
 // Prepare stretches img to a square and scales it to [-1, 1]. The result has shape
 // [w, h, 3], fastest axis first (a plane of red, one of green, one of blue):
 // sample c of pixel (x, y) is at c*Size*Size + y*Size + x. It fails for a size
-// outside 1 to [MaxSize], for an unknown filter and where [FromImage] fails.
-func Prepare(img image.Image, o Options) ([]float32, error) {
+// outside 1 to [MaxSize], for an unknown filter, where [FromImage] fails and when ctx ends.
+func Prepare(ctx context.Context, img image.Image, o Options) ([]float32, error) {
 	if o.Size < 1 || o.Size > MaxSize {
 		return nil, fmt.Errorf("image size %d is out of range 1 to %d", o.Size, MaxSize)
 	}
-	m, err := FromImage(img, o.MaxPixels)
+	m, err := FromImage(ctx, img, o.MaxPixels)
 	if err != nil {
 		return nil, err
 	}
 	switch o.Filter {
 	case Bicubic:
-		return normalize(stretch(m, o.Size)), nil
+		return normalize(stretch(ctx, m, o.Size)), context.Cause(ctx)
 	case Bilinear:
-		return normalizeFloat(resample(m, o.Size, bilinear())), nil
+		return normalizeFloat(resample(ctx, m, o.Size, bilinear())), context.Cause(ctx)
 	}
 	return nil, fmt.Errorf("unknown filter %d; expected Bicubic or Bilinear", o.Filter)
 }
@@ -55,7 +56,7 @@ func (m *RGB) Stretch(size int) (*RGB, error) {
 		return nil, fmt.Errorf("image size %d is out of range 1 to %d", size, MaxSize)
 	}
 	out := newRGB(size, size)
-	for i, v := range stretch(m, size) { // [3, w, h]
+	for i, v := range stretch(context.Background(), m, size) { // [3, w, h]
 		out.Pix[i] = uint8(v)
 	}
 	return out, nil

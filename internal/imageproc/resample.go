@@ -1,6 +1,9 @@
 package imageproc
 
-import "math"
+import (
+	"context"
+	"math"
+)
 
 // A kernel weighs a source pixel by its distance from an output pixel's centre, in source
 // pixels when enlarging and output pixels when reducing. It is zero from support on.
@@ -71,19 +74,19 @@ type arithmetic[T int32 | float32] struct {
 // resample stretches m [3, width, height] to [3, size, size]: r, g, b of each pixel, row
 // by row. Each source line is stretched horizontally, finished, and added with its
 // vertical weight to the output lines whose windows hold it, so only the output and one
-// line are stored.
-func resample[T int32 | float32](m *RGB, size int, a arithmetic[T]) []T {
+// line are stored. After the end of ctx the result is not whole.
+func resample[T int32 | float32](ctx context.Context, m *RGB, size int, a arithmetic[T]) []T {
 	columns := windows(m.Width, size, a.kernel, a.weight)
 	lines := windows(m.Height, size, a.kernel, a.weight)
 	out := make([]T, 3*size*size) // [3, size, size]
-	bands(size, func(lo, hi int) {
+	bands(ctx, size, 0, func(lo, hi int) {
 		mine := out[3*size*lo : 3*size*hi]
 		for i := range mine {
 			mine[i] = a.start
 		}
 		row := make([]T, 3*size)
 		oldest := lo // windows start and end in order, so those open at y are consecutive
-		for y := lines[lo].first; oldest < hi; y++ {
+		for y := lines[lo].first; oldest < hi && ctx.Err() == nil; y++ {
 			stretchRow(row, m.row(y), columns, a)
 			for i := oldest; i < hi && lines[i].first <= y; i++ {
 				addScaled(out[3*size*i:3*size*(i+1)], row, lines[i].weights[y-lines[i].first])

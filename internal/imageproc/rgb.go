@@ -1,6 +1,7 @@
 package imageproc
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"image/color"
@@ -41,8 +42,9 @@ func (m *RGB) At(x, y int) color.Color {
 // FromImage converts any image to 8-bit RGB by the rules of the package; an *RGB is
 // returned as it is. An image with more than maxPixels pixels (0 means
 // [DefaultMaxPixels]) gives a [*SizeError]. The standard library's types are converted on
-// all processors; any other is read through At, by this goroutine only.
-func FromImage(img image.Image, maxPixels int) (*RGB, error) {
+// all processors; any other is read through At, by this goroutine only. FromImage fails
+// when ctx ends, with its cause.
+func FromImage(ctx context.Context, img image.Image, maxPixels int) (*RGB, error) {
 	if v := reflect.ValueOf(img); img == nil || v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil, fmt.Errorf("no picture: the image is nil (%T)", img)
 	}
@@ -58,10 +60,13 @@ func FromImage(img image.Image, maxPixels int) (*RGB, error) {
 	}
 	m := newRGB(b.Dx(), b.Dy())
 	if convert := converter(img); convert != nil {
-		bands(m.Height, func(lo, hi int) { convert(m, lo, hi) })
-		return m, nil
+		bands(ctx, m.Height, m.Width, func(lo, hi int) { convert(m, lo, hi) })
+		return m, context.Cause(ctx)
 	}
 	for y := range m.Height {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		row := m.row(y)
 		for x := range m.Width {
 			r, g, b, a := img.At(b.Min.X+x, b.Min.Y+y).RGBA()

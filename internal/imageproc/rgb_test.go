@@ -66,13 +66,13 @@ func TestSubImageKeepsChroma(t *testing.T) {
 		for i := range img.Cb {
 			img.Cb[i], img.Cr[i] = uint8(i*i*31), uint8(i*i*17)
 		}
-		whole, err := FromImage(img, 0)
+		whole, err := FromImage(t.Context(), img, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for shift := range 4 {
 			r := image.Rect(shift, shift, 33+shift, 21+shift)
-			part, err := FromImage(img.SubImage(r), 0)
+			part, err := FromImage(t.Context(), img.SubImage(r), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,11 +89,11 @@ func TestSubImageKeepsChroma(t *testing.T) {
 
 func compareWithAt(t *testing.T, img image.Image, tolerance int) {
 	t.Helper()
-	fast, err := FromImage(img, 0)
+	fast, err := FromImage(t.Context(), img, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	slow, err := FromImage(opaque{img}, 0)
+	slow, err := FromImage(t.Context(), opaque{img}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestAlphaIsDropped(t *testing.T) {
 	p := image.NewRGBA(image.Rect(0, 0, 1, 1))
 	p.Pix = []byte{80, 40, 20, 102} // 0.4 of it
 	for _, img := range []image.Image{n, p, opaque{p}} {
-		m, err := FromImage(img, 0)
+		m, err := FromImage(t.Context(), img, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,10 +125,10 @@ func TestAlphaIsDropped(t *testing.T) {
 
 func TestRGBIsNotCopied(t *testing.T) {
 	m := pattern("noise", 5, 4)
-	if same, err := FromImage(m, 0); err != nil || same != m {
+	if same, err := FromImage(t.Context(), m, 0); err != nil || same != m {
 		t.Errorf("FromImage(*RGB) = %p, %v; want the image itself, %p", same, err, m)
 	}
-	copied, err := FromImage(opaque{m}, 0)
+	copied, err := FromImage(t.Context(), opaque{m}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestPixelsArePlanes(t *testing.T) {
 	copy(m.Pix, []byte{255, 0, 0 /**/, 0, 255, 0 /**/, 0, 0, 255 /**/, 0, 0, 0})
 	want := []float32{1, -1, -1, -1 /**/, -1, 1, -1, -1 /**/, -1, -1, 1, -1}
 	for _, f := range []Filter{Bicubic, Bilinear} {
-		px, err := Prepare(m, Options{Size: 2, Filter: f})
+		px, err := Prepare(t.Context(), m, Options{Size: 2, Filter: f})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +164,7 @@ func TestThreadsDoNotMatter(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 16} {
 		runtime.GOMAXPROCS(n)
 		for f := range first {
-			px, err := Prepare(m, Options{Size: 56, Filter: Filter(f)})
+			px, err := Prepare(t.Context(), m, Options{Size: 56, Filter: Filter(f)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -198,7 +198,7 @@ func TestMalformedPlanesAreRefused(t *testing.T) {
 		"long":    &image.Gray{Rect: image.Rect(0, 0, 8, 9), Pix: make([]uint8, 72), Stride: math.MaxInt/8 + 1}, // 8 strides overflow
 		"NYCbCrA": &image.NYCbCrA{YCbCr: image.YCbCr{Rect: r, Y: short, Cb: short, Cr: short, YStride: 50, CStride: 50}, A: short, AStride: 50},
 	} {
-		_, err := Prepare(img, Options{Size: 28, Filter: Bicubic, MaxPixels: 1 << 20})
+		_, err := Prepare(t.Context(), img, Options{Size: 28, Filter: Bicubic, MaxPixels: 1 << 20})
 		if err == nil || !strings.Contains(err.Error(), "malformed image.") {
 			t.Errorf("%s: error %v, want one that says it is malformed", name, err)
 		}

@@ -1,17 +1,21 @@
 package imageproc
 
-import "github.com/pgcli/paligemma/kernels"
+import (
+	"context"
+
+	"github.com/pgcli/paligemma/kernels"
+)
 
 // longest bounds the sides, in pixels, of a picture that the kernel stretches: it takes 48
 // bytes for each pixel of a line, and a copy of all weights.
 const longest = 1 << 16
 
 // stretch resamples m [3, width, height] to [3, size, size] in bicubic arithmetic, with the
-// kernel where the program has it.
-func stretch(m *RGB, size int) []int32 {
+// kernel where the program has it. After the end of ctx the result is not whole.
+func stretch(ctx context.Context, m *RGB, size int) []int32 {
 	a := bicubic()
 	if len(kernels.Levels()) == 0 || max(m.Width, m.Height) > longest {
-		return resample(m, size, a)
+		return resample(ctx, m, size, a)
 	}
 	s := kernels.Stretch{
 		Width: m.Width, Size: size,
@@ -19,7 +23,8 @@ func stretch(m *RGB, size int) []int32 {
 		Lines:   sideBySide(windows(m.Height, size, a.kernel, a.weight)),
 	}
 	pixels, out := m.Pix[:3*m.Width*m.Height], make([]int32, 3*size*size) // [3, size, size]
-	bands(size, func(lo, hi int) { s.Run(out, pixels, lo, hi) })
+	const faster = 8                                                      // the kernel, than Go
+	bands(ctx, size, m.Width*m.Height/size/faster, func(lo, hi int) { s.Run(out, pixels, lo, hi) })
 	return out
 }
 

@@ -23,7 +23,7 @@ func TestStretchEqualsResample(t *testing.T) {
 		}
 		for _, side := range []int{14, 224, 448} {
 			t.Run(fmt.Sprintf("%dx%d to %d", m.Width, m.Height, side), func(t *testing.T) {
-				if !slices.Equal(stretch(m, side), resample(m, side, bicubic())) {
+				if !slices.Equal(stretch(t.Context(), m, side), resample(t.Context(), m, side, bicubic())) {
 					t.Error("pictures differ")
 				}
 			})

@@ -76,5 +76,5 @@ func (p *tiffPage) block(data []byte, size image.Point) (*RGB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return FromImage(img, 0)
+	return FromImage(p.ctx, img, 0)
 }

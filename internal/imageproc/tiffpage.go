@@ -92,11 +92,13 @@ func (p *tiffPage) decodePlanes() (image.Image, error) {
 		case *image.Gray16:
 			plane = s.Pix
 		}
-		for b := range size / 4 {
-			for i := range p.width * p.height {
-				pix[size*i+size/4*c+b] = plane[size/4*i+b]
+		bands(p.ctx, p.height, p.width, func(lo, hi int) {
+			for b := range size / 4 {
+				for i := lo * p.width; i < hi*p.width; i++ {
+					pix[size*i+size/4*c+b] = plane[size/4*i+b]
+				}
 			}
-		}
+		})
 	}
 	rect, stride := image.Rect(0, 0, p.width, p.height), size*p.width
 	switch {
@@ -123,7 +125,7 @@ func (p *tiffPage) decodeBits() (image.Image, error) {
 	grey, largest := img.(*image.Gray), 1<<p.bits-1
 	colours := p.palette()
 	m := newRGB(p.width, p.height)
-	bands(p.height, func(lo, hi int) {
+	bands(p.ctx, p.height, p.width, func(lo, hi int) {
 		for y := lo; y < hi; y++ {
 			line, row := grey.Pix[y*grey.Stride:], m.row(y)
 			for x := range p.width {
@@ -153,9 +155,11 @@ func (p *tiffPage) decodePairs() (image.Image, error) {
 	if grey, ok := img.(*image.Gray16); err == nil && ok && p.photometric == photometricPalette {
 		colours := p.palette()
 		m := newRGB(p.width, p.height)
-		for i := range p.width * p.height {
-			copy(m.Pix[3*i:], colours[grey.Pix[2*i]][:])
-		}
+		bands(p.ctx, p.height, p.width, func(lo, hi int) {
+			for i := lo * p.width; i < hi*p.width; i++ {
+				copy(m.Pix[3*i:], colours[grey.Pix[2*i]][:])
+			}
+		})
 		return m, nil
 	}
 	return img, err

@@ -86,7 +86,7 @@ func decodeWebP(ctx context.Context, file []byte) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	frame, err := webpRGB(img)
+	frame, err := webpRGB(ctx, img)
 	if err != nil || f.rect.Size() == f.canvas {
 		return frame, err
 	}
@@ -98,13 +98,13 @@ func decodeWebP(ctx context.Context, file []byte) (image.Image, error) {
 }
 
 // webpRGB converts a frame to RGB.
-func webpRGB(img image.Image) (*RGB, error) {
+func webpRGB(ctx context.Context, img image.Image) (*RGB, error) {
 	planes, lossy := img.(*image.YCbCr)
 	if !lossy {
-		return FromImage(img, math.MaxInt)
+		return FromImage(ctx, img, math.MaxInt)
 	}
 	m := newRGB(planes.Rect.Dx(), planes.Rect.Dy())
-	bands(m.Height, func(lo, hi int) {
+	bands(ctx, m.Height, m.Width, func(lo, hi int) {
 		for y := lo; y < hi; y++ {
 			webpRow(m, planes, y)
 		}

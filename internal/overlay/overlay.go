@@ -8,6 +8,7 @@
 package overlay
 
 import (
+	"context"
 	"image"
 	"image/color"
 	"image/draw"
@@ -115,7 +116,7 @@ func Draw(img image.Image, objects []Object, style Style) (*image.RGBA, error) {
 
 // rgba returns an opaque copy of a picture with its corner at (0, 0).
 func rgba(img image.Image) (*image.RGBA, error) {
-	rgb, err := imageproc.FromImage(img, math.MaxInt)
+	rgb, err := imageproc.FromImage(context.Background(), img, math.MaxInt)
 	if err != nil {
 		return nil, err
 	}
