@@ -46,9 +46,9 @@ func (s *Session) Read(ctx context.Context, ids []int32, each func(i int, logits
 		return errors.New("paligemma: read: each is nil, want a function; Append is for ids whose logits nobody asks for")
 	}
 	for done := 0; done < len(ids); done += appendRows {
-		logits, err := s.predict(ctx, ids[done:min(done+appendRows, len(ids))])
+		logits, err := s.predict(ctx, ids, done)
 		if err != nil {
-			return fmt.Errorf("paligemma: read: after %d tokens: %w", done, err)
+			return err
 		}
 		for i, l := range logits {
 			each(done+i, l)
@@ -57,12 +57,18 @@ func (s *Session) Read(ctx context.Context, ids []int32, each func(i int, logits
 	return nil
 }
 
-// predict appends a few ids and returns the logits before each.
-func (s *Session) predict(ctx context.Context, ids []int32) (all [][]float32, err error) {
+// predict appends a few of ids, after those that are done, and returns the logits before each.
+func (s *Session) predict(ctx context.Context, ids []int32, done int) (all [][]float32, err error) {
 	if err := s.enter(); err != nil {
 		return nil, err
 	}
 	defer s.leave()
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("paligemma: read: after %d tokens: %w", done, err)
+		}
+	}()
+	ids = ids[done:min(done+appendRows, len(ids))]
 	if err := s.checkIDs(ids); err != nil {
 		return nil, err
 	}

@@ -118,6 +118,10 @@ func (p *Prepared) Encode(ctx context.Context) (*Image, error) {
 	if p == nil || p.model == nil {
 		return nil, requestf(ErrPicture, "picture is not prepared, want one of Model.Prepare")
 	}
+	if err := p.model.hold(); err != nil {
+		return nil, err
+	}
+	defer p.model.release()
 	start := time.Now()
 	tokens, err := p.model.encode(ctx, p.pixels)
 	if err != nil {
@@ -126,12 +130,8 @@ func (p *Prepared) Encode(ctx context.Context) (*Image, error) {
 	return &Image{model: p.model, tokens: tokens, bounds: p.bounds, took: p.took + time.Since(start)}, nil
 }
 
-// encode maps pixels [w, h, 3] to soft tokens [d, n].
+// encode maps pixels [w, h, 3] to soft tokens [d, n]. The caller holds the model.
 func (m *Model) encode(ctx context.Context, px []float32) (tokens []float32, err error) {
-	if err := m.hold(); err != nil {
-		return nil, err
-	}
-	defer m.release()
 	if err := m.checkFiles(); err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func usedClosed(t *testing.T, m *Model, s *Session, images []*Image, q question)
 	t.Helper()
 	_, err := m.NewSession()
 	check := func(what string, err error) {
-		if !errors.Is(err, ErrClosed) {
+		if !errors.Is(err, ErrClosed) || strings.Count(err.Error(), "paligemma: ") != 1 {
 			t.Errorf("%s after Close: %v, want ErrClosed", what, err)
 		}
 	}

@@ -14,7 +14,7 @@ func TestNilAndZeroAreErrors(t *testing.T) {
 	ctx, picture := t.Context(), image.NewGray(image.Rect(0, 0, 4, 4))
 	check := func(call string, err error) {
 		t.Helper()
-		if !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), "paligemma: ") {
+		if !errors.Is(err, ErrClosed) || strings.Count(err.Error(), "paligemma: ") != 1 {
 			t.Errorf("%s: %v, want ErrClosed", call, err)
 		}
 	}
