@@ -89,6 +89,9 @@ func (m *Model) reserveCache() error {
 	n, most := m.cacheBytes(), m.cacheLimit()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for n > most-m.caches && m.ending > 0 { // caches of calls whose context ended
+		m.ended.Wait()
+	}
 	if n > most-m.caches {
 		return fmt.Errorf("%w: a cache of %d tokens takes %s, those of open sessions %s, of at most %s: close sessions, or set Options.Context, CacheMemory or MemoryLimit",
 			ErrNoMemory, m.opts.Context, megabytes(n), megabytes(m.caches), megabytes(most))

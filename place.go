@@ -97,7 +97,8 @@ func (m *Model) build(projector *gguf.File) error {
 		return err
 	}
 	m.decoder = decode.New(m.backend, m.gemma, m.decodeOptions())
-	m.turns = schedule.New(schedule.Options{Most: m.opts.Parallel, Patience: m.opts.Patience}, m.decoder.Next)
+	o := schedule.Options{Most: m.opts.Parallel, Rows: max(m.opts.Parallel, stepRows), Patience: m.opts.Patience}
+	m.turns = schedule.New(o, (*decode.Request).Rows, m.decoder.Next)
 	return m.describe()
 }
 

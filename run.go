@@ -2,6 +2,7 @@ package paligemma
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"iter"
 	"strings"
@@ -17,7 +18,7 @@ func (m *Model) Run(ctx context.Context, img image.Image, p Prompt, s *Sampling)
 	if err != nil {
 		return failed(ctx, err)
 	}
-	defer c.session.Close()
+	defer c.close(ctx)
 	r, err := c.session.Run(ctx, c.images, p, s)
 	r.Timings.Encode = c.images[0].took
 	return r, err
@@ -29,7 +30,7 @@ func (m *Model) Stream(ctx context.Context, img image.Image, p Prompt, s *Sampli
 	return func(yield func(Token, error) bool) {
 		c, err := m.converse(ctx, img, p, s)
 		if err == nil {
-			defer c.session.Close()
+			defer c.close(ctx)
 			err = c.session.Prefill(ctx, c.images, p)
 		}
 		if err != nil {
@@ -46,6 +47,11 @@ type conversation struct {
 	images  []*Image
 }
 
+// close closes the session. After the end of ctx nobody waits for what others compute.
+func (c conversation) close(ctx context.Context) {
+	c.session.model.afterAll(ctx, func() { c.session.Close() })
+}
+
 // converse checks prompt and sampling, opens a session and encodes the picture. The
 // caller closes the session.
 func (m *Model) converse(ctx context.Context, img image.Image, p Prompt, s *Sampling) (c conversation, err error) {
@@ -55,12 +61,15 @@ func (m *Model) converse(ctx context.Context, img image.Image, p Prompt, s *Samp
 	if _, err := p.Read(); err != nil {
 		return c, err
 	}
+	if ctx == nil {
+		return c, fmt.Errorf("paligemma: %w", errNilContext)
+	}
 	if c.session, err = m.NewSession(); err != nil {
 		return c, err
 	}
 	defer func() { // also when the picture panics, which is the caller's
 		if len(c.images) == 0 {
-			c.session.Close()
+			c.close(ctx)
 		}
 	}()
 	encoded, err := m.Encode(ctx, img)

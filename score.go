@@ -13,6 +13,10 @@ import (
 // scoreRows is how many tokens of continuations are computed at a time.
 const scoreRows = 48
 
+// stepRows bounds the tokens that are computed together for several sessions: scoreRows for
+// one of them, and a token for each of the others.
+const stepRows = 64
+
 // Score returns the log-probability of each of several texts as the continuation
 // of the answer so far: the sum over its tokens of the natural logarithms of their
 // probabilities, by the model's own softmax over all tokens. An empty text has 0. A
@@ -129,7 +133,7 @@ func (m *Model) Choose(ctx context.Context, img image.Image, p Prompt, answers .
 	if err != nil {
 		return nil, err
 	}
-	defer c.session.Close()
+	defer c.close(ctx)
 	if err := c.session.Prefill(ctx, c.images, p); err != nil {
 		return nil, err
 	}

@@ -95,6 +95,15 @@ func (d *Decoder) Next(ctx context.Context, requests []*Request) {
 	}
 }
 
+// Rows returns how many rows of tokens the request has computed, at least 1.
+func (r *Request) Rows() int {
+	n := len(r.IDs)
+	for _, b := range r.Branches {
+		n += len(b)
+	}
+	return max(n, 1)
+}
+
 // rows returns the rows of a request's tokens.
 func (r *Request) rows() (rows []Row) {
 	for _, id := range r.IDs {

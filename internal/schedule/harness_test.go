@@ -35,7 +35,8 @@ func (r *record) all() []string {
 }
 
 // device returns a scheduler of a device that computes steps, named by strings,
-// in stepTime, and a function that computes a task of some parts.
+// in stepTime, and a function that computes a task of some parts. A step has a row more for
+// each + in its name.
 func device(o Options) (s *Scheduler[string], r *record, task func(ctx context.Context, name string, parts int) error) {
 	r = &record{}
 	var busy atomic.Int32
@@ -46,7 +47,7 @@ func device(o Options) (s *Scheduler[string], r *record, task func(ctx context.C
 		time.Sleep(d)
 		busy.Add(-1)
 	}
-	s = New(o, func(_ context.Context, steps []string) {
+	s = New(o, func(step string) int { return 1 + strings.Count(step, "+") }, func(_ context.Context, steps []string) {
 		work(stepTime)
 		r.add("step %s", strings.Join(slices.Sorted(slices.Values(steps)), " "))
 	})

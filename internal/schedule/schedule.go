@@ -23,6 +23,10 @@ type Options struct {
 	// Most is how many steps are computed together; 0 for no limit.
 	Most int
 
+	// Rows bounds the rows of steps that are computed together, 0 for no limit: who
+	// leaves waits until all are computed. A step that has more is computed alone.
+	Rows int
+
 	// Patience is how long a step waits for tasks. A task that pauses computes the
 	// steps that wait if the first of them has waited as long, or would wait twice as
 	// long if the next part took as long as the longest of late: with longer patience
@@ -34,6 +38,7 @@ type Options struct {
 // concurrent use. Its goroutine exists only while there is work.
 type Scheduler[R any] struct {
 	Options
+	rows    func(R) int
 	compute func(context.Context, []R)
 
 	mu       sync.Mutex
@@ -58,11 +63,14 @@ type call[R any] struct {
 	err     error
 }
 
-// New returns a Scheduler. compute computes steps together and leaves its
-// results and errors in them. Its context ends when the contexts of all of them
-// have ended.
-func New[R any](o Options, compute func(context.Context, []R)) *Scheduler[R] {
-	return &Scheduler[R]{Options: o, compute: compute, expected: map[any]bool{}, wake: make(chan struct{}, 1)}
+// New returns a Scheduler. rows says how much work a step is; nil counts each as one row.
+// compute computes steps together and leaves its results and errors in them. Its context
+// ends when the contexts of all of them have ended.
+func New[R any](o Options, rows func(R) int, compute func(context.Context, []R)) *Scheduler[R] {
+	if rows == nil {
+		rows = func(R) int { return 1 }
+	}
+	return &Scheduler[R]{Options: o, rows: rows, compute: compute, expected: map[any]bool{}, wake: make(chan struct{}, 1)}
 }
 
 // Step computes a step of a member, an answer, together with the steps of

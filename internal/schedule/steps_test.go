@@ -77,11 +77,43 @@ func TestMost(t *testing.T) {
 	})
 }
 
+// TestRows: steps of many rows are not computed together, so that who leaves one does not
+// wait for all; each gets its turn.
+func TestRows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r, _ := device(Options{Most: 4, Rows: 5})
+		names := []string{"a", "b", "c+++", "d+++", "e+++++++"}
+		for _, name := range names {
+			go answer(s, name, 6, 0)
+		}
+		time.Sleep(time.Minute)
+		steps, together := map[string]int{}, 0
+		for _, did := range r.all() {
+			members := strings.Fields(did)[1:]
+			if rows := len(members) + strings.Count(did, "+"); rows > 5 && len(members) > 1 {
+				t.Errorf("%q: %d rows, want at most 5", did, rows)
+			}
+			together = max(together, len(members))
+			for _, m := range members {
+				steps[m]++
+			}
+		}
+		for _, name := range names {
+			if steps[name] != 6 {
+				t.Errorf("%s had %d steps, want 6", name, steps[name])
+			}
+		}
+		if together != 2 {
+			t.Errorf("%d steps were computed together, want 2", together)
+		}
+	})
+}
+
 // TestContextOfSteps ends when nobody waits for them any more.
 func TestContextOfSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen context.Context
-		s := New(Options{}, func(ctx context.Context, steps []string) {
+		s := New(Options{}, nil, func(ctx context.Context, steps []string) {
 			seen = ctx
 			select {
 			case <-ctx.Done():
@@ -113,7 +145,7 @@ func TestContextOfSteps(t *testing.T) {
 
 // TestPanicIsAnError of the callers whose work panicked. Others go on.
 func TestPanicIsAnError(t *testing.T) {
-	s := New(Options{}, func(_ context.Context, steps []string) {
+	s := New(Options{}, nil, func(_ context.Context, steps []string) {
 		if steps[0] == "bad" {
 			panic("broken step")
 		}
@@ -146,7 +178,7 @@ func TestUnderTheRaceDetector(t *testing.T) {
 		}
 		inside.Add(-1)
 	}
-	s := New(Options{Most: 5}, func(_ context.Context, list []int) {
+	s := New(Options{Most: 5}, nil, func(_ context.Context, list []int) {
 		enter()
 		steps.Add(int32(len(list)))
 	})
@@ -188,7 +220,7 @@ func (badContext) Err() error { panic("bad context") }
 // TestWorkMayMisbehave: what ends its goroutine, and contexts that are nil or
 // panic, harm nobody else.
 func TestWorkMayMisbehave(t *testing.T) {
-	s := New(Options{}, func(_ context.Context, steps []string) {
+	s := New(Options{}, nil, func(_ context.Context, steps []string) {
 		if steps[0] == "exit" {
 			runtime.Goexit()
 		}

@@ -78,15 +78,21 @@ func pop[R any](queue *[]*call[R]) *call[R] {
 	return first
 }
 
-// takeSteps takes as many steps as are computed together. The caller holds the
-// lock.
-func (s *Scheduler[R]) takeSteps() []*call[R] {
-	n := len(s.steps)
-	if s.Most > 0 {
-		n = min(n, s.Most)
+// takeSteps takes the first step, and as many of the others as are computed together
+// with it. The caller holds the lock.
+func (s *Scheduler[R]) takeSteps() (taken []*call[R]) {
+	var others []*call[R]
+	rows := 0
+	for _, c := range s.steps {
+		n := s.rows(c.step)
+		full := s.Most > 0 && len(taken) == s.Most || s.Rows > 0 && rows+n > s.Rows
+		if full && len(taken) > 0 {
+			others = append(others, c)
+			continue
+		}
+		taken, rows = append(taken, c), rows+n
 	}
-	taken := s.steps[:n:n]
-	s.steps = s.steps[n:]
+	s.steps = others
 	return taken
 }
 
