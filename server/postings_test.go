@@ -65,7 +65,7 @@ func TestHundredMegabytes(t *testing.T) {
 	ask := func(s *site, p posting, before, after []byte, want int) {
 		c, err := net.Dial("tcp", s.web.Listener.Addr().String())
 		if err == nil {
-			err = c.SetDeadline(time.Now().Add(60 * time.Second))
+			err = c.SetDeadline(time.Now().Add(time.Minute * testrace.Slowness))
 		}
 		if err != nil {
 			t.Error(err)

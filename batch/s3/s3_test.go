@@ -19,6 +19,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/pgcli/paligemma/batch"
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // A bucket is a server with a bucket "pics", which lists two keys at a time. faults are
@@ -98,7 +99,7 @@ func serve(t *testing.T, b *bucket) Objects {
 	t.Helper()
 	server := httptest.NewServer(b)
 	t.Cleanup(server.Close)
-	s, err := Open(Options{Endpoint: server.URL, Region: "eu-west-1", Credentials: credentials.NewStaticV4("id", "secret", ""), Patience: 300 * time.Millisecond})
+	s, err := Open(Options{Endpoint: server.URL, Region: "eu-west-1", Credentials: credentials.NewStaticV4("id", "secret", ""), Patience: time.Second * testrace.Slowness})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +169,7 @@ func TestFaultsOfObjects(t *testing.T) {
 		"changed":       {func(w http.ResponseWriter, _ int) bool { fail(w, 412, "PreconditionFailed"); return true }, "changed since the bucket was listed", 1},
 		"cut":           {func(w http.ResponseWriter, _ int) bool { return cut(w) }, "came in part", tries},
 		"cut once":      {func(w http.ResponseWriter, try int) bool { return try == 1 && cut(w) }, long, 2},
-		"slow":          {func(w http.ResponseWriter, _ int) bool { cut(w); time.Sleep(time.Second); return true }, errStalled.Error(), tries},
+		"slow":          {func(w http.ResponseWriter, _ int) bool { return cut(w) && pause() }, errStalled.Error(), tries},
 		"slow at first": {func(w http.ResponseWriter, try int) bool { return try == 1 && cut(w) && pause() }, long, 2},
 		"busy at first": {func(w http.ResponseWriter, try int) bool {
 			if try == 1 {
@@ -186,7 +187,8 @@ func TestFaultsOfObjects(t *testing.T) {
 	}
 }
 
-func pause() bool { time.Sleep(time.Second); return true }
+// pause is longer than a bucket is waited for.
+func pause() bool { time.Sleep(3 * time.Second * testrace.Slowness); return true }
 
 // TestAnObjectThatChanges between the list and its turn is not read as the one that was
 // listed.

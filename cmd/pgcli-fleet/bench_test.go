@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -51,6 +52,14 @@ func (b *bench) enqueue(code int, args ...string) string {
 func (b *bench) work(code int, args ...string) string {
 	b.Helper()
 	return b.fleet(code, append([]string{"work", "--root", b.dir, "--until-done", "--parallel", "2", "--retry-wait", "10ms"}, args...)...)
+}
+
+// working is work that calls reading before it opens a picture.
+func (b *bench) working(reading func(name string), args ...string) (code int, log string) {
+	var out, errs syncBuffer
+	list := []string{"pgcli-fleet", "work", "--root", b.dir, "--until-done", "--parallel", "2", "--retry-wait", "10ms", "--server", b.s.url()}
+	code = run(b.Context(), append(list, args...), strings.NewReader(""), &out, &errs, reading)
+	return code, errs.String()
 }
 
 // collect returns the records, of which some failed.

@@ -175,6 +175,9 @@ func disturb(t *testing.T, s natsServer, dir, want string) {
 	c := newCrew(t, dir, s.url(), 4)
 	for i := range max(12, *pictures/60) {
 		time.Sleep(time.Duration(200+random.IntN(800)) * time.Millisecond)
+		for end := time.Now().Add(time.Minute); suspects(t, s.url()) > 1 && time.Now().Before(end); {
+			time.Sleep(50 * time.Millisecond) // only killer.png may have three that die with it
+		}
 		switch {
 		case i%6 == 2:
 			s.kill(t)

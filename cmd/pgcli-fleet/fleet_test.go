@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,10 +37,14 @@ func TestPicturesAreTriedThrice(t *testing.T) {
 	must(t, os.Remove(gone))
 	must(t, os.Rename(late, late+".x"))
 	must(t, os.WriteFile(filepath.Join(b.dir, "003.png"), []byte("broken"), 0o644))
-	time.AfterFunc(300*time.Millisecond, func() { os.Rename(late+".x", late) })
-	log := b.work(0, "--retry-wait", "500ms")
-	if n := strings.Count(log, "another attempt follows"); n < 3 || n > 4 {
-		t.Errorf("%d other attempts:\n%s", n, log)
+	var attempts atomic.Int32 // at the late one, which is there at the second
+	code, log := b.working(func(name string) {
+		if filepath.Base(name) == "002.png" && attempts.Add(1) == 2 {
+			must(t, os.Rename(late+".x", late))
+		}
+	})
+	if n := strings.Count(log, "another attempt follows"); code != 0 || n != 3 {
+		t.Errorf("exit code %d, %d other attempts, want 3:\n%s", code, n, log)
 	}
 	if n := b.left(stateStream); n != 1 {
 		t.Errorf("%d messages of state are left, want the job", n)
@@ -117,10 +122,9 @@ func TestNothingIsAskedTwice(t *testing.T) {
 		wants(t, b.fleet(0, args...), "3 are queued now")
 	}
 	opened := 0
-	var out, log syncBuffer
-	code := run(t.Context(), []string{"pgcli-fleet", "work", "--root", b.dir, "--parallel", "1", "--until-done", "--server", b.s.url()}, strings.NewReader(""), &out, &log, func(string) { opened++ })
+	code, log := b.working(func(string) { opened++ }, "--parallel", "1")
 	if code != 0 || opened != 6 { // by the first messages, and by the last for caption de
-		t.Errorf("exit code %d, %d pictures were opened, want 6:\n%s", code, opened, log.String())
+		t.Errorf("exit code %d, %d pictures were opened, want 6:\n%s", code, opened, log)
 	}
 	if got := b.left(resultsStream); got != 9 {
 		t.Errorf("%d results, want 9", got)

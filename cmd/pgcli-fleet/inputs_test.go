@@ -113,7 +113,7 @@ func TestChangedPictures(t *testing.T) {
 		t.Fatalf("%d records, then %d, want 3", len(first), len(got))
 	}
 	for i, same := range []bool{true, true, false} {
-		if got[i].SHA256 == first[i].SHA256 != same || got[i].MS == first[i].MS != same {
+		if got[i].SHA256 == first[i].SHA256 != same || same && got[i].MS != first[i].MS {
 			t.Errorf("%s: %.8s… in %v ms, and %.8s… in %v ms before", got[i].Image, got[i].SHA256, got[i].MS, first[i].SHA256, first[i].MS)
 		}
 	}

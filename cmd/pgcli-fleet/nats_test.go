@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // A natsServer can be killed, and started again with what it has stored.
@@ -107,4 +110,25 @@ func dials(port int) bool {
 		c.Close()
 	}
 	return err == nil
+}
+
+// suspects returns how many pictures are in their second attempt or a later one.
+func suspects(t testing.TB, url string) (n int) {
+	nc, err := nats.Connect(url)
+	must(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	must(t, err)
+	state, err := js.Stream(t.Context(), stateStream)
+	must(t, err)
+	info, err := state.Info(t.Context(), jetstream.WithSubjectFilter(">"))
+	must(t, err)
+	for subject := range info.State.Subjects {
+		m, err := state.GetLastMsgForSubject(t.Context(), subject)
+		var attempt struct{ N int }
+		if err == nil && strings.Contains(subject, ".attempts.") && json.Unmarshal(m.Data, &attempt) == nil && attempt.N > 1 {
+			n++
+		}
+	}
+	return n
 }

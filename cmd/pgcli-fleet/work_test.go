@@ -22,7 +22,7 @@ func TestMetrics(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	code := make(chan int)
 	go func() {
-		got, _, _ := fleet(ctx, "work", "--root", b.dir, "--parallel", "1", "--metrics", address, "--server", b.s.url())
+		got, _, _ := beside(ctx, "work", "--root", b.dir, "--parallel", "1", "--metrics", address, "--server", b.s.url())
 		code <- got
 	}()
 	var text string
@@ -61,7 +61,8 @@ func TestAWorkerDrains(t *testing.T) {
 	began := make(chan struct{}, 100)
 	reading := func(string) {
 		began <- struct{}{}
-		time.Sleep(500 * time.Millisecond)
+		<-ctx.Done()
+		time.Sleep(time.Second) // far longer than it drains
 	}
 	code := make(chan int)
 	var log syncBuffer

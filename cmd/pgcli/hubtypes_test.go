@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pgcli/paligemma/convert"
@@ -84,12 +85,14 @@ func TestBranchMovesWhileConverting(t *testing.T) {
 		t.Fatal("the two commits convert to the same bytes: this test sees nothing")
 	}
 	for revision, right := range want {
-		asked, broken := 0, true
+		var asked atomic.Int32
+		var broken atomic.Bool
+		broken.Store(true)
 		h := atHub(t, &testhub.Hub{Files: checkpoint(t), Later: later, Cut: 300 << 10, Fault: func(w http.ResponseWriter, r *http.Request) bool {
 			if r.URL.Query().Get("commit") != "" {
-				asked++
+				asked.Add(1)
 			}
-			if broken && asked > 4 {
+			if broken.Load() && asked.Load() > 4 {
 				w.WriteHeader(http.StatusGone)
 				return true
 			}
@@ -104,7 +107,7 @@ func TestBranchMovesWhileConverting(t *testing.T) {
 			t.Fatalf("code %d, want that it broke off: %s", code, errs)
 		}
 		h.Move()
-		broken = false
+		broken.Store(false)
 		before := len(h.Requests())
 		if errs, code := command(revision); code != 0 {
 			t.Fatalf("%q: code %d: %s", revision, code, errs)

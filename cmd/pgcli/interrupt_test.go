@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma/internal/testengine"
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // environment returns that of a pgcli which finds a ggml.
@@ -56,7 +57,7 @@ func TestInterruptEndsTheLine(t *testing.T) {
 		rest, err := io.ReadAll(stdout)
 		must(t, err)
 		err = cmd.Wait()
-		if took := time.Since(sent); took > 5*time.Second {
+		if took := time.Since(sent); took > 5*time.Second*testrace.Slowness {
 			t.Errorf("%v: ended after %v", signal, took)
 		}
 		if code := cmd.ProcessState.ExitCode(); code != want {

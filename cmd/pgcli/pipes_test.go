@@ -12,10 +12,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // patience is far more than a command here takes.
-const patience = 20 * time.Second
+const patience = 20 * time.Second * testrace.Slowness
 
 // finish waits for a command and returns its exit code. A command that does not end is
 // asked for its stacks and killed, which fails the test.

@@ -64,6 +64,17 @@ func (s *screen) until(text string, n int) {
 	}
 }
 
+// longer waits for so many more bytes.
+func (s *screen) longer(n int) {
+	s.t.Helper()
+	want := len(s.shown()) + n
+	for end := time.Now().Add(time.Minute); len(s.shown()) < want; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("the screen has %d bytes, want %d:\n%s", len(s.shown()), want, s.shown())
+		}
+	}
+}
+
 func (s *screen) shown() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,8 +110,10 @@ func TestChatOnATerminal(t *testing.T) {
 	s := openScreen(t, 80, "xterm", "chat", filepath.Join(tiny, "picture.png"), "-m", filepath.Join(tiny, "model.gguf"), "-t", "1", "-c", "50000", "--repeats", "-n", "-1")
 	before := s.modes()
 	s.until("> ", 1)
+	lines := strings.Count(s.shown(), "\n")
 	s.keys("cption en\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[Da\r") // a word is mended
-	time.Sleep(300 * time.Millisecond)
+	s.until("\n", lines+1)
+	s.longer(40) // of the answer: until it begins, Ctrl-C is a key of the editor
 	s.keys("\x03")
 	s.until("pgcli: stopped", 1)
 	s.keys("/image " + filepath.Join(tiny, "picture.png") + "\r")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -147,10 +148,9 @@ func TestLinkChangesMeanwhile(t *testing.T) {
 
 // TestOddVersionsOfTheHub: its ETags are not used, as hashes decide.
 func TestOddVersionsOfTheHub(t *testing.T) {
-	n := 0
+	var n atomic.Int32
 	h, client := start(t, &testhub.Hub{Cut: 100_000, Fault: func(w http.ResponseWriter, r *http.Request) bool {
-		n++
-		w.Header().Set("X-Linked-Etag", strings.Repeat("z", n))
+		w.Header().Set("X-Linked-Etag", strings.Repeat("z", int(n.Add(1))))
 		w.Header().Set("X-Linked-Size", "-1")
 		w.Header().Set("Date", "Fri, 31 Dec 9999 23:59:59 GMT")
 		w.Header().Set("Age", "-5")

@@ -160,10 +160,10 @@ func TestRedirects(t *testing.T) {
 		}
 	}
 	r.Hosts, r.Header = append(r.Hosts, strings.TrimPrefix(elsewhere.URL, "http://")), nil
-	r.Timeout = 50 * time.Millisecond
 	if _, err := r.Read(t.Context(), web.URL+"/none"); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("a missing file: %v", err)
 	}
+	r.Timeout = 50 * time.Millisecond
 	if _, err := r.Read(t.Context(), web.URL+"/slow"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a slow host: %v", err)
 	}
