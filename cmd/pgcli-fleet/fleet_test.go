@@ -86,8 +86,9 @@ func TestAFullQueueWaits(t *testing.T) {
 	defer cancel()
 	text := make(chan string)
 	go func() {
-		code, out, log := beside(ctx, "enqueue", b.dir, "-p", "caption en", "-n", "2", "--server", b.s.url())
-		text <- fmt.Sprintf("code %d: %s%s", code, out, log)
+		var log syncBuffer
+		code := beside(ctx, &log, "enqueue", b.dir, "-p", "caption en", "-n", "2", "--server", b.s.url())
+		text <- fmt.Sprintf("code %d: %s", code, log.String())
 	}()
 	eventually(t, "the queue is full", func() bool { return b.left(workStream) == 4 })
 	select {

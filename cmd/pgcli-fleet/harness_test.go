@@ -60,17 +60,17 @@ func fleet(ctx context.Context, args ...string) (code int, stdout, stderr string
 }
 
 // beside runs the command in a process of its own, beside others: two in one process would
-// share the package cli's flags. The end of ctx is a SIGTERM.
-func beside(ctx context.Context, args ...string) (code int, stdout, stderr string) {
-	var out, errs bytes.Buffer
+// share the package cli's flags. log gets what it prints. The end of ctx is a SIGTERM.
+func beside(ctx context.Context, log *syncBuffer, args ...string) (code int) {
 	cmd := command("", args...)
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
-		return -1, "", err.Error()
+		fmt.Fprintln(log, err)
+		return -1
 	}
 	defer context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })()
 	_ = cmd.Wait() // the exit code says it
-	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+	return cmd.ProcessState.ExitCode()
 }
 
 // wants reports each text that an output lacks.

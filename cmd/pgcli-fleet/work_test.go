@@ -22,8 +22,7 @@ func TestMetrics(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	code := make(chan int)
 	go func() {
-		got, _, _ := beside(ctx, "work", "--root", b.dir, "--parallel", "1", "--metrics", address, "--server", b.s.url())
-		code <- got
+		code <- beside(ctx, new(syncBuffer), "work", "--root", b.dir, "--parallel", "1", "--metrics", address, "--server", b.s.url())
 	}()
 	var text string
 	eventually(t, "the metrics count three pictures", func() bool {
@@ -114,14 +113,17 @@ func TestAWorkerWithoutTheFolderTakesLittle(t *testing.T) {
 	b.enqueue(0)
 	ctx, cancel := context.WithCancel(t.Context())
 	code := make(chan int)
-	work := func(root string) {
-		got, _, _ := beside(ctx, "work", "--root", root, "--parallel", "2", "--retry-wait", "2s", "--server", b.s.url())
-		code <- got
+	work := func(root string) *syncBuffer {
+		log := new(syncBuffer)
+		go func() {
+			code <- beside(ctx, log, "work", "--root", root, "--parallel", "2", "--retry-wait", "2s", "--server", b.s.url())
+		}()
+		return log
 	}
-	go work(b.dir)
-	eventually(t, "a worker answers", func() bool { return b.left(resultsStream) > 2 })
-	go work(t.TempDir())
+	work(b.dir)
+	other := work(t.TempDir())
 	eventually(t, "all is answered", func() bool { return b.left(workStream) == 0 })
+	eventually(t, "the other works", func() bool { return strings.Contains(other.String(), "working") })
 	cancel()
 	if a, b := <-code, <-code; a != 0 || b != 0 {
 		t.Errorf("exit codes %d, %d", a, b)
