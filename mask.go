@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/guard"
 	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/imageproc"
 	"github.com/pgcli/paligemma/internal/legible"
@@ -100,7 +101,7 @@ func (m *Model) AddMasks(ctx context.Context, objects []Object) error {
 	for range min(m.opts.Threads, len(objects)) {
 		workers.Go(func() {
 			for i := range next {
-				errs[i] = m.addMask(ctx, &objects[i])
+				errs[i] = guard.Run(func() error { return m.addMask(ctx, &objects[i]) })
 			}
 		})
 	}

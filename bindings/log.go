@@ -39,8 +39,12 @@ var logSinks struct {
 var logCallback = sync.OnceValue(func() uintptr {
 	return purego.NewCallback(func(level int32, text *byte, id uintptr) uintptr {
 		logSinks.Lock()
-		defer logSinks.Unlock()
-		logSinks.sinks[id].write(level, cString(text))
+		sink := logSinks.sinks[id]
+		lines := sink.add(level, cString(text))
+		logSinks.Unlock()
+		for _, l := range lines { // without the lock: a logger may do anything, such as load a ggml
+			sink.lib.logger.Load().Log(context.Background(), l.level, l.text, "source", "ggml")
+		}
 		return 0
 	})
 })
@@ -55,17 +59,24 @@ type logSink struct {
 // logContinued marks a piece that continues the last (GGML_LOG_LEVEL_CONT).
 const logContinued = 5
 
-func (s *logSink) write(level int32, text string) {
+// A logLine is a line of ggml's log.
+type logLine struct {
+	level slog.Level
+	text  string
+}
+
+// add adds a piece, and returns the lines that it ends.
+func (s *logSink) add(level int32, text string) (lines []logLine) {
 	if level != logContinued {
 		s.level = slog.Level(4 * (level - 2)) // ggml's 1 to 4 are debug to error
 	}
 	for part, rest, found := strings.Cut(text, "\n"); ; part, rest, found = strings.Cut(rest, "\n") {
 		s.line.WriteString(part)
 		if !found {
-			return
+			return lines
 		}
 		if s.line.Len() > 0 {
-			s.lib.logger.Load().Log(context.Background(), s.level, s.line.String(), "source", "ggml")
+			lines = append(lines, logLine{s.level, s.line.String()})
 		}
 		s.line.Reset()
 	}

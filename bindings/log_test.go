@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,12 +60,39 @@ func TestLogFromGGML(t *testing.T) {
 	})
 }
 
+// again is a slog.Handler that has ggml log once more.
+type again struct {
+	recorder
+	lib *Lib
+	bad string
+}
+
+func (a *again) Handle(ctx context.Context, rec slog.Record) error {
+	if bad := a.bad; bad != "" {
+		a.bad = ""
+		a.lib.fn.load(bad)
+	}
+	return a.recorder.Handle(ctx, rec)
+}
+
+// TestLoggerMayUseGGML, such as load another one.
+func TestLoggerMayUseGGML(t *testing.T) {
+	eachDoor(t, func(t *testing.T, lib *Lib) {
+		bad := write(t, "libggml-bad.so", []byte("not a library"))
+		a := &again{lib: lib, bad: bad}
+		lib.SetLogger(slog.New(a))
+		defer lib.SetLogger(nil)
+		lib.fn.load(bad)
+		if len(a.records) < 2 {
+			t.Errorf("%d records, want those of both loads", len(a.records))
+		}
+	})
+}
+
 // TestLogLines covers how ggml's pieces become lines with levels.
 func TestLogLines(t *testing.T) {
-	var r recorder
-	lib := new(Lib)
-	lib.SetLogger(slog.New(&r))
-	s := &logSink{lib: lib}
+	var got []logLine
+	var s logSink
 	for _, piece := range []struct {
 		level int32
 		text  string
@@ -72,22 +100,14 @@ func TestLogLines(t *testing.T) {
 		{1, "debug\n"}, {2, "info: a"}, {logContinued, ", b"}, {logContinued, "\n"},
 		{3, "two\nlines\n"}, {4, "\n"}, {4, "error"}, {4, "\n"}, {2, ""},
 	} {
-		s.write(piece.level, piece.text)
+		got = append(got, s.add(piece.level, piece.text)...)
 	}
-	want := []struct {
-		level slog.Level
-		text  string
-	}{
+	want := []logLine{
 		{slog.LevelDebug, "debug"}, {slog.LevelInfo, "info: a, b"}, {slog.LevelWarn, "two"},
 		{slog.LevelWarn, "lines"}, {slog.LevelError, "error"},
 	}
-	if len(r.records) != len(want) {
-		t.Fatalf("%d lines, want %d: %v", len(r.records), len(want), r.records)
-	}
-	for i, w := range want {
-		if got := r.records[i]; got.Level != w.level || got.Message != w.text {
-			t.Errorf("line %d is %v %q, want %v %q", i, got.Level, got.Message, w.level, w.text)
-		}
+	if !slices.Equal(got, want) {
+		t.Errorf("lines %v, want %v", got, want)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pgcli/paligemma/bindings"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/guard"
 )
 
 // Tensors of a store get memory in one of three ways. borrow leaves them where
@@ -216,7 +217,7 @@ func inParallel(threads int, jobs []job) error {
 		wg.Go(func() {
 			var scratch []byte
 			for i := next.Add(1) - 1; i < int64(len(jobs)) && failed.Load() == nil; i = next.Add(1) - 1 {
-				if err := jobs[i](&scratch); err != nil {
+				if err := guard.Run(func() error { return jobs[i](&scratch) }); err != nil {
 					failed.CompareAndSwap(nil, &err)
 				}
 			}
