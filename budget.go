@@ -138,13 +138,16 @@ func (m *Model) plan(ctx context.Context, projector *gguf.File) (Memory, error) 
 	if err := twin.build(projector); err != nil {
 		return Memory{}, err
 	}
-	return twin.estimate(1)
+	return twin.estimate(ctx, 1)
 }
 
 // estimate measures the model, and what a number of answers at a time will add.
-func (m *Model) estimate(answers int) (Memory, error) {
-	size, err := m.Memory()
+func (m *Model) estimate(ctx context.Context, answers int) (Memory, error) {
+	size, err := m.Memory(ctx)
 	if err != nil {
+		return Memory{}, err
+	}
+	if err := context.Cause(ctx); err != nil {
 		return Memory{}, err
 	}
 	size.Sessions = answers

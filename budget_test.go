@@ -16,7 +16,7 @@ func TestMemoryLimit(t *testing.T) {
 	file := testmodel.Convert(t, "pg2-b", convert.Options{Type: "q8_0"})
 	for kernels, device := range map[string]string{"auto": "", "off": "cpu"} {
 		opts := Options{Kernels: kernels, Device: device, Engine: anyEngine(t), Threads: 1}
-		size, err := Estimate(file, &opts, 1)
+		size, err := Estimate(t.Context(), file, &opts, 1)
 		must(t, err)
 		opts.MemoryLimit = size.Total() - 1
 		_, err = Open(file, &opts)

@@ -24,6 +24,7 @@ type Config struct {
 	Kernels     string // level of our own kernels that computes; "" if ggml does
 	Threads     int    // CPU threads of a computation
 	Parameters  int    // numbers in the file's tensors, mask decoder and padding included
+	WeightBytes int    // of the weights in memory, as Memory.Weights
 	WeightType  string // element type of most of them, in llama.cpp's spelling, such as "Q4_K"
 
 	vision    siglip.Config

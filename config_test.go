@@ -25,7 +25,7 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%s: a session has room for %d tokens, want 528", name, got.Session)
 		}
 		want.Session = got.Session
-		got.vision, got.text, got.resample, got.Kernels, got.Threads = want.vision, want.text, want.resample, "", 0
+		got.vision, got.text, got.resample, got.Kernels, got.Threads, got.WeightBytes = want.vision, want.text, want.resample, "", 0, 0
 		if got != want {
 			t.Errorf("%s: %+v, want %+v", name, got, want)
 		}

@@ -26,8 +26,11 @@ func (m Memory) Total() int {
 
 // Estimate tells what the model in the GGUF file at path will hold while a number
 // of answers are generated at a time: Sessions is that number, and Steps the most
-// that their graphs take. The weights are not read.
-func Estimate(path string, opts *Options, answers int) (Memory, error) {
+// that their graphs take. The weights are not read. The end of ctx ends it with its cause.
+func Estimate(ctx context.Context, path string, opts *Options, answers int) (Memory, error) {
+	if ctx == nil {
+		return Memory{}, fmt.Errorf("paligemma: %s: %w", path, errNilContext)
+	}
 	if answers < 1 || answers > 1<<10 {
 		return Memory{}, fmt.Errorf("paligemma: estimate: %d answers, want 1 to %d", answers, 1<<10)
 	}
@@ -35,12 +38,12 @@ func Estimate(path string, opts *Options, answers int) (Memory, error) {
 	if err != nil {
 		return Memory{}, fmt.Errorf("paligemma: %w", err)
 	}
-	m, err := (&Model{files: []*gguf.File{text}, estimates: true}).open(context.Background(), text, opts)
+	m, err := (&Model{files: []*gguf.File{text}, estimates: true}).open(ctx, text, opts)
 	if err != nil {
 		return Memory{}, fmt.Errorf("paligemma: %s: %w", path, err)
 	}
 	defer m.Close()
-	size, err := m.estimate(answers)
+	size, err := m.estimate(ctx, answers)
 	if err != nil {
 		return Memory{}, fmt.Errorf("paligemma: %s: %w", path, err)
 	}
@@ -51,20 +54,19 @@ func Estimate(path string, opts *Options, answers int) (Memory, error) {
 const promptTokens = 32
 
 // Memory measures what the model holds now and what a picture and a prompt will
-// add. It computes nothing, but takes the memory of a picture for a moment.
-func (m *Model) Memory() (Memory, error) {
+// add. It computes nothing, but takes the memory of a picture for a moment, after the
+// pictures and prompts before it; the end of ctx ends the wait with its cause.
+// Config.WeightBytes is there at once.
+func (m *Model) Memory(ctx context.Context) (Memory, error) {
 	if err := m.hold(); err != nil {
 		return Memory{}, err
 	}
 	defer m.release()
-	size := Memory{Session: m.cacheBytes()}
-	for _, s := range m.stores {
-		size.Weights += s.Bytes()
-	}
+	size := Memory{Session: m.cacheBytes(), Weights: m.cfg.WeightBytes}
 	m.mu.Lock()
 	size.Sessions = m.caches / size.Session
 	m.mu.Unlock()
-	err := m.turns.Task(context.Background(), func(context.Context, func() error) error {
+	err := m.turns.Task(ctx, func(_ context.Context, pause func() error) error {
 		size.Steps = m.decoder.Bytes()
 		g, _, _, err := m.newTower()
 		if err != nil {
@@ -72,6 +74,9 @@ func (m *Model) Memory() (Memory, error) {
 		}
 		size.Picture = g.Bytes()
 		g.Close()
+		if err := pause(); err != nil {
+			return err
+		}
 		size.Prompt, err = m.decoder.PrefixBytes(m.cfg.ImageTokens, promptTokens)
 		return err
 	})

@@ -1,6 +1,7 @@
 package paligemma
 
 import (
+	"context"
 	"errors"
 	"math"
 	"slices"
@@ -17,12 +18,12 @@ import (
 func TestMemoryIsWhatSessionsHold(t *testing.T) {
 	for _, kernels := range []string{"auto", "off"} {
 		m := open(t, testmodel.Convert(t, "pg2-b", convert.Options{Type: "q8_0"}), Options{Kernels: kernels})
-		before, err := m.Memory()
+		before, err := m.Memory(t.Context())
 		must(t, err)
 		q := readQuestion(t, "pg2-b")
 		a, b := newSession(t, m), newSession(t, m)
 		answer(t, a, encodeAll(t, m, q.pictures), q.prompt, &Sampling{MaxTokens: 4})
-		after, err := m.Memory()
+		after, err := m.Memory(t.Context())
 		must(t, err)
 		if before.Sessions != 0 || after.Sessions != 2 || before.Session != after.Session {
 			t.Errorf("%s: %+v before two sessions, then %+v", kernels, before, after)
@@ -30,16 +31,37 @@ func TestMemoryIsWhatSessionsHold(t *testing.T) {
 		if got := b.sequence.Bytes(); got != after.Session {
 			t.Errorf("%s: a session holds %d bytes, Memory says %d", kernels, got, after.Session)
 		}
+		weights := 0
+		for _, store := range m.stores {
+			weights += store.Bytes()
+		}
+		if after.Weights != weights || m.Config().WeightBytes != weights {
+			t.Errorf("%s: weights of %d bytes, Memory says %d and Config %d", kernels, weights, after.Weights, m.Config().WeightBytes)
+		}
 		if after.Weights <= 0 || after.Steps <= before.Steps || after.Picture <= 0 || after.Prompt <= 0 {
 			t.Errorf("%s: %+v", kernels, after)
 		}
 	}
 }
 
+// TestMemoryEndsWithItsContext: neither waits for others, or for a file, whose caller has left.
+func TestMemoryEndsWithItsContext(t *testing.T) {
+	file, left := testmodel.Convert(t, "pg1-a", convert.Options{Type: "q8_0"}), errors.New("the caller left")
+	m := open(t, file, Options{})
+	ctx, leave := context.WithCancelCause(t.Context())
+	leave(left)
+	if size, err := m.Memory(ctx); !errors.Is(err, left) || size != (Memory{}) {
+		t.Errorf("Memory: %+v, error %v, want %v", size, err, left)
+	}
+	if size, err := Estimate(ctx, file, &Options{Engine: anyEngine(t)}, 1); !errors.Is(err, left) || size != (Memory{}) {
+		t.Errorf("Estimate: %+v, error %v, want %v", size, err, left)
+	}
+}
+
 // TestCacheMemory refuses the session that does not fit, until another closes.
 func TestCacheMemory(t *testing.T) {
 	file := testmodel.Convert(t, "pg1-a", convert.Options{Type: "q8_0"})
-	size, err := open(t, file, Options{}).Memory()
+	size, err := open(t, file, Options{}).Memory(t.Context())
 	must(t, err)
 	m := open(t, file, Options{CacheMemory: 2*size.Session + 1})
 	a, b := newSession(t, m), newSession(t, m)
@@ -67,7 +89,7 @@ func TestEstimate(t *testing.T) {
 		for _, name := range []string{"pg1-a", "pg2-b"} {
 			file := testmodel.Convert(t, name, convert.Options{Type: "q8_0"})
 			opts := Options{Kernels: kernels, Engine: anyEngine(t), Threads: 1}
-			want, err := Estimate(file, &opts, n)
+			want, err := Estimate(t.Context(), file, &opts, n)
 			must(t, err)
 			m := open(t, file, opts)
 			var sessions []*Session
@@ -77,7 +99,7 @@ func TestEstimate(t *testing.T) {
 				sessions = append(sessions, s)
 				must(t, m.together(t, sessions))
 			}
-			got, err := m.Memory()
+			got, err := m.Memory(t.Context())
 			must(t, err)
 			if a, b := got.Total(), want.Total(); got.Sessions != n || math.Abs(float64(a-b)) > 0.02*float64(n*got.Session+got.Steps) {
 				t.Errorf("%s, kernels %s: holds\n%+v, estimated\n%+v", name, kernels, got, want)

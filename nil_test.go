@@ -34,7 +34,7 @@ func TestNilAndZeroAreErrors(t *testing.T) {
 		check(what+": ReadImage", err)
 		_, err = m.NewSession()
 		check(what+": NewSession", err)
-		_, err = m.Memory()
+		_, err = m.Memory(ctx)
 		check(what+": Memory", err)
 		check(what+": AddMasks", m.AddMasks(ctx, []Object{{}}))
 		must(t, m.Close())

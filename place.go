@@ -56,6 +56,7 @@ func (m *Model) place(ctx context.Context) (err error) {
 			return err
 		}
 		m.stores = append(m.stores, s)
+		m.cfg.WeightBytes += s.Bytes()
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func (s *site) count() census {
 		time.Sleep(50 * time.Millisecond)
 		return c == last
 	})
-	size, err := s.model.Memory()
+	size, err := s.model.Memory(s.t.Context())
 	must(s.t, err)
 	c.graphs = int64(size.Steps)
 	c.memory = resident()

@@ -11,6 +11,17 @@ import (
 	"github.com/pgcli/paligemma/internal/overlay"
 )
 
+// TestFormsOfMasks: a form may be asked for once. Each costs time for each object, and a
+// request has room for millions of names.
+func TestFormsOfMasks(t *testing.T) {
+	for form, ok := range map[maskForm]bool{"": true, "none": true, "rle": true, "png,rle,polygon": true,
+		"rle,rle": false, "png,rle,png": false, "png,rle,polygon,png": false, "none,rle": false, "rle,": false, ",": false, "whole": false} {
+		if err := form.check("masks"); (err == nil) != ok {
+			t.Errorf("%q: error %v, want one: %v", form, err, !ok)
+		}
+	}
+}
+
 // TestMasksAreLetGo: an answer keeps its masks in the form that was asked for, and not the
 // byte for each pixel, of which a request can ask for gigabytes.
 func TestMasksAreLetGo(t *testing.T) {

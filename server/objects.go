@@ -25,15 +25,19 @@ const (
 	masksWhole   maskForm = "whole"   // as masksPNG, of the whole picture; no request may ask for it, but by its format
 )
 
-// check refuses forms that are not known. param names the field.
+// check refuses forms that are not known, and forms that are given twice: each costs up to
+// seconds for an object of a large picture. param names the field.
 func (f maskForm) check(param string) error {
 	if f == "" || f == masksNone {
 		return nil
 	}
+	left := []maskForm{masksRLE, masksPolygon, masksPNG}
 	for form := range strings.SplitSeq(string(f), ",") {
-		if !slices.Contains([]maskForm{masksRLE, masksPolygon, masksPNG}, maskForm(form)) {
-			return wrong(param, "%s is %.40q, want none, or rle, polygon and png with commas between them", param, string(f))
+		i := slices.Index(left, maskForm(form))
+		if i < 0 {
+			return wrong(param, "%s is %.40q, want none, or rle, polygon and png, each once at most, with commas between them", param, string(f))
 		}
+		left = slices.Delete(left, i, i+1)
 	}
 	return nil
 }

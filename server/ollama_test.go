@@ -2,12 +2,23 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/testmodel"
+	"github.com/pgcli/paligemma/models"
 )
 
 // TestOllamaModels: lists and details have what ollama's clients show.
@@ -38,6 +49,33 @@ func TestOllamaModels(t *testing.T) {
 	if s.post("/api/show", map[string]any{"name": "tiny"}, 200, &shown); shown.Info["general.parameter_count"] != 6.747265e6 {
 		t.Errorf("/api/show: %v", shown.Info)
 	}
+}
+
+// TestOllamaModelsDoNotWait: tools ask for the list of models while others compute.
+func TestOllamaModelsDoNotWait(t *testing.T) {
+	reached, goOn := make(chan struct{}), make(chan struct{})
+	busy := sync.OnceFunc(func() { close(reached); <-goOn })
+	m, err := paligemma.New(models.Tiny(), &paligemma.Options{Engine: paligemma.EngineOptions{Library: testmodel.Engine(t)}, Threads: 1,
+		Trace: func(string, []int, []float32) { busy() }})
+	must(t, err)
+	s, err := New(m, nil)
+	must(t, err)
+	var all sync.WaitGroup
+	defer func() { close(goOn); all.Wait(); must(t, errors.Join(s.Close(), m.Close())) }()
+	all.Go(func() { _, _ = m.Encode(context.Background(), image.NewGray(image.Rect(0, 0, 8, 8))) })
+	<-reached
+	var answered atomic.Int32
+	for _, path := range []string{"/api/tags", "/api/ps"} {
+		all.Go(func() {
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost"+path, nil))
+			if want := fmt.Sprintf(`"size":%d`, m.Config().WeightBytes); w.Code != 200 || !strings.Contains(w.Body.String(), want) {
+				t.Errorf("%s: status %d, %s, want %s in it", path, w.Code, w.Body, want)
+			}
+			answered.Add(1)
+		})
+	}
+	until(t, "both are answered while a picture is read", func() bool { return answered.Load() == 2 })
 }
 
 // TestOllamaVersion: clients compare /api/version with the release of ollama that they

@@ -68,28 +68,20 @@ func (s *Server) ollamaVersion(w http.ResponseWriter, r *http.Request) error {
 
 // ollamaTags answers /api/tags: which models there are. Tools fill their menus with it.
 func (s *Server) ollamaTags(w http.ResponseWriter, r *http.Request) error {
-	m, err := s.ollamaModel()
-	if err != nil {
-		return err
-	}
-	return writeJSON(w, http.StatusOK, map[string][]ollamaModel{"models": {m}})
+	return writeJSON(w, http.StatusOK, map[string][]ollamaModel{"models": {s.ollamaModel()}})
 }
 
 // ollamaRunning answers /api/ps, which models are in memory: the one, for good, with an end
 // that ollama has for models that never leave.
 func (s *Server) ollamaRunning(w http.ResponseWriter, r *http.Request) error {
-	m, err := s.ollamaModel()
-	if err != nil {
-		return err
-	}
-	running := ollamaLoaded{m, time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC), s.model.Config().Session}
+	running := ollamaLoaded{s.ollamaModel(), time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC), s.model.Config().Session}
 	return writeJSON(w, http.StatusOK, map[string][]ollamaLoaded{"models": {running}})
 }
 
 // ollamaModel describes the model. Its digest is of its name, as the file is not read again.
-func (s *Server) ollamaModel() (ollamaModel, error) {
-	memory, err := s.model.Memory()
-	return ollamaModel{s.opts.Name, s.opts.Name, s.started.UTC(), memory.Weights, fmt.Sprintf("%x", sha256.Sum256([]byte(s.opts.Name))), s.ollamaDetails()}, err
+func (s *Server) ollamaModel() ollamaModel {
+	digest := sha256.Sum256([]byte(s.opts.Name))
+	return ollamaModel{s.opts.Name, s.opts.Name, s.started.UTC(), s.model.Config().WeightBytes, fmt.Sprintf("%x", digest), s.ollamaDetails()}
 }
 
 // ollamaDetails describes the model's family and weights. Families are the towers': tools

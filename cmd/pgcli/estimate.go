@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -10,16 +11,16 @@ import (
 
 // estimates returns the memory of a model for several numbers of answers at a time;
 // none for files that do not run by themselves, such as half a model, and without an
-// engine.
-func estimates(path string) (list []paligemma.Memory) {
+// engine. The error is ctx's cause.
+func estimates(ctx context.Context, path string) (list []paligemma.Memory, err error) {
 	for _, n := range []int{1, 4, 8, 16} {
-		m, err := paligemma.Estimate(path, nil, n)
+		m, err := paligemma.Estimate(ctx, path, nil, n)
 		if err != nil {
-			return nil
+			return nil, context.Cause(ctx)
 		}
 		list = append(list, m)
 	}
-	return list
+	return list, nil
 }
 
 // printEstimates prints a table of estimates, if there are any.

@@ -48,12 +48,20 @@ Examples:
 			}
 			defer f.Close()
 			if c.Bool("json") {
-				return infoJSON(c.App.Writer, f, estimates(c.Args().First()))
+				list, err := estimates(c.Context, c.Args().First())
+				if err != nil {
+					return err
+				}
+				return infoJSON(c.App.Writer, f, list)
 			}
 			if err := infoText(c.App.Writer, f, c.Bool("tensors")); err != nil {
 				return err
 			}
-			return printEstimates(c.App.Writer, estimates(c.Args().First()))
+			list, err := estimates(c.Context, c.Args().First())
+			if err != nil {
+				return err
+			}
+			return printEstimates(c.App.Writer, list)
 		},
 	}
 }
