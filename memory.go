@@ -31,7 +31,7 @@ func Estimate(path string, opts *Options, answers int) (Memory, error) {
 	if answers < 1 || answers > 1<<10 {
 		return Memory{}, fmt.Errorf("paligemma: estimate: %d answers, want 1 to %d", answers, 1<<10)
 	}
-	text, err := gguf.Open(path)
+	text, err := gguf.Open(context.Background(), path)
 	if err != nil {
 		return Memory{}, fmt.Errorf("paligemma: %w", err)
 	}
