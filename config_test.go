@@ -37,7 +37,7 @@ func TestConfig(t *testing.T) {
 // Gemma 2 27B by the root of width over heads.
 func TestSplitQueryScale(t *testing.T) {
 	two := testmodel.Convert(t, "pg2-a", convert.Options{Type: "f32", Split: true})
-	projector, err := gguf.Open(projectorOf(two))
+	projector, err := gguf.Open(t.Context(), projectorOf(two))
 	must(t, err)
 	defer projector.Close()
 	p := testmodel.TakeApart(t, testmodel.Read(t, two))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pgcli/paligemma/convert"
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/testctx"
 	"github.com/pgcli/paligemma/internal/testmodel"
 )
 
@@ -106,12 +107,29 @@ func TestOpenContextEnds(t *testing.T) {
 	if _, err := OpenContext(ctx, path, &Options{Engine: anyEngine(t)}); !errors.Is(err, enough) {
 		t.Errorf("error %v, want %v", err, enough)
 	}
-	f, err := gguf.Open(path)
+	f, err := gguf.Open(t.Context(), path)
 	must(t, err)
 	defer f.Close()
 	list, err := specs(ctx, f) // as if ctx had ended while weights are copied
 	must(t, err)
 	if err := list[0].Read(make([]byte, 4), 0); !errors.Is(err, enough) {
 		t.Errorf("reading a weight: error %v, want %v", err, enough)
+	}
+}
+
+// TestOpenContextReadsNoLongHeader: a context that ends while the header of a file is read,
+// the model's or the vision tower's, stops the opening there.
+func TestOpenContextReadsNoLongHeader(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "long.gguf")
+	w, err := gguf.Create(path)
+	must(t, err)
+	defer w.Close()
+	w.Add("long", make([]bool, 1<<20))
+	must(t, errors.Join(w.WriteHeader(), w.Commit()))
+	for model, projector := range map[string]string{path: "", copyModel(t): path} {
+		ctx := testctx.New(t.Context(), 12) // of the 16 blocks of 64 KiB
+		if _, err := OpenContext(ctx, model, &Options{Engine: anyEngine(t), Projector: projector}); !errors.Is(err, context.Canceled) {
+			t.Errorf("model %s: error %v, want %v", filepath.Base(model), err, context.Canceled)
+		}
 	}
 }

@@ -25,7 +25,7 @@ func OpenContext(ctx context.Context, path string, opts *Options) (*Model, error
 	if ctx == nil {
 		return nil, fmt.Errorf("paligemma: %s: %w", path, errNilContext)
 	}
-	text, err := gguf.Open(path)
+	text, err := gguf.Open(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("paligemma: %w", err)
 	}
@@ -73,7 +73,7 @@ func (m *Model) fill(ctx context.Context, text *gguf.File, opts *Options) (err e
 	}
 	projector := text
 	if path := m.opts.Projector; path != "" {
-		if projector, err = gguf.Open(path); err != nil {
+		if projector, err = gguf.Open(ctx, path); err != nil {
 			return err
 		}
 		m.files = append(m.files, projector)

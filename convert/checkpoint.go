@@ -50,13 +50,9 @@ type checkpoint interface {
 	Close() error
 }
 
-// openCheckpoint opens a Hugging Face folder, a .safetensors, .npz or .gguf
-// file. Files are told apart by their first bytes, not by their names.
-func openCheckpoint(path string) (checkpoint, error) {
-	return openSource(context.Background(), path, nil)
-}
-
-// openSource is openCheckpoint for a folder of which some files are remote.
+// openSource opens a Hugging Face folder, of which some files may be remote, or a
+// .safetensors, .npz or .gguf file. Files are told apart by their first bytes, not by
+// their names. ctx is that of opening; pipeline.run gives remote files one for reading.
 func openSource(ctx context.Context, path string, remote []Remote) (checkpoint, error) {
 	dir := sourceDir{path: path, remote: map[string]Remote{}, ctx: ctx}
 	for _, r := range remote {
@@ -78,7 +74,7 @@ func openSource(ctx context.Context, path string, remote []Remote) (checkpoint, 
 	}
 	switch {
 	case strings.HasPrefix(magic, "GGUF") || strings.HasPrefix(magic, "FUGG"):
-		return openGGUF(path)
+		return openGGUF(ctx, path)
 	case strings.HasPrefix(magic, "PK\x03\x04") && filepath.Ext(path) == ".npz":
 		return openNPZ(path)
 	case strings.HasPrefix(magic, "PK\x03\x04"):

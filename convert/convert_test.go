@@ -41,7 +41,7 @@ func run(t *testing.T, src string, o convert.Options) string {
 // hashes returns type and SHA-256 of every tensor's bytes.
 func hashes(t *testing.T, path string) map[string]string {
 	t.Helper()
-	f, err := gguf.Open(path)
+	f, err := gguf.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

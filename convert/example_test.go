@@ -28,7 +28,7 @@ func ExampleRun() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	f, err := gguf.Open(report.Outputs[0].Path)
+	f, err := gguf.Open(context.Background(), report.Outputs[0].Path)
 	if err != nil {
 		log.Fatal(err)
 	}

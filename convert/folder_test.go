@@ -81,7 +81,7 @@ func TestFolderChoosesAsTransformers(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		ck, err := openCheckpoint(dir)
+		ck, err := openSource(t.Context(), dir, nil)
 		if err != nil {
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: error is %v, want %q", c.name, err, c.want)
@@ -107,10 +107,10 @@ func TestPointersAreNamed(t *testing.T) {
 		if err := os.Rename(filepath.Join(dir, "x"), path); err != nil {
 			t.Fatal(err)
 		}
-		_, opened := openCheckpoint(path)
+		_, opened := openSource(t.Context(), path, nil)
 		_, _, vocabulary := readTokenizer(path, "")
 		_, adapter := readAdapterConfig(dir)
-		_, model := openGGUF(path)
+		_, model := openGGUF(t.Context(), path)
 		for i, err := range []error{opened, vocabulary, model, adapter} {
 			if (i < 3 || name == adapterName) && !errors.Is(err, lfs.ErrPointer) {
 				t.Errorf("%s: error %d is %v", name, i, err)
@@ -178,7 +178,7 @@ func TestFoldersOfTransformers(t *testing.T) {
 			const part = "model-00001-of-00001.safetensors"
 			files[indexName] = fmt.Sprintf(`{"weight_map":{%q:%q}}`, part, part)
 		}
-		ck, err := openCheckpoint(folder(t, files))
+		ck, err := openSource(t.Context(), folder(t, files), nil)
 		pickled, _, _ := strings.Cut(c.Read, "-") // parts are read by an index
 		switch {
 		case strings.HasSuffix(c.Read, ".bin"):

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -16,8 +17,8 @@ type ggufFile struct {
 	list []array
 }
 
-func openGGUF(path string) (*ggufFile, error) {
-	f, err := gguf.Open(path)
+func openGGUF(ctx context.Context, path string) (*ggufFile, error) {
+	f, err := gguf.Open(ctx, path)
 	if err != nil {
 		return nil, err // it names the file, or the part of it
 	}

@@ -30,7 +30,7 @@ func TestIndexErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := openCheckpoint(dir); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := openSource(t.Context(), dir, nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v, want %q", c.name, err, c.want)
 		}
 	}

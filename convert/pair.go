@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,14 +23,14 @@ type pair struct {
 // their names tell models of the same sizes apart: the halves must have the same
 // general.name, unless the caller gives the whole a name, which says that they
 // belong together.
-func openPair(text, projector, name string) (_ *pair, err error) {
+func openPair(ctx context.Context, text, projector, name string) (_ *pair, err error) {
 	p := &pair{}
 	defer func() {
 		if err != nil {
 			p.Close()
 		}
 	}()
-	ck, err := openCheckpoint(text)
+	ck, err := openSource(ctx, text, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +39,7 @@ func openPair(text, projector, name string) (_ *pair, err error) {
 		ck.Close()
 		return nil, fmt.Errorf("%s: a projector goes with the text half of llama.cpp's two files, and this is %s", text, ck.format())
 	}
-	if p.projector, err = openGGUF(projector); err != nil {
+	if p.projector, err = openGGUF(ctx, projector); err != nil {
 		return nil, fmt.Errorf("projector: %w", err)
 	}
 	for _, g := range []*ggufFile{p.text, p.projector} {

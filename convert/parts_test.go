@@ -110,7 +110,7 @@ func joined(t *testing.T, parts []string) []byte {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	if err := errors.Join(gguf.Join(w, parts...), w.Commit()); err != nil {
+	if err := errors.Join(gguf.Join(t.Context(), w, parts...), w.Commit()); err != nil {
 		t.Fatal(err)
 	}
 	return read(t, path)

@@ -101,7 +101,7 @@ func newJob(ctx context.Context, src, dst string, o Options) (_ *job, err error)
 	if o.Projector == "" {
 		j.ck, err = openSource(ctx, src, o.Remote)
 	} else {
-		j.ck, err = openPair(src, o.Projector, o.Name)
+		j.ck, err = openPair(ctx, src, o.Projector, o.Name)
 	}
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ func TestReadersAgreeWithPython(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"testdata/reader.safetensors", "testdata/reader-stored.npz", "testdata/reader-deflated.npz"} {
-		ck, err := openCheckpoint(path)
+		ck, err := openSource(t.Context(), path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestReadersAgreeWithPython(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := openCheckpoint("testdata/reader-fortran.npz"); err == nil || !strings.Contains(err.Error(), "Fortran order") {
+	if _, err := openSource(t.Context(), "testdata/reader-fortran.npz", nil); err == nil || !strings.Contains(err.Error(), "Fortran order") {
 		t.Errorf("an array in Fortran order gives %v", err)
 	}
 }

@@ -64,7 +64,7 @@ func engine(t *testing.T) *bindings.Lib {
 
 func open(t *testing.T, path string) *gguf.File {
 	t.Helper()
-	f, err := gguf.Open(path)
+	f, err := gguf.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 func (j *job) verify(ctx context.Context, ggml *engine, writers []*gguf.FileWriter) error {
 	s := &compareSink{files: map[*tensor]*gguf.File{}}
 	for i, out := range j.plan.Outputs {
-		f, err := gguf.Open(writers[i].TempName())
+		f, err := gguf.Open(ctx, writers[i].TempName())
 		if err != nil {
 			return fmt.Errorf("verify: %s: %w", out.Path, err)
 		}

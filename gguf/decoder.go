@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // A decoder reads the header of a file in order. Its error is sticky: after
@@ -120,6 +121,23 @@ func (d *decoder) skip(n int64) {
 	d.pos += int64(m)
 	if err != nil {
 		d.failRead(err)
+	}
+}
+
+// bools moves past n bytes, each of which must be 0 or 1. It takes as many at a time as the
+// buffer has.
+func (d *decoder) bools(n int) {
+	for d.need(int64(n), "bool") && n > 0 {
+		block, err := d.r.Peek(min(n, d.r.Size()))
+		if i := slices.IndexFunc(block, func(b byte) bool { return b > 1 }); i >= 0 {
+			d.fail(d.pos+int64(i), "bool is %d, neither 0 nor 1", block[i])
+			return
+		}
+		n -= len(block)
+		d.skip(int64(len(block)))
+		if err != nil {
+			d.failRead(err)
+		}
 	}
 }
 

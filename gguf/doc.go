@@ -3,7 +3,7 @@
 // Reading touches only the header of a file; tensors are read when they are asked
 // for, or mapped into memory by [File.Map]:
 //
-//	f, err := gguf.Open("model.gguf")
+//	f, err := gguf.Open(ctx, "model.gguf")
 //	if err != nil {
 //		return err
 //	}

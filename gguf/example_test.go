@@ -1,6 +1,7 @@
 package gguf_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"os"
@@ -20,7 +21,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	f, err := gguf.Open(path)
+	f, err := gguf.Open(context.Background(), path)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -12,7 +12,8 @@ import (
 // TestFailingReads fails to read a file at each of its bytes: each call that needs the byte
 // returns the disk's error, or says that the file ends early, and no other value.
 func TestFailingReads(t *testing.T) {
-	whole := head(2, 3).text("a").u32(9).u32(8).u64(2).text("x").text("▁y").text("n").u32(4).u32(7).text("list").u32(9).u32(5).u64(2).u32(1).u32(2).
+	whole := head(2, 4).text("a").u32(9).u32(8).u64(2).text("x").text("▁y").text("n").u32(4).u32(7).text("list").u32(9).u32(5).u64(2).u32(1).u32(2).
+		text("bools").u32(9).u32(7).u64(3).u8(1).u8(0).u8(1).
 		tensor("t", Q4_0, 0, 32, 2).tensor("u", F32, 64, 4).data(64 + 16)
 	want, err := New(bytes.NewReader(whole), int64(len(whole)))
 	if err != nil {

@@ -1,6 +1,7 @@
 package gguf
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,23 +36,26 @@ type File struct {
 // header. Metadata and tensors are read when they are asked for; a file that has
 // been shortened since then is an error. The caller must Close the File.
 //
+// A header may have a GiB, of which reading takes seconds. Open returns the cause of ctx
+// soon after ctx ends. The File does not depend on ctx.
+//
 // If the path has the name of a part of a split file, NAME-00001-of-0000N.gguf, Open opens
 // all parts, which must lie beside it, as the whole file. Offsets count as if each part
 // followed the one before, and the whole cannot be mapped.
-func Open(path string) (*File, error) {
+func Open(ctx context.Context, path string) (*File, error) {
 	if parts := Parts(path); len(parts) > 1 {
-		return openParts(parts)
+		return openParts(ctx, parts)
 	}
-	return openFile(path)
+	return openFile(ctx, path)
 }
 
 // openFile opens one file, whatever its name.
-func openFile(path string) (*File, error) {
+func openFile(ctx context.Context, path string) (*File, error) {
 	file, err := infile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
-	f, err := open(file)
+	f, err := open(ctx, file)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
 	}
@@ -59,15 +63,16 @@ func openFile(path string) (*File, error) {
 }
 
 // open takes over file, except when it fails.
-func open(file *os.File) (*File, error) {
+func open(ctx context.Context, file *os.File) (*File, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
-	f, err := New(file, info.Size())
+	f, err := New(infile.CheckedAt(ctx, file), info.Size())
 	if err != nil {
 		return nil, err
 	}
+	f.src = file // without ctx, which may end before the File does
 	f.file, f.time = file, info.ModTime()
 	return f, nil
 }

@@ -16,7 +16,7 @@ const oursPath = "testdata/ours.gguf"
 
 func openOurs(t *testing.T) *File {
 	t.Helper()
-	f, err := Open(filepath.FromSlash(oursPath))
+	f, err := Open(t.Context(), filepath.FromSlash(oursPath))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,17 +137,17 @@ func TestClose(t *testing.T) {
 
 func TestOpenErrors(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Open(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Open(t.Context(), filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
-	_, err := Open(dir)
+	_, err := Open(t.Context(), dir)
 	wantError(t, err, "is a folder, want a regular file")
 	for name, content := range map[string]string{"empty": "", "short": "GGUF", "text": strings.Repeat("hello ", 99)} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Open(path)
+		_, err := Open(t.Context(), path)
 		var bad *FormatError
 		if !errors.As(err, &bad) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", name, err)

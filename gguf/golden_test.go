@@ -77,7 +77,7 @@ func TestGolden(t *testing.T) {
 			var want view
 			readJSON(t, name+".json", &want)
 			path := filepath.Join("testdata", name+".gguf")
-			f, err := Open(path)
+			f, err := Open(t.Context(), path)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -117,6 +117,23 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestLongBools: of an array that is longer than the buffer, the bool that is wrong is
+// named, wherever it is.
+func TestLongBools(t *testing.T) {
+	const at, n = 24 + 9 + 4 + 4 + 8, 3*64<<10 + 5 // the first bool, and their number
+	file := append(head(0, 1).text("a").u32(9).u32(7).u64(n), make(raw, n)...)
+	openBytes(t, file)
+	for _, i := range []int{0, 1, 64<<10 - at - 1, 64<<10 - at, 64 << 10, 64<<10 + 1, 128 << 10, n - 1} {
+		file[at+i] = 9
+		if _, err := New(bytes.NewReader(file), int64(len(file))); err == nil {
+			t.Errorf("bool %d: opened", i)
+		} else if bad := (*FormatError)(nil); !errors.As(err, &bad) || bad.Offset != int64(at+i) || !strings.Contains(err.Error(), "bool is 9") {
+			t.Errorf("bool %d: error %v, want byte %d", i, err, at+i)
+		}
+		file[at+i] = 1
+	}
+}
+
 // A file that is unusual but right must open: gaps, any order of the data, no
 // padding at the end, no tensors, other alignments.
 func TestUnusual(t *testing.T) {

@@ -1,11 +1,14 @@
 package gguf
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/pgcli/paligemma/internal/infile"
 )
 
 // Keys of the parts of a split file, as llama.cpp's gguf-split writes them.
@@ -52,13 +55,14 @@ func Parts(path string) []string {
 
 // Join writes the parts of a split file, in their order, as one file: the metadata of the
 // first part without the keys of splitting, and the tensors of all. The caller must commit
-// and close dst.
-func Join(dst *FileWriter, parts ...string) error {
-	f, err := openParts(parts)
+// and close dst. Join returns the cause of ctx soon after ctx ends; dst is not whole then.
+func Join(ctx context.Context, dst *FileWriter, parts ...string) error {
+	f, err := openParts(ctx, parts)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	f.src = infile.CheckedAt(ctx, f.src)
 	for _, k := range f.Keys() {
 		v, err := f.Value(k.Name)
 		if err != nil {

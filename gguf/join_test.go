@@ -2,8 +2,10 @@ package gguf_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,12 +13,13 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/testctx"
 )
 
 // splitUp writes a file in parts, as gguf-split does: metadata in the first alone.
 func splitUp(t *testing.T, source, dir string, tensors ...int) []string {
 	t.Helper()
-	f, err := gguf.Open(source)
+	f, err := gguf.Open(t.Context(), source)
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -92,10 +95,49 @@ func join(t *testing.T, path string, parts ...string) error {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	if err := gguf.Join(w, parts...); err != nil {
+	if err := gguf.Join(t.Context(), w, parts...); err != nil {
 		return err
 	}
 	return w.Commit()
+}
+
+// TestJoiningEndsWithItsContext, whenever that ends: no part is taken for the whole.
+func TestJoiningEndsWithItsContext(t *testing.T) {
+	source, dir := filepath.Join("..", "models", "tiny.gguf"), t.TempDir()
+	parts := splitUp(t, source, dir, 5, 7, 0)
+	join := func(ctx context.Context) error {
+		w, err := gguf.Create(filepath.Join(dir, "joined"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		if err := gguf.Join(ctx, w, parts...); err != nil {
+			if w.Commit() == nil {
+				t.Errorf("a part is committed after %v", err)
+			}
+			return err
+		}
+		return nil
+	}
+	whole := testctx.New(t.Context(), math.MaxInt32)
+	if err := join(whole); err != nil {
+		t.Fatal(err)
+	}
+	f, err := gguf.Open(t.Context(), source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	looks, least := math.MaxInt32-whole.Left(), int64(len(f.Tensors())+len(f.Keys()))
+	if looks < least {
+		t.Errorf("%d looks at the context, want at least %d, one for each value and tensor", looks, least)
+	}
+	for n := int64(0); n < looks; n += 1 + looks/50 {
+		ctx := testctx.New(t.Context(), n)
+		if err := join(ctx); !errors.Is(err, context.Canceled) || ctx.Late() > 1 {
+			t.Errorf("a context that ends after %d of %d looks: error %v, %d looks later", n, looks, err, ctx.Late())
+		}
+	}
 }
 
 // TestJoinRefuses what are not the parts of one file, in their order.
@@ -128,13 +170,13 @@ func TestJoinRefuses(t *testing.T) {
 func TestOpenPart(t *testing.T) {
 	source, dir := filepath.Join("..", "models", "tiny.gguf"), t.TempDir()
 	parts := splitUp(t, source, dir, 5, 0, 7, 0)
-	want, err := gguf.Open(source)
+	want, err := gguf.Open(t.Context(), source)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer want.Close()
 	for _, part := range parts {
-		f, err := gguf.Open(part)
+		f, err := gguf.Open(t.Context(), part)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +208,7 @@ func TestOpenPart(t *testing.T) {
 			t.Error("a tensor is read after Close")
 		}
 	}
-	f, err := gguf.Open(parts[0])
+	f, err := gguf.Open(t.Context(), parts[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +225,7 @@ func TestOpenPart(t *testing.T) {
 	if err := os.Remove(parts[2]); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := gguf.Open(parts[0]); err == nil || !strings.Contains(err.Error(), "part 3 of 4 is missing") || !strings.Contains(err.Error(), parts[2]) {
+	if _, err := gguf.Open(t.Context(), parts[0]); err == nil || !strings.Contains(err.Error(), "part 3 of 4 is missing") || !strings.Contains(err.Error(), parts[2]) {
 		t.Errorf("without a part: %v", err)
 	}
 }

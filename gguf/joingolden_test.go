@@ -21,13 +21,13 @@ func TestJoinPythonsParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	if err := Join(w, Parts(parts[0])...); err != nil {
+	if err := Join(t.Context(), w, Parts(parts[0])...); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Open(path)
+	f, err := Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func copyOurs(t *testing.T) (f *File, path string) {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if f, err = Open(path); err != nil {
+	if f, err = Open(t.Context(), path); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })

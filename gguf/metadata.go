@@ -120,7 +120,7 @@ func (f *File) value(k Key) (any, error) {
 		return s, d.err
 	}
 	texts := make([]string, k.Len)
-	for i := range texts {
+	for i := 0; i < len(texts) && d.err == nil; i++ {
 		texts[i] = string(d.text(maxString, "string length"))
 	}
 	if d.err != nil {
@@ -191,11 +191,7 @@ func readKey(d *decoder, name string) Key {
 			}
 		}
 	case Bool:
-		for i := 0; i < k.Len && d.err == nil; i++ {
-			if b := d.number(1, "bool"); b > 1 {
-				d.fail(d.pos-1, "bool is %d, neither 0 nor 1", b)
-			}
-		}
+		d.bools(k.Len)
 	default:
 		if d.need(size*int64(k.Len), "value") {
 			d.skip(size * int64(k.Len))

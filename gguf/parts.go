@@ -1,6 +1,7 @@
 package gguf
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +10,7 @@ import (
 
 // openParts opens the parts of a split file, in their order, as the whole one: the metadata
 // of the first part without the keys of splitting, and the tensors of all.
-func openParts(paths []string) (_ *File, err error) {
+func openParts(ctx context.Context, paths []string) (_ *File, err error) {
 	whole := &File{keyIndex: map[string]int{}, tensorIdx: map[string]int{}}
 	defer func() {
 		if err != nil {
@@ -18,7 +19,7 @@ func openParts(paths []string) (_ *File, err error) {
 	}()
 	want := int32(0)
 	for i, path := range paths {
-		f, err := openFile(path)
+		f, err := openFile(ctx, path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("part %d of %d is missing: %w", i+1, len(paths), err)
 		}

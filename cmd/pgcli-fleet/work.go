@@ -182,7 +182,7 @@ func openModel(c *cli.Context, opts *paligemma.Options) (*paligemma.Model, error
 		return paligemma.New(models.Tiny(), opts)
 	}
 	if opts.Projector == "" {
-		opts.Projector, _ = flags.Projector(path) // "" for a whole model
+		opts.Projector, _ = flags.Projector(c.Context, path) // "" for a whole model
 	}
 	return paligemma.OpenContext(c.Context, path, opts)
 }

@@ -170,7 +170,7 @@ func (b *bencher) setup(c *cli.Context, path string) (benchSetup, error) {
 		f, err = gguf.New(bytes.NewReader(file), int64(len(file)))
 	} else {
 		s.Model = filepath.Base(path)
-		f, err = gguf.Open(path)
+		f, err = gguf.Open(c.Context, path)
 	}
 	if err != nil {
 		return s, err

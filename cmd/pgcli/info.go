@@ -42,7 +42,7 @@ Examples:
 			if err := hint(c.Args().First()); err != nil {
 				return err
 			}
-			f, err := gguf.Open(c.Args().First())
+			f, err := gguf.Open(c.Context, c.Args().First())
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -40,7 +41,7 @@ Example:
 			if in := newfile.Input(c.Path("output"), parts...); in != "" {
 				return usagef("-o is %s, which is read (as %s); write to another file", c.Path("output"), in)
 			}
-			if err := joinParts(parts, c.Path("output"), c.Bool("force")); err != nil {
+			if err := joinParts(c.Context, parts, c.Path("output"), c.Bool("force")); err != nil {
 				return withHint(err)
 			}
 			fmt.Fprintf(c.App.ErrWriter, "pgcli: joined %d parts to %s\n", len(parts), c.Path("output"))
@@ -50,7 +51,7 @@ Example:
 }
 
 // joinParts writes the parts of a file as one.
-func joinParts(parts []string, dst string, replace bool) error {
+func joinParts(ctx context.Context, parts []string, dst string, replace bool) error {
 	create := gguf.CreateNew
 	if replace {
 		create = gguf.Create
@@ -60,7 +61,7 @@ func joinParts(parts []string, dst string, replace bool) error {
 		return err
 	}
 	defer w.Close()
-	if err := gguf.Join(w, parts...); err != nil {
+	if err := gguf.Join(ctx, w, parts...); err != nil {
 		return err
 	}
 	return w.Commit()

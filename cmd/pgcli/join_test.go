@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pgcli/paligemma/convert"
+	"github.com/pgcli/paligemma/internal/testctx"
 )
 
 // TestPartsAreInputs: no part of a split file that a command reads is replaced by its output,
@@ -45,6 +47,29 @@ func TestPartsAreInputs(t *testing.T) {
 			if got, err := os.ReadFile(name); err != nil || string(got) != want {
 				t.Fatalf("%q: %s is not as it was: %v", args, name, err)
 			}
+		}
+	}
+}
+
+// TestInterruptedJoinLeavesNothing: Ctrl-C while parts are copied ends the command, and
+// neither a file nor a part of it is left.
+func TestInterruptedJoinLeavesNothing(t *testing.T) {
+	useEngine(t)
+	checkpoint, err := filepath.Abs("../../testdata/oracle/pg1-a")
+	must(t, err)
+	t.Chdir(t.TempDir())
+	_, err = convert.Run(t.Context(), checkpoint, "a.gguf", convert.Options{Type: "f32", SplitMaxSize: 1_200_000})
+	must(t, err)
+	parts, err := filepath.Glob("*")
+	must(t, err)
+	for _, looks := range []int64{0, 5, 50, 100} {
+		var stdout, stderr bytes.Buffer
+		code := run(testctx.New(t.Context(), looks), []string{"pgcli", "join", parts[0], "-o", "whole.gguf"}, strings.NewReader(""), &stdout, &stderr)
+		if code != 130 || stderr.String() != "pgcli: interrupted\n" {
+			t.Errorf("interrupted at look %d: exit code %d, want 130\n%s", looks+1, code, &stderr)
+		}
+		if left, err := filepath.Glob("*"); err != nil || !slices.Equal(left, parts) {
+			t.Errorf("interrupted at look %d: there are %q, %v, want %q", looks+1, left, err, parts)
 		}
 	}
 }

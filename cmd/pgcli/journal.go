@@ -25,7 +25,7 @@ func openJournal(c *cli.Context, set *eval.DataSet) (*eval.Journal, error) {
 	}
 	model, projector := c.Path("model"), c.Path("mmproj")
 	if model != "" && projector == "" {
-		projector, _ = flags.Projector(model) // "" for a whole model
+		projector, _ = flags.Projector(c.Context, model) // "" for a whole model
 	}
 	settings := []eval.Setting{{Name: "version of pgcli", Value: flags.Version()}}
 	for _, file := range []struct{ name, path string }{{"data set", c.Args().First()}, {"model", model}, {"vision tower", projector}} {

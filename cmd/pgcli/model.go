@@ -85,7 +85,7 @@ func openModelFile(c *cli.Context, path, kernels string, threads int) (*paligemm
 	if err == nil || opts.Projector != "" || c.Context.Err() != nil {
 		return model, err
 	}
-	projector, missing := flags.Projector(path)
+	projector, missing := flags.Projector(c.Context, path)
 	if projector == "" { // not half a model, or its other half is missing
 		return nil, cmp.Or(missing, err)
 	}

@@ -95,7 +95,8 @@ func checkRedirect(request *http.Request, via []*http.Request) error {
 }
 
 // again calls f until it succeeds or fails for good: three times at most, with growing
-// waits. A try that made progress, as f says, starts the count again.
+// waits. A try that made progress, as f says, starts the count again. Once ctx is over, its
+// cause takes the place of a failure that another try might mend.
 func (h *Hub) again(ctx context.Context, f func() (progress bool, err error)) error {
 	wait := h.Wait
 	if wait == 0 {
@@ -104,8 +105,11 @@ func (h *Hub) again(ctx context.Context, f func() (progress bool, err error)) er
 	for try := 1; ; try++ {
 		progress, err := f()
 		var temporary temporaryError
-		if err == nil || !errors.As(err, &temporary) || ctx.Err() != nil {
+		if err == nil || !errors.As(err, &temporary) {
 			return err
+		}
+		if cause := context.Cause(ctx); cause != nil { // a transfer that ctx broke off looks like one that the network did
+			return cause
 		}
 		if progress {
 			try = 1

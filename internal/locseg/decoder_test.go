@@ -22,7 +22,7 @@ func decoder(t *testing.T, typ string) *locseg.Decoder {
 	if _, err := convert.Run(context.Background(), "../../testdata/oracle/pg1-a", path, o); err != nil {
 		t.Fatal(err)
 	}
-	f, err := gguf.Open(path)
+	f, err := gguf.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

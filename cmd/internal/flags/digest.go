@@ -27,7 +27,7 @@ func Digest(ctx context.Context, model, projector string) (string, error) {
 		return hex.EncodeToString(sum[:]), nil
 	}
 	if projector == "" {
-		projector, _ = Projector(model) // "" for a whole model
+		projector, _ = Projector(ctx, model) // "" for a whole model
 	}
 	digest, err := HashFile(ctx, model)
 	if err != nil {
@@ -70,11 +70,12 @@ func HashFile(ctx context.Context, path string) (string, error) {
 
 // Projector returns the file of the vision tower beside one that has the language
 // model alone: mmproj-NAME, or the only mmproj*.gguf. It returns "" for a whole model
-// and for a file that cannot be opened, about which opening the model says more.
-func Projector(path string) (string, error) {
-	f, err := gguf.Open(path)
+// and for a file that cannot be opened, about which opening the model says more, but the
+// cause of ctx once that is over.
+func Projector(ctx context.Context, path string) (string, error) {
+	f, err := gguf.Open(ctx, path)
 	if err != nil {
-		return "", nil
+		return "", context.Cause(ctx)
 	}
 	defer f.Close()
 	architecture, _ := f.Value("general.architecture")
