@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -104,11 +105,34 @@ func connect(c *cli.Context, logger *slog.Logger) (*nats.Conn, error) {
 	if cert != "" {
 		options = append(options, nats.ClientCert(cert, key))
 	}
-	nc, err := nats.Connect(c.String("server"), options...)
+	nc, err := dial(c.Context, c.String("server"), options)
+	if cause := context.Cause(c.Context); cause != nil {
+		nc.Close()
+		return nil, cause
+	}
 	if err != nil {
 		return nil, fmt.Errorf("NATS server %s: %w; start one with nats-server -c deploy/nats.conf, or name another with --server", withoutPasswords(c.String("server")), err)
 	}
 	return nc, nil
+}
+
+// dial connects to the first of some servers that answers, each of which may take seconds, and
+// leaves that behind when ctx ends: the client has no context for it.
+func dial(ctx context.Context, servers string, options []nats.Option) (*nats.Conn, error) {
+	var nc *nats.Conn
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		nc, err = nats.Connect(servers, options...)
+	}()
+	select {
+	case <-done:
+		return nc, err
+	case <-ctx.Done():
+		go func() { <-done; nc.Close() }()
+		return nil, context.Cause(ctx)
+	}
 }
 
 // withoutPasswords returns addresses of servers for messages.

@@ -27,10 +27,24 @@ func main() {
 // interruptible returns a context that ends at the first Ctrl-C or SIGTERM. A second one
 // ends the program at once.
 func interruptible() context.Context {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s, _ := (<-signals).(syscall.Signal)
+		signal.Stop(signals)
+		cancel(interruption{s})
+	}()
 	return ctx
 }
+
+// An interruption is the cause of a context that a signal ended.
+type interruption struct{ signal syscall.Signal }
+
+func (i interruption) Error() string { return "interrupted" }
+
+// Is lets an interruption pass for the end of a context.
+func (i interruption) Is(target error) bool { return target == context.Canceled }
 
 // run runs the command and returns its exit code. reading is called before a worker opens a
 // picture; tests give it.
@@ -85,7 +99,9 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 		return 70
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		fmt.Fprintln(stderr, "pgcli-fleet: interrupted")
-		return 130
+		stopped := interruption{syscall.SIGINT}
+		errors.As(context.Cause(ctx), &stopped)
+		return 128 + int(stopped.signal)
 	}
 	text := legible.Text(err.Error())
 	for _, name := range []string{"paligemma: ", "batch: "} {

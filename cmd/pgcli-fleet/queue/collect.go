@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,50 +28,58 @@ func (q *Queue) Collect(ctx context.Context, out *batch.File, logger *slog.Logge
 	if err != nil || info.State.Msgs == 0 {
 		return n, q.explain("stream of results", err)
 	}
-	consumer, err := q.results.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		return n, q.explain("stream of results", err)
-	}
 	for last := uint64(0); last < info.State.LastSeq; {
-		batchOf, err := consumer.Fetch(500, jetstream.FetchMaxWait(answerTime))
-		if err != nil {
-			return n, q.explain("stream of results", err)
-		}
-		got := 0
-		for msg := range batchOf.Messages() {
-			meta, err := msg.Metadata()
-			if err != nil {
-				return n, q.explain("result", err)
-			}
-			got, last = got+1, meta.Sequence.Stream
+		had := last
+		more, err := q.next(ctx, &last, func(msg jetstream.Msg) error {
 			added, err := q.collect(out, msg)
 			switch {
 			case errors.As(err, new(refusedError)):
 				n.Refused++
 				logger.Warn("result removed", "subject", msg.Subject(), "error", err)
-				if err := q.results.DeleteMsg(ctx, last); err != nil {
-					return n, q.explain("stream of results", err)
-				}
-			case err != nil:
-				return n, err
-			case added:
+				return q.explain("stream of results", q.results.DeleteMsg(ctx, last))
+			case err == nil && added:
 				n.Added++
 			}
-			if ctx.Err() != nil {
-				return n, context.Cause(ctx)
-			}
-			if meta.NumPending == 0 {
-				return n, nil
-			}
+			return err
+		})
+		if err := cmp.Or(context.Cause(ctx), err); err != nil || !more {
+			return n, err
 		}
-		if err := batchOf.Error(); err != nil && !errors.Is(err, nats.ErrTimeout) {
-			return n, q.explain("stream of results", err)
-		}
-		if got == 0 {
+		if last == had {
 			return n, fmt.Errorf("queue %s: the server sent no result for %v, and there are more", q.name, answerTime)
 		}
 	}
 	return n, nil
+}
+
+// next calls do with up to 500 results behind the one of number last, which it moves on, and
+// reports whether there are more. Each call has a consumer of its own, which the server
+// forgets: an ordered one of the client makes itself anew for ever, whatever the context.
+func (q *Queue) next(ctx context.Context, last *uint64, do func(jetstream.Msg) error) (more bool, err error) {
+	consumer, err := q.results.CreateConsumer(ctx, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: *last + 1, AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: answerTime})
+	if err != nil {
+		return false, q.explain("stream of results", err)
+	}
+	wait, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	some, err := consumer.Fetch(500, jetstream.FetchContext(wait))
+	if err != nil {
+		return false, q.explain("stream of results", err)
+	}
+	for msg := range some.Messages() {
+		meta, err := msg.Metadata()
+		if err != nil {
+			return false, q.explain("result", err)
+		}
+		*last = meta.Sequence.Stream
+		if err := cmp.Or(do(msg), context.Cause(ctx)); err != nil || meta.NumPending == 0 {
+			return false, err
+		}
+	}
+	if err := some.Error(); err != nil && !errors.Is(err, nats.ErrTimeout) && !errors.Is(err, context.DeadlineExceeded) {
+		return false, q.explain("stream of results", err)
+	}
+	return true, nil
 }
 
 // A refusedError is about a message among the results that is not one of them.

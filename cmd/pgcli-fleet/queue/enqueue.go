@@ -71,8 +71,8 @@ func (q *Queue) Enqueue(ctx context.Context, e *Enqueuing) (n Enqueued, err erro
 	}
 	for _, s := range e.Sources {
 		for item, err := range s.Items(ctx) {
-			if ctx.Err() != nil { // a million pictures with results ask the server nothing
-				return n, context.Cause(ctx)
+			if err := context.Cause(ctx); err != nil { // a million pictures with results ask the server nothing
+				return n, err
 			}
 			if err != nil {
 				broken = cmp.Or(broken, err)
@@ -97,6 +97,9 @@ func (q *Queue) Enqueue(ctx context.Context, e *Enqueuing) (n Enqueued, err erro
 					return n, err
 				}
 			}
+		}
+		if err := context.Cause(ctx); err != nil { // which ends a source without an error
+			return n, err
 		}
 	}
 	return n, errors.Join(flush(), broken)
