@@ -90,13 +90,13 @@ type view struct {
 }
 
 // look reads and encodes pictures. It also returns the last of them.
-func (a *asking) look(c *cli.Context, paths []string) (*view, image.Image, error) {
+func (a *asking) look(ctx context.Context, c *cli.Context, paths []string) (*view, image.Image, error) {
 	defer a.status.clear()
 	v, start := &view{paths: paths}, time.Now()
 	var last image.Image
 	for _, path := range paths {
 		a.status.show("reading " + oneLine(path))
-		img, encoded, err := encodeFile(c, a.model, path)
+		img, encoded, err := encodeFile(ctx, c, a.model, path)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -115,7 +115,7 @@ func (a *asking) look(c *cli.Context, paths []string) (*view, image.Image, error
 // about asks prompts about pictures, the i-th or all of the command, and draws the
 // objects of all answers.
 func (a *asking) about(c *cli.Context, i int, paths []string, prompts []paligemma.Prompt) error {
-	v, img, err := a.look(c, paths)
+	v, img, err := a.look(c.Context, c, paths)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (a *asking) about(c *cli.Context, i int, paths []string, prompts []paligemm
 			}
 			continue
 		}
-		r, err := a.answer(c, c.Context, v, p)
+		r, err := a.answer(c.Context, c, v, p)
 		if err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func (a *asking) about(c *cli.Context, i int, paths []string, prompts []paligemm
 }
 
 // answer asks one prompt and prints the answer.
-func (a *asking) answer(c *cli.Context, ctx context.Context, v *view, p paligemma.Prompt) (*paligemma.Result, error) {
+func (a *asking) answer(ctx context.Context, c *cli.Context, v *view, p paligemma.Prompt) (*paligemma.Result, error) {
 	f := finding{Prompt: p}
 	name := string(p)
 	if len(v.images) == 1 {
@@ -162,7 +162,7 @@ func (a *asking) answer(c *cli.Context, ctx context.Context, v *view, p paligemm
 	if a.out.form == "json" || a.out.form == "coco" { // printed when it is complete
 		f.Result, err = a.session.Run(ctx, v.images, p, &sm)
 	} else {
-		f.Result, err = a.stream(c, ctx, v, p, &sm)
+		f.Result, err = a.stream(ctx, c, v, p, &sm)
 	}
 	a.status.clear()
 	if c.Bool("timings") {
@@ -189,7 +189,7 @@ func (a *asking) answer(c *cli.Context, ctx context.Context, v *view, p paligemm
 
 // stream prints the answer as it comes and ends it with a newline, also after
 // Ctrl-C.
-func (a *asking) stream(c *cli.Context, ctx context.Context, v *view, p paligemma.Prompt, sm *paligemma.Sampling) (*paligemma.Result, error) {
+func (a *asking) stream(ctx context.Context, c *cli.Context, v *view, p paligemma.Prompt, sm *paligemma.Sampling) (*paligemma.Result, error) {
 	if err := a.session.Prefill(ctx, v.images, p); err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ const chatHelp = `A line is a prompt, asked by itself: the model does not see th
 For example: caption en, ocr, answer en what is this?, detect cat
   /image FILE...  look at other pictures
   /help           show this
-  /bye            end, as Ctrl-D does; Ctrl-C stops an answer, or empties the line`
+  /bye            end, as Ctrl-D does; Ctrl-C stops an answer or /image, or empties the line`
 
 func chatCommand() *cli.Command {
 	return &cli.Command{
@@ -64,11 +64,11 @@ func chatAction(c *cli.Context) error {
 	}
 	defer asked.close()
 	t := &talk{asking: asked, c: c}
-	if t.view, _, err = asked.look(c, pictures); err != nil {
+	if t.view, _, err = asked.look(c.Context, c, pictures); err != nil {
 		return err
 	}
 	lines := newLineReader(c)
-	c.Context = context.WithoutCancel(c.Context) // from here on Ctrl-C stops an answer only
+	c.Context = context.WithoutCancel(c.Context) // from here on Ctrl-C stops one line's work only
 	if lines.watched {
 		t.help()
 	}
@@ -128,7 +128,7 @@ func (t *talk) line(line string, interrupts <-chan os.Signal) (again bool, err e
 	case command == "/help" || command == "/?":
 		t.help()
 	case command == "/image":
-		err = t.look(rest)
+		err = t.look(rest, interrupts)
 	case strings.HasPrefix(command, "/"):
 		err = fmt.Errorf("no command %s; /help lists them", command)
 	default:
@@ -154,46 +154,63 @@ func (t *talk) help() {
 }
 
 // look replaces the pictures by the files that a text names: one whose name is the
-// whole text, or one for each word.
-func (t *talk) look(files string) error {
+// whole text, or one for each word. Ctrl-C stops it, and leaves the pictures as they were.
+func (t *talk) look(files string, interrupts <-chan os.Signal) error {
 	paths := []string{strings.TrimSpace(files)}
 	if !flags.Exists(paths[0]) {
 		paths = strings.Fields(files)
 	}
-	if len(paths) == 0 {
+	switch {
+	case len(paths) == 0:
 		return errors.New("/image names no picture: want /image FILE")
+	case slices.Contains(paths, "-"):
+		return errors.New("/image - names standard input, from which the lines come: want /image FILE")
 	}
-	v, _, err := t.asking.look(t.c, paths)
-	if err == nil {
-		t.view = v
-	}
-	return err
+	return t.stoppable(interrupts, func(ctx context.Context) error {
+		v, _, err := t.asking.look(ctx, t.c, paths)
+		if err == nil {
+			t.view = v
+		}
+		return err
+	})
 }
 
 // ask answers a prompt. Ctrl-C stops the answer.
 func (t *talk) ask(p paligemma.Prompt, interrupts <-chan os.Signal) error {
-	ctx, stop := context.WithCancel(t.c.Context)
-	defer stop()
+	return t.stoppable(interrupts, func(ctx context.Context) error {
+		_, err := t.answer(ctx, t.c, t.view, p)
+		return err
+	})
+}
+
+// stoppable does work for a line. Ctrl-C ends its context, and so does SIGTERM, which
+// ends the chat too.
+func (t *talk) stoppable(interrupts <-chan os.Signal, work func(context.Context) error) error {
 	select {
-	case s := <-interrupts: // came too late to stop the last answer
+	case s := <-interrupts: // came too late to stop the last line's work
 		if s == syscall.SIGTERM {
 			t.ended = true
 			return nil
 		}
 	default:
 	}
+	ctx, stop := context.WithCancel(t.c.Context)
+	defer stop()
 	ended := make(chan struct{})
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		select {
-		case s := <-interrupts:
-			t.ended = s == syscall.SIGTERM
-			stop()
-		case <-ended:
+		for {
+			select {
+			case s := <-interrupts:
+				t.ended = t.ended || s == syscall.SIGTERM // which may follow Ctrl-C
+				stop()
+			case <-ended:
+				return
+			}
 		}
 	}()
-	_, err := t.answer(t.c, ctx, t.view, p)
+	err := work(ctx)
 	close(ended)
 	<-watched
 	if errors.Is(err, context.Canceled) {

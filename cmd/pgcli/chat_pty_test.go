@@ -3,6 +3,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -57,5 +58,26 @@ func TestLongAndPastedLines(t *testing.T) {
 	s.keys("\x04")
 	if code := s.end(); code != 0 || strings.Contains(s.shown(), "ErrPaste") {
 		t.Errorf("exit code %d, want 0:\n%q", code, s.shown())
+	}
+}
+
+// TestLookingCanBeStopped: Ctrl-C stops /image at a pipe that nobody writes to, and leaves the
+// chat and its picture; SIGTERM stops it and ends the chat, also after that Ctrl-C.
+func TestLookingCanBeStopped(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	must(t, syscall.Mkfifo(path, 0o600))
+	s := openScreen(t, 80, "dumb", "chat", "demo/scene-08.jpg", "-t", "1")
+	s.until("> ", 1)
+	s.keys("/image " + path + "\n")
+	s.until("pgcli: reading ", 1)
+	s.keys("\x03")
+	s.until("pgcli: stopped", 1)
+	s.keys("ocr\n/next\n")
+	s.until("no command /next", 1)
+	s.keys("/image " + path + "\n")
+	s.until("pgcli: reading ", 2)
+	must(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	if code := s.end(); code != 143 || !strings.HasSuffix(s.shown(), "pgcli: interrupted\r\n") {
+		t.Errorf("exit code %d, want 143 and a line that says so:\n%q", code, s.shown())
 	}
 }

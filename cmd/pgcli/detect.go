@@ -135,7 +135,7 @@ func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) er
 		status.show("looking at " + oneLine(path))
 		defer status.clear()
 		start := time.Now()
-		img, encoded, err := encodeFile(c, model, path)
+		img, encoded, err := encodeFile(c.Context, c, model, path)
 		if err != nil {
 			return err
 		}

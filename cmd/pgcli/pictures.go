@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -82,12 +83,12 @@ func picturesAndTexts(c *cli.Context) (pictures, texts []string, err error) {
 }
 
 // encodeFile reads and encodes a picture. The errors name it.
-func encodeFile(c *cli.Context, m *paligemma.Model, path string) (image.Image, *paligemma.Image, error) {
-	img, err := readImage(c, m, path)
+func encodeFile(ctx context.Context, c *cli.Context, m *paligemma.Model, path string) (image.Image, *paligemma.Image, error) {
+	img, err := readImage(ctx, c, m, path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("picture %s: %w", path, err)
 	}
-	encoded, err := m.Encode(c.Context, img)
+	encoded, err := m.Encode(ctx, img)
 	if err != nil {
 		return nil, nil, fmt.Errorf("picture %s: %w", path, err)
 	}
@@ -96,16 +97,16 @@ func encodeFile(c *cli.Context, m *paligemma.Model, path string) (image.Image, *
 
 // readImage reads one picture from a file or a pipe; "-" stands for standard input.
 // The error does not name the file.
-func readImage(c *cli.Context, m *paligemma.Model, path string) (image.Image, error) {
+func readImage(ctx context.Context, c *cli.Context, m *paligemma.Model, path string) (image.Image, error) {
 	if path == "-" {
-		return m.ReadImageContext(c.Context, infile.Reader(c.Context, c.App.Reader))
+		return m.ReadImageContext(ctx, infile.Reader(ctx, c.App.Reader))
 	}
-	f, err := infile.OpenStream(c.Context, path)
+	f, err := infile.OpenStream(ctx, path)
 	if err != nil {
 		return nil, cause(err)
 	}
 	defer f.Close()
-	return m.ReadImageContext(c.Context, f)
+	return m.ReadImageContext(ctx, f)
 }
 
 // cause returns an error of opening without the path, which the caller names.

@@ -144,6 +144,7 @@ func (s *splitter) insert(text string, id, flags int32) {
 // found nevertheless, and the text behind it is read again.
 func (s *splitter) split(text string, token func(id int32), rest func(string)) {
 	done := 0
+	blank := blanks{text: text, is: unicode.IsSpace}
 	for i := 0; i < len(text); {
 		n := s.tokens.longest(text[i:])
 		if n == 0 {
@@ -158,10 +159,10 @@ func (s *splitter) split(text string, token func(id int32), rest func(string)) {
 			continue
 		}
 		if t.flags&lstrip != 0 {
-			start = len(strings.TrimRightFunc(text[:start], unicode.IsSpace))
+			start = blank.before(start)
 		}
 		if t.flags&rstrip != 0 {
-			stop = len(text) - len(strings.TrimLeftFunc(text[stop:], unicode.IsSpace))
+			stop = blank.behind(stop)
 		}
 		if done < start {
 			rest(text[done:start])
@@ -172,6 +173,34 @@ func (s *splitter) split(text string, token func(id int32), rest func(string)) {
 	if done < len(text) {
 		rest(text[done:])
 	}
+}
+
+// A blanks finds the white space around places of a text, which come in order and are
+// starts of characters. Many may be within one run of white space, so it remembers
+// how far it has read, and reads nothing twice.
+type blanks struct {
+	text        string
+	is          func(rune) bool // white space
+	place, left int             // the white space before place starts at left
+	right       int             // the run behind the last place that was read ends here
+}
+
+// before returns the start of the white space that ends at place i.
+func (b *blanks) before(i int) int {
+	left := b.place + len(strings.TrimRightFunc(b.text[b.place:i], b.is))
+	if left == b.place {
+		left = b.left
+	}
+	b.place, b.left = i, left
+	return left
+}
+
+// behind returns the end of the white space that starts at place i.
+func (b *blanks) behind(i int) int {
+	if i > b.right {
+		b.right = len(b.text) - len(strings.TrimLeftFunc(b.text[i:], b.is))
+	}
+	return b.right
 }
 
 // isWord reports whether r is a character of words, \w of Unicode's regular

@@ -5,9 +5,11 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -126,6 +128,34 @@ func TestAddedTokensAreChecked(t *testing.T) {
 	again, err := full.Add([]AddedToken{{ID: n, Content: "<x>", Normalized: true}})
 	if err != nil || !slices.Equal(again.AddedFlags, []int32{normalized}) || len(again.Pieces) != len(full.Pieces) {
 		t.Errorf("a token that is there already has flags %v, want those that come last; %v", again.AddedFlags, err)
+	}
+}
+
+// TestWhiteSpaceIsReadOnce: the white space around places of a text is found as strings finds it
+// around each alone, and that of a long run is not read again for each place within.
+func TestWhiteSpaceIsReadOnce(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for n := range 300 {
+		var text string
+		for range n {
+			text += string([]rune("\n\t \u3000a")[r.IntN(5-n%2)]) // every second text is all white space
+		}
+		read := 0
+		b := blanks{text: text, is: func(c rune) bool { read++; return unicode.IsSpace(c) }}
+		for i := range text {
+			if i == 0 || r.IntN(3) == 0 {
+				continue
+			}
+			if got, want := b.before(i), len(strings.TrimRightFunc(text[:i], unicode.IsSpace)); got != want {
+				t.Fatalf("%q: the white space before byte %d starts at %d, want %d", text, i, got, want)
+			}
+			if got, want := b.behind(i), len(text)-len(strings.TrimLeftFunc(text[i:], unicode.IsSpace)); got != want {
+				t.Fatalf("%q: the white space behind byte %d ends at %d, want %d", text, i, got, want)
+			}
+		}
+		if read > 4*n {
+			t.Fatalf("of %d characters %d are read, want at most four times as many", n, read)
+		}
 	}
 }
 
