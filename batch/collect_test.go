@@ -3,6 +3,7 @@ package batch_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -110,5 +111,29 @@ func TestAnEndedCallFailsNoPicture(t *testing.T) {
 		if records, err := asker.Ask(ctx, item, options().Prompts); !errors.Is(err, stop) || len(records) > 0 {
 			t.Fatalf("%d records and error %v, want none and %v", len(records), err, stop)
 		}
+	}
+}
+
+// TestAFileThatIsCutIsNotArranged: records that another program cut after the file was opened
+// are an error, not half a record in the new file.
+func TestAFileThatIsCutIsNotArranged(t *testing.T) {
+	files := batch.Files{"a.png", "b.png"}
+	path := filepath.Join(t.TempDir(), "out.jsonl")
+	out, err := batch.Open(path, identity, false)
+	must(t, err)
+	defer out.Close()
+	for _, name := range slices.Backward(files) { // not in order
+		_, err := out.Add(batch.Failed(&identity, batch.Item{Name: name}, "ocr", record.KindWorker, errors.New("killed")))
+		must(t, err)
+	}
+	info, err := os.Stat(path)
+	must(t, err)
+	must(t, os.Truncate(path, info.Size()-10))
+	_, err = out.Arrange(t.Context(), []batch.Source{files}, []paligemma.Prompt{"ocr"}, nil)
+	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), path+" was cut by another program") {
+		t.Errorf("error %v, want one about %s, which was cut", err, path)
+	}
+	if now, err := os.Stat(path); err != nil || now.Size() != info.Size()-10 {
+		t.Errorf("the file was replaced: %v", err)
 	}
 }

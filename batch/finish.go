@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"runtime"
 
@@ -23,7 +24,11 @@ func (f *File) finish() error {
 	defer out.Close()
 	w := bufio.NewWriterSize(out, 1<<20)
 	for at := range f.order() {
-		if _, err := io.Copy(w, io.NewSectionReader(f.file, at.start, int64(at.length))); err != nil {
+		_, err := io.CopyN(w, io.NewSectionReader(f.file, at.start, int64(at.length)), int64(at.length))
+		if err == io.EOF {
+			err = fmt.Errorf("%s was cut by another program: %w", f.path, io.ErrUnexpectedEOF)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -97,19 +97,35 @@ func umask(temp string) fs.FileMode {
 	return ^info.Mode() & 0o777
 }
 
-// Finish gives the folder its name.
+// Finish gives the folder its name. What another program wrote there meanwhile stays, and is a
+// newfile.ErrExists.
 func (f *folder) Finish() error {
 	if err := f.unlock(); err != nil {
 		return err
 	}
-	if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) { // an empty folder
-		return err
-	}
-	if err := os.Rename(f.temp, f.path); err != nil {
-		return err
+	err := newfile.RenameFolder(f.temp, f.path)
+	if err != nil {
+		return cmp.Or(f.vacant(), err)
 	}
 	f.done = true
 	return nil
+}
+
+// vacant returns a newfile.ErrExists if something else than an empty folder is in the
+// folder's place.
+func (f *folder) vacant() error {
+	info, err := os.Lstat(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var entries []fs.DirEntry
+	if err == nil && info.IsDir() {
+		entries, err = os.ReadDir(f.path)
+	}
+	if err == nil && (!info.IsDir() || len(entries) > 0) {
+		err = fmt.Errorf("%s %w: it appeared while the export ran; name a new folder", f.path, newfile.ErrExists)
+	}
+	return err
 }
 
 // unlock removes the lock, which is no part of the folder.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pgcli/paligemma/internal/newfile"
 	"github.com/pgcli/paligemma/internal/testlink"
 )
 
@@ -53,5 +54,48 @@ func TestErrorsNameTheFolderOfTheUser(t *testing.T) {
 	}
 	if err := f.write("data.yaml/x", bytes(nil)); err == nil || strings.Contains(err.Error(), partial) {
 		t.Errorf("a file as a folder: %v, want an error without a temporary name", err)
+	}
+}
+
+// TestWhatAppearedStays: an export neither replaces nor removes what another program put into
+// its place while it ran, and an empty folder gives way.
+func TestWhatAppearedStays(t *testing.T) {
+	for name, appear := range map[string]func(path string) error{
+		"a file":          func(path string) error { return os.WriteFile(path, []byte("theirs"), 0o600) },
+		"a folder's file": func(path string) error { return os.MkdirAll(filepath.Join(path, "theirs"), 0o700) },
+		"an empty folder": func(path string) error { return os.Mkdir(path, 0o700) },
+		"a link":          func(path string) error { testlink.Make(t, "nowhere", path); return nil },
+	} {
+		path := filepath.Join(t.TempDir(), "set")
+		f, err := createFolder(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(f.write("a", bytes([]byte("x"))), appear(path)); err != nil {
+			t.Fatal(err)
+		}
+		before, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = f.Finish()
+		if name == "an empty folder" {
+			if data, read := os.ReadFile(filepath.Join(path, "a")); err != nil || read != nil || string(data) != "x" {
+				t.Errorf("%s: %v, the folder has %q, %v", name, err, data, read)
+			}
+			continue
+		}
+		if !errors.Is(err, newfile.ErrExists) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v, want %v and the name", name, err, newfile.ErrExists)
+		}
+		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
+			t.Errorf("%s is not there any more: %v", name, err)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+		if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
+			t.Errorf("%s: %v is left, %v", name, entries, err)
+		}
 	}
 }

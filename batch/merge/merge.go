@@ -166,7 +166,11 @@ func (s *Set) Write(ctx context.Context, path string, replace bool, list iter.Se
 	w := bufio.NewWriterSize(out, 1<<20)
 	for i, n := range order {
 		at := s.places.At(int(n))
-		if _, err := io.Copy(w, io.NewSectionReader(s.files[at.file], at.start, int64(at.length))); err != nil {
+		_, err := io.CopyN(w, io.NewSectionReader(s.files[at.file], at.start, int64(at.length)), int64(at.length))
+		if err == io.EOF {
+			err = fmt.Errorf("it is shorter than when it was opened, perhaps by a run that writes it: %w", io.ErrUnexpectedEOF)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.files[at.file].Name(), err)
 		}
 		if at.failed {

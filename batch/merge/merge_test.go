@@ -1,7 +1,10 @@
 package merge
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"iter"
 	"math/rand/v2"
 	"os"
@@ -181,5 +184,31 @@ func TestRunsAreNotMixed(t *testing.T) {
 	defer s.Close()
 	if _, err := s.Write(t.Context(), paths[0], true, nil, nil); err == nil || !strings.Contains(err.Error(), "one of the files that are joined") {
 		t.Errorf("error %v over the input, want a refusal", err)
+	}
+}
+
+// TestAShardThatIsCutIsNoRecord: a shard that became shorter after it was opened is an error,
+// not half a record in the output.
+func TestAShardThatIsCutIsNoRecord(t *testing.T) {
+	dir := t.TempDir()
+	shard, out := filepath.Join(dir, "shard"), filepath.Join(dir, "out")
+	text := line(t, "a", "ocr", "x", nil) + line(t, "b", "ocr", "x", nil)
+	if err := os.WriteFile(shard, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), shard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := os.Truncate(shard, int64(len(text)-10)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Write(t.Context(), out, false, nil, func(Missing) error { return nil })
+	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), shard+": it is shorter than when it was opened") {
+		t.Errorf("error %v, want one about %s, which is shorter", err, shard)
+	}
+	if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the output: %v, want none", err)
 	}
 }

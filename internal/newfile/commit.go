@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 )
 
 // Commit waits until the file is on the disk and gives it its name, and the
@@ -26,24 +27,30 @@ func CommitAll(files ...*File) error {
 		}
 	}
 	var undo []func() error
+	var set []string // aside, under second names
 	for i, f := range files {
 		old := ""
 		if i < len(files)-1 { // the last one succeeds or is not there
 			old = f.setAside()
-			defer os.Remove(old) // gone if it was put back
+			set = append(set, old)
 		}
 		if err := f.rename(); err != nil {
 			for _, u := range undo {
 				err = errors.Join(err, u())
 			}
 			if old != "" {
-				err = errors.Join(err, Rename(old, f.path))
+				err = errors.Join(err, putBack(old, f.path))
 			}
 			return err
 		}
 		undo = append(undo, func() error { return f.takeBack(old) })
 	}
 	var errs []error
+	for _, old := range set {
+		if old != "" {
+			_ = Remove(old) // or the next Create does
+		}
+	}
 	for _, f := range files {
 		f.done = true
 		errs = append(errs, f.File.Close(), syncDir(filepath.Dir(f.path)))
@@ -91,9 +98,24 @@ func (f *File) takeBack(old string) error {
 	f.done = true
 	err := f.File.Close()
 	if old != "" {
-		return errors.Join(err, Rename(old, f.path))
+		return errors.Join(err, putBack(old, f.path))
 	}
 	return errors.Join(err, Remove(f.path))
+}
+
+// putBack gives a file that was set aside the name path again. If that fails, the file
+// stays under a name that no Create removes, which the error tells.
+func putBack(old, path string) error {
+	err := Rename(old, path)
+	if err == nil {
+		_ = os.Remove(old) // there still if both names are of one file, which a rename leaves alone
+		return nil
+	}
+	kept := strings.TrimSuffix(old, partial) + ".old"
+	if os.Rename(old, kept) != nil {
+		kept = old
+	}
+	return fmt.Errorf("what was at %s is at %s now; rename it: %w", path, kept, err)
 }
 
 // rename gives the file its name.
@@ -109,7 +131,10 @@ func (f *File) rename() error {
 	if !errors.Is(err, fs.ErrExist) { // the file system has no links: reserve the name
 		var empty *os.File
 		if empty, err = os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666); err == nil {
-			return errors.Join(empty.Close(), Rename(f.Name(), f.path))
+			if err = errors.Join(empty.Close(), Rename(f.Name(), f.path)); err != nil {
+				err = errors.Join(err, Remove(f.path))
+			}
+			return err
 		}
 	}
 	if errors.Is(err, fs.ErrExist) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/pgcli/paligemma/internal/testlink"
@@ -111,5 +112,41 @@ func TestCommitAllIsAllOrNothing(t *testing.T) {
 		if got := left(t, dir); got != "a b" {
 			t.Errorf("replace %v: left: %s, want a b", replace, got)
 		}
+	}
+}
+
+// TestWhatCannotBePutBackIsKept: when a pair fails and what the first file replaced cannot get
+// its name again, it stays under a name that the error tells and that the next Create leaves.
+func TestWhatCannotBePutBackIsKept(t *testing.T) {
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	first, second := start(t, a, "new a", true), start(t, b, "new b", true)
+	must(t, os.Mkdir(a, 0o700)) // appears meanwhile: can be set aside, but not be renamed over a file
+	must(t, os.MkdirAll(filepath.Join(b, "occupied"), 0o700))
+	was, err := os.Stat(a)
+	must(t, err)
+	err = CommitAll(first, second)
+	must(t, errors.Join(first.Close(), second.Close()))
+	must(t, start(t, a, "later", true).Commit())
+	kept, _ := filepath.Glob(a + ".*.old")
+	if len(kept) != 1 || err == nil || !strings.Contains(err.Error(), "what was at "+a+" is at "+kept[0]) {
+		t.Fatalf("kept: %q, error %v", kept, err)
+	}
+	if now, err := os.Stat(kept[0]); err != nil || !os.SameFile(was, now) {
+		t.Errorf("%s is another: %v", kept[0], err)
+	}
+}
+
+// TestAReservedNameIsGivenUp: where there are no links the name is reserved by an empty file,
+// which does not stay if the rename fails.
+func TestAReservedNameIsGivenUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	f := start(t, path, "new", false)
+	must(t, os.Remove(f.Name())) // neither a link to it nor a rename can be made
+	if err := f.rename(); err == nil {
+		t.Error("no error")
+	}
+	if info, err := os.Lstat(path); err == nil {
+		t.Errorf("%s of %d bytes is left", path, info.Size())
 	}
 }
