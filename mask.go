@@ -116,6 +116,37 @@ func (m *Model) AddMasks(ctx context.Context, objects []Object) error {
 	return cmp.Or(errs...)
 }
 
+// mostMasks is how many bytes of masks EachMask has in memory at a time, unless one alone has
+// more.
+const mostMasks = 4 << 20
+
+// EachMask is AddMasks for those who need each mask for a moment: it decodes a few at a time,
+// calls each with those of all objects in order, nil for one without a mask, and lets them
+// go. It ends with the first error of each, and where AddMasks fails.
+func (m *Model) EachMask(ctx context.Context, objects []Object, each func(i int, mask *image.Alpha) error) error {
+	for done := 0; done < len(objects); {
+		few, room := 0, mostMasks
+		for ; done+few < len(objects) && (few == 0 || room > 0); few++ {
+			size := objects[done+few].Pixels.Size()
+			room -= size.X * size.Y
+		}
+		if few > 1 && room < 0 {
+			few--
+		}
+		some := slices.Clone(objects[done : done+few])
+		if err := m.AddMasks(ctx, some); err != nil {
+			return err
+		}
+		for i := range some {
+			if err := each(done+i, some[i].Mask); err != nil {
+				return err
+			}
+		}
+		done += few
+	}
+	return nil
+}
+
 // addMask fills in the mask of an object that has one.
 func (m *Model) addMask(ctx context.Context, o *Object) error {
 	if o.Codes == nil || o.Pixels.Empty() {

@@ -125,7 +125,7 @@ func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampli
 		size = images[0].bounds.Size()
 	}
 	r.Objects, r.Problems = s.model.Objects(r.Tokens, size)
-	if err == nil {
+	if err == nil && !sm.NoMasks {
 		if err = s.model.AddMasks(ctx, r.Objects); err != nil {
 			r.Stop = stopped(ctx)
 		}

@@ -28,6 +28,10 @@ type Sampling struct {
 	// without a grammar, an answer ends with StopRepeat when its last 96 tokens
 	// repeat one run of at most 24.
 	AllowRepeats bool
+
+	// NoMasks leaves the masks of Result.Objects out, for those who take them one after
+	// the other from Model.EachMask: each has a byte for each pixel of its box.
+	NoMasks bool
 }
 
 // about returns s, which may be nil, with the grammar of a prompt if s asks for it.

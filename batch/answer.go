@@ -75,16 +75,17 @@ func failure(kind record.Kind, err error) *record.Failure {
 	return &record.Failure{Kind: kind, Message: strings.ToValidUTF8(strings.TrimPrefix(err.Error(), "paligemma: "), "\ufffd")}
 }
 
-// masks returns the objects' masks; nil if none has one.
-func masks(objects []paligemma.Object, size image.Point) []*record.Mask {
+// masks returns the masks of objects of a picture of a size; nil if none has one.
+func (a *Asker) masks(ctx context.Context, objects []paligemma.Object, size image.Point) ([]*record.Mask, error) {
 	all := make([]*record.Mask, len(objects))
 	found := false
-	for i, o := range objects {
-		all[i] = overlay.EncodeMask(o.Mask, size)
+	err := a.model.EachMask(ctx, objects, func(i int, mask *image.Alpha) error {
+		all[i] = overlay.EncodeMask(mask, size)
 		found = found || all[i] != nil
-	}
-	if !found {
 		return nil
+	})
+	if !found || err != nil {
+		return nil, err
 	}
-	return all
+	return all, nil
 }

@@ -132,15 +132,22 @@ func (a *Asker) records(ctx context.Context, j *job, encoded *paligemma.Image) e
 // ask asks a question about a picture and fills in the record.
 func (a *Asker) ask(ctx context.Context, s *paligemma.Session, img *paligemma.Image, rec *record.Record) error {
 	start := time.Now()
-	var sampling *paligemma.Sampling
+	var sampling paligemma.Sampling
 	if a.sampling != nil {
-		sampling = a.sampling(rec.Prompt)
+		if s := a.sampling(rec.Prompt); s != nil {
+			sampling = *s
+		}
 	}
-	answer, err := s.Run(ctx, []*paligemma.Image{img}, rec.Prompt, sampling)
+	sampling.NoMasks = true // all of a large picture do not fit in the memory
+	answer, err := s.Run(ctx, []*paligemma.Image{img}, rec.Prompt, &sampling)
+	var masks []*record.Mask
+	if err == nil {
+		masks, err = a.masks(ctx, answer.Objects, img.Bounds().Size())
+	}
 	switch {
 	case err == nil:
 		answer.Timings.Encode = img.Took()
-		rec.Result, rec.Masks = answer, masks(answer.Objects, img.Bounds().Size())
+		rec.Result, rec.Masks = answer, masks
 		rec.MS = float64(time.Since(start).Microseconds()) / 1e3
 		return nil
 	case final(ctx, err):
