@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -82,9 +83,7 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if ignored != nil {
-		w.Header().Set(ignoredHeader, strings.Join(ignored, ", "))
-	}
+	sayIgnored(w, ignored)
 	if request.Stream {
 		return c.stream(r.Context(), w)
 	}
@@ -116,6 +115,17 @@ func (s *Server) newCompletion(ctx context.Context, r *chatRequest) (c *completi
 	return c, turn.ignored, err
 }
 
+// sayIgnored names what the model does not see in a header: the first few of many.
+func sayIgnored(w http.ResponseWriter, list []string) {
+	const most = 20
+	if more := len(list) - most; more > 0 {
+		list = append(list[:most:most], fmt.Sprintf("and %d more", more))
+	}
+	if list != nil {
+		w.Header().Set(ignoredHeader, strings.Join(list, ", "))
+	}
+}
+
 // readPictures reads the pictures that a request names, as data URIs, base64 or URLs:
 // their files' bytes, which are decoded by encode. param names the field for errors, which
 // are 400.
@@ -123,10 +133,14 @@ func (s *Server) readPictures(ctx context.Context, param string, list []string) 
 	if most := s.mostPictures(); len(list) > most {
 		return nil, wrong(param, "%d pictures, want at most %d: so many fit in the context of %d tokens (--ctx-size)", len(list), most, s.model.Config().Session)
 	}
+	var bytes int64
 	for _, source := range list {
 		file, err := s.sources.read(ctx, param, source)
 		if err != nil {
 			return nil, err
+		}
+		if bytes += int64(len(file)); bytes > s.opts.MaxBody { // behind URLs
+			return nil, wrong(param, "%d pictures of more than %d bytes in all", len(list), s.opts.MaxBody)
 		}
 		files = append(files, file)
 	}

@@ -18,6 +18,7 @@ type record struct {
 	failed  *failure
 	waited  time.Duration // for a slot
 	room    int           // for its body, which is given back at its end
+	fetches bool          // pictures behind URLs, among few requests that do
 	prompts []string
 	read    int // tokens of prompts
 	written int // tokens of answers
@@ -62,7 +63,8 @@ func (w watched) Write(b []byte) (int, error) {
 func (w watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // observe counts and logs each request: neither pictures nor, unless asked for,
-// prompts. A handler that panics answers status 500.
+// prompts. A handler that panics answers status 500; an answer that has begun is cut off, so
+// that no client takes it for whole.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, rec := time.Now(), &record{}
@@ -71,9 +73,11 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			if p := recover(); p != nil {
 				s.opts.Logger.Error("a handler panicked", "route", rec.route, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 				rec.failed = &failure{status: http.StatusInternalServerError, err: fmt.Errorf("internal error")}
-				if rec.status == 0 {
-					rec.failed.write(out, r)
+				if rec.status != 0 {
+					s.report(r, rec, time.Since(start))
+					panic(http.ErrAbortHandler)
 				}
+				rec.failed.write(out, r)
 			}
 			s.report(r, rec, time.Since(start))
 		}()

@@ -187,9 +187,7 @@ func (s *Server) ollama(w http.ResponseWriter, r *http.Request, request *ollamaR
 		return err
 	}
 	t.ignored = append(t.ignored, request.ignored()...)
-	if t.ignored != nil {
-		w.Header().Set(ignoredHeader, strings.Join(t.ignored, ", "))
-	}
+	sayIgnored(w, t.ignored)
 	if t.prompt == "" && len(t.pictures) == 0 { // asks to load the model, which is loaded
 		p := a.part("")
 		p.Done, p.Reason = true, "load"

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/guard"
 )
 
 // pictures encodes pictures, each once while it is remembered: the key is the hash of
@@ -101,7 +102,10 @@ func (p *pictures) start(key hash, file []byte) *coming {
 	p.coming[key] = c
 	p.works.Go(func() {
 		defer cancel()
-		c.encoded, c.err = p.work(ctx, file)
+		c.err = guard.Run(func() (err error) {
+			c.encoded, err = p.work(ctx, file)
+			return err
+		})
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.coming[key] == c {

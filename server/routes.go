@@ -100,7 +100,11 @@ func (s *Server) admit(r route, w http.ResponseWriter, req *http.Request) error 
 	if !r.open && !s.knows(req) {
 		return fail(http.StatusUnauthorized, "the request has no valid API key: send it as Authorization: Bearer KEY")
 	}
-	defer func() { s.bodies.give(recordOf(req.Context()).room) }()
+	request := recordOf(req.Context())
+	defer func() {
+		s.bodies.give(request.room)
+		s.sources.end(request)
+	}()
 	if !r.computes {
 		return r.handle(s, w, req)
 	}

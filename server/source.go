@@ -13,6 +13,10 @@ import (
 	"github.com/pgcli/paligemma/server/internal/remote"
 )
 
+// mostFetching is how many requests with pictures behind URLs are inside at a time: such a
+// request is short, and its pictures have up to Options.MaxBody bytes.
+const mostFetching = 16
+
 // remoteTime is the longest that a picture behind a URL may take to arrive.
 const remoteTime = 30 * time.Second
 
@@ -21,11 +25,12 @@ type sources struct {
 	open        *remote.Reader // of Options.AllowURLs
 	labelStudio *remote.Reader // nil without one
 	base        *url.URL       // of Label Studio
+	fetching    chan struct{}  // an element for each request that has fetched a picture
 }
 
 // newSources returns the sources that options allow.
 func newSources(o *Options) *sources {
-	s := &sources{open: &remote.Reader{Hosts: o.AllowURLs, Most: o.MaxBody, Timeout: remoteTime}}
+	s := &sources{fetching: make(chan struct{}, mostFetching), open: &remote.Reader{Hosts: o.AllowURLs, Most: o.MaxBody, Timeout: remoteTime}}
 	if o.LabelStudio.URL == "" {
 		return s
 	}
@@ -58,7 +63,7 @@ func (s *sources) read(ctx context.Context, param, source string) ([]byte, error
 		}
 		return decode(param, data)
 	case scheme == "http" || scheme == "https":
-		return fetch(ctx, s.open, param, source)
+		return s.fetch(ctx, s.open, param, source)
 	case scheme != "" && strings.HasPrefix(rest, "//"):
 		return nil, wrong(param, "%s is a URL of scheme %q: want a data URI, base64, or http(s) to a host that the server allows", param, scheme)
 	}
@@ -76,17 +81,26 @@ func (s *sources) studio(ctx context.Context, param, source string) ([]byte, err
 		if err != nil {
 			return nil, wrong(param, "%s is no path: %w", param, err)
 		}
-		return fetch(ctx, s.labelStudio, param, s.base.ResolveReference(path).String())
+		return s.fetch(ctx, s.labelStudio, param, s.base.ResolveReference(path).String())
 	}
 	if u, err := url.Parse(source); err == nil && s.base != nil && strings.EqualFold(u.Host, s.base.Host) {
-		return fetch(ctx, s.labelStudio, param, source)
+		return s.fetch(ctx, s.labelStudio, param, source)
 	}
 	return s.read(ctx, param, source)
 }
 
 // fetch reads the file behind a URL, of at most Options.MaxBody bytes, within remoteTime.
-// Errors are 400, or the end of ctx: whether the host answers is up to the client's URL.
-func fetch(ctx context.Context, r *remote.Reader, param, link string) ([]byte, error) {
+// Errors are 400, or the end of ctx: whether the host answers is up to the client's URL. A
+// request waits at its first picture while mostFetching others are inside.
+func (s *sources) fetch(ctx context.Context, r *remote.Reader, param, link string) ([]byte, error) {
+	if request := recordOf(ctx); !request.fetches {
+		select {
+		case s.fetching <- struct{}{}:
+			request.fetches = true
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 	data, err := r.Read(ctx, link)
 	switch {
 	case err == nil:
@@ -97,6 +111,13 @@ func fetch(ctx context.Context, r *remote.Reader, param, link string) ([]byte, e
 		return nil, &failure{status: http.StatusBadRequest, param: param, err: fmt.Errorf("%s: %w: send the picture as a data URI, or start the server with --allow-url HOST", param, err)}
 	}
 	return nil, wrong(param, "%s: the picture behind the URL cannot be read: %w", param, err)
+}
+
+// end ends what a request fetched.
+func (s *sources) end(request *record) {
+	if request.fetches {
+		<-s.fetching
+	}
 }
 
 // lines are left out of base64, which some programs break.
