@@ -75,16 +75,20 @@ func failure(kind record.Kind, err error) *record.Failure {
 	return &record.Failure{Kind: kind, Message: strings.ToValidUTF8(strings.TrimPrefix(err.Error(), "paligemma: "), "\ufffd")}
 }
 
-// masks returns the objects' masks; nil if none has one.
-func masks(objects []paligemma.Object, size image.Point) []*record.Mask {
+// masks returns the objects' masks; nil if none has one. The error is ctx's cause: those of
+// a large picture take seconds.
+func masks(ctx context.Context, objects []paligemma.Object, size image.Point) ([]*record.Mask, error) {
 	all := make([]*record.Mask, len(objects))
 	found := false
 	for i, o := range objects {
-		all[i] = overlay.EncodeMask(o.Mask, size)
+		var err error
+		if all[i], err = overlay.EncodeMask(ctx, o.Mask, size); err != nil {
+			return nil, err
+		}
 		found = found || all[i] != nil
 	}
 	if !found {
-		return nil
+		return nil, nil
 	}
-	return all
+	return all, nil
 }

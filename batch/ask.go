@@ -140,7 +140,10 @@ func (a *Asker) ask(ctx context.Context, s *paligemma.Session, img *paligemma.Im
 	switch {
 	case err == nil:
 		answer.Timings.Encode = img.Took()
-		rec.Result, rec.Masks = answer, masks(answer.Objects, img.Bounds().Size())
+		rec.Result = answer
+		if rec.Masks, err = masks(ctx, answer.Objects, img.Bounds().Size()); err != nil {
+			return err
+		}
 		rec.MS = float64(time.Since(start).Microseconds()) / 1e3
 		return nil
 	case final(ctx, err):
