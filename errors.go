@@ -66,8 +66,11 @@ func requestf(kind error, format string, args ...any) error {
 }
 
 // scoreFailed returns the error of a call that compares texts: a text that does not fit in
-// the context is a wrong request.
+// the context is a wrong request. A text that is refused already has its error.
 func scoreFailed(call string, err error) error {
+	if errors.Is(err, ErrRequest) {
+		return err
+	}
 	if errors.Is(err, ErrContextFull) {
 		return requestf(ErrPrompt, "%s: %w", call, err)
 	}

@@ -122,6 +122,21 @@ func (m *Model) check(p Prompt, pictures int) error {
 	return nil
 }
 
+// checkRoom refuses a prompt about a number of pictures that no session has room for, however
+// its text is cut. It is asked before a text becomes tokens, or a grammar of the labels
+// in it: both take a second or more for a megabyte, and do not end with a context.
+func (m *Model) checkRoom(p Prompt, pictures int) error {
+	r, err := p.Read()
+	if err != nil {
+		return err
+	}
+	n := pictures*m.cfg.ImageTokens + 1 + m.tok.Fewest(r.Text) + 1 // <bos> and the newline
+	if n >= m.opts.Context {
+		return requestf(ErrPrompt, "prompt of %d tokens or more in a context of %d: %w", n, m.opts.Context, ErrContextFull)
+	}
+	return nil
+}
+
 // Grammar returns the grammar of the answers to a prompt that [Detect] or
 // [Segment] spells, with the labels that the prompt names; nil for other
 // prompts, whose answers may be any text. The grammar of a prompt that Read refuses

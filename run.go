@@ -55,10 +55,13 @@ func (c conversation) close(ctx context.Context) {
 // converse checks prompt and sampling, opens a session and encodes the picture. The
 // caller closes the session.
 func (m *Model) converse(ctx context.Context, img image.Image, p Prompt, s *Sampling) (c conversation, err error) {
-	if _, err := s.about(p).check(m, nil); err != nil {
+	if err := m.made(); err != nil {
 		return c, err
 	}
-	if _, err := p.Read(); err != nil {
+	if err := m.checkRoom(p, 1); err != nil {
+		return c, err
+	}
+	if _, err := s.about(p).check(m, nil); err != nil {
 		return c, err
 	}
 	if ctx == nil {
@@ -98,15 +101,18 @@ func stopped(ctx context.Context) Stop {
 // nil: when ctx ends or the model fails, it holds the answer so far, and Stop says
 // so, together with the error.
 func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampling) (*Result, error) {
-	sm = sm.about(p)
 	if s != nil && s.model != nil { // Prefill refuses the others
-		if _, err := sm.check(s.model, nil); err != nil {
+		if err := s.model.checkRoom(p, len(images)); err != nil {
+			return failed(ctx, err)
+		}
+		if _, err := sm.about(p).check(s.model, nil); err != nil {
 			return failed(ctx, err)
 		}
 	}
 	if err := s.Prefill(ctx, images, p); err != nil {
 		return failed(ctx, err)
 	}
+	sm = sm.about(p)
 	var r Result
 	var text strings.Builder
 	end, err := s.generate(ctx, sm, func(t Token) bool {

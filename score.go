@@ -29,10 +29,10 @@ func (s *Session) Score(ctx context.Context, texts ...string) ([]float64, error)
 	defer s.leave()
 	branches := make([][]int32, len(texts))
 	for i, text := range texts {
-		if err := checkContinuation(text); err != nil {
-			return nil, err
+		var err error
+		if branches[i], err = s.continuation(ctx, i, text); err != nil {
+			return nil, scoreFailed("score", err)
 		}
-		branches[i] = s.model.tok.Encode(text)
 	}
 	scores, err := s.score(ctx, branches)
 	if err != nil {
@@ -41,14 +41,25 @@ func (s *Session) Score(ctx context.Context, texts ...string) ([]float64, error)
 	return scores, nil
 }
 
-// checkContinuation refuses a text that no answer can be, by the rule of
-// [Prompt.Read].
-func checkContinuation(text string) error {
+// continuation returns the ids of text i, counted from 0, which may continue the answer. It refuses a text
+// that no answer can be, by the rule of [Prompt.Read], and one that the session has no room
+// for, however it is cut.
+func (s *Session) continuation(ctx context.Context, i int, text string) ([]int32, error) {
+	if over(ctx) {
+		return nil, context.Cause(ctx)
+	}
 	r, err := Prompt(text).Read()
 	if err == nil && r.Pictures > 0 {
 		err = requestf(ErrPrompt, "text %.60q has %s, which is no text: leave it out", text, imageMark)
 	}
-	return err
+	if err != nil {
+		return nil, err
+	}
+	room := s.sequence.Cap() - s.sequence.Len() - len(s.pending)
+	if n := s.model.tok.Fewest(text); n > room+1 { // the last token of a text is not computed
+		return nil, fmt.Errorf("text %d of %d tokens or more: %w", i+1, n, ErrContextFull)
+	}
+	return s.model.tok.Encode(text), nil
 }
 
 // score returns the log-probabilities of branches, computed in groups.
@@ -103,14 +114,17 @@ func (s *Session) Choose(ctx context.Context, answers ...string) ([]Chosen, erro
 		return nil, requestf(ErrPrompt, "choose: no answers to choose from")
 	}
 	branches, list := make([][]int32, len(answers)), make([]Chosen, len(answers))
+	given := map[string]bool{}
 	for i, text := range answers {
-		if text == "" || slices.Contains(answers[:i], text) {
+		if text == "" || given[text] {
 			return nil, requestf(ErrPrompt, "choose: answer %d is %q, want texts that differ and are not empty", i+1, text)
 		}
-		if err := checkContinuation(text); err != nil {
-			return nil, err
+		given[text] = true
+		ids, err := s.continuation(ctx, i, text)
+		if err != nil {
+			return nil, scoreFailed("choose", err)
 		}
-		branches[i] = append(s.model.tok.Encode(text), s.model.tok.EOS())
+		branches[i] = append(ids, s.model.tok.EOS())
 	}
 	scores, err := s.score(ctx, branches)
 	if err != nil {

@@ -115,6 +115,9 @@ func (s *Session) Prefill(ctx context.Context, images []*Image, p Prompt) error 
 	if err := s.model.check(p, len(images)); err != nil {
 		return err
 	}
+	if err := s.model.checkRoom(p, len(images)); err != nil {
+		return err
+	}
 	ids := s.model.PromptIDs(p)
 	n := len(images)*s.model.cfg.ImageTokens + len(ids)
 	if n >= s.sequence.Cap() {

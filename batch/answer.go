@@ -75,14 +75,15 @@ func failure(kind record.Kind, err error) *record.Failure {
 	return &record.Failure{Kind: kind, Message: strings.ToValidUTF8(strings.TrimPrefix(err.Error(), "paligemma: "), "\ufffd")}
 }
 
-// masks returns the masks of objects of a picture of a size; nil if none has one.
+// masks returns the masks of objects of a picture of a size; nil if none has one. The error is
+// ctx's cause, or that of EachMask.
 func (a *Asker) masks(ctx context.Context, objects []paligemma.Object, size image.Point) ([]*record.Mask, error) {
 	all := make([]*record.Mask, len(objects))
 	found := false
-	err := a.model.EachMask(ctx, objects, func(i int, mask *image.Alpha) error {
-		all[i] = overlay.EncodeMask(mask, size)
+	err := a.model.EachMask(ctx, objects, func(i int, mask *image.Alpha) (err error) {
+		all[i], err = overlay.EncodeMask(ctx, mask, size)
 		found = found || all[i] != nil
-		return nil
+		return err
 	})
 	if !found || err != nil {
 		return nil, err

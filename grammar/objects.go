@@ -37,17 +37,17 @@ func (o objects) Start(v Vocabulary) (State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("grammar of objects: %w", err)
 	}
-	spelling := &spelling{ids: ids, codes: o.codes, eos: v.EOS()}
+	var labels []sequence
 	for _, label := range o.labels {
 		if err := checkLabel(label); err != nil {
 			return nil, fmt.Errorf("grammar of objects: %w", err)
 		}
-		spelling.add(v, " "+label)
+		labels = append(labels, spell(v, " "+label)...)
 	}
 	if len(o.labels) == 0 {
-		spelling.add(v, "")
+		labels = spell(v, "")
 	}
-	return objectState{spelling: spelling}, nil
+	return objectState{spelling: &spelling{ids, o.codes, v.EOS(), newTrie(labels)}}, nil
 }
 
 // checkLabel refuses labels that an answer cannot hold.
@@ -66,15 +66,14 @@ type spelling struct {
 	ids    locseg.IDs
 	codes  int
 	eos    int32
-	labels node // texts that follow the last loc or seg token of an object
+	labels *node // texts that follow the last loc or seg token of an object
 }
 
-// add allows a label. Loc and seg tokens keep the text around them from
+// spell returns the tokens of a label and of what may follow it. Loc and seg tokens keep the text around them from
 // merging, so the text between two objects is cut by itself: " cat ; ", or
 // " cat" at the end of the answer.
-func (s *spelling) add(v Vocabulary, label string) {
-	s.labels.add(v.Tokenize(label), endOfAnswer)
-	s.labels.add(v.Tokenize(label+" ; "), nextObject)
+func spell(v Vocabulary, label string) []sequence {
+	return []sequence{{v.Tokenize(label), endOfAnswer}, {v.Tokenize(label + " ; "), nextObject}}
 }
 
 // corners is the number of loc tokens of an object.
@@ -131,7 +130,7 @@ func (s objectState) Next(id int32) State {
 		s.n++
 	}
 	if s.n == corners+s.spelling.codes && s.label == nil {
-		s.label = &s.spelling.labels
+		s.label = s.spelling.labels
 	}
 	return s
 }

@@ -18,14 +18,14 @@ func (o oneOf) Start(v Vocabulary) (State, error) {
 	if len(o) == 0 {
 		return nil, errors.New("grammar: OneOf has no texts")
 	}
-	var all node
+	all := make([]sequence, 0, len(o))
 	for _, text := range o {
 		if !utf8.ValidString(text) {
 			return nil, fmt.Errorf("grammar: text %q is not UTF-8", text)
 		}
-		all.add(v.Tokenize(text), endOfAnswer)
+		all = append(all, sequence{v.Tokenize(text), endOfAnswer})
 	}
-	return textState{&all, v.EOS()}, nil
+	return textState{newTrie(all), v.EOS()}, nil
 }
 
 // A textState is a place within the texts.

@@ -20,6 +20,24 @@ const (
 	nextObject
 )
 
+// A sequence is a list of tokens, and what follows it.
+type sequence struct {
+	ids  []int32
+	ends end
+}
+
+// newTrie returns the root of a trie of sequences, whose order it changes. Of sorted
+// sequences each new child is the last one: else a node with many would move them all for
+// each that is added.
+func newTrie(all []sequence) *node {
+	slices.SortFunc(all, func(a, b sequence) int { return slices.Compare(a.ids, b.ids) })
+	root := &node{}
+	for _, s := range all {
+		root.add(s.ids, s.ends)
+	}
+	return root
+}
+
 // add adds a sequence.
 func (n *node) add(ids []int32, e end) {
 	for _, id := range ids {

@@ -89,17 +89,17 @@ func (h *held) encode(ctx context.Context, files [][]byte) (images []*paligemma.
 // answer's Timings.Encode is 0: the caller knows it.
 func (h *held) ask(ctx context.Context, q question, begun func() error, each func(piece) error) (*answer, error) {
 	h.request.prompts = append(h.request.prompts, string(q.prompt))
-	if q.sampling.Grammar == nil && !q.sampling.AnyText {
-		q.sampling.Grammar = q.prompt.Grammar()
-	}
 	if err := q.sampling.Check(); err != nil {
 		return nil, wrong("", "%w", err)
 	}
-	if _, err := grammar.Resume(q.sampling.Grammar, h.server.model, nil); err != nil { // now, while the status is not sent
-		return nil, wrong("", "prompt %.60q: %w", q.prompt, err)
-	}
 	if err := h.session.Prefill(ctx, q.images, q.prompt); err != nil {
 		return nil, err
+	}
+	if q.sampling.Grammar == nil && !q.sampling.AnyText { // of a prompt that fits: that of a long one takes seconds
+		q.sampling.Grammar = q.prompt.Grammar()
+	}
+	if _, err := grammar.Resume(q.sampling.Grammar, h.server.model, nil); err != nil { // now, while the status is not sent
+		return nil, wrong("", "prompt %.60q: %w", q.prompt, err)
 	}
 	if begun != nil {
 		if err := begun(); err != nil {

@@ -44,7 +44,10 @@ func TestMasksInEachForm(t *testing.T) {
 	s, file := serve(t, Options{}), scene(t, "05")
 	size := image.Pt(336, 336)
 	o := run(t, s.model, file, paligemma.Segment("moon"), nil).Objects[0]
-	rle, outlines := overlay.EncodeMask(o.Mask, size), overlay.Outlines(o.Mask)
+	rle, err := overlay.EncodeMask(t.Context(), o.Mask, size)
+	must(t, err)
+	outlines, err := overlay.Outlines(t.Context(), o.Mask)
+	must(t, err)
 	where := covered(size, func(x, y int) uint8 { return o.Mask.AlphaAt(x, y).A })
 	find := func(format, masks string, out any) string {
 		t.Helper()

@@ -32,13 +32,20 @@ const (
 // controls are the tags of controls that can be answered.
 var controls = map[string]string{"RectangleLabels": kindBoxes, "PolygonLabels": kindPolygons, "TextArea": kindText, "Choices": kindChoices}
 
+// mostConfig is the longest configuration in bytes that is read: nothing ends that, and no
+// queue admits /setup. Those of projects have some kilobytes.
+const mostConfig = 1 << 20
+
 // labellings returns the controls of a configuration that can be answered. A label
 // asks for its predicted_values, which are words with commas between them, or else for
 // its value in lower case, as the models were trained. Texts and choices are answered
 // if they have a model_prompt, as nothing else says what is asked. Errors are 400: the
-// configuration is no XML, labels no picture, or has nothing to answer. encoding/xml
-// expands no entities of the document's own, so that a short one cannot grow.
+// configuration is too long or no XML, labels no picture, or has nothing to answer.
+// encoding/xml expands no entities of the document's own, so that a short one cannot grow.
 func labellings(config string) (list []*labelling, err error) {
+	if len(config) > mostConfig {
+		return nil, wrong("label_config", "label_config has %d bytes, want at most %d", len(config), mostConfig)
+	}
 	in := xml.NewDecoder(strings.NewReader(config))
 	keys := map[string]string{} // of pictures, by name
 	var open []string

@@ -2,7 +2,9 @@ package server
 
 import (
 	"bytes"
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/pgcli/paligemma"
@@ -51,6 +53,19 @@ func TestLabelStudioText(t *testing.T) {
 	for _, nothing := range []string{`<TextArea name="a" toName="img"/>`, `<Choices name="a" toName="img" model_prompt="ocr"/>`, `<BrushLabels name="a" toName="img"><Label value="x"/></BrushLabels>`} {
 		request["label_config"] = `<View><Image name="img" value="$photo"/>` + nothing + `</View>`
 		s.post("/predict", request, 400, nil)
+	}
+}
+
+// TestLongConfigurations: a configuration of a megabyte more than any project has is refused
+// before it is read, however well-formed it is.
+func TestLongConfigurations(t *testing.T) {
+	s := serve(t, Options{})
+	config := `<View><Image name="img" value="$photo"/><RectangleLabels name="b" toName="img"><Label value="cat"/></RectangleLabels></View>`
+	for extra, want := range map[int]int{mostConfig - len(config): 200, mostConfig - len(config) + 1: 400} {
+		long := config + strings.Repeat(" ", extra)
+		if w, body := s.send("POST", "/setup", []byte(fmt.Sprintf(`{"schema":%q}`, long))); w.StatusCode != want || want == 400 && !strings.Contains(string(body), "want at most 1048576") {
+			t.Errorf("a configuration of %d bytes: status %d, %.200s, want %d", len(long), w.StatusCode, body, want)
+		}
 	}
 }
 

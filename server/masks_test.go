@@ -41,13 +41,36 @@ func TestMasksAreLetGo(t *testing.T) {
 					t.Errorf("%s: object %d has a mask of pixels: %v, and in the form: %v", form, i, o.Mask != nil || a.Objects[i].Mask != nil, o.mask != nil)
 				}
 			}
-			if rle := overlay.EncodeMask(want[0].Mask, images[0].Bounds().Size()); form == masksRLE && !reflect.DeepEqual(a.found[0].mask.RLE, rle) {
+			rle, err := overlay.EncodeMask(t.Context(), want[0].Mask, images[0].Bounds().Size())
+			must(t, err)
+			if form == masksRLE && !reflect.DeepEqual(a.found[0].mask.RLE, rle) {
 				t.Errorf("the mask is %+v, want %+v", a.found[0].mask.RLE, rle)
 			}
 		}
 		return nil
 	})
 	must(t, err)
+}
+
+// TestMasksEndWithTheirContext: no form of a mask is written for a client that has left.
+func TestMasksEndWithTheirContext(t *testing.T) {
+	left := errors.New("the client left")
+	gone, leave := context.WithCancelCause(t.Context())
+	leave(left)
+	size := image.Pt(64, 64)
+	o := paligemma.Object{Pixels: image.Rectangle{Max: size}, Mask: image.NewAlpha(image.Rectangle{Max: size})}
+	for _, form := range []maskForm{masksRLE, masksPolygon, masksPNG, masksWhole} {
+		if m, err := newMask(gone, o, form, size); m != nil || !errors.Is(err, left) {
+			t.Errorf("%s: %v, error %v, want %v", form, m, err, left)
+		}
+		if m, err := newMask(t.Context(), o, form, size); m == nil || err != nil {
+			t.Errorf("%s: %v, error %v, want a mask", form, m, err)
+		}
+	}
+	w := &awaited{ctx: gone}
+	if n, err := w.Write([]byte("x")); n != 0 || !errors.Is(err, left) || w.Len() != 0 {
+		t.Errorf("a buffer of a client that has left takes %d bytes, error %v", n, err)
+	}
 }
 
 // TestMasksOfLargePicturesWait: those of one answer are in memory at a time, a client that

@@ -102,51 +102,66 @@ func (h *held) find(ctx context.Context, q question, a *answer, size image.Point
 			return context.Cause(ctx)
 		}
 	}
-	for few := range slices.Chunk(a.Objects, max(1, mostFree/area)) {
-		if err := h.server.model.AddMasks(ctx, few); err != nil {
-			return err
-		}
-		for i := range few {
-			m := newMask(few[i], q.masks, size)
-			few[i].Mask = nil
-			a.found = append(a.found, found{Object: few[i], mask: m})
-		}
-	}
-	return nil
+	return h.server.model.EachMask(ctx, a.Objects, func(i int, mask *image.Alpha) error {
+		o := a.Objects[i]
+		o.Mask = mask
+		m, err := newMask(ctx, o, q.masks, size)
+		a.found = append(a.found, found{Object: a.Objects[i], mask: m})
+		return err
+	})
 }
 
-// newMask writes the mask of an object of a picture of a size; nil if it has none.
-func newMask(o paligemma.Object, form maskForm, size image.Point) *mask {
+// newMask writes the mask of an object of a picture of a size; nil if it has none. The error
+// is ctx's cause: each form of a large picture takes seconds.
+func newMask(ctx context.Context, o paligemma.Object, form maskForm, size image.Point) (m *mask, err error) {
 	if o.Mask == nil {
-		return nil
+		return nil, nil
 	}
-	m := &mask{}
+	m = &mask{}
 	for form := range strings.SplitSeq(string(form), ",") {
 		switch maskForm(form) {
 		case masksRLE:
-			m.RLE = overlay.EncodeMask(o.Mask, size)
+			m.RLE, err = overlay.EncodeMask(ctx, o.Mask, size)
 		case masksPolygon:
-			m.Polygons = overlay.Outlines(o.Mask)
+			m.Polygons, err = overlay.Outlines(ctx, o.Mask)
 		case masksPNG:
-			m.PNG = encodePNG(o.Mask, o.Pixels)
+			m.PNG, err = encodePNG(ctx, o.Mask, o.Pixels)
 		case masksWhole:
-			m.whole = encodePNG(o.Mask, image.Rectangle{Max: size})
+			m.whole, err = encodePNG(ctx, o.Mask, image.Rectangle{Max: size})
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	return m
+	return m, nil
 }
 
 // encodePNG writes a mask as a grey PNG of a part of the picture, a byte for each pixel;
-// pixels of the part that the mask does not cover are 0.
-func encodePNG(m *image.Alpha, part image.Rectangle) []byte {
+// pixels of the part that the mask does not cover are 0. The error is ctx's cause.
+func encodePNG(ctx context.Context, m *image.Alpha, part image.Rectangle) ([]byte, error) {
 	grey := image.NewGray(part)
 	inside := part.Intersect(m.Rect)
 	for y := inside.Min.Y; y < inside.Max.Y; y++ {
 		copy(grey.Pix[grey.PixOffset(inside.Min.X, y):], m.Pix[m.PixOffset(inside.Min.X, y):m.PixOffset(inside.Min.X, y)+inside.Dx()])
 	}
-	var b bytes.Buffer
-	_ = png.Encode(&b, grey) // fails for empty pictures only, and a box with a mask has pixels
-	return b.Bytes()
+	b := awaited{ctx: ctx}
+	if err := png.Encode(&b, grey); err != nil && context.Cause(ctx) != nil { // it fails for empty pictures, too, which no box with a mask has
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// An awaited buffer takes bytes until its context ends.
+type awaited struct {
+	bytes.Buffer
+	ctx context.Context
+}
+
+func (b *awaited) Write(p []byte) (int, error) {
+	if err := context.Cause(b.ctx); err != nil {
+		return 0, err
+	}
+	return b.Buffer.Write(p)
 }
 
 // size returns the size of the picture of a question; the zero point for several, as nothing

@@ -41,6 +41,7 @@ func recordOf(ctx context.Context) *record { return ctx.Value(recordKey{}).(*rec
 type watched struct {
 	http.ResponseWriter
 	record *record
+	server context.Context // over once the server closes
 }
 
 // WriteHeader notes the first status.
@@ -59,6 +60,21 @@ func (w watched) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+// lastTime is for a client to take what is left of its answer once the server closes.
+const lastTime = time.Second
+
+// SetWriteDeadline is for http.ResponseController. It is the one place that shortens a
+// deadline once the server closes: a client that does not read must not keep it, and
+// every write sets a deadline anew.
+func (w watched) SetWriteDeadline(t time.Time) error {
+	control := http.NewResponseController(w.ResponseWriter)
+	err := control.SetWriteDeadline(t)
+	if last := time.Now().Add(lastTime); w.server.Err() != nil && last.Before(t) { // asked afterwards: it may have closed meanwhile
+		err = control.SetWriteDeadline(last)
+	}
+	return err
+}
+
 // Unwrap is for http.ResponseController.
 func (w watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
@@ -68,7 +84,7 @@ func (w watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, rec := time.Now(), &record{}
-		out := watched{w, rec}
+		out := watched{w, rec, s.ctx}
 		defer func() {
 			if p := recover(); p != nil {
 				s.opts.Logger.Error("a handler panicked", "route", rec.route, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))

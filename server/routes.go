@@ -118,7 +118,7 @@ func (s *Server) admit(r route, w http.ResponseWriter, req *http.Request) error 
 	defer end(nil)
 	defer context.AfterFunc(s.ctx, func() {
 		end(errShutdown)
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Second)) // of a client that does not read
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(lastTime)) // of a client that does not read
 	})()
 	err := r.handle(s, w, req.WithContext(ctx))
 	if err != nil && ctx.Err() != nil && !errors.As(err, new(*failure)) {

@@ -86,6 +86,44 @@ func (w *timed) stuck() bool {
 	return since != nil && time.Since(*since) > 200*time.Millisecond
 }
 
+// A dated writer notes the last deadline of its writes.
+type dated struct {
+	http.ResponseWriter
+	deadline time.Time
+}
+
+func (w *dated) SetWriteDeadline(t time.Time) error {
+	w.deadline = t
+	return nil
+}
+
+func (w *dated) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// TestLastWritesAreShort: once a server closes, whatever it still writes waits for its client
+// no longer than lastTime, also what sets a deadline of its own after the server closed.
+func TestLastWritesAreShort(t *testing.T) {
+	s := serve(t, Options{})
+	for _, closed := range []bool{false, true} {
+		if closed {
+			must(t, s.Close())
+		}
+		for name, write := range map[string]func(w http.ResponseWriter) error{
+			"JSON":  func(w http.ResponseWriter) error { return writeJSON(w, 200, "x") },
+			"event": func(w http.ResponseWriter) error { return push(w, http.NewResponseController(w), []byte("x")) },
+		} {
+			w := &dated{ResponseWriter: httptest.NewRecorder()}
+			before := time.Now()
+			must(t, write(watched{w, &record{}, s.ctx}))
+			if got := time.Until(w.deadline); closed && got > lastTime {
+				t.Errorf("%s: the last deadline is in %v, want %v at most", name, got, lastTime)
+			}
+			if got := w.deadline.Sub(before); !closed && got < writeTime {
+				t.Errorf("%s: the deadline is after %v, want %v", name, got, writeTime)
+			}
+		}
+	}
+}
+
 // TestClientThatDoesNotRead keeps no server from ending, and others get their answers.
 func TestClientThatDoesNotRead(t *testing.T) {
 	s := serve(t, Options{Parallel: 2})

@@ -112,6 +112,27 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// TestTextsThatAreTooLong: a text is not cut into tokens if no prompt is so long, as nothing
+// ends that: it takes a second for each megabyte, and a body may have many.
+func TestTextsThatAreTooLong(t *testing.T) {
+	s, file := serve(t, Options{}), scene(t, "05")
+	long := strings.Repeat("star;", mostText/5+1)
+	for path, body := range map[string]map[string]any{
+		"/tokenize":            {"content": long, "add_special": true},
+		"/v1/chat/completions": ask("detect "+long[:len(long)-1], file, nil),
+		"/v1/choose":           {"image": dataURI(file), "question": "which?", "choices": []string{"a", long}},
+		"/v1/answer":           {"image": dataURI(file), "question": long},
+	} {
+		data, err := json.Marshal(body)
+		must(t, err)
+		w, got := s.send("POST", path, data, "Content-Type", "application/json")
+		if want := map[bool]string{true: "want at most 1048576", false: "tokens or more"}[path == "/tokenize"]; w.StatusCode != 400 || !strings.Contains(string(got), want) {
+			t.Errorf("%s: status %d, %.200s, want 400 and %q", path, w.StatusCode, got, want)
+		}
+	}
+	s.post("/tokenize", map[string]any{"content": long[:1000]}, 200, nil)
+}
+
 // TestProps tells the limits and the model's sizes.
 func TestProps(t *testing.T) {
 	s := serve(t, Options{Parallel: 3, Queue: 5, MaxTokens: 77, MaxBody: 1 << 20})

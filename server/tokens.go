@@ -6,6 +6,10 @@ import (
 	"github.com/pgcli/paligemma"
 )
 
+// mostText is the longest text in bytes that /tokenize cuts, longer than any prompt that
+// fits in a context: it takes a second, nothing ends it, and no queue admits it.
+const mostText = 1 << 20
+
 // A tokenizing is a request to /tokenize, in llama-server's form.
 type tokenizing struct {
 	Content      string `json:"content"`
@@ -31,12 +35,17 @@ func (s *Server) tokenize(w http.ResponseWriter, r *http.Request) error {
 	if t.ParseSpecial != nil && !*t.ParseSpecial {
 		return wrong("parse_special", "parse_special is false, and only true is supported: prompts are always cut so")
 	}
-	ids := s.model.Tokenize(t.Content)
+	if len(t.Content) > mostText {
+		return wrong("content", "content has %d bytes, want at most %d", len(t.Content), mostText)
+	}
+	var ids []int32
 	if t.AddSpecial {
 		if _, err := paligemma.Prompt(t.Content).Read(); err != nil {
 			return err
 		}
 		ids = s.model.PromptIDs(paligemma.Prompt(t.Content))
+	} else {
+		ids = s.model.Tokenize(t.Content)
 	}
 	if !t.WithPieces {
 		return writeJSON(w, http.StatusOK, map[string][]int32{"tokens": append([]int32{}, ids...)})

@@ -1,6 +1,8 @@
 package export
 
 import (
+	"context"
+
 	"github.com/pgcli/paligemma/internal/overlay"
 )
 
@@ -16,7 +18,10 @@ func (o Object) outline() (ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := overlay.Outlines(mask)
+	all, err := overlay.Outlines(context.Background(), mask)
+	if err != nil {
+		return nil, err
+	}
 	if len(all) == 0 {
 		return nil, nil
 	}

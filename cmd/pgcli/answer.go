@@ -182,7 +182,7 @@ func (a *asking) answer(ctx context.Context, c *cli.Context, v *view, p paligemm
 		warnObjects(c.App.ErrWriter, fmt.Sprintf("prompt %q", p), a.model, f.Result)
 	}
 	if a.out.form != "lines" && err == nil {
-		err = output(a.out.print(f))
+		err = output(a.out.print(ctx, f))
 	}
 	return f.Result, err
 }

@@ -154,7 +154,7 @@ func find(c *cli.Context, pictures, things []string, prompt paligemma.Prompt) er
 		if len(r.Objects) == 0 {
 			tell(c.App.ErrWriter, "%s: nothing found", path)
 		}
-		if err := out.print(finding{prompt, path, r, img.Bounds().Size()}); err != nil {
+		if err := out.print(c.Context, finding{prompt, path, r, img.Bounds().Size()}); err != nil {
 			return output(err)
 		}
 		return output(d.save(c, i, img, r.Objects))

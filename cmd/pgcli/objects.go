@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,8 +63,9 @@ func newPrinter(c *cli.Context, pictures []string, labels ...string) (*printer, 
 	return p, nil
 }
 
-// print prints a finding. The coco form keeps it for close.
-func (p *printer) print(f finding) error {
+// print prints a finding. The coco form keeps it for close. The error may be ctx's cause:
+// masks of a large picture take seconds.
+func (p *printer) print(ctx context.Context, f finding) error {
 	switch p.form {
 	case "json":
 		out := json.NewEncoder(legible.JSON(p.w))
@@ -71,7 +73,11 @@ func (p *printer) print(f finding) error {
 		return out.Encode(f)
 	case "coco":
 		for _, o := range f.Objects {
-			p.results = append(p.results, p.detection(f, o))
+			d, err := p.detection(ctx, f, o)
+			if err != nil {
+				return err
+			}
+			p.results = append(p.results, d)
 		}
 		return nil
 	case "table":
@@ -144,15 +150,19 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// detection returns an object in COCO's form.
-func (p *printer) detection(f finding, o paligemma.Object) overlay.Detection {
+// detection returns an object in COCO's form. The error is ctx's cause.
+func (p *printer) detection(ctx context.Context, f finding, o paligemma.Object) (overlay.Detection, error) {
+	mask, err := overlay.EncodeMask(ctx, o.Mask, f.size)
+	if err != nil {
+		return overlay.Detection{}, err
+	}
 	round := func(v float64) float64 { return math.Round(v*100) / 100 }
 	w, h := float64(f.size.X), float64(f.size.Y)
 	return overlay.Detection{
 		ImageID: p.imageID(f.Path), CategoryID: p.category(o.Label), CategoryName: o.Label,
 		BBox:  [4]float64{round(o.Box.X0 * w), round(o.Box.Y0 * h), round((o.Box.X1 - o.Box.X0) * w), round((o.Box.Y1 - o.Box.Y0) * h)},
-		Score: o.Score, Segmentation: overlay.EncodeMask(o.Mask, f.size),
-	}
+		Score: o.Score, Segmentation: mask,
+	}, nil
 }
 
 // category returns the number of a label, from 1.

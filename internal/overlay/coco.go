@@ -1,6 +1,9 @@
 package overlay
 
-import "image"
+import (
+	"context"
+	"image"
+)
 
 // A Detection is an object in COCO's results format; a file holds an array of them
 // (https://cocodataset.org/#format-results).
@@ -20,22 +23,31 @@ type RLE struct {
 }
 
 // EncodeMask encodes a mask as cocoapi's maskApi.c does, for a picture of a size in
-// pixels. Parts outside the picture are cut off; a nil mask gives nil.
-func EncodeMask(mask *image.Alpha, size image.Point) *RLE {
+// pixels. Parts outside the picture are cut off; a nil mask gives nil. The error is ctx's
+// cause: a large picture takes seconds.
+func EncodeMask(ctx context.Context, mask *image.Alpha, size image.Point) (*RLE, error) {
 	if mask == nil {
-		return nil
+		return nil, nil
 	}
-	return &RLE{[2]int{size.Y, size.X}, compress(runs(mask, size))}
+	lengths, err := runs(ctx, mask, size)
+	if err != nil {
+		return nil, err
+	}
+	return &RLE{[2]int{size.Y, size.X}, compress(lengths)}, nil
 }
 
 // runs returns the lengths of the runs of clear and opaque pixels in turn, clear
 // first, down the columns from the left.
-func runs(mask *image.Alpha, size image.Point) []int {
+func runs(ctx context.Context, mask *image.Alpha, size image.Point) ([]int, error) {
+	pace := pace{ctx: ctx}
 	r := mask.Rect.Intersect(image.Rectangle{Max: size})
 	var all []int
 	covered, from := false, 0
 	for x := r.Min.X; x < r.Max.X; x++ {
 		for y := 0; y < size.Y; y++ {
+			if err := pace.step(); err != nil {
+				return nil, err
+			}
 			if now := y >= r.Min.Y && y < r.Max.Y && mask.AlphaAt(x, y).A >= opaque; now != covered {
 				at := x*size.Y + y
 				all = append(all, at-from)
@@ -47,7 +59,7 @@ func runs(mask *image.Alpha, size image.Point) []int {
 		all = append(all, r.Max.X*size.Y-from)
 		from = r.Max.X * size.Y
 	}
-	return append(all, size.X*size.Y-from)
+	return append(all, size.X*size.Y-from), nil
 }
 
 // compress writes the first three runs, and from the fourth on the difference from

@@ -35,14 +35,17 @@ func TestEncodeMaskEqualsPycocotools(t *testing.T) {
 				mask.Pix[i] = 128
 			}
 		}
-		got := EncodeMask(mask, image.Pt(c.Width, c.Height))
+		got, err := EncodeMask(t.Context(), mask, image.Pt(c.Width, c.Height))
+		if err != nil {
+			t.Fatal(err)
+		}
 		if got.Counts != c.Counts || got.Size != [2]int{c.Height, c.Width} {
 			t.Errorf("%s: %v %q, want %q", c.Name, got.Size, got.Counts, c.Counts)
 		}
 		checkDecoded(t, c.Name, &RLE{[2]int{c.Height, c.Width}, c.Counts}, mask)
 	}
-	if EncodeMask(nil, image.Pt(3, 3)) != nil {
-		t.Error("no mask has an encoding")
+	if got, err := EncodeMask(t.Context(), nil, image.Pt(3, 3)); got != nil || err != nil {
+		t.Errorf("no mask has an encoding: %v, %v", got, err)
 	}
 }
 

@@ -1,6 +1,9 @@
 package overlay
 
-import "image"
+import (
+	"context"
+	"image"
+)
 
 // opaque is the least alpha inside a mask, as in Object.Mask.
 const opaque = 128
@@ -10,16 +13,24 @@ type point struct{ x, y float32 }
 
 // contours returns the outlines of a mask as closed polygons; holes run the other
 // way round. Alpha is sampled at the pixels' centres and linear between them
-// (marching squares). Outside the mask it is 0, so that no outline leaves it.
-func contours(mask *image.Alpha) [][]point {
+// (marching squares). Outside the mask it is 0, so that no outline leaves it. The error is
+// ctx's cause.
+func contours(ctx context.Context, mask *image.Alpha) ([][]point, error) {
 	if mask == nil || mask.Rect.Empty() {
-		return nil
+		return nil, nil
 	}
-	next, order := edges(mask)
+	pace := &pace{ctx: ctx}
+	next, order, err := edges(pace, mask)
+	if err != nil {
+		return nil, err
+	}
 	var all [][]point
 	for _, start := range order {
 		var polygon []point
 		for e := start; ; {
+			if err := pace.step(); err != nil {
+				return nil, err
+			}
 			following, ok := next[e]
 			if !ok { // back at the start, or the polygon was found before
 				break
@@ -32,7 +43,7 @@ func contours(mask *image.Alpha) [][]point {
 			all = append(all, polygon)
 		}
 	}
-	return all
+	return all, nil
 }
 
 // An edge joins the centre of pixel (x, y) to the centre of its right neighbour,
@@ -57,12 +68,15 @@ func (e edge) crossing(mask *image.Alpha) point {
 // edges returns, for each edge that an outline crosses, the edge that it crosses
 // next; order lists the edges from the top. A cell is the square between four
 // centres; two opaque centres that lie diagonally are kept apart.
-func edges(mask *image.Alpha) (next map[edge]edge, order []edge) {
+func edges(pace *pace, mask *image.Alpha) (next map[edge]edge, order []edge, err error) {
 	next = map[edge]edge{}
 	r := mask.Rect
 	for y := r.Min.Y - 1; y < r.Max.Y; y++ {
 		a, c := false, false // the cell's left side: above, below
 		for x := r.Min.X - 1; x < r.Max.X; x++ {
+			if err := pace.step(); err != nil {
+				return nil, nil, err
+			}
 			b, d := mask.AlphaAt(x+1, y).A >= opaque, mask.AlphaAt(x+1, y+1).A >= opaque
 			top, left := edge{x, y, false}, edge{x, y, true}
 			bottom, right := edge{x, y + 1, false}, edge{x + 1, y, true}
@@ -87,5 +101,5 @@ func edges(mask *image.Alpha) (next map[edge]edge, order []edge) {
 			a, c = b, d
 		}
 	}
-	return next, order
+	return next, order, nil
 }

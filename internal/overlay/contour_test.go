@@ -21,7 +21,7 @@ func TestContoursEncloseExactlyTheMask(t *testing.T) {
 				mask.Pix[i] = 255 * (mask.Pix[i] & 1)
 			}
 		}
-		all := contours(mask)
+		all := outlinesOf(t, mask)
 		for y := mask.Rect.Min.Y - 1; y <= mask.Rect.Max.Y; y++ {
 			for x := mask.Rect.Min.X - 1; x <= mask.Rect.Max.X; x++ {
 				want := mask.AlphaAt(x, y).A >= 128
@@ -38,6 +38,16 @@ func TestContoursEncloseExactlyTheMask(t *testing.T) {
 			}
 		}
 	}
+}
+
+// outlinesOf returns the contours of a mask.
+func outlinesOf(t *testing.T, mask *image.Alpha) [][]point {
+	t.Helper()
+	all, err := contours(t.Context(), mask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // within applies the even-odd rule: it counts the sides to the right of a point.
@@ -59,7 +69,7 @@ func within(all [][]point, x, y float32) bool {
 func TestContoursOfHolesRunBackwards(t *testing.T) {
 	one := image.NewAlpha(image.Rect(0, 0, 1, 1))
 	one.SetAlpha(0, 0, color.Alpha{A: 255})
-	if got, want := path(contours(one)), "M0 0.5L0.5 0L1 0.5L0.5 1Z"; got != want {
+	if got, want := path(outlinesOf(t, one)), "M0 0.5L0.5 0L1 0.5L0.5 1Z"; got != want {
 		t.Errorf("a pixel is %q, want %q", got, want)
 	}
 	ring := image.NewAlpha(image.Rect(0, 0, 3, 3))
@@ -67,7 +77,7 @@ func TestContoursOfHolesRunBackwards(t *testing.T) {
 		ring.Pix[i] = 255
 	}
 	ring.SetAlpha(1, 1, color.Alpha{})
-	if got := contours(ring); len(got) != 2 || signedArea(got[0])*signedArea(got[1]) >= 0 {
+	if got := outlinesOf(t, ring); len(got) != 2 || signedArea(got[0])*signedArea(got[1]) >= 0 {
 		t.Errorf("a ring has outlines %v, want one and a hole the other way round", got)
 	}
 }
@@ -78,7 +88,7 @@ func TestContoursAtCornersStayApart(t *testing.T) {
 	for _, pix := range [][]uint8{{255, 0, 0, 255}, {0, 255, 255, 0}} {
 		mask := image.NewAlpha(image.Rect(0, 0, 2, 2))
 		copy(mask.Pix, pix)
-		if got := contours(mask); len(got) != 2 {
+		if got := outlinesOf(t, mask); len(got) != 2 {
 			t.Errorf("mask %v has outlines %v, want two", pix, got)
 		}
 	}

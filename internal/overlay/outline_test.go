@@ -22,7 +22,11 @@ func TestOutlinesFollowTheContours(t *testing.T) {
 				mask.Pix[i] = uint8(r.Uint32())
 			}
 		}
-		exact, simple := contours(mask), Outlines(mask)
+		exact := outlinesOf(t, mask)
+		simple, err := Outlines(t.Context(), mask)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if len(exact) != len(simple) {
 			t.Fatalf("seed %d: %d outlines, want %d", seed, len(simple), len(exact))
 		}

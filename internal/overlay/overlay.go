@@ -100,7 +100,11 @@ func Draw(img image.Image, objects []Object, style Style) (*image.RGBA, error) {
 	}
 	for _, m := range marks {
 		if m.Mask != nil { // outlines stay inside the mask's bounds
-			within, outlines := dst.SubImage(m.Mask.Rect).(draw.Image), contours(m.Mask)
+			within := dst.SubImage(m.Mask.Rect).(draw.Image)
+			outlines, err := contours(context.Background(), m.Mask)
+			if err != nil {
+				return nil, err
+			}
 			if s.line > 1 {
 				stroke(within, outlines, shadeWidth*float32(s.line), shade)
 			}

@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/xml"
 	"fmt"
@@ -113,7 +114,8 @@ type (
 func (s sheet) svg(m mark) svgObject {
 	g := svgObject{Class: "object", Of: printable(m.Label), Score: m.Score, Title: withScore(printable(m.Label), m.Score)}
 	faint := math.Round(float64(shade.A)/0xff*1000) / 1000
-	if d := path(contours(m.Mask)); d != "" {
+	outlines, _ := contours(context.Background(), m.Mask) // which does not end
+	if d := path(outlines); d != "" {
 		line := float64(s.line)
 		if s.line > 1 { // the shade is under the outline, which covers its middle
 			g.Paths = append(g.Paths, svgPath{Class: "shade", Fill: "none", Stroke: hex(shade), Faint: faint, Width: shadeWidth * line, Join: "round", D: d})

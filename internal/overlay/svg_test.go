@@ -78,7 +78,7 @@ func TestSVGHoldsPictureMaskBoxAndLabel(t *testing.T) {
 	if title := g.Elements[0]; title.Text != "cat 0.50" {
 		t.Errorf("title is %q", title.Text)
 	}
-	if mask := g.Elements[1]; mask.attr("d") != path(contours(disc(box))) || mask.attr("fill") != "#ff3b5c" || mask.attr("fill-rule") != "evenodd" {
+	if mask := g.Elements[1]; mask.attr("d") != path(outlinesOf(t, disc(box))) || mask.attr("fill") != "#ff3b5c" || mask.attr("fill-rule") != "evenodd" {
 		t.Errorf("mask is %v", mask.Attrs)
 	}
 	// The line is a pixel wide; its middle runs within the box's edge.
@@ -107,7 +107,7 @@ func TestSVGShadesAsDraw(t *testing.T) {
 	if len(shades) != 2 {
 		t.Fatalf("%d shades, want that of the mask and of the box", len(shades))
 	}
-	if m := shades[0]; m.attr("d") != path(contours(o.Mask)) || m.attr("stroke-width") != "5.4" {
+	if m := shades[0]; m.attr("d") != path(outlinesOf(t, o.Mask)) || m.attr("stroke-width") != "5.4" {
 		t.Errorf("shade of the mask is %s wide, want 1.8 times a line of 3", m.attr("stroke-width"))
 	}
 	if r := shades[1]; r.attr("x") != "203.5" || r.attr("y") != "103.5" || r.attr("width") != "293" || r.attr("height") != "293" || r.attr("stroke-width") != "1" {

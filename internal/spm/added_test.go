@@ -92,6 +92,45 @@ func checkAddedSet(t *testing.T, tok *Tokenizer, set addedSet) {
 	}
 }
 
+// TestFewest: no text that transformers or SentencePiece cut has fewer ids, and the bound is
+// reached by a text of longest pieces. An added token may take any amount of white space.
+func TestFewest(t *testing.T) {
+	for _, set := range readAdded(t) {
+		tok := mustNew(t, addTo(t, set.Tokens))
+		for _, c := range set.Cases {
+			if n := tok.Fewest(c.Text); n > len(c.IDs) {
+				t.Errorf("%s: Fewest(%q) = %d, want at most %d", set.Name, c.Text, n, len(c.IDs))
+			}
+		}
+	}
+	toks := map[string]*Tokenizer{}
+	for _, g := range readGoldens(t, "testdata/encode.jsonl") {
+		if toks[g.Variant] == nil {
+			toks[g.Variant] = mustNew(t, smallVocabulary(t, g.Variant))
+		}
+		if n := toks[g.Variant].Fewest(g.input()); n > len(g.IDs) {
+			t.Errorf("%s: Fewest(%q) = %d, want at most %d", g.Variant, g.input(), n, len(g.IDs))
+		}
+	}
+	const n = 100
+	id, long, blank := len(addTo(t, nil).Pieces), strings.Repeat("é ", 50)+"x", strings.Repeat(" ", 2000)
+	for name, token := range map[string]AddedToken{"plain": {}, "normalized": {Normalized: true}, "right": {RStrip: true}, "left": {LStrip: true}, "both": {LStrip: true, RStrip: true}} {
+		token.ID, token.Content = id, long
+		tok := mustNew(t, addTo(t, []AddedToken{token}))
+		text, least := strings.Repeat(long, n), n
+		if tok.strips {
+			least = n * 51 / 101 // without the spaces
+		}
+		if ids, got := len(tok.Encode(text)), tok.Fewest(text); ids != n || got > n || got < least {
+			t.Errorf("%s: %d tokens have %d ids, and %d at least, want %d and %d to %d", name, n, ids, got, n, least, n)
+		}
+		text = blank + long + blank // one id if the token takes what is beside it
+		if ids, got := len(tok.Encode(text)), tok.Fewest(text); got > ids {
+			t.Errorf("%s: a token between white space has %d ids at least, want no more than %d", name, got, ids)
+		}
+	}
+}
+
 // TestAddedTokensAreChecked gives lists that no tokenizer has.
 func TestAddedTokensAreChecked(t *testing.T) {
 	v := addTo(t, nil)
@@ -179,6 +218,9 @@ func FuzzAdded(f *testing.F) {
 			return
 		}
 		ids := tok.Encode(text)
+		if n := tok.Fewest(text); n > len(ids) {
+			t.Fatalf("Fewest(%q) with token %q = %d, but it has %d ids", text, token, n, len(ids))
+		}
 		want := strings.ReplaceAll(string([]rune(text)), "▁", " ")
 		if got := tok.Decode(ids); bits&6 == 0 && token != ImagePiece && got != want {
 			t.Fatalf("Decode(Encode(%q)) = %q, want %q", text, got, want)

@@ -2,6 +2,7 @@ package spm
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -24,6 +25,25 @@ func (t *Tokenizer) Encode(text string) []int32 {
 		t.spaced.split(normalize(text), token, func(text string) { ids = t.merge(ids, text) })
 	})
 	return ids
+}
+
+// Fewest returns a number of ids that Encode returns at least, and does not cut the text,
+// which takes longer. Characters stay as many when the text is normalized, and no id
+// stands for more of them than the longest piece has, except for added tokens that take
+// the white space beside them: with these, white space does not count.
+func (t *Tokenizer) Fewest(text string) int {
+	n := 0
+	if t.strips {
+		for _, r := range text {
+			if !unicode.IsSpace(r) {
+				n++
+			}
+		}
+	} else {
+		n = utf8.RuneCountInString(text)
+	}
+	widest := max(1, t.widest)
+	return (n + widest - 1) / widest
 }
 
 // merge appends the ids of a text without added tokens, normalized and not empty.

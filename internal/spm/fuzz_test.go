@@ -29,6 +29,9 @@ func FuzzEncode(f *testing.F) {
 					t.Fatalf("Encode(%q) holds id %d", text, id)
 				}
 			}
+			if n := tok.Fewest(text); n > len(ids) {
+				t.Fatalf("Fewest(%q) = %d, but it has %d ids", text, n, len(ids))
+			}
 			if got := tok.Decode(ids); got != want {
 				t.Fatalf("Decode(Encode(%q)) = %q, want %q", text, got, want)
 			}

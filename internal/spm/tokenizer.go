@@ -3,6 +3,7 @@ package spm
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // A Tokenizer turns text into ids and back. It is immutable: any number of
@@ -13,11 +14,13 @@ type Tokenizer struct {
 	byteIDs     [256]int32
 	userDefined trie
 	longest     int // length in bytes of the longest piece that merging can reach
+	widest      int // characters of the longest piece that is found in a text
 
 	// Of a vocabulary with added tokens: the tokens that are found in the text as
 	// it is, Gemma's own among them, and those that are found once spaces are "▁".
 	raw, spaced splitter
 	added       map[int32]int32 // flags by id
+	strips      bool            // some of them take white space, any amount of it
 }
 
 // New checks v and builds its tokenizer, which keeps v's slices: do not change
@@ -29,6 +32,7 @@ func New(v Vocabulary) (*Tokenizer, error) {
 	t := &Tokenizer{vocab: v, ids: make(map[string]int32, len(v.Pieces)), added: map[int32]int32{}}
 	for i, id := range v.Added {
 		t.added[id] = v.AddedFlags[i]
+		t.strips = t.strips || v.AddedFlags[i]&(lstrip|rstrip) != 0
 	}
 	for i, piece := range v.Pieces {
 		id := int32(i)
@@ -40,6 +44,9 @@ func New(v Vocabulary) (*Tokenizer, error) {
 			t.longest = max(t.longest, len(piece))
 		}
 		flags, added := t.added[id]
+		if added || t.inText(id) {
+			t.widest = max(t.widest, utf8.RuneCountInString(piece))
+		}
 		switch {
 		case added && flags&normalized != 0:
 			t.spaced.insert(strings.ReplaceAll(piece, " ", string(space)), id, flags)

@@ -1,0 +1,81 @@
+package overlay
+
+import (
+	"context"
+	"errors"
+	"image"
+	"math/rand/v2"
+	"testing"
+)
+
+// A countdown is a context that ends when it was asked so many times.
+type countdown struct {
+	context.Context
+	left int
+}
+
+func (c *countdown) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestMasksEndWithTheirContext: each step on a large mask looks at its context while it
+// works, at least once in so many steps, and ends with it.
+func TestMasksEndWithTheirContext(t *testing.T) {
+	const side = 300
+	mask, rng := image.NewAlpha(image.Rect(0, 0, side, side)), rand.New(rand.NewPCG(1, 2))
+	for i := range mask.Pix {
+		mask.Pix[i] = uint8(rng.Uint32())
+	}
+	var comb []point // a line whose points are all kept
+	for i := range 1000 {
+		comb = append(comb, point{float32(i), float32(i % 2 * 100)})
+	}
+	for name, step := range map[string]func(ctx context.Context) error{
+		"EncodeMask": func(ctx context.Context) error {
+			_, err := EncodeMask(ctx, mask, image.Pt(side, 2*side))
+			return err
+		},
+		"EncodeMask of a column": func(ctx context.Context) error {
+			_, err := EncodeMask(ctx, mask, image.Pt(1, 3*side*side))
+			return err
+		},
+		"edges": func(ctx context.Context) error {
+			_, _, err := edges(&pace{ctx: ctx}, mask)
+			return err
+		},
+		"contours": func(ctx context.Context) error {
+			_, err := contours(ctx, mask)
+			return err
+		},
+		"Outlines": func(ctx context.Context) error {
+			_, err := Outlines(ctx, mask)
+			return err
+		},
+		"simplify": func(ctx context.Context) error {
+			_, err := simplify(&pace{ctx: ctx}, comb)
+			return err
+		},
+	} {
+		counted := &countdown{t.Context(), 1 << 30}
+		if err := step(counted); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		looks := 1<<30 - counted.left
+		least := 5
+		if name == "contours" {
+			least = 9 // it goes along the edges, too
+		}
+		if looks < least {
+			t.Errorf("%s looks %d times, want %d or more", name, looks, least)
+		}
+		for _, after := range []int{0, looks / 2, looks - 1} {
+			ctx := &countdown{t.Context(), after}
+			if err := step(ctx); !errors.Is(err, context.Canceled) || ctx.left < -2 {
+				t.Errorf("%s, ended after %d looks: error %v, and it looks %d times more", name, after, err, -ctx.left)
+			}
+		}
+	}
+}
