@@ -95,7 +95,7 @@ func TestTokensOfAnAdapter(t *testing.T) {
 		"no head of as many rows": {grownAdapter(t, own, 200, vocab+201, embedding), true, "no adapter has the matrix with the rows of added tokens"},
 		"no embedding of as many": {grownAdapter(t, own, 200, vocab+201, head), true, "embed_tokens.weight has"},
 	} {
-		plan, err := convert.MakePlan(src, "out.gguf", convert.Options{Type: "f32", Adapters: []convert.Adapter{{Dir: c.dir, Scale: 1}}})
+		plan, err := convert.MakePlan(t.Context(), src, "out.gguf", convert.Options{Type: "f32", Adapters: []convert.Adapter{{Dir: c.dir, Scale: 1}}})
 		var said string
 		if err != nil {
 			said = err.Error()

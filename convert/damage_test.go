@@ -79,13 +79,13 @@ func TestDamagedSourcesAreNamed(t *testing.T) {
 	if err := os.Truncate(shard, 200_000); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := convert.MakePlan(src, "x.gguf", convert.Options{Type: "f32"}); err == nil || !strings.Contains(err.Error(), shard) || !strings.Contains(err.Error(), "truncated") {
+	if _, err := convert.MakePlan(t.Context(), src, "x.gguf", convert.Options{Type: "f32"}); err == nil || !strings.Contains(err.Error(), shard) || !strings.Contains(err.Error(), "truncated") {
 		t.Errorf("a truncated shard gives %v", err)
 	}
 	if err := os.Remove(shard); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := convert.MakePlan(src, "x.gguf", convert.Options{Type: "f32"}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), shard) {
+	if _, err := convert.MakePlan(t.Context(), src, "x.gguf", convert.Options{Type: "f32"}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), shard) {
 		t.Errorf("a missing shard gives %v", err)
 	}
 

@@ -26,7 +26,7 @@ func TestEndsReachTheFile(t *testing.T) {
 	}
 	check(run(t, src, convert.Options{Type: "bf16"}))
 	dst := filepath.Join(t.TempDir(), "half.gguf")
-	plan, err := convert.MakePlan(src, dst, convert.Options{Type: "bf16", Split: true})
+	plan, err := convert.MakePlan(t.Context(), src, dst, convert.Options{Type: "bf16", Split: true})
 	if err != nil {
 		t.Fatal(err)
 	}

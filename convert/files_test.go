@@ -35,7 +35,7 @@ func TestNoCheckpointNamesCandidates(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, err := convert.MakePlan(filepath.Join(dir, c.path), "x.gguf", convert.Options{Type: "f16"})
+		_, err := convert.MakePlan(t.Context(), filepath.Join(dir, c.path), "x.gguf", convert.Options{Type: "f16"})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v, want %q", c.name, err, c.want)
 		}
@@ -63,24 +63,24 @@ func TestTokenizerIsFoundOrRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := convert.Options{Type: "f16"}
-	if _, err := convert.MakePlan(src, "x.gguf", o); err == nil || !strings.Contains(err.Error(), "no tokenizer") {
+	if _, err := convert.MakePlan(t.Context(), src, "x.gguf", o); err == nil || !strings.Contains(err.Error(), "no tokenizer") {
 		t.Errorf("without a tokenizer: %v", err)
 	}
 	o.Tokenizer = moved
-	if _, err := convert.MakePlan(src, "x.gguf", o); err != nil {
+	if _, err := convert.MakePlan(t.Context(), src, "x.gguf", o); err != nil {
 		t.Errorf("a tokenizer elsewhere: %v", err)
 	}
 	if err := os.WriteFile(moved, []byte("{}"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := convert.MakePlan(src, "x.gguf", o); err == nil || !strings.Contains(err.Error(), moved) {
+	if _, err := convert.MakePlan(t.Context(), src, "x.gguf", o); err == nil || !strings.Contains(err.Error(), moved) {
 		t.Errorf("a broken tokenizer gives %v", err)
 	}
 	// That of another model has another number of pieces.
 	other := hf
 	other.Dims.Vocab += 200
 	o.Tokenizer = filepath.Join(write(t, other), "tokenizer.model")
-	if _, err := convert.MakePlan(src, "x.gguf", o); err == nil || !strings.Contains(err.Error(), "they do not belong together") {
+	if _, err := convert.MakePlan(t.Context(), src, "x.gguf", o); err == nil || !strings.Contains(err.Error(), "they do not belong together") {
 		t.Errorf("another tokenizer gives %v", err)
 	}
 }
@@ -90,7 +90,7 @@ func TestPlanIsWhatRunWrites(t *testing.T) {
 	src := write(t, npz)
 	dst := filepath.Join(t.TempDir(), "out.gguf")
 	o := convert.Options{Type: "f16", Split: true, Verify: true}
-	plan, err := convert.MakePlan(src, dst, o)
+	plan, err := convert.MakePlan(t.Context(), src, dst, o)
 	if err != nil {
 		t.Fatal(err)
 	}

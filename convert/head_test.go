@@ -70,10 +70,10 @@ func TestHeadOfItsOwnGoesOn(t *testing.T) {
 	engine(t)
 	src := write(t, hf)
 	addHead(t, src, "lm_head.weight", func(head []byte) { head[1] ^= 0x80 }) // a sign
-	if _, err := convert.MakePlan(src, "x.gguf", convert.Options{Type: "f32", Split: true}); err == nil || !strings.Contains(err.Error(), "two-file form cannot hold") {
+	if _, err := convert.MakePlan(t.Context(), src, "x.gguf", convert.Options{Type: "f32", Split: true}); err == nil || !strings.Contains(err.Error(), "two-file form cannot hold") {
 		t.Errorf("two files: error is %v", err)
 	}
-	plan, err := convert.MakePlan(src, "x.gguf", convert.Options{Type: "f32"})
+	plan, err := convert.MakePlan(t.Context(), src, "x.gguf", convert.Options{Type: "f32"})
 	if err != nil || len(plan.Notes) != 1 || !strings.Contains(plan.Notes[0], "lm_head.weight differs from the embedding") {
 		t.Errorf("notes are %q, error %v", plan.Notes, err)
 	}
@@ -102,7 +102,7 @@ func TestSharedMatrixUnderTheHead(t *testing.T) {
 		compare(t, hashes(t, run(t, src, convert.Options{Type: "f32"})), want)
 	}
 	setConfig(t, src, map[string]any{"tie_word_embeddings": false})
-	if _, err := convert.MakePlan(src, "x.gguf", convert.Options{Type: "f32"}); err == nil || !strings.Contains(err.Error(), "no embed_tokens.weight, only lm_head.weight") {
+	if _, err := convert.MakePlan(t.Context(), src, "x.gguf", convert.Options{Type: "f32"}); err == nil || !strings.Contains(err.Error(), "no embed_tokens.weight, only lm_head.weight") {
 		t.Errorf("one matrix of two: error is %v", err)
 	}
 }
@@ -114,7 +114,7 @@ func TestMissingHead(t *testing.T) {
 		untied := maps.Clone(keys)
 		untied["text_config"] = map[string]any{"tie_word_embeddings": false}
 		setConfig(t, src, untied)
-		_, err := convert.MakePlan(src, "x.gguf", convert.Options{Type: "f32"})
+		_, err := convert.MakePlan(t.Context(), src, "x.gguf", convert.Options{Type: "f32"})
 		if refused := err != nil && strings.Contains(err.Error(), "no lm_head.weight"); refused != (keys["tie_word_embeddings"] == false) {
 			t.Errorf("%v: error is %v", keys, err)
 		}

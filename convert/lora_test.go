@@ -77,7 +77,7 @@ func TestNothingOfAnAdapterIsIgnored(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, err := convert.MakePlan(src, "out.gguf", convert.Options{Type: "f32", Adapters: []convert.Adapter{{Dir: dir, Scale: c.scale}}})
+		_, err := convert.MakePlan(t.Context(), src, "out.gguf", convert.Options{Type: "f32", Adapters: []convert.Adapter{{Dir: dir, Scale: c.scale}}})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v, want %q", c.name, err, c.want)
 		}
@@ -119,7 +119,7 @@ func TestAdapterReplacesWholeWeight(t *testing.T) {
 	o := convert.Options{Type: "f32", Adapters: []convert.Adapter{{Dir: dir, Scale: 1}}}
 	compare(t, hashes(t, run(t, src, o)), want)
 	o.Adapters[0].Scale = 2
-	if _, err := convert.MakePlan(src, "x.gguf", o); err == nil || !strings.Contains(err.Error(), "whole weight") {
+	if _, err := convert.MakePlan(t.Context(), src, "x.gguf", o); err == nil || !strings.Contains(err.Error(), "whole weight") {
 		t.Errorf("a scaled whole weight gives %v", err)
 	}
 }

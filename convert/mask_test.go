@@ -61,11 +61,11 @@ func TestMasksSurviveConversion(t *testing.T) {
 	}
 
 	// Types can be chosen for tensors that ggml computes with.
-	_, err := convert.MakePlan(src, "x.gguf", convert.Options{Type: "f32", MaskDecoder: vae, TensorTypes: []string{`mask\..*=q8_0`}})
+	_, err := convert.MakePlan(t.Context(), src, "x.gguf", convert.Options{Type: "f32", MaskDecoder: vae, TensorTypes: []string{`mask\..*=q8_0`}})
 	wantError(t, "type of a mask tensor", err, "matches no tensor whose type can be chosen")
-	_, err = convert.MakePlan(src, "x.gguf", convert.Options{Type: "f32", MaskDecoder: vae, Split: true})
+	_, err = convert.MakePlan(t.Context(), src, "x.gguf", convert.Options{Type: "f32", MaskDecoder: vae, Split: true})
 	wantError(t, "two files", err, "no place for a mask decoder")
-	_, err = convert.MakePlan(full, "x.gguf", convert.Options{Type: "f16", MaskDecoder: vae})
+	_, err = convert.MakePlan(t.Context(), full, "x.gguf", convert.Options{Type: "f16", MaskDecoder: vae})
 	wantError(t, "two decoders", err, "has a mask decoder already")
 	own := filepath.Join(t.TempDir(), "vae.npz")
 	data, err := os.ReadFile(vae)
@@ -138,7 +138,7 @@ func TestDamagedMasksAreRefused(t *testing.T) {
 		if err := os.WriteFile(bad, file, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		_, err := convert.MakePlan(bad, "x.gguf", convert.Options{Type: "f16"})
+		_, err := convert.MakePlan(t.Context(), bad, "x.gguf", convert.Options{Type: "f16"})
 		wantError(t, c.name, err, c.want)
 	}
 }
@@ -155,7 +155,7 @@ func TestOtherFilesAreNoMaskDecoder(t *testing.T) {
 		text:          text + ": zip: not a valid zip file",
 		write(t, npz): "the tensors do not fit a mask decoder:\n25 missing:\n  _vq_vae._embedding [128 512]",
 	} {
-		_, err := convert.MakePlan(src, "x.gguf", convert.Options{Type: "f16", MaskDecoder: path})
+		_, err := convert.MakePlan(t.Context(), src, "x.gguf", convert.Options{Type: "f16", MaskDecoder: path})
 		wantError(t, path, err, want)
 	}
 }

@@ -38,7 +38,7 @@ func TestRefusedByTheReason(t *testing.T) {
 		if err := c.change(dir); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := convert.MakePlan(dir, "x.gguf", convert.Options{Type: "f16"}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := convert.MakePlan(t.Context(), dir, "x.gguf", convert.Options{Type: "f16"}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
 	}
@@ -59,7 +59,7 @@ func TestWrappersAreNamed(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := convert.MakePlan(dir, "x.gguf", convert.Options{Type: "f16"}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := convert.MakePlan(t.Context(), dir, "x.gguf", convert.Options{Type: "f16"}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", prefix, err, want)
 		}
 	}
@@ -76,7 +76,7 @@ func TestNoAdapterIsNamed(t *testing.T) {
 		src:    "no adapter_config.json, so it is no adapter of PEFT",
 		inside: `its folders have some: ["default/adapter_config.json"]`,
 	} {
-		_, err := convert.MakePlan(src, "x.gguf", convert.Options{Type: "f32", Adapters: []convert.Adapter{{Dir: dir, Scale: 1}}})
+		_, err := convert.MakePlan(t.Context(), src, "x.gguf", convert.Options{Type: "f32", Adapters: []convert.Adapter{{Dir: dir, Scale: 1}}})
 		if err == nil || !strings.Contains(filepath.ToSlash(err.Error()), want) {
 			t.Errorf("%s: error %v, want %q", dir, err, want)
 		}

@@ -92,7 +92,7 @@ func TestStrangeHalvesAreRefused(t *testing.T) {
 		{text, convert.Options{Projector: mmproj(text), Split: true}, []string{"from the original checkpoint"}, nil},
 	} {
 		c.o.Type = "q8_0"
-		_, err := convert.MakePlan(c.src, "x.gguf", c.o)
+		_, err := convert.MakePlan(t.Context(), c.src, "x.gguf", c.o)
 		if err == nil || c.is != nil && !errors.Is(err, c.is) {
 			t.Errorf("%s with %s: error %v, want %v", c.src, c.o.Projector, err, c.is)
 			continue
@@ -104,7 +104,7 @@ func TestStrangeHalvesAreRefused(t *testing.T) {
 		}
 	}
 	// A name for the whole says that they do belong together.
-	if _, err := convert.MakePlan(text, "x.gguf", convert.Options{Type: "q8_0", Projector: mmproj(other), Name: "mine"}); err != nil {
+	if _, err := convert.MakePlan(t.Context(), text, "x.gguf", convert.Options{Type: "q8_0", Projector: mmproj(other), Name: "mine"}); err != nil {
 		t.Error(err)
 	}
 	if _, err := convert.Run(t.Context(), text, mmproj(text), convert.Options{Type: "f16", Projector: mmproj(text), Force: true}); err == nil || !strings.Contains(err.Error(), "is an input") {

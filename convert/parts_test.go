@@ -131,7 +131,7 @@ func TestAFileThatFitsIsNotSplit(t *testing.T) {
 func TestPartsRefuses(t *testing.T) {
 	src := write(t, hf)
 	for limit, want := range map[int64]string{1000: "alone has", -1: "are -1, want"} {
-		_, err := convert.MakePlan(src, "out.gguf", convert.Options{Type: "f16", SplitMaxSize: limit})
+		_, err := convert.MakePlan(t.Context(), src, "out.gguf", convert.Options{Type: "f16", SplitMaxSize: limit})
 		if !errors.Is(err, convert.ErrOptions) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%d: error is %v, want %q", limit, err, want)
 		}
@@ -143,7 +143,7 @@ func TestPartsRefuses(t *testing.T) {
 func TestPartsAreReplacedWholeOrNotAtAll(t *testing.T) {
 	src, dst := write(t, hf), filepath.Join(t.TempDir(), "out.gguf")
 	o := convert.Options{Type: "f16", SplitMaxSize: partSize}
-	plan, err := convert.MakePlan(src, dst, o)
+	plan, err := convert.MakePlan(t.Context(), src, dst, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,9 +56,10 @@ func (p *Plan) Bytes() int64 {
 }
 
 // MakePlan reads the headers of the checkpoint src and returns the plan by which
-// [Run] would write dst. It writes nothing.
-func MakePlan(src, dst string, o Options) (*Plan, error) {
-	j, err := newJob(context.Background(), src, dst, o)
+// [Run] would write dst. It writes nothing. Soon after ctx ends, it returns its cause:
+// headers of Options.Remote take as long as the network needs.
+func MakePlan(ctx context.Context, src, dst string, o Options) (*Plan, error) {
+	j, err := newJob(ctx, src, dst, o)
 	if err != nil {
 		return nil, fmt.Errorf("convert: %w", err)
 	}

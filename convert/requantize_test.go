@@ -22,7 +22,7 @@ func TestRequantizedEqualsConverted(t *testing.T) {
 	// The same types again copy the blocks; other types need Options.Requantize.
 	compare(t, hashes(t, run(t, direct, o)), hashes(t, direct))
 	o.Type = "q8_0"
-	if _, err := convert.MakePlan(direct, "x.gguf", o); err == nil || !errors.Is(err, convert.ErrQuantized) || !strings.Contains(err.Error(), "is q6_K, to become q8_0") {
+	if _, err := convert.MakePlan(t.Context(), direct, "x.gguf", o); err == nil || !errors.Is(err, convert.ErrQuantized) || !strings.Contains(err.Error(), "is q6_K, to become q8_0") {
 		t.Errorf("requantizing gives %v", err)
 	}
 	o.Requantize = true
@@ -50,7 +50,7 @@ func TestRequantizedEqualsConverted(t *testing.T) {
 		{convert.Options{Type: "f16", Tokenizer: "t"}, "has its tokenizer already"},
 		{convert.Options{Type: "f16", Adapters: []convert.Adapter{{Dir: "a", Scale: 1}}}, "adapters are merged when"},
 	} {
-		if _, err := convert.MakePlan(plain, "x.gguf", c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := convert.MakePlan(t.Context(), plain, "x.gguf", c.o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error is %v, want %q", err, c.want)
 		}
 	}

@@ -99,7 +99,7 @@ func TestWrongTypesAreNamedInWords(t *testing.T) {
 			if err := os.WriteFile(file.path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := convert.MakePlan(src, "x.gguf", o)
+			_, err := convert.MakePlan(t.Context(), src, "x.gguf", o)
 			if err == nil {
 				continue
 			}

@@ -24,7 +24,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 	var r convert.Report
 	err = with(func(o convert.Options) (err error) {
 		if dry {
-			r.Plan, err = convert.MakePlan(src, dst, o)
+			r.Plan, err = convert.MakePlan(c.Context, src, dst, o)
 			return err
 		}
 		report, done := progress(c.App.ErrWriter)
@@ -32,7 +32,7 @@ func write(c *cli.Context, what string, o convert.Options) error {
 		o.Progress = report
 		made, err := convert.Run(c.Context, src, dst, o)
 		if err != nil {
-			return noRoom(err, src, dst, o)
+			return noRoom(c.Context, err, src, dst, o)
 		}
 		r = *made
 		return nil

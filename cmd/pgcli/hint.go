@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -81,12 +82,12 @@ func withHint(err error) error {
 }
 
 // noRoom adds to the error of a full disk how much room the output takes.
-func noRoom(err error, src, dst string, o convert.Options) error {
+func noRoom(ctx context.Context, err error, src, dst string, o convert.Options) error {
 	if !newfile.Full(err) {
 		return err
 	}
 	need := ""
-	if plan, planErr := convert.MakePlan(src, dst, o); planErr == nil {
+	if plan, planErr := convert.MakePlan(ctx, src, dst, o); planErr == nil {
 		need = fmt.Sprintf(", which takes %s", size(plan.Bytes()))
 	}
 	return fmt.Errorf("%w: make room for %s%s, for example with \"pgcli models --remove\", or write it to another disk", err, dst, need)

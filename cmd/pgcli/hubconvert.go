@@ -69,13 +69,16 @@ func convertedModel(c *cli.Context, h *hub.Hub, s *hub.Snapshot, n hub.Name, fet
 	}
 	o := convert.Options{Type: typ, Name: path.Base(n.Repo), Engine: engineOptions(c).Library}
 	if o.MaskDecoder, err = maskDecoder(c, h); err != nil {
+		if cause := context.Cause(c.Context); cause != nil {
+			return "", cause
+		}
 		h.Notice(fmt.Sprintf("the model gets no mask decoder, so pgcli segment has no outlines from it: %v; with a file of the decoder: %s --mask-decoder %s", err, convertLine(hubScheme+n.Repo), maskFile))
 	}
 	err = src.with(c, o, func(o convert.Options) error {
 		report, done := progress(c.App.ErrWriter)
 		defer done()
 		o.Progress = report
-		return noRoom(runAlone(c.Context, h, src.dir, dst, o), src.dir, dst, o)
+		return noRoom(c.Context, runAlone(c.Context, h, src.dir, dst, o), src.dir, dst, o)
 	})
 	if err != nil && !errors.Is(err, convert.ErrExists) { // another process may have been first
 		return "", fmt.Errorf("-hf %s: %w", n.Repo, err)

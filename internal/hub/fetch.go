@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
@@ -36,7 +37,7 @@ func (s *Snapshot) fetch(ctx context.Context, f File, blob string) error {
 	b := &partial{file: out}
 	p := s.part(f)
 	p.out = b
-	if p.done, err = b.resume(f); err != nil {
+	if p.done, err = b.resume(ctx, f); err != nil {
 		return err
 	}
 	restart := func() error {
@@ -109,9 +110,9 @@ type partial struct {
 }
 
 // resume reads what is there of a file, and returns how many bytes that are.
-func (b *partial) resume(f File) (int64, error) {
+func (b *partial) resume(ctx context.Context, f File) (int64, error) {
 	b.begin(f)
-	n, err := io.Copy(b.hash, io.LimitReader(b.file, f.Size+1))
+	n, err := io.Copy(b.hash, infile.Checked(ctx, io.LimitReader(b.file, f.Size+1)))
 	if err == nil && n > f.Size {
 		return 0, b.restart(f)
 	}

@@ -74,7 +74,7 @@ func (h *Hub) Fetch(ctx context.Context, link Link, dst string) error {
 	}
 	p.out = out
 	if err = from.receiveAll(ctx, p); err == nil {
-		err = from.settle(out, p, sum)
+		err = from.settle(ctx, out, p, sum)
 	}
 	if errors.Is(err, ErrHash) {
 		return errors.Join(err, out.Truncate(0))
@@ -125,12 +125,12 @@ func (h *Hub) measure(ctx context.Context, p *part) (sum []byte, err error) {
 }
 
 // settle compares the hash of a file that is complete, and waits until it is on the disk.
-func (h *Hub) settle(out *os.File, p *part, sum []byte) error {
+func (h *Hub) settle(ctx context.Context, out *os.File, p *part, sum []byte) error {
 	if err := out.Truncate(p.Size); err != nil {
 		return err
 	}
 	hash := md5.New()
-	if _, err := io.Copy(hash, io.NewSectionReader(out, 0, p.Size)); err != nil {
+	if _, err := io.Copy(hash, infile.Checked(ctx, io.NewSectionReader(out, 0, p.Size))); err != nil {
 		return err
 	}
 	if got := hash.Sum(nil); sum != nil && string(got) != string(sum) {

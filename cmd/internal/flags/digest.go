@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -55,17 +54,10 @@ func HashFile(ctx context.Context, path string) (string, error) {
 	}
 	defer f.Close()
 	hash := sha256.New()
-	for {
-		_, err := io.CopyN(hash, f, 64<<20)
-		switch {
-		case errors.Is(err, io.EOF):
-			return hex.EncodeToString(hash.Sum(nil)), nil
-		case err != nil:
-			return "", err
-		case ctx.Err() != nil:
-			return "", context.Cause(ctx)
-		}
+	if _, err := io.Copy(hash, infile.Checked(ctx, f)); err != nil {
+		return "", err
 	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 // Projector returns the file of the vision tower beside one that has the language
