@@ -38,7 +38,13 @@ func forge(t testing.TB, h format.PageHeader, body []byte, change func(*format.C
 	if change != nil {
 		change(column)
 	}
-	foot, err := thrift.Marshal(compact, meta)
+	return finish(t, data, &meta)
+}
+
+// finish appends the end of a file.
+func finish(t testing.TB, data []byte, meta *format.FileMetaData) []byte {
+	t.Helper()
+	foot, err := thrift.Marshal(new(thrift.CompactProtocol), *meta)
 	must(t, err)
 	data = append(data, foot...)
 	data = binary.LittleEndian.AppendUint32(data, uint32(len(foot)))

@@ -1,9 +1,12 @@
 package parquet
 
 import (
+	"cmp"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
@@ -77,22 +80,68 @@ func (c counted) ReadList() (thrift.List, error) {
 	return l, err
 }
 
-// pagesOf reads the headers of a column's part, which is of a file of size bytes. One that
-// claims more than there is, or than a page of pictures may have, is an error.
-func pagesOf(in io.ReaderAt, size int64, of *format.ColumnMetaData) (all []page, err error) {
-	at := of.DataPageOffset
+// maxPages bounds the pages of a file's column.
+const maxPages = 1 << 19
+
+// A finder finds the pages of a column in a file of size bytes.
+type finder struct {
+	in    io.ReaderAt
+	size  int64
+	pages int    // that were found
+	buf   []byte // for the start of a header
+	last  format.PageHeader
+}
+
+// apart refuses parts of a column that share bytes: read for each group of rows, a few bytes
+// could be pages without end.
+func (f *finder) apart(parts []*format.ColumnMetaData) error {
+	type span struct{ at, end int64 }
+	var all []span
+	for _, of := range parts {
+		if at, end, err := f.part(of); err == nil && at < end && of.NumValues > 0 { // else pagesOf tells, or reads nothing
+			all = append(all, span{at, end})
+		}
+	}
+	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.at, b.at) })
+	for i := range all[min(1, len(all)):] {
+		if all[i+1].at < all[i].end {
+			return fmt.Errorf("two groups of rows have byte %d, want bytes of its own for each", all[i+1].at)
+		}
+	}
+	return nil
+}
+
+// part returns where a column's part in a group of rows begins and ends, in the file.
+func (f *finder) part(of *format.ColumnMetaData) (at, end int64, err error) {
+	at = of.DataPageOffset
 	if of.DictionaryPageOffset != 0 {
 		at = of.DictionaryPageOffset
 	}
-	end := at + of.TotalCompressedSize
-	if at < 0 || of.TotalCompressedSize < 0 || at > size || of.TotalCompressedSize > size-at {
-		return nil, fmt.Errorf("its pages are said to be the %d bytes after byte %d, and the file has %d", of.TotalCompressedSize, at, size)
+	end = at + of.TotalCompressedSize
+	if at < 0 || of.TotalCompressedSize < 0 || at > f.size || of.TotalCompressedSize > f.size-at {
+		return 0, 0, fmt.Errorf("its pages are said to be the %d bytes after byte %d, and the file has %d", of.TotalCompressedSize, at, f.size)
+	}
+	return at, end, nil
+}
+
+// pagesOf reads the headers of a column's part. One that claims more than there is, or than a
+// page of pictures may have, is an error.
+func (f *finder) pagesOf(ctx context.Context, of *format.ColumnMetaData) (all []page, err error) {
+	at, end, err := f.part(of)
+	if err != nil {
+		return nil, err
 	}
 	for rows := int64(0); rows < of.NumValues; {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		if at >= end {
 			return nil, fmt.Errorf("its pages have %d of %d rows", rows, of.NumValues)
 		}
-		h, length, err := header(in, at, end)
+		if f.pages++; f.pages > maxPages {
+			return nil, fmt.Errorf("the column has more than %d pages", maxPages)
+		}
+		h, length, err := f.header(at, end)
 		if err != nil {
 			return nil, fmt.Errorf("page at byte %d: its header: %w", at, err)
 		}
@@ -109,7 +158,9 @@ func pagesOf(in io.ReaderAt, size int64, of *format.ColumnMetaData) (all []page,
 		if !p.dictionary {
 			rows += p.values
 		}
-		all, at = append(all, p), p.start+p.length
+		if at = p.start + p.length; p.dictionary || p.values > 0 {
+			all = append(all, p)
+		}
 	}
 	return all, nil
 }
@@ -133,14 +184,19 @@ func newPage(h *format.PageHeader, start int64, packed bool) page {
 	return p
 }
 
-// header reads the header of a page, and returns its length.
-func header(in io.ReaderAt, at, end int64) (h *format.PageHeader, length int64, err error) {
+// header reads the header of a page, which lasts until the next call, and returns its length.
+func (f *finder) header(at, end int64) (h *format.PageHeader, length int64, err error) {
 	for most := int64(4 << 10); ; most *= 16 {
-		data := make([]byte, min(most, maxHeader, end-at))
-		if _, err := in.ReadAt(data, at); err != nil {
+		n := int(min(most, maxHeader, end-at))
+		if n > len(f.buf) {
+			f.buf = make([]byte, n)
+		}
+		data := f.buf[:n]
+		if _, err := f.in.ReadAt(data, at); err != nil {
 			return nil, 0, err
 		}
-		h = new(format.PageHeader)
+		h = &f.last
+		*h = format.PageHeader{}
 		r := new(thrift.CompactProtocol).NewReaderFromBytes(data) // claims of texts are bounded by the data
 		err := thrift.NewDecoder(r).Decode(h)
 		if err == nil {

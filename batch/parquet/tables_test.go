@@ -117,7 +117,7 @@ func TestARowCostsItsPage(t *testing.T) {
 		in, err := os.Open("testdata/version-1.0.parquet")
 		must(t, err)
 		defer in.Close()
-		table, err := File{Column: column}.open(in)
+		table, err := File{Column: column}.open(t.Context(), in)
 		must(t, err)
 		c := table.chunks[1]
 		last := &c.pages[len(c.pages)-1]
@@ -129,7 +129,7 @@ func TestARowCostsItsPage(t *testing.T) {
 		if _, err := table.row(r, 11); err != nil || r.bytes != want || len(c.pages) < 3 {
 			t.Errorf("%s: %d bytes are read for a row, error %v, want %d, of a group of %d pages", column, r.bytes, err, want, len(c.pages))
 		}
-		table, err = File{Column: column}.open(in)
+		table, err = File{Column: column}.open(t.Context(), in)
 		must(t, err)
 		r = &reads{ReaderAt: in}
 		pages := 0
@@ -173,7 +173,7 @@ func FuzzValues(f *testing.F) {
 	must(f, err)
 	defer in.Close()
 	for _, column := range []string{"PLAIN-none", "RLE_DICTIONARY-none", "DELTA_LENGTH_BYTE_ARRAY-none", "DELTA_BYTE_ARRAY-none"} {
-		table, err := File{Column: column}.open(in)
+		table, err := File{Column: column}.open(f.Context(), in)
 		must(f, err)
 		for _, p := range table.chunks[0].pages {
 			data, _, err := p.unpack(in, format.Uncompressed)
