@@ -16,7 +16,7 @@ import (
 // a page grows to.
 const (
 	maxHeader = 16 << 20 // bytes; some writers put the least and the greatest value there
-	maxPage   = 1 << 30  // bytes of the values, without compression
+	maxPage   = 1 << 30  // bytes in the file
 	maxRows   = 1 << 21
 )
 
@@ -34,6 +34,10 @@ type page struct {
 	bitPacked  bool  // levels, as the oldest writers have them
 	first      int64 // row of its group
 }
+
+// most returns how many bytes a page may grow to: pictures do not become much smaller, and a few
+// bytes would take as much memory as their header claims.
+func (p page) most() int64 { return 64<<20 + 4*p.length }
 
 // maxItems bounds the items of all lists of a file's end: columns, groups of rows, and so on.
 const maxItems = 1 << 20
@@ -149,8 +153,10 @@ func (f *finder) pagesOf(ctx context.Context, of *format.ColumnMetaData) (all []
 		switch {
 		case p.length < max(0, p.levels) || p.start+p.length > end:
 			return nil, fmt.Errorf("page at byte %d claims to have %d bytes, and %d are left of its part of the file", at, p.length, end-at-length)
-		case p.size < max(0, p.levels) || p.size > maxPage:
-			return nil, fmt.Errorf("page at byte %d claims to have %d bytes without compression, want at most %d", at, p.size, maxPage)
+		case p.length > maxPage:
+			return nil, fmt.Errorf("page at byte %d has %d bytes, want at most %d", at, p.length, maxPage)
+		case p.size < max(0, p.levels) || p.size > p.most():
+			return nil, fmt.Errorf("page at byte %d claims to have %d bytes without compression, want at most %d, as it has %d in the file", at, p.size, p.most(), p.length)
 		case p.values < 0 || p.values > maxRows:
 			return nil, fmt.Errorf("page at byte %d claims to have %d rows, want at most %d", at, p.values, maxRows)
 		}

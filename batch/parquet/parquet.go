@@ -37,8 +37,8 @@ const DefaultColumn = "image"
 func IsParquet(name string) bool { return strings.EqualFold(path.Ext(name), ".parquet") }
 
 // Items yields the rows. Their bytes are read by Item.Read alone. Held are a dictionary and
-// two pages of the column, which most writers limit to a few megabytes, and which are refused
-// above 1 GiB. A row without bytes is an item whose Read fails.
+// two pages of the column, which most writers limit to a few megabytes. A page is refused above
+// 1 GiB in the file, and above 64 MiB and 4 times that without compression. A row without bytes is an item whose Read fails.
 func (f File) Items(ctx context.Context) iter.Seq2[batch.Item, error] {
 	return func(yield func(batch.Item, error) bool) {
 		if err := f.each(ctx, func(item batch.Item) bool { return yield(item, nil) }); err != nil {
