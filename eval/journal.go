@@ -124,6 +124,9 @@ func (j *Journal) find(e *Example) (*Answered, *entryLine, error) {
 
 // parseEntry reads a line of the file.
 func parseEntry(data []byte) (*entryLine, *Answered, error) {
+	if err := jsonl.Check(data); err != nil {
+		return nil, nil, fmt.Errorf("not an answer: it %w", err)
+	}
 	var line entryLine
 	if err := json.Unmarshal(data, &line); err != nil {
 		return nil, nil, errors.New("not an answer")
@@ -147,8 +150,11 @@ func (j *Journal) add(a *Answered, tokens []paligemma.Token, size [2]int) error 
 		return err
 	}
 	line, err := jsonl.Encode(entryLine{answer, tokens, size})
+	if err == nil {
+		err = jsonl.Check(line)
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("the answer to line %d: %w", a.Line, err)
 	}
 	return j.append(line, a.Line)
 }

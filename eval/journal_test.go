@@ -88,14 +88,16 @@ func TestStrangeJournalsAreKept(t *testing.T) {
 		{"some text", "no journal of this version"},
 		{begin + "{}\n" + answer, ":2: not an answer"},
 		{begin + strings.Replace(answer, `"stop":"eos",`, "", 1), ":2: not an answer"},
+		{begin + strings.Replace(answer, `[]`, "[{}"+strings.Repeat(",{}", 30_000)+"]", 1), ":2: not an answer: it has more than 60000 JSON values"},
+		{strings.Replace(begin, `[`, "["+strings.Repeat("{},", 30_000), 1) + answer, "no journal of this version"},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
 		must(t, os.WriteFile(out+".partial", []byte(c.text), 0o600))
 		if _, err := OpenJournal(out, false, set, aSetting); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "out.partial") {
-			t.Errorf("%q: error is %v, want %q", c.text, err, c.want)
+			t.Errorf("%.300q: error is %v, want %q", c.text, err, c.want)
 		}
 		if data, _ := os.ReadFile(out + ".partial"); !bytes.Equal(data, []byte(c.text)) {
-			t.Errorf("%q became %q", c.text, data)
+			t.Errorf("%.300q became %.300q", c.text, data)
 		}
 	}
 	out := filepath.Join(t.TempDir(), "out")

@@ -36,7 +36,7 @@ func (j *Journal) read(settings []Setting) error {
 		}
 		if n == 1 {
 			var first struct{ Settings *[]Setting }
-			if json.Unmarshal(line, &first) != nil || first.Settings == nil {
+			if jsonl.Check(line) != nil || json.Unmarshal(line, &first) != nil || first.Settings == nil {
 				return j.foreign(line)
 			}
 			had = *first.Settings

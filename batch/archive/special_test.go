@@ -4,11 +4,16 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/batch"
+	"github.com/pgcli/paligemma/internal/allocation"
 )
 
 // packed returns an archive of members without content.
@@ -69,4 +74,22 @@ func TestAnArchiveWithoutPictures(t *testing.T) {
 			t.Errorf("%s: names %q, error %v", name, names, err)
 		}
 	}
+}
+
+// TestAClaimTakesLittle: a short archive whose member is said to be large.
+func TestAClaimTakesLittle(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.tar")
+	var data bytes.Buffer
+	must(t, tar.NewWriter(&data).WriteHeader(&tar.Header{Name: "a.jpg", Mode: 0o644, Size: batch.MaxFile}))
+	must(t, os.WriteFile(path, data.Bytes(), 0o644))
+	allocation.Bound(t, data.Len(), func() {
+		for item, err := range Tar(path).Items(t.Context()) {
+			if err != nil {
+				break // the archive is cut
+			}
+			if _, err := item.Read(t.Context()); !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("error %v, want %v", err, io.ErrUnexpectedEOF)
+			}
+		}
+	})
 }

@@ -62,7 +62,7 @@ func createCVAT(path string, o *Options) (Sink, error) {
 
 // Add writes a mask as one polygon, since a second one of an object would be another object.
 // Pictures that were not read are left out: an image of the format has a size.
-func (s *cvatSink) Add(_ context.Context, p *Picture) error {
+func (s *cvatSink) Add(ctx context.Context, p *Picture) error {
 	if p.Size == (image.Point{}) {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (s *cvatSink) Add(_ context.Context, p *Picture) error {
 	s.n++
 	for o := range p.all() {
 		name := s.labels.name(o.Label)
-		outline, err := o.outline()
+		outline, err := o.outline(ctx)
 		if err != nil {
 			return err
 		}

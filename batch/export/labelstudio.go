@@ -64,7 +64,7 @@ func createLabelStudio(path string, o *Options) (Sink, error) {
 
 // Add makes a task of a picture, and one prediction of all its answers: Label Studio shows
 // predictions one at a time. Pictures that were not read have no size for the coordinates.
-func (s *studioSink) Add(_ context.Context, p *Picture) error {
+func (s *studioSink) Add(ctx context.Context, p *Picture) error {
 	if p.Size == (image.Point{}) {
 		return nil
 	}
@@ -85,7 +85,7 @@ func (s *studioSink) Add(_ context.Context, p *Picture) error {
 			texts = append(texts, a.Record.Text)
 		}
 		for _, o := range a.Objects {
-			r, err := s.result(p, o)
+			r, err := s.result(ctx, p, o)
 			if err != nil {
 				return err
 			}
@@ -111,11 +111,11 @@ func (s *studioSink) Add(_ context.Context, p *Picture) error {
 }
 
 // result returns an object: a rectangle, or a polygon if it has a mask.
-func (s *studioSink) result(p *Picture, o Object) (studioResult, error) {
+func (s *studioSink) result(ctx context.Context, p *Picture, o Object) (studioResult, error) {
 	s.objects++
 	name := s.labels.name(o.Label)
 	r := studioResult{ID: fmt.Sprintf("object%d", s.objects), To: "image", Width: p.Size.X, Height: p.Size.Y, Score: o.Score}
-	polygon, err := o.outline()
+	polygon, err := o.outline(ctx)
 	if err != nil {
 		return r, err
 	}

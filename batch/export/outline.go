@@ -9,11 +9,16 @@ import (
 // A ring is a closed polygon of points x, y in pixels.
 type ring [][2]float32
 
+// mostNear is how many points the outlines of a mask may have to be joined where they are nearest,
+// for which all points are compared with all others. Only ragged masks have more.
+const mostNear = 1 << 13
+
 // outline returns the outlines of a mask joined to one polygon: from the nearest point
-// to the next outline, around it, and back. A renderer fills the same pixels as with
+// to the next outline, around it, and back; of more than mostNear points from the first
+// one, however far. A renderer fills the same pixels as with
 // separate outlines, by the even-odd rule as by the winding rule. The polygon is nil
 // without a mask, and if the mask covers nothing.
-func (o Object) outline() (ring, error) {
+func (o Object) outline(ctx context.Context) (ring, error) {
 	mask, err := o.RLE.Decode()
 	if err != nil {
 		return nil, err
@@ -25,9 +30,20 @@ func (o Object) outline() (ring, error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
+	points := 0
+	for _, r := range all {
+		points += len(r)
+	}
 	joined := ring(all[0])
 	for _, next := range all[1:] {
-		joined = join(joined, next)
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		if points > mostNear {
+			joined = append(append(append(joined, all[0][0]), next...), next[0])
+		} else {
+			joined = join(joined, next)
+		}
 	}
 	return joined, nil
 }

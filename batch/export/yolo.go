@@ -53,7 +53,7 @@ func (s *yoloSink) Add(ctx context.Context, p *Picture) error {
 	}
 	var lines strings.Builder
 	for o := range p.all() {
-		if err := s.line(&lines, p, o); err != nil {
+		if err := s.line(ctx, &lines, p, o); err != nil {
 			return err
 		}
 	}
@@ -62,7 +62,7 @@ func (s *yoloSink) Add(ctx context.Context, p *Picture) error {
 
 // line writes an object: its class, then centre and size of the box, or the points of
 // the polygon, in fractions of the picture.
-func (s *yoloSink) line(w *strings.Builder, p *Picture, o Object) error {
+func (s *yoloSink) line(ctx context.Context, w *strings.Builder, p *Picture, o Object) error {
 	b := o.Box
 	x0, y0, x1, y1 := clip(b.X0), clip(b.Y0), clip(b.X1), clip(b.Y1)
 	if x1 <= x0 || y1 <= y0 { // outside the picture
@@ -70,7 +70,7 @@ func (s *yoloSink) line(w *strings.Builder, p *Picture, o Object) error {
 	}
 	values := []float64{(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0}
 	if s.polygons {
-		outline, err := o.outline()
+		outline, err := o.outline(ctx)
 		if err != nil {
 			return err
 		}

@@ -48,8 +48,9 @@ func lengths(data []byte, n int64) ([]span, error) {
 	return spans, nil
 }
 
-// prefixed reads n values that begin as the ones before them: DELTA_BYTE_ARRAY.
-func prefixed(data []byte, n int64) (whole []byte, spans []span, err error) {
+// prefixed reads n values that begin as the ones before them: DELTA_BYTE_ARRAY. Together they may
+// have most bytes.
+func prefixed(data []byte, n, most int64) (whole []byte, spans []span, err error) {
 	shared, rest, err := deltas(data, n)
 	if err != nil {
 		return nil, nil, fmt.Errorf("its lengths of prefixes: %w", err)
@@ -65,8 +66,8 @@ func prefixed(data []byte, n int64) (whole []byte, spans []span, err error) {
 			return nil, nil, fmt.Errorf("a prefix has %d bytes, and the value before it %d", shared[i], last)
 		}
 		last = int64(shared[i]) + int64(s.end-s.start)
-		if total += last; total > maxPage {
-			return nil, nil, fmt.Errorf("its values have %d bytes or more, want at most %d", total, maxPage)
+		if total += last; total > most {
+			return nil, nil, fmt.Errorf("its values have %d bytes or more, want at most %d", total, most)
 		}
 		spans = append(spans, span{uint32(total - last), uint32(total)})
 	}

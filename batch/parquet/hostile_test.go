@@ -38,7 +38,13 @@ func forge(t testing.TB, h format.PageHeader, body []byte, change func(*format.C
 	if change != nil {
 		change(column)
 	}
-	foot, err := thrift.Marshal(compact, meta)
+	return finish(t, data, &meta)
+}
+
+// finish appends the end of a file.
+func finish(t testing.TB, data []byte, meta *format.FileMetaData) []byte {
+	t.Helper()
+	foot, err := thrift.Marshal(new(thrift.CompactProtocol), *meta)
 	must(t, err)
 	data = append(data, foot...)
 	data = binary.LittleEndian.AppendUint32(data, uint32(len(foot)))
@@ -97,6 +103,8 @@ func TestHostilePages(t *testing.T) {
 		"gzip":              {body: many(zip(format.Gzip, bomb)), of: func(m *format.ColumnMetaData) { m.Codec = format.Gzip }, want: "has more than the 13 bytes without compression"},
 		"brotli":            {body: zip(format.Brotli, bomb), of: func(m *format.ColumnMetaData) { m.Codec = format.Brotli }, want: "has more than the 13 bytes without compression"},
 		"zstd":              {body: many(zip(format.Zstd, bomb)), of: func(m *format.ColumnMetaData) { m.Codec = format.Zstd }, want: "has more than the 13 bytes without compression"},
+		"zstd window":       {body: append([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 19 << 3, 1 | 13<<3, 0, 0}, make([]byte, 13)...), of: func(m *format.ColumnMetaData) { m.Codec = format.Zstd }, want: "window"},
+		"gzip 100 MiB":      {change: func(h *format.PageHeader) { h.UncompressedPageSize = 100 << 20 }, of: func(m *format.ColumnMetaData) { m.Codec = format.Gzip }, want: "page at byte 4 claims to have 104857600 bytes without compression, want at most 67108916, as it has 13 in the file"},
 		"lz4":               {body: []byte{0xff, 0xff, 0xff, 0xff, 0, 1, 2}, of: func(m *format.ColumnMetaData) { m.Codec = format.Lz4Raw }, want: "page at byte"},
 		"lzo":               {body: []byte{1}, of: func(m *format.ColumnMetaData) { m.Codec = format.LZO }, want: "it is compressed with LZO, want UNCOMPRESSED, SNAPPY"},
 		"lz4 of Hadoop":     {body: []byte{1}, of: func(m *format.ColumnMetaData) { m.Codec = format.Lz4 }, want: "it is compressed with LZ4, want"},

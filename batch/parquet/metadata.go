@@ -38,7 +38,7 @@ func (m Metadata) each(ctx context.Context, do func(batch.Item) bool) error {
 	defer in.Close()
 	var t *table
 	err = guard.Run(func() error { // against panics about broken files, here and below
-		t, err = open(in, nameColumn)
+		t, err = open(ctx, in, nameColumn)
 		return err
 	})
 	if err != nil {

@@ -1,9 +1,12 @@
 package parquet
 
 import (
+	"cmp"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
@@ -13,7 +16,7 @@ import (
 // a page grows to.
 const (
 	maxHeader = 16 << 20 // bytes; some writers put the least and the greatest value there
-	maxPage   = 1 << 30  // bytes of the values, without compression
+	maxPage   = 1 << 30  // bytes in the file
 	maxRows   = 1 << 21
 )
 
@@ -31,6 +34,10 @@ type page struct {
 	bitPacked  bool  // levels, as the oldest writers have them
 	first      int64 // row of its group
 }
+
+// most returns how many bytes a page may grow to: pictures do not become much smaller, and a few
+// bytes would take as much memory as their header claims.
+func (p page) most() int64 { return 64<<20 + 4*p.length }
 
 // maxItems bounds the items of all lists of a file's end: columns, groups of rows, and so on.
 const maxItems = 1 << 20
@@ -77,22 +84,68 @@ func (c counted) ReadList() (thrift.List, error) {
 	return l, err
 }
 
-// pagesOf reads the headers of a column's part, which is of a file of size bytes. One that
-// claims more than there is, or than a page of pictures may have, is an error.
-func pagesOf(in io.ReaderAt, size int64, of *format.ColumnMetaData) (all []page, err error) {
-	at := of.DataPageOffset
+// maxPages bounds the pages of a file's column.
+const maxPages = 1 << 19
+
+// A finder finds the pages of a column in a file of size bytes.
+type finder struct {
+	in    io.ReaderAt
+	size  int64
+	pages int    // that were found
+	buf   []byte // for the start of a header
+	last  format.PageHeader
+}
+
+// apart refuses parts of a column that share bytes: read for each group of rows, a few bytes
+// could be pages without end.
+func (f *finder) apart(parts []*format.ColumnMetaData) error {
+	type span struct{ at, end int64 }
+	var all []span
+	for _, of := range parts {
+		if at, end, err := f.part(of); err == nil && at < end && of.NumValues > 0 { // else pagesOf tells, or reads nothing
+			all = append(all, span{at, end})
+		}
+	}
+	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.at, b.at) })
+	for i := range all[min(1, len(all)):] {
+		if all[i+1].at < all[i].end {
+			return fmt.Errorf("two groups of rows have byte %d, want bytes of its own for each", all[i+1].at)
+		}
+	}
+	return nil
+}
+
+// part returns where a column's part in a group of rows begins and ends, in the file.
+func (f *finder) part(of *format.ColumnMetaData) (at, end int64, err error) {
+	at = of.DataPageOffset
 	if of.DictionaryPageOffset != 0 {
 		at = of.DictionaryPageOffset
 	}
-	end := at + of.TotalCompressedSize
-	if at < 0 || of.TotalCompressedSize < 0 || at > size || of.TotalCompressedSize > size-at {
-		return nil, fmt.Errorf("its pages are said to be the %d bytes after byte %d, and the file has %d", of.TotalCompressedSize, at, size)
+	end = at + of.TotalCompressedSize
+	if at < 0 || of.TotalCompressedSize < 0 || at > f.size || of.TotalCompressedSize > f.size-at {
+		return 0, 0, fmt.Errorf("its pages are said to be the %d bytes after byte %d, and the file has %d", of.TotalCompressedSize, at, f.size)
+	}
+	return at, end, nil
+}
+
+// pagesOf reads the headers of a column's part. One that claims more than there is, or than a
+// page of pictures may have, is an error.
+func (f *finder) pagesOf(ctx context.Context, of *format.ColumnMetaData) (all []page, err error) {
+	at, end, err := f.part(of)
+	if err != nil {
+		return nil, err
 	}
 	for rows := int64(0); rows < of.NumValues; {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		if at >= end {
 			return nil, fmt.Errorf("its pages have %d of %d rows", rows, of.NumValues)
 		}
-		h, length, err := header(in, at, end)
+		if f.pages++; f.pages > maxPages {
+			return nil, fmt.Errorf("the column has more than %d pages", maxPages)
+		}
+		h, length, err := f.header(at, end)
 		if err != nil {
 			return nil, fmt.Errorf("page at byte %d: its header: %w", at, err)
 		}
@@ -100,8 +153,10 @@ func pagesOf(in io.ReaderAt, size int64, of *format.ColumnMetaData) (all []page,
 		switch {
 		case p.length < max(0, p.levels) || p.start+p.length > end:
 			return nil, fmt.Errorf("page at byte %d claims to have %d bytes, and %d are left of its part of the file", at, p.length, end-at-length)
-		case p.size < max(0, p.levels) || p.size > maxPage:
-			return nil, fmt.Errorf("page at byte %d claims to have %d bytes without compression, want at most %d", at, p.size, maxPage)
+		case p.length > maxPage:
+			return nil, fmt.Errorf("page at byte %d has %d bytes, want at most %d", at, p.length, maxPage)
+		case p.size < max(0, p.levels) || p.size > p.most():
+			return nil, fmt.Errorf("page at byte %d claims to have %d bytes without compression, want at most %d, as it has %d in the file", at, p.size, p.most(), p.length)
 		case p.values < 0 || p.values > maxRows:
 			return nil, fmt.Errorf("page at byte %d claims to have %d rows, want at most %d", at, p.values, maxRows)
 		}
@@ -109,7 +164,9 @@ func pagesOf(in io.ReaderAt, size int64, of *format.ColumnMetaData) (all []page,
 		if !p.dictionary {
 			rows += p.values
 		}
-		all, at = append(all, p), p.start+p.length
+		if at = p.start + p.length; p.dictionary || p.values > 0 {
+			all = append(all, p)
+		}
 	}
 	return all, nil
 }
@@ -133,14 +190,19 @@ func newPage(h *format.PageHeader, start int64, packed bool) page {
 	return p
 }
 
-// header reads the header of a page, and returns its length.
-func header(in io.ReaderAt, at, end int64) (h *format.PageHeader, length int64, err error) {
+// header reads the header of a page, which lasts until the next call, and returns its length.
+func (f *finder) header(at, end int64) (h *format.PageHeader, length int64, err error) {
 	for most := int64(4 << 10); ; most *= 16 {
-		data := make([]byte, min(most, maxHeader, end-at))
-		if _, err := in.ReadAt(data, at); err != nil {
+		n := int(min(most, maxHeader, end-at))
+		if n > len(f.buf) {
+			f.buf = make([]byte, n)
+		}
+		data := f.buf[:n]
+		if _, err := f.in.ReadAt(data, at); err != nil {
 			return nil, 0, err
 		}
-		h = new(format.PageHeader)
+		h = &f.last
+		*h = format.PageHeader{}
 		r := new(thrift.CompactProtocol).NewReaderFromBytes(data) // claims of texts are bounded by the data
 		err := thrift.NewDecoder(r).Decode(h)
 		if err == nil {

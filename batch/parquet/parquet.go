@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/pgcli/paligemma/batch"
 	"github.com/pgcli/paligemma/internal/guard"
@@ -36,8 +37,8 @@ const DefaultColumn = "image"
 func IsParquet(name string) bool { return strings.EqualFold(path.Ext(name), ".parquet") }
 
 // Items yields the rows. Their bytes are read by Item.Read alone. Held are a dictionary and
-// two pages of the column, which most writers limit to a few megabytes, and which are refused
-// above 1 GiB. A row without bytes is an item whose Read fails.
+// two pages of the column, which most writers limit to a few megabytes. A page is refused above
+// 1 GiB in the file, and above 64 MiB and 4 times that without compression. A row without bytes is an item whose Read fails.
 func (f File) Items(ctx context.Context) iter.Seq2[batch.Item, error] {
 	return func(yield func(batch.Item, error) bool) {
 		if err := f.each(ctx, func(item batch.Item) bool { return yield(item, nil) }); err != nil {
@@ -55,7 +56,7 @@ func (f File) each(ctx context.Context, do func(batch.Item) bool) error {
 	defer in.Close()
 	var table *table
 	err = guard.Run(func() error { // against panics about broken files, here and in Read
-		table, err = f.open(in)
+		table, err = f.open(ctx, in)
 		return err
 	})
 	if err != nil {
@@ -84,11 +85,11 @@ func (f File) each(ctx context.Context, do func(batch.Item) bool) error {
 	return nil
 }
 
-func (f File) open(in *os.File) (*table, error) { return open(in, f.column) }
+func (f File) open(ctx context.Context, in *os.File) (*table, error) { return open(ctx, in, f.column) }
 
 // open reads the file's end, finds the part of a column in each group of rows, and reads the
 // headers of its pages. find returns the column's leaf.
-func open(in *os.File, find func(root *parquet.Column) (*parquet.Column, error)) (*table, error) {
+func open(ctx context.Context, in *os.File, find func(root *parquet.Column) (*parquet.Column, error)) (*table, error) {
 	info, err := in.Stat()
 	if err != nil {
 		return nil, err
@@ -104,14 +105,21 @@ func open(in *os.File, find func(root *parquet.Column) (*parquet.Column, error))
 	if err != nil {
 		return nil, err
 	}
-	t := &table{}
+	t, pages := &table{}, &finder{in: in, size: info.Size()}
+	parts := make([]*format.ColumnMetaData, len(file.RowGroups()))
+	for i := range parts {
+		parts[i] = &file.Metadata().RowGroups[i].Columns[leaf.Index()].MetaData
+	}
+	if err := pages.apart(parts); err != nil {
+		return nil, fmt.Errorf("column %q: %w", leaf.Name(), err)
+	}
 	for i, group := range file.RowGroups() {
-		of := &file.Metadata().RowGroups[i].Columns[leaf.Index()].MetaData
+		of := parts[i]
 		if of.NumValues != group.NumRows() {
 			return nil, fmt.Errorf("group %d has %d rows, but column %q has %d values in it", i, group.NumRows(), leaf.Name(), of.NumValues)
 		}
 		c := &chunk{rows: of.NumValues, codec: of.Codec, most: leaf.MaxDefinitionLevel()}
-		if c.pages, err = pagesOf(in, info.Size(), of); err != nil {
+		if c.pages, err = pages.pagesOf(ctx, of); err != nil {
 			return nil, fmt.Errorf("group %d, column %q: %w", i, leaf.Name(), err)
 		}
 		t.chunks = append(t.chunks, c)

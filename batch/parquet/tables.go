@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strconv"
@@ -43,7 +44,7 @@ func (t *Tables) Row(in *os.File, f File, member string) (data []byte, err error
 	err = guard.Run(func() error {
 		o.once.Do(func() {
 			o.err = fmt.Errorf("%s could not be opened", f.Path) // if opening panics
-			o.table, o.err = f.open(in)
+			o.table, o.err = f.open(context.Background(), in)
 		})
 		if o.err != nil {
 			return o.err

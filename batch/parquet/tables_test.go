@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -117,7 +118,7 @@ func TestARowCostsItsPage(t *testing.T) {
 		in, err := os.Open("testdata/version-1.0.parquet")
 		must(t, err)
 		defer in.Close()
-		table, err := File{Column: column}.open(in)
+		table, err := File{Column: column}.open(t.Context(), in)
 		must(t, err)
 		c := table.chunks[1]
 		last := &c.pages[len(c.pages)-1]
@@ -129,7 +130,7 @@ func TestARowCostsItsPage(t *testing.T) {
 		if _, err := table.row(r, 11); err != nil || r.bytes != want || len(c.pages) < 3 {
 			t.Errorf("%s: %d bytes are read for a row, error %v, want %d, of a group of %d pages", column, r.bytes, err, want, len(c.pages))
 		}
-		table, err = File{Column: column}.open(in)
+		table, err = File{Column: column}.open(t.Context(), in)
 		must(t, err)
 		r = &reads{ReaderAt: in}
 		pages := 0
@@ -149,18 +150,19 @@ func TestARowCostsItsPage(t *testing.T) {
 
 // TestValuesThatGrow: prefixes of prefixes that would fill memory are an error before they do.
 func TestValuesThatGrow(t *testing.T) {
-	// 100,000 values, each as the one before it and a byte more: 5 GB. Differences of 1 take
-	// blocks of a byte, and widths of 0.
+	// Each value is as the one before it and a byte more. Differences of 1 take blocks of a byte,
+	// and widths of 0.
 	var body []byte
+	const n = 15000                      // some 110 MB together
 	for _, first := range []byte{0, 2} { // lengths of prefixes from 0, of suffixes 1: zigzag
-		body = append(body, 128, 1, 4, 0xa0, 0x8d, 6, first)
-		for range (100000 + 126) / 128 {
+		body = append(binary.AppendUvarint(append(body, 128, 1, 4), n), first)
+		for range (n + 126) / 128 {
 			body = append(body, 2-first, 0, 0, 0, 0)
 		}
 	}
-	body = append(body, make([]byte, 100000)...)
+	body = append(body, make([]byte, n)...)
 	allocation.Bound(t, len(body), func() {
-		_, _, err := prefixed(body, 100000)
+		_, err := valuesOf(&page{values: n, encoding: format.DeltaByteArray, length: int64(len(body))}, body, nil, 0, nil)
 		if err == nil || !strings.Contains(err.Error(), "bytes or more, want at most") {
 			t.Errorf("error %v, want one about its bytes", err)
 		}
@@ -173,7 +175,7 @@ func FuzzValues(f *testing.F) {
 	must(f, err)
 	defer in.Close()
 	for _, column := range []string{"PLAIN-none", "RLE_DICTIONARY-none", "DELTA_LENGTH_BYTE_ARRAY-none", "DELTA_BYTE_ARRAY-none"} {
-		table, err := File{Column: column}.open(in)
+		table, err := File{Column: column}.open(f.Context(), in)
 		must(f, err)
 		for _, p := range table.chunks[0].pages {
 			data, _, err := p.unpack(in, format.Uncompressed)

@@ -25,8 +25,8 @@ const (
 // unpack returns the bytes of a page without compression, and the levels that are before
 // them.
 func (p page) unpack(in io.ReaderAt, codec format.CompressionCodec) (data, levels []byte, err error) {
-	raw, err := infile.ReadAll(io.NewSectionReader(in, p.start, p.length), p.length, maxPage)
-	if err != nil || int64(len(raw)) < p.length {
+	raw := make([]byte, p.length) // which the file had when it was opened
+	if _, err := in.ReadAt(raw, p.start); err != nil {
 		return nil, nil, noEOF(err)
 	}
 	if p.levels > 0 {
@@ -38,7 +38,7 @@ func (p page) unpack(in io.ReaderAt, codec format.CompressionCodec) (data, level
 	size := p.size - max(0, p.levels)
 	switch codec {
 	case format.Gzip, format.Zstd, format.Brotli:
-		data, err = unpackStream(raw, codec, size)
+		data, err = unpackStream(raw, codec, size, p.most())
 	case format.Snappy:
 		if n, used := binary.Uvarint(raw); used <= 0 || n > uint64(min(size, mostSnappy*int64(len(raw)))) {
 			return nil, nil, fmt.Errorf("it claims to have %d bytes without compression, and its header %d", n, size)
@@ -60,8 +60,8 @@ func (p page) unpack(in io.ReaderAt, codec format.CompressionCodec) (data, level
 }
 
 // unpackStream returns at most size bytes of what data unpacks to, and one more if there are
-// more.
-func unpackStream(data []byte, codec format.CompressionCodec, size int64) ([]byte, error) {
+// more. most bounds the memory for what zstd looks back at.
+func unpackStream(data []byte, codec format.CompressionCodec, size, most int64) ([]byte, error) {
 	packed := bytes.NewReader(data)
 	var out io.Reader
 	switch codec {
@@ -72,7 +72,7 @@ func unpackStream(data []byte, codec format.CompressionCodec, size int64) ([]byt
 		}
 		out = z
 	case format.Zstd:
-		z, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPage))
+		z, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(uint64(most)))
 		if err != nil {
 			return nil, err
 		}
@@ -81,5 +81,5 @@ func unpackStream(data []byte, codec format.CompressionCodec, size int64) ([]byt
 	default:
 		out = brotli.NewReader(packed)
 	}
-	return infile.ReadAll(io.LimitReader(out, size+1), 0, maxPage+1)
+	return infile.ReadAll(io.LimitReader(out, size+1), 0, size+1)
 }

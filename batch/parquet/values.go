@@ -76,7 +76,7 @@ func valuesOf(p *page, data, levels []byte, most int, dictionary *values) (v *va
 	case format.DeltaLengthByteArray:
 		v.spans, err = lengths(data, present)
 	case format.DeltaByteArray:
-		v.data, v.spans, err = prefixed(data, present)
+		v.data, v.spans, err = prefixed(data, present, p.most())
 	case plainDictionary, format.RLEDictionary:
 		err = v.look(dictionary, data, present)
 	default:

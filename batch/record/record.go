@@ -78,12 +78,20 @@ const (
 // ErrTorn reports a last line without an end: whoever wrote it was stopped meanwhile.
 var ErrTorn = jsonl.ErrTorn
 
-// Encode returns a record as a line of JSON with its end.
+// Encode returns a record as a line of JSON with its end. One that Decode would refuse is an
+// error.
 func Encode(r *Record) ([]byte, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	return jsonl.Encode(r)
+	line, err := jsonl.Encode(r)
+	if err == nil {
+		err = jsonl.Check(line)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the record of %.200q and prompt %.60q: %w", r.Image, r.Prompt, err)
+	}
+	return line, nil
 }
 
 // Append writes a record to w, as one line in one Write.
@@ -96,9 +104,12 @@ func Append(w io.Writer, r *Record) error {
 	return err
 }
 
-// Decode reads the record of a line. Members that a Record does not have are passed
-// over.
+// Decode reads the record of a line, of at most 64 MiB and 60,000 JSON values. Members that a
+// Record does not have are passed over.
 func Decode(line []byte) (*Record, error) {
+	if err := jsonl.Check(line); err != nil {
+		return nil, fmt.Errorf("no record: it %w", err)
+	}
 	var r Record
 	if err := json.Unmarshal(line, &r); err != nil {
 		return nil, jsonerr.Explain(line, err)

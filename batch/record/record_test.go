@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/allocation"
 )
 
 // answered is a record with every member of an answer.
@@ -135,5 +136,27 @@ func TestTheEndOfAFile(t *testing.T) {
 		if got := int(r.Offset()); got != n*file.Len()/3 {
 			t.Errorf("%d bytes cut: after %d records at byte %d", cut, n, got)
 		}
+	}
+}
+
+// TestFewBytesTakeLittle: a line of many values of a few bytes each is refused, and the longest
+// that is read takes little.
+func TestFewBytesTakeLittle(t *testing.T) {
+	const start = `{"key":"01","image":"a.jpg","prompt":"ocr","model":"cd","text":"\",[{","stop":"eos","objects":[`
+	for value, most := range map[string]int{"{}": 29_980, "null": 59_970} {
+		for n, want := range map[int]string{1 << 20: "no record: it has more than 60000 JSON values", most: ""} {
+			line := []byte(start + strings.Repeat(value+",", n) + value + "]}")
+			allocation.Bound(t, len(line), func() {
+				_, err := Decode(line)
+				if want == "" && err != nil || want != "" && (err == nil || err.Error() != want) {
+					t.Errorf("%d of %s: %v, want %q", n, value, err, want)
+				}
+			})
+		}
+	}
+	r := answered()
+	r.Tokens = make([]paligemma.Token, 20_000)
+	if _, err := Encode(r); err == nil || !strings.Contains(err.Error(), r.Image) || !strings.Contains(err.Error(), "has more than 60000 JSON values") {
+		t.Errorf("a record that could not be read is written: %v", err)
 	}
 }

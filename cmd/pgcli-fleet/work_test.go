@@ -105,6 +105,15 @@ func TestWhatIsTooLongIsRefused(t *testing.T) {
 	if text := read(t, path); !strings.Contains(text, `"kind":"context"`) {
 		t.Errorf("%.500s", text)
 	}
+	longest := "answer en " + strings.Repeat("\u202e", 1<<18) // escaped in a record, which is twice as long as the message
+	must(t, os.WriteFile(prompts, []byte("caption en\n"+longest), 0o644))
+	b.fleet(0, "enqueue", b.dir, "-f", prompts, "--queue", "longest")
+	if text := b.work(0, "--queue", "longest"); !strings.Contains(text, "and so is that of its failure") {
+		t.Errorf("%.500s", text)
+	}
+	if n := b.left("pgcli-longest-work"); n != 0 {
+		t.Errorf("%d messages are left", n)
+	}
 }
 
 // TestAWorkerWithoutTheFolderTakesLittle: it fails fast, and others answer all the same.

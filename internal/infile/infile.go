@@ -128,7 +128,7 @@ func ReadFile(f *os.File, limit int64) ([]byte, error) {
 	if info.Size() > limit {
 		return nil, tooLong(f.Name(), limit)
 	}
-	data, err := ReadAll(f, info.Size(), limit)
+	data, err := readAll(f, info.Size(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}
@@ -143,8 +143,14 @@ func tooLong(path string, limit int64) error {
 }
 
 // ReadAll reads r to its end, at most limit bytes, which is an ErrTooLong. likely is
-// the expected number of bytes; 0 means unknown.
+// the expected number of bytes, 0 if unknown: a claim of the input, of which 1 MiB at most is
+// believed before the bytes are there.
 func ReadAll(r io.Reader, likely, limit int64) ([]byte, error) {
+	return readAll(r, min(likely, 1<<20), limit)
+}
+
+// readAll is ReadAll for a number of bytes that is no claim: it has room for them at once.
+func readAll(r io.Reader, likely, limit int64) ([]byte, error) {
 	const start = 64 << 10
 	if likely <= 0 || likely > limit {
 		likely = start

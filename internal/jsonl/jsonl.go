@@ -19,6 +19,35 @@ var ErrTorn = errors.New("is cut: it has no line end")
 // MaxLine is the longest line that a Reader accepts, in bytes.
 const MaxLine = 64 << 20
 
+// mostValues bounds the JSON values of a line: an answer of 8192 tokens that spell nothing but
+// boxes has some 56,000.
+const mostValues = 60_000
+
+// Check refuses a line of more than MaxLine bytes, or of more than 60,000 JSON values, valid or
+// not: a line of few bytes for each value, such as [{},{},…], takes hundreds of times its bytes
+// once it is parsed. Who reads or writes a line calls it first.
+func Check(line []byte) error {
+	if len(line) > MaxLine {
+		return fmt.Errorf("is longer than %d bytes", MaxLine)
+	}
+	values := 0
+	for i := 0; i < len(line); i++ {
+		switch line[i] {
+		case '"':
+			for i++; i < len(line) && line[i] != '"'; i++ {
+				if line[i] == '\\' {
+					i++
+				}
+			}
+		case ',', '[', '{':
+			if values++; values > mostValues {
+				return fmt.Errorf("has more than %d JSON values", mostValues)
+			}
+		}
+	}
+	return nil
+}
+
 // A Reader reads lines in bounded memory. It is not safe for concurrent use.
 type Reader struct {
 	in     *bufio.Reader

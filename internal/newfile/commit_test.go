@@ -150,3 +150,23 @@ func TestAReservedNameIsGivenUp(t *testing.T) {
 		t.Errorf("%s of %d bytes is left", path, info.Size())
 	}
 }
+
+// TestAReplacedFileIsPrivateMeanwhile: what is being written in place of a file that only its
+// owner may read is not read by others before it has its name, either.
+func TestAReplacedFileIsPrivateMeanwhile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("has no such permissions")
+	}
+	path := filepath.Join(t.TempDir(), "x")
+	must(t, os.WriteFile(path, nil, 0o600))
+	further, err := Continue(path, true)
+	must(t, err)
+	defer further.Close()
+	for name, f := range map[string]*File{"Create": start(t, path, "new", true), "Continue": further} {
+		info, err := f.Stat()
+		must(t, err)
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("%s: the mode is %o, want 600", name, mode)
+		}
+	}
+}

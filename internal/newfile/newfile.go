@@ -38,8 +38,8 @@ func Create(path string, replace bool) (*File, error) {
 		path = behind(path)
 	}
 	removed := removeAbandoned(path)
-	for {
-		file, err := openShared(tempName(path), os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	for range tries {
+		file, err := openPrivate(tempName(path), os.O_RDWR|os.O_CREATE|os.O_EXCL, mode(path, replace))
 		if err != nil {
 			return nil, Explain(path, err)
 		}
@@ -47,10 +47,27 @@ func Create(path string, replace bool) (*File, error) {
 		// no locks it fails, here and for them, and nothing is removed.
 		if errors.Is(lock(file, false), errLocked) || !current(file) {
 			file.Close() // another program took it for abandoned, before the lock, and removes it
+			_ = Remove(file.Name())
 			continue
 		}
 		return &File{File: file, path: path, replace: replace, removed: removed}, nil
 	}
+	return nil, fmt.Errorf("%s: %w", path, errUnstable)
+}
+
+// tries is how often a file is made or opened that another program removes or replaces before it is
+// locked. Where files do not stay the same, as on some network file systems, it would never end.
+const tries = 100
+
+var errUnstable = errors.New("the file is another one each time it is looked at; write to another folder, on a local disk")
+
+// mode returns the permissions of a file that is to replace the one at path: nobody reads it
+// who may not read that one. They are those of new files if there is none.
+func mode(path string, replace bool) fs.FileMode {
+	if info, err := os.Stat(path); replace && err == nil && info.Mode().IsRegular() {
+		return info.Mode().Perm() | 0o600
+	}
+	return 0o666
 }
 
 // Continue is Create with a temporary name that is the same in each run: the file has
@@ -60,7 +77,7 @@ func Continue(path string, replace bool) (*File, error) {
 	if replace {
 		path = behind(path)
 	}
-	file, err := openLocked(path+unfinished, false)
+	file, err := openLocked(path+unfinished, false, mode(path, replace))
 	if err != nil {
 		return nil, Explain(path, err)
 	}

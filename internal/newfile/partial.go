@@ -73,19 +73,20 @@ func current(f *os.File) bool {
 // closed. If another process has locked it, the error is an [ErrBusy]. A link, and
 // anything else than a regular file, is an error.
 func Lock(name string) (*os.File, error) {
-	f, err := openLocked(name, false)
+	f, err := openLocked(name, false, 0o666)
 	return f, Explain(name, err)
 }
 
 // Share opens or creates a file as [Lock] does, but any number of processes may share it
 // at a time. While one has it, Lock is refused.
 func Share(name string) (*os.File, error) {
-	f, err := openLocked(name, true)
+	f, err := openLocked(name, true, 0o666)
 	return f, Explain(name, err)
 }
 
-func openLocked(name string, shared bool) (*os.File, error) {
-	for {
+// openLocked opens and locks a file, or creates it with permissions.
+func openLocked(name string, shared bool, mode fs.FileMode) (*os.File, error) {
+	for range tries {
 		info, err := os.Lstat(name)
 		flags := os.O_RDWR
 		switch {
@@ -96,7 +97,7 @@ func openLocked(name string, shared bool) (*os.File, error) {
 		case !info.Mode().IsRegular():
 			return nil, fmt.Errorf("%s exists and is not a regular file, but a %s; remove it", name, kind(info.Mode()))
 		}
-		f, err := openShared(name, flags)
+		f, err := openPrivate(name, flags, mode)
 		if err != nil {
 			if errors.Is(err, fs.ErrExist) || flags == os.O_RDWR && errors.Is(err, fs.ErrNotExist) {
 				continue // it appeared, or went, between two calls
@@ -112,6 +113,7 @@ func openLocked(name string, shared bool) (*os.File, error) {
 		}
 		f.Close()
 	}
+	return nil, fmt.Errorf("%s: %w", name, errUnstable)
 }
 
 // Idle returns an [ErrBusy] if another process has locked a file that exists, by [Lock].

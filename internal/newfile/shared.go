@@ -17,11 +17,16 @@ import (
 // Windows. There it follows no link to another folder, and a file without a folder is named
 // as in ".".
 func openShared(name string, flags int) (f *os.File, err error) {
+	return openPrivate(name, flags, 0o666)
+}
+
+// openPrivate is openShared for a file with permissions, if it creates one.
+func openPrivate(name string, flags int, mode fs.FileMode) (f *os.File, err error) {
 	if runtime.GOOS != "windows" {
-		return os.OpenFile(name, flags, 0o666)
+		return os.OpenFile(name, flags, mode)
 	}
 	err = inFolder(name, func(dir *os.Root, base string) error {
-		f, err = dir.OpenFile(base, flags, 0o666)
+		f, err = dir.OpenFile(base, flags, mode)
 		return err
 	})
 	return f, err

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type task struct {
 	msg  jetstream.Msg
 	left []paligemma.Prompt // without a result
 	try  *attempt
+	lost string // why a prompt has no result and never will; "" for none
 }
 
 // answer asks about the picture of a message. An error ends the worker; what else goes
@@ -192,10 +194,11 @@ func (t *task) giveUp(ctx context.Context) error {
 }
 
 // publish keeps a record. It waits while the server is away, or has no room: the answer
-// is there, and is not computed again.
+// is there, and is not computed again. A record that the server never takes becomes that of a
+// failure; one of a failure is lost.
 func (t *task) publish(ctx context.Context, r *record.Record) error {
 	wait := pause{least: 100 * time.Millisecond, most: 5 * time.Second}
-	for {
+	for short := false; ; {
 		own, cancel := context.WithTimeout(ctx, answerTime)
 		fresh, err := t.w.Queue.publish(own, r, t.At.Version)
 		cancel()
@@ -205,8 +208,14 @@ func (t *task) publish(ctx context.Context, r *record.Record) error {
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case errors.Is(err, nats.ErrMaxPayload) && short:
+			t.lost = fmt.Sprintf("the record of prompt %.60q is longer than the %d bytes that the server takes (max_payload), and so is that of its failure", r.Prompt, t.w.Queue.nc.MaxPayload())
+			t.w.Metrics.count("refused", 1)
+			t.w.Logger.Warn("a prompt has no result", "image", t.Image, "error", t.lost)
+			return nil
 		case errors.Is(err, nats.ErrMaxPayload):
-			return t.publish(ctx, failed(t.w, t.message, r.Prompt, record.KindInternal, fmt.Errorf("its record is longer than the %d bytes that the server takes (max_payload)", t.w.Queue.nc.MaxPayload())))
+			r, short = failed(t.w, t.message, r.Prompt, record.KindInternal, fmt.Errorf("its record is longer than the %d bytes that the server takes (max_payload)", t.w.Queue.nc.MaxPayload())), true
+			continue
 		case wait.n == 0:
 			t.w.Logger.Warn("waiting to keep an answer", "image", t.Image, "error", err)
 		}
@@ -222,7 +231,7 @@ func (t *task) end(ctx context.Context, reason string) error {
 	if err := t.replace(ctx); err != nil {
 		return err
 	}
-	if reason != "" {
+	if reason = cmp.Or(t.lost, reason); reason != "" {
 		t.w.log(t.msg.TermWithReason(reason))
 	} else if err := t.msg.DoubleAck(ctx); err != nil {
 		t.w.log(err) // delivered again, its results are found

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -163,7 +164,7 @@ func (w *Worker) keep(msg jetstream.Msg) (stop func()) {
 	quit := make(chan struct{})
 	var ended sync.WaitGroup
 	ended.Go(func() {
-		tick := time.NewTicker(w.ackWait / 3)
+		tick := time.NewTicker(cmp.Or(w.ackWait/3, time.Second)) // a consumer that another program made may have none
 		defer tick.Stop()
 		for {
 			select {
