@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/guard"
 	"github.com/pgcli/paligemma/internal/imageproc"
 	"github.com/pgcli/paligemma/internal/nn"
 )
@@ -34,8 +35,11 @@ func (m *Model) ReadImage(r io.Reader) (image.Image, error) {
 }
 
 // ReadImageContext is [Model.ReadImage] until ctx ends: soon after that it returns ctx's
-// cause. Reading from r is not interrupted, and a lossy WebP is decoded to its end first,
-// which takes seconds for 100 million pixels.
+// cause. Reading from r is not interrupted. Some decoders work for seconds on a picture of
+// 100 million pixels before they end with ctx, such as those of a lossy WebP and of a
+// progressive JPEG: one of them is left behind, and holds its memory until it ends.
+// Meanwhile a second call whose context ends waits until one of both decoders has ended:
+// callers that read n pictures at a time have n + 1 in memory at most.
 func (m *Model) ReadImageContext(ctx context.Context, r io.Reader) (image.Image, error) {
 	if r == nil {
 		return nil, requestf(ErrPicture, "picture is nil, want a reader of its file")
@@ -46,7 +50,11 @@ func (m *Model) ReadImageContext(ctx context.Context, r io.Reader) (image.Image,
 	if ctx == nil {
 		return nil, fmt.Errorf("paligemma: read picture: %w", errNilContext)
 	}
-	img, err := imageproc.Read(ctx, r, m.opts.MaxPixels)
+	file, err := imageproc.ReadFile(r, m.opts.MaxPixels)
+	var img *imageproc.RGB
+	if err == nil {
+		img, err = m.leaving(ctx, func() (*imageproc.RGB, error) { return imageproc.Decode(ctx, file, m.opts.MaxPixels) })
+	}
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("paligemma: read picture: %w", context.Cause(ctx))
 	}
@@ -54,6 +62,39 @@ func (m *Model) ReadImageContext(ctx context.Context, r io.Reader) (image.Image,
 		return nil, requestf(ErrPicture, "%w", err)
 	}
 	return img, nil
+}
+
+// leaving decodes a picture. When ctx ends it leaves behind a decoder that goes on, unless
+// one is left behind already: callers that decode n pictures at a time have n + 1 in memory.
+func (m *Model) leaving(ctx context.Context, decode func() (*imageproc.RGB, error)) (*imageproc.RGB, error) {
+	type result struct {
+		img *imageproc.RGB
+		err error
+	}
+	decoded := make(chan result, 1)
+	go func() {
+		var r result
+		r.err = guard.Run(func() (err error) {
+			r.img, err = decode()
+			return err
+		})
+		decoded <- r
+	}()
+	select {
+	case r := <-decoded:
+		return r.img, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-decoded:
+		return r.img, r.err
+	case m.behind <- struct{}{}:
+		go func() {
+			<-decoded
+			<-m.behind
+		}()
+		return nil, context.Cause(ctx)
+	}
 }
 
 // An Image is a picture as a model sees it: its soft tokens. It may be used in

@@ -9,6 +9,9 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
+
+	"github.com/pgcli/paligemma/internal/imageproc"
 )
 
 // TestErrorsOfPictures: a caller of ReadImage and Encode can tell why a picture is refused.
@@ -86,5 +89,31 @@ func TestReadImageEndsWithItsContext(t *testing.T) {
 	cancel(left)
 	if _, err := m.ReadImageContext(ctx, bytes.NewReader(picture)); !errors.Is(err, left) || errors.Is(err, ErrPicture) {
 		t.Errorf("error is %v, want that %v", err, left)
+	}
+}
+
+// TestOneDecoderIsLeftBehind: a decoder that does not look at its context does not hold the caller
+// up, and while it goes on by itself another caller waits for a decoder, as memory is bounded.
+func TestOneDecoderIsLeftBehind(t *testing.T) {
+	m := &Model{behind: make(chan struct{}, 1)}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	left := errors.New("the caller left")
+	cancel(left)
+	working := make(chan struct{})
+	if img, err := m.leaving(ctx, func() (*imageproc.RGB, error) { <-working; return nil, nil }); img != nil || !errors.Is(err, left) {
+		t.Errorf("%v, error %v, want that %v", img, err, left)
+	}
+	want := new(imageproc.RGB)
+	img, err := m.leaving(ctx, func() (*imageproc.RGB, error) { time.Sleep(20 * time.Millisecond); return want, nil })
+	if img != want || err != nil {
+		t.Errorf("beside a decoder that is left behind: %v, error %v, want the picture", img, err)
+	}
+	close(working)
+	m.behind <- struct{}{} // it has ended, and another one may be left behind
+	<-m.behind
+	for _, ctx := range []context.Context{t.Context(), context.Background()} {
+		if _, err := m.leaving(ctx, func() (*imageproc.RGB, error) { panic("faulty decoder") }); !errors.As(err, new(*PanicError)) {
+			t.Errorf("error %v, want a PanicError", err)
+		}
 	}
 }

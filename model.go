@@ -50,6 +50,8 @@ type Model struct {
 	ending int       // computations that were cancelled and end in the background
 	ended  sync.Cond // signals that one has
 	closed bool
+
+	behind chan struct{} // full while a decoder of a picture is left behind
 }
 
 // Config describes the model.

@@ -55,7 +55,7 @@ func newModel(ctx context.Context, text *gguf.File, opts *Options) (*Model, erro
 
 // open opens the model of a file; if it fails or panics it closes both.
 func (m *Model) open(ctx context.Context, text *gguf.File, opts *Options) (*Model, error) {
-	m.ended.L = &m.mu
+	m.ended.L, m.behind = &m.mu, make(chan struct{}, 1)
 	if err := guard.Run(func() error { return m.fill(ctx, text, opts) }); err != nil {
 		m.Close()
 		return nil, err

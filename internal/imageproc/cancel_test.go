@@ -75,6 +75,20 @@ func TestCancelledDecoding(t *testing.T) {
 	}
 }
 
+// TestFewBytesOfAProgressiveJPEG are read between two looks at the context, as each scan goes
+// over all pixels.
+func TestFewBytesOfAProgressiveJPEG(t *testing.T) {
+	file := progressive(100, 90)
+	const many = 1 << 30
+	ctx := counting(t, many)
+	if _, err := Decode(ctx, file, 0); err != nil {
+		t.Fatal(err)
+	}
+	if looks, want := many-ctx.left.Load(), int64(len(file)/200); looks < want {
+		t.Errorf("looked at the context %d times, want %d for %d bytes", looks, want, len(file))
+	}
+}
+
 // TestStepsEndWithTheirContext: each step looks at its context while it works on a large
 // picture, at least once in so many pixels, and ends with it.
 func TestStepsEndWithTheirContext(t *testing.T) {

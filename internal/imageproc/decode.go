@@ -23,10 +23,19 @@ const (
 	headSize = 64
 )
 
-// Read decodes the picture in r; see [Decode] for the limit and the result. Data that is
-// not a picture is refused after its first bytes, and Read stops at the size that an
-// uncompressed picture of maxPixels could take.
+// Read decodes the picture in r; see [Decode] for the limit and the result.
 func Read(ctx context.Context, r io.Reader, maxPixels int) (*RGB, error) {
+	file, err := ReadFile(r, maxPixels)
+	if err != nil {
+		return nil, err
+	}
+	return Decode(ctx, file, maxPixels)
+}
+
+// ReadFile returns the bytes of the picture in r, for [Decode]. Data that is not a picture
+// is refused after its first bytes, and ReadFile stops at the size that an uncompressed
+// picture of maxPixels could take.
+func ReadFile(r io.Reader, maxPixels int) ([]byte, error) {
 	head := make([]byte, headSize)
 	n, err := io.ReadFull(r, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -46,13 +55,15 @@ func Read(ctx context.Context, r io.Reader, maxPixels int) (*RGB, error) {
 		return nil, fmt.Errorf("%w: the file is over %d bytes, the most for %d pixels",
 			ErrTooLarge, limit, pixelLimit(maxPixels))
 	}
-	return Decode(ctx, append(head, rest...), maxPixels)
+	return append(head, rest...), nil
 }
 
 // Decode decodes a picture file held in memory to upright 8-bit RGB. A picture that claims
 // more than maxPixels pixels (0 means [DefaultMaxPixels]) gives a [*SizeError] before its
-// pixels are decoded; data of no known format gives a [*FormatError]. Soon after ctx ends the
-// error is its cause; a lossy WebP is decoded to its end before that.
+// pixels are decoded; data of no known format gives a [*FormatError]. After ctx ends the
+// error is its cause: soon, except where a decoder of others works long between two reads,
+// or after its last one. A lossy WebP is decoded to its end; a progressive JPEG, an
+// interlaced PNG, and a TIFF whose samples are differences, have a last step.
 func Decode(ctx context.Context, file []byte, maxPixels int) (*RGB, error) {
 	f, err := identify(file[:min(len(file), headSize)])
 	if err != nil {

@@ -46,6 +46,7 @@ type jpegHeader struct {
 	components    []jpegComponent
 	maxH, maxV    int
 	scan          int  // offset of the first scan
+	progressive   bool // scans refine all pixels
 	rgb           bool // three components are red, green, blue
 	ycck          bool // four components are Y, Cb, Cr, black
 	inverted      bool // four components are inverted, as Pillow takes those of a JPEG file
@@ -143,6 +144,7 @@ func (h *jpegHeader) frame(s jpegSegment) error {
 	if b[0] != 8 {
 		return unsupported("samples of %d bits", b[0])
 	}
+	h.progressive = s.marker == 0xc2
 	h.height, h.width = int(binary.BigEndian.Uint16(b[1:])), int(binary.BigEndian.Uint16(b[3:]))
 	if n := b[5]; n != 1 && n != 3 && n != 4 {
 		return unsupported("%d components", n)
@@ -209,9 +211,13 @@ func decodeJPEG(ctx context.Context, file []byte) (image.Image, error) {
 
 // decode decodes the file whose header h is.
 func (h *jpegHeader) decode(ctx context.Context, file []byte) (image.Image, error) {
-	with := func(segment string) io.Reader {
-		return reading(ctx, file[:h.scan], []byte(segment), file[h.scan:])
+	read := func(parts ...[]byte) io.Reader {
+		if h.progressive {
+			return pieces{reading(ctx, parts...)}
+		}
+		return reading(ctx, parts...)
 	}
+	with := func(segment string) io.Reader { return read(file[:h.scan], []byte(segment), file[h.scan:]) }
 	switch n := len(h.components); {
 	case n == 3 && h.ordinary() && !h.rgb:
 		return jpeg.Decode(with(jfifSegment))
@@ -234,5 +240,5 @@ func (h *jpegHeader) decode(ctx context.Context, file []byte) (image.Image, erro
 		}
 		return h.join(ctx, img)
 	}
-	return jpeg.Decode(reading(ctx, file))
+	return jpeg.Decode(read(file))
 }

@@ -27,3 +27,12 @@ func (r *reader) Read(b []byte) (int, error) {
 	}
 	return r.Reader.Read(b)
 }
+
+// pieces hands out a few bytes at a time, so that a decoder of a progressive JPEG soon reads
+// again: 180 bytes may be a scan of 100 million pixels.
+type pieces struct{ io.Reader }
+
+// piece is the most bytes of a piece.
+const piece = 128
+
+func (p pieces) Read(b []byte) (int, error) { return p.Reader.Read(b[:min(len(b), piece)]) }
