@@ -112,10 +112,10 @@ func (s *Session) Prefill(ctx context.Context, images []*Image, p Prompt) error 
 	}
 	defer s.leave()
 	start := time.Now()
-	if err := s.model.check(p, len(images)); err != nil {
+	if err := s.model.checkRoom(p, len(images)); err != nil {
 		return err
 	}
-	if err := s.model.checkRoom(p, len(images)); err != nil {
+	if err := s.model.check(p, len(images)); err != nil {
 		return err
 	}
 	ids := s.model.PromptIDs(p)

@@ -56,7 +56,7 @@ func TestLabelStudioText(t *testing.T) {
 	}
 }
 
-// TestLongConfigurations: a configuration of a megabyte more than any project has is refused
+// TestLongConfigurations: a configuration longer than any project has is refused
 // before it is read, however well-formed it is.
 func TestLongConfigurations(t *testing.T) {
 	s := serve(t, Options{})
