@@ -39,7 +39,7 @@ var layers = map[string][]string{
 	"internal/decode":  {"grammar", "internal/sample", "internal/gemma", "internal/nn", "gguf"},
 	"internal/sample":  {"grammar"},
 	"grammar":          {"internal/locseg"},
-	"convert":          {"gguf", "bindings", "internal/infile", "internal/sysmem", "internal/lfs", "internal/newfile", "internal/hparams", "internal/spm", "internal/locseg", "internal/legible", "internal/jsonerr"},
+	"convert":          {"gguf", "bindings", "internal/infile", "internal/sysmem", "internal/lfs", "internal/newfile", "internal/hparams", "internal/spm", "internal/locseg", "internal/legible", "internal/jsonerr", "internal/guard"},
 	"internal/hparams": {"gguf"},
 	"internal/siglip":  {"internal/nn", "internal/hparams"},
 	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},

@@ -1,15 +1,19 @@
 package convert
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/infile"
 )
 
 // An edit is an adapter's change of a tensor, still in its file.
-type edit interface{ load() (change, error) }
+type edit interface {
+	load(ctx context.Context) (change, error)
+}
 
 // A change alters rows of n values, the first of which is row first of the tensor.
 type change interface {
@@ -40,20 +44,26 @@ type thinProduct struct {
 
 // load reads both matrices. They are small: a rank of 64 makes 66 MB of the
 // largest, which is the vocabulary.
-func (d *delta) load() (change, error) {
+func (d *delta) load(ctx context.Context) (change, error) {
 	p := thinProduct{rank: d.rank, scale: float32(d.scale)}
 	var err error
-	if p.a, err = d.from.load(d.a); err != nil {
+	if p.a, err = d.from.load(ctx, d.a); err != nil {
 		return nil, err
 	}
-	if p.b, err = d.from.load(d.b); err != nil {
+	if p.b, err = d.from.load(ctx, d.b); err != nil {
 		return nil, err
 	}
 	if d.embedding {
-		p.a, p.b = transpose(p.b, d.rank), transpose(p.a, cols(d.a.shape))
+		a := p.a
+		if p.a, err = transpose(ctx, p.b, d.rank); err != nil {
+			return nil, err
+		}
+		if p.b, err = transpose(ctx, a, cols(d.a.shape)); err != nil {
+			return nil, err
+		}
 	}
 	if d.magnitude != nil {
-		if p.magnitude, err = d.from.load(*d.magnitude); err != nil {
+		if p.magnitude, err = d.from.load(ctx, *d.magnitude); err != nil {
 			return nil, err
 		}
 	}
@@ -61,35 +71,43 @@ func (d *delta) load() (change, error) {
 }
 
 // load reads a whole array.
-func (l *lora) load(a array) ([]float32, error) {
+func (l *lora) load(ctx context.Context, a array) ([]float32, error) {
 	r, err := l.ck.open(a.name)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	n := product(a.shape) // the file has that many, or the reader would have refused it
-	raw := make([]byte, n*a.typ.BlockBytes())
-	if _, err := io.ReadFull(r, raw); err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", a.where, a.name, noEOF(err))
-	}
 	values := make([]float32, n)
-	decode(values, raw, a.typ)
-	if i := firstBeyond(values, limitOf(gguf.F32)); i >= 0 {
-		return nil, fmt.Errorf("%s: %s: value %d is %v", a.where, a.name, i, values[i])
+	raw := make([]byte, min(n, chunkElems)*a.typ.BlockBytes())
+	in := infile.Checked(ctx, r)
+	for at := 0; at < n; at += chunkElems {
+		part := values[at:min(n, at+chunkElems)]
+		raw = raw[:len(part)*a.typ.BlockBytes()]
+		if _, err := io.ReadFull(in, raw); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", a.where, a.name, noEOF(err))
+		}
+		decode(part, raw, a.typ)
+		if i := firstBeyond(part, limitOf(gguf.F32)); i >= 0 {
+			return nil, fmt.Errorf("%s: %s: value %d is %v", a.where, a.name, at+i, part[i])
+		}
 	}
 	return values, nil
 }
 
 // transpose turns rows of n values into columns.
-func transpose(values []float32, n int) []float32 {
+func transpose(ctx context.Context, values []float32, n int) ([]float32, error) {
 	turned := make([]float32, len(values))
 	rows := len(values) / n
 	for r := range rows {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		for c := range n {
 			turned[c*rows+r] = values[r*n+c]
 		}
 	}
-	return turned
+	return turned, nil
 }
 
 // apply adds the product, then gives each row its magnitude.
@@ -132,8 +150,8 @@ type biasDelta struct {
 	scale float64
 }
 
-func (d *biasDelta) load() (change, error) {
-	values, err := d.from.load(d.a)
+func (d *biasDelta) load(ctx context.Context) (change, error) {
+	values, err := d.from.load(ctx, d.a)
 	return thinProduct{a: values, b: []float32{1}, rank: 1, scale: float32(d.scale)}, err
 }
 
@@ -144,8 +162,8 @@ type tokenRows struct {
 	ids  []int // of the rows of a
 }
 
-func (t *tokenRows) load() (change, error) {
-	values, err := t.from.load(t.a)
+func (t *tokenRows) load(ctx context.Context) (change, error) {
+	values, err := t.from.load(ctx, t.a)
 	return rowsByID{values, t.ids}, err
 }
 

@@ -1,6 +1,8 @@
 package convert_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,4 +42,18 @@ func TestEndsReachTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(whole)
+}
+
+// TestPlanningEndsWithItsContext: of a folder, and of a GGUF file, nothing is planned once
+// the context is over.
+func TestPlanningEndsWithItsContext(t *testing.T) {
+	src := write(t, hf)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	cancel(enough)
+	for _, src := range []string{src, run(t, src, convert.Options{Type: "bf16"})} {
+		if _, err := convert.MakePlan(ctx, src, "x.gguf", convert.Options{Type: "bf16"}); !errors.Is(err, enough) {
+			t.Errorf("%s: error %v, want %v", filepath.Base(src), err, enough)
+		}
+	}
 }

@@ -1,11 +1,13 @@
 package convert
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
 
 	"github.com/pgcli/paligemma/internal/hparams"
+	"github.com/pgcli/paligemma/internal/infile"
 )
 
 const (
@@ -78,11 +80,11 @@ func (m *model) takeHead(inv inventory, d Dims) error {
 
 // settleHead leaves out a head whose rows are the embedding's, and else puts it
 // behind the text half's last norm, where llama.cpp has it.
-func (m *model) settleHead() error {
+func (m *model) settleHead(ctx context.Context) error {
 	if m.head == nil {
 		return nil
 	}
-	same, err := sameValues(m.head, m.embedding())
+	same, err := sameValues(ctx, m.head, m.embedding())
 	if err != nil || same {
 		m.head = nil
 		return err
@@ -95,7 +97,7 @@ func (m *model) settleHead() error {
 
 // sameValues compares the tokens' rows of two sources. Rows beyond the tokenizer's
 // pieces are never read.
-func sameValues(a, b *tensor) (bool, error) {
+func sameValues(ctx context.Context, a, b *tensor) (bool, error) {
 	switch {
 	case len(a.edits) > 0 || len(b.edits) > 0:
 		return false, nil
@@ -124,7 +126,7 @@ func sameValues(a, b *tensor) (bool, error) {
 			t      *tensor
 			r      io.Reader
 			values []float32
-		}{{a, left, x}, {b, right, y}} {
+		}{{a, infile.Checked(ctx, left), x}, {b, infile.Checked(ctx, right), y}} {
 			raw = grow(raw, n*side.t.from.typ.BlockBytes())
 			if _, err := io.ReadFull(side.r, raw); err != nil {
 				return false, fmt.Errorf("%s: %s: %w", side.t.from.where, side.t.from.name, noEOF(err))

@@ -113,9 +113,9 @@ func newJob(ctx context.Context, src, dst string, o Options) (_ *job, err error)
 		}
 	}()
 	if g, ok := j.ck.(converted); ok {
-		err = j.planGGUF(g, src, dst, types)
+		err = j.planGGUF(ctx, g, src, dst, types)
 	} else {
-		err = j.planCheckpoint(src, dst, types)
+		err = j.planCheckpoint(ctx, src, dst, types)
 	}
 	if err == nil && o.SplitMaxSize != 0 {
 		err = j.splitOutput()

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,7 +11,7 @@ import (
 )
 
 // planCheckpoint plans the conversion of a foreign checkpoint.
-func (j *job) planCheckpoint(src, dst string, types typing) error {
+func (j *job) planCheckpoint(ctx context.Context, src, dst string, types typing) error {
 	inv, err := takeInventory(j.ck)
 	if err != nil {
 		return fmt.Errorf("%s: %w", src, err)
@@ -19,7 +20,7 @@ func (j *job) planCheckpoint(src, dst string, types typing) error {
 	if info, err := os.Stat(src); err == nil && !info.IsDir() {
 		dir = filepath.Dir(src)
 	}
-	vocabulary, passed, err := j.readVocabulary(dir)
+	vocabulary, passed, err := j.readVocabulary(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func (j *job) planCheckpoint(src, dst string, types typing) error {
 	if err := j.addMasks(&c); err != nil {
 		return err
 	}
-	merged, err := j.merge(src, inv, c.Dims)
+	merged, err := j.merge(ctx, src, inv, c.Dims)
 	if err != nil {
 		return err
 	}
@@ -60,18 +61,26 @@ func (j *job) planCheckpoint(src, dst string, types typing) error {
 
 // readVocabulary returns the tokenizer that the options name or, without one, the folder's
 // with the tokens that adapters add, and notes about files that are passed over.
-func (j *job) readVocabulary(dir string) (spm.Vocabulary, []string, error) {
-	vocabulary, passed, err := readTokenizer(j.options.Tokenizer, dir)
-	if err != nil || j.options.Tokenizer != "" {
-		return vocabulary, passed, err
+func (j *job) readVocabulary(ctx context.Context, dir string) (spm.Vocabulary, []string, error) {
+	type read struct {
+		vocabulary spm.Vocabulary
+		notes      []string
 	}
-	vocabulary, notes := adapterTokenizer(vocabulary, j.options.Adapters)
-	return vocabulary, append(passed, notes...), nil
+	o := j.options
+	r, err := orLeave(ctx, func() (read, error) {
+		vocabulary, passed, err := readTokenizer(o.Tokenizer, dir)
+		if err != nil || o.Tokenizer != "" {
+			return read{vocabulary, passed}, err
+		}
+		vocabulary, notes := adapterTokenizer(vocabulary, o.Adapters)
+		return read{vocabulary, append(passed, notes...)}, nil
+	})
+	return r.vocabulary, r.notes, err
 }
 
 // merge merges the adapters into the job's tensors, decides about the output head, and
 // returns notes about both.
-func (j *job) merge(src string, inv inventory, d Dims) (notes []string, err error) {
+func (j *job) merge(ctx context.Context, src string, inv inventory, d Dims) (notes []string, err error) {
 	m := newModel(j.tensors)
 	if err := m.takeHead(inv, d); err != nil {
 		return nil, fmt.Errorf("%s: %w", src, err)
@@ -82,7 +91,7 @@ func (j *job) merge(src string, inv inventory, d Dims) (notes []string, err erro
 	if err := m.checkGrown(); err != nil {
 		return nil, fmt.Errorf("%s: %w", src, err)
 	}
-	if err := m.settleHead(); err != nil {
+	if err := m.settleHead(ctx); err != nil {
 		return nil, err
 	}
 	if m.head != nil && j.options.Split {

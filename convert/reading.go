@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/pgcli/paligemma/internal/infile"
 )
 
 // read walks through the arrays in the order in which the tensors need them.
@@ -68,15 +70,16 @@ func (p *pipeline) readArray(ctx context.Context, i int, group []*tensor) error 
 		return err
 	}
 	defer r.Close()
+	in := infile.Checked(ctx, r)
 	for _, t := range group {
-		if err := p.readTensor(ctx, t, r, before); err != nil {
+		if err := p.readTensor(ctx, t, in, before); err != nil {
 			return err
 		}
 		before = nil
 	}
 	// The rest are rows beyond the vocabulary. An npz member is also checked
 	// against its CRC at its end.
-	if _, err := io.Copy(io.Discard, r); err != nil {
+	if _, err := io.Copy(io.Discard, in); err != nil {
 		return err
 	}
 	return nil
@@ -87,7 +90,7 @@ func (p *pipeline) readTensor(ctx context.Context, t *tensor, r io.Reader, befor
 	changes := make([]change, len(t.edits))
 	for i, e := range t.edits {
 		var err error
-		if changes[i], err = e.load(); err != nil {
+		if changes[i], err = e.load(ctx); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 
@@ -20,7 +21,7 @@ type converted interface {
 }
 
 // planGGUF plans a change of types of a converted checkpoint.
-func (j *job) planGGUF(g converted, src, dst string, types typing) error {
+func (j *job) planGGUF(ctx context.Context, g converted, src, dst string, types typing) error {
 	o := j.options
 	switch {
 	case o.Split:
@@ -34,7 +35,7 @@ func (j *job) planGGUF(g converted, src, dst string, types typing) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", src, err)
 	}
-	if err := checkTokenizer(g.tokenizer(), c.Vocab); err != nil {
+	if err := checkTokenizer(ctx, g.tokenizer(), c.Vocab); err != nil {
 		return fmt.Errorf("%s: %w", src, err)
 	}
 	if o.Resample != "" {
@@ -71,10 +72,10 @@ func (j *job) planGGUF(g converted, src, dst string, types typing) error {
 }
 
 // checkTokenizer refuses a tokenizer with which the output would not open.
-func checkTokenizer(f *gguf.File, vocab int) error {
+func checkTokenizer(ctx context.Context, f *gguf.File, vocab int) error {
 	v, err := hparams.ReadTokenizer(f, vocab)
 	if err == nil {
-		_, err = spm.New(spm.Vocabulary(v))
+		_, err = orLeave(ctx, func() (*spm.Tokenizer, error) { return spm.New(spm.Vocabulary(v)) })
 	}
 	return err
 }
