@@ -19,8 +19,11 @@ import (
 // read reads the bytes of a job's picture. If that fails, the picture's
 // earlier records stay.
 func (j *job) read(ctx context.Context) {
-	var err error
-	if j.data, err = j.item.Read(ctx); err != nil {
+	err := errors.New("its source gives no way to read it: Item.Read is nil")
+	if j.item.Read != nil {
+		j.data, err = j.item.Read(ctx)
+	}
+	if err != nil {
 		j.failed = failure(record.KindRead, err)
 		j.ask = slices.DeleteFunc(j.ask, func(q question) bool { return q.known })
 	}

@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/pgcli/paligemma"
@@ -15,15 +16,18 @@ type Asker struct {
 	model    *paligemma.Model
 	id       Identity
 	sampling func(paligemma.Prompt) *paligemma.Sampling
-	sessions chan *paligemma.Session // that are free
+	sessions chan *paligemma.Session // that are free; nil for one that is to be opened again
 	decoding chan struct{}           // a place for each picture that is decoded
 	opened   int                     // sessions
 }
 
 // NewAsker opens a session for each of at most n pictures that are asked about at a time,
 // or as many as the memory has room for. If these are fewer, fewer says why. sampling is
-// as in Options. The caller must Close the Asker, before the model.
+// as in Options; n is 1 to 1024. The caller must Close the Asker, before the model.
 func NewAsker(m *paligemma.Model, id Identity, n int, sampling func(paligemma.Prompt) *paligemma.Sampling) (a *Asker, fewer, err error) {
+	if n < 1 || n > maxParallel {
+		return nil, nil, fmt.Errorf("batch: %d pictures at a time, want 1 to %d", n, maxParallel)
+	}
 	a = &Asker{model: m, id: id, sampling: sampling, sessions: make(chan *paligemma.Session, n), decoding: make(chan struct{}, decoders)}
 	for range n {
 		s, err := m.NewSession()
@@ -108,6 +112,12 @@ func (a *Asker) records(ctx context.Context, j *job, encoded *paligemma.Image) e
 		return context.Cause(ctx)
 	}
 	defer func() { a.sessions <- s }()
+	if s == nil { // its last user had to close it, and could open none
+		var err error
+		if s, err = a.model.NewSession(); err != nil {
+			return err
+		}
+	}
 	for _, q := range j.ask {
 		rec := &record.Record{Key: q.key.String(), Image: j.item.Name, SHA256: j.sha256, Time: j.item.Time, Prompt: q.prompt, Model: a.id.Model, Error: j.failed}
 		rec.Width, rec.Height = j.size.X, j.size.Y
@@ -117,12 +127,11 @@ func (a *Asker) records(ctx context.Context, j *job, encoded *paligemma.Image) e
 			}
 		}
 		if rec.Error != nil && rec.Error.Kind == record.KindInternal { // the session may be harmed
-			s.Close()
-			fresh, err := a.model.NewSession()
-			if err != nil {
+			s.Close() // first: there may be no room for both
+			var err error
+			if s, err = a.model.NewSession(); err != nil {
 				return err
 			}
-			s = fresh
 		}
 		j.records = append(j.records, rec)
 	}

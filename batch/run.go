@@ -33,6 +33,9 @@ type Options struct {
 // share of the products with weights takes the least time.
 const DefaultParallel = 12
 
+// maxParallel bounds the pictures that are asked about at a time.
+const maxParallel = 1 << 10
+
 // A Progress counts pictures.
 type Progress struct {
 	Pictures int // so far, those with records before the run included
@@ -61,6 +64,12 @@ var ErrFailures = errors.New("too many failures")
 // file holds all records up to a picture, and another Run goes on from there. The Report
 // is never nil.
 func Run(ctx context.Context, m *paligemma.Model, out *File, sources []Source, opts *Options) (*Report, error) {
+	if out == nil {
+		return nil, errors.New("batch: no file for the records")
+	}
+	if opts == nil {
+		opts = &Options{}
+	}
 	start := time.Now()
 	r := &run{model: m, out: out, sources: sources, opts: *opts}
 	if r.opts.Parallel == 0 {
@@ -83,8 +92,8 @@ func Run(ctx context.Context, m *paligemma.Model, out *File, sources []Source, o
 
 // check refuses options and prompts before anything is read.
 func (r *run) check() error {
-	if n := r.opts.Parallel; n < 1 || n > 1<<10 {
-		return fmt.Errorf("parallel is %d, want 1 to 1024", n)
+	if n := r.opts.Parallel; n < 1 || n > maxParallel {
+		return fmt.Errorf("parallel is %d, want 1 to %d", n, maxParallel)
 	}
 	if len(r.opts.Prompts) == 0 {
 		return errors.New("no prompts")

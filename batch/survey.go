@@ -28,6 +28,9 @@ type Plan struct {
 // to see whether they have changed; else they are taken for unchanged. The error is about
 // the file or the context.
 func Survey(ctx context.Context, path string, id Identity, sources []Source, opts *Options, compare bool) (*Plan, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
 	f := &File{path: path, id: id}
 	var err error
 	f.file, err = infile.Open(path)

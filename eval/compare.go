@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/pgcli/paligemma"
@@ -67,6 +68,9 @@ func Compare(ctx context.Context, a, b *paligemma.Model, set *DataSet, opts *Com
 	o, err := (&Options{MaxTokens: opts.MaxTokens, Failed: opts.Failed, Progress: opts.Progress}).complete()
 	if err != nil {
 		return nil, err
+	}
+	if a == nil || b == nil || set == nil {
+		return nil, errors.New("eval: a model or the data set is nil")
 	}
 	if err := sameTokens(a, b); err != nil {
 		return nil, fmt.Errorf("eval: %w", err)

@@ -65,8 +65,7 @@ func OpenJournal(path string, replace bool, set *DataSet, settings []Setting, in
 		return nil, fmt.Errorf("eval: answers: %w", err)
 	}
 	if err := j.read(settings); err != nil {
-		j.file.Close()
-		return nil, fmt.Errorf("eval: %w", err)
+		return nil, fmt.Errorf("eval: %w", errors.Join(err, j.leave()))
 	}
 	return j, nil
 }

@@ -70,10 +70,18 @@ func (j *Journal) read(settings []Setting) error {
 		return err
 	}
 	if _, err := j.file.WriteAt(line, 0); err != nil {
-		return fmt.Errorf("answers: %w", err)
+		return fmt.Errorf("answers: %w", errors.Join(err, j.file.Truncate(0)))
 	}
 	j.end = int64(len(line))
 	return nil
+}
+
+// leave closes a journal that cannot be used, and removes it if it is empty.
+func (j *Journal) leave() error {
+	if info, err := j.file.Stat(); err == nil && info.Size() == 0 {
+		return j.discard()
+	}
+	return j.file.Close()
 }
 
 // foreign is the error about a file that begins with another line than a journal.

@@ -54,6 +54,9 @@ type Answered struct {
 // or an error ends the run, Run returns the report so far together with the
 // error. The caller keeps the model, and closes it.
 func Run(ctx context.Context, m *paligemma.Model, set *DataSet, opts *Options) (*Report, error) {
+	if set == nil {
+		return nil, errors.New("eval: no data set")
+	}
 	r := &runner{viewer: viewer{model: m, set: set}, tallies: map[Task]*tally{}}
 	var err error
 	if r.opts, err = opts.complete(); err != nil {

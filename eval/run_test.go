@@ -160,3 +160,13 @@ func TestTruthFromFieldsOrAnswer(t *testing.T) {
 		t.Error("a detected thing has a mask")
 	}
 }
+
+// TestNothingIsNoPanic: nil arguments are errors.
+func TestNothingIsNoPanic(t *testing.T) {
+	if _, err := Run(t.Context(), nil, nil, nil); err == nil {
+		t.Error("Run: no error")
+	}
+	if _, err := Compare(t.Context(), nil, nil, nil, nil); err == nil {
+		t.Error("Compare: no error")
+	}
+}
