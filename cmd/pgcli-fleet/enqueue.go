@@ -61,10 +61,8 @@ func enqueueAction(c *cli.Context) error {
 	if len(prompts) == 0 {
 		return flags.Usagef("no prompt: for example pgcli-fleet enqueue photos -p \"caption en\"")
 	}
-	for i, p := range prompts {
-		if slices.Contains(prompts[:i], p) {
-			return flags.Usagef("prompt %q is given twice", p)
-		}
+	if err := flags.Distinct(prompts); err != nil {
+		return err
 	}
 	if n := c.Int("max-waiting"); n < 1 {
 		return flags.Usagef("--max-waiting is %d, want 1 or more", n)

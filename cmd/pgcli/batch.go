@@ -105,12 +105,7 @@ func batchOptions(c *cli.Context) (*batch.Options, error) {
 	if len(opts.Prompts) == 0 {
 		return nil, usagef("no prompt: for example pgcli batch photos -p \"caption en\" -o out.jsonl")
 	}
-	for i, p := range opts.Prompts {
-		if slices.Contains(opts.Prompts[:i], p) {
-			return nil, usagef("prompt %q is given twice", p)
-		}
-	}
-	return opts, nil
+	return opts, flags.Distinct(opts.Prompts)
 }
 
 // batchAction checks flags and inputs before it opens the model.
