@@ -114,6 +114,9 @@ func (f first) Items(ctx context.Context) iter.Seq2[Item, error] {
 		left := f.n
 		for s := range leaves(ctx, f.sources) {
 			for item, err := range s.Items(ctx) {
+				if err == nil {
+					err = context.Cause(ctx) // of a million items, few may be of the shard
+				}
 				if err == nil && !f.shard.Has(Named(item).Name) {
 					continue
 				}

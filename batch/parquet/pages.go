@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -79,7 +80,7 @@ func (c counted) ReadList() (thrift.List, error) {
 
 // pagesOf reads the headers of a column's part, which is of a file of size bytes. One that
 // claims more than there is, or than a page of pictures may have, is an error.
-func pagesOf(in io.ReaderAt, size int64, of *format.ColumnMetaData) (all []page, err error) {
+func pagesOf(ctx context.Context, in io.ReaderAt, size int64, of *format.ColumnMetaData) (all []page, err error) {
 	at := of.DataPageOffset
 	if of.DictionaryPageOffset != 0 {
 		at = of.DictionaryPageOffset
@@ -89,6 +90,9 @@ func pagesOf(in io.ReaderAt, size int64, of *format.ColumnMetaData) (all []page,
 		return nil, fmt.Errorf("its pages are said to be the %d bytes after byte %d, and the file has %d", of.TotalCompressedSize, at, size)
 	}
 	for rows := int64(0); rows < of.NumValues; {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		if at >= end {
 			return nil, fmt.Errorf("its pages have %d of %d rows", rows, of.NumValues)
 		}

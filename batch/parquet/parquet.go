@@ -55,7 +55,7 @@ func (f File) each(ctx context.Context, do func(batch.Item) bool) error {
 	defer in.Close()
 	var table *table
 	err = guard.Run(func() error { // against panics about broken files, here and in Read
-		table, err = f.open(in)
+		table, err = f.open(ctx, in)
 		return err
 	})
 	if err != nil {
@@ -72,11 +72,14 @@ func (f File) each(ctx context.Context, do func(batch.Item) bool) error {
 	for _, c := range table.chunks {
 		for end := row + c.rows; row < end; row++ {
 			own := row
-			item := batch.Item{Name: fmt.Sprintf("%s#%d", f.Path, own), Refer: refer, Read: func(context.Context) (data []byte, err error) {
-				err = guard.Run(func() error { data, err = table.row(in, own); return err })
+			item := batch.Item{Name: fmt.Sprintf("%s#%d", f.Path, own), Refer: refer, Read: func(ctx context.Context) (data []byte, err error) {
+				err = guard.Run(func() error { data, err = table.row(ctx, in, own); return err })
 				return data, err
 			}}
-			if ctx.Err() != nil || !do(item) {
+			if err := context.Cause(ctx); err != nil {
+				return err
+			}
+			if !do(item) {
 				return nil
 			}
 		}
@@ -84,11 +87,11 @@ func (f File) each(ctx context.Context, do func(batch.Item) bool) error {
 	return nil
 }
 
-func (f File) open(in *os.File) (*table, error) { return open(in, f.column) }
+func (f File) open(ctx context.Context, in *os.File) (*table, error) { return open(ctx, in, f.column) }
 
 // open reads the file's end, finds the part of a column in each group of rows, and reads the
 // headers of its pages. find returns the column's leaf.
-func open(in *os.File, find func(root *parquet.Column) (*parquet.Column, error)) (*table, error) {
+func open(ctx context.Context, in *os.File, find func(root *parquet.Column) (*parquet.Column, error)) (*table, error) {
 	info, err := in.Stat()
 	if err != nil {
 		return nil, err
@@ -111,7 +114,7 @@ func open(in *os.File, find func(root *parquet.Column) (*parquet.Column, error))
 			return nil, fmt.Errorf("group %d has %d rows, but column %q has %d values in it", i, group.NumRows(), leaf.Name(), of.NumValues)
 		}
 		c := &chunk{rows: of.NumValues, codec: of.Codec, most: leaf.MaxDefinitionLevel()}
-		if c.pages, err = pagesOf(in, info.Size(), of); err != nil {
+		if c.pages, err = pagesOf(ctx, in, info.Size(), of); err != nil {
 			return nil, fmt.Errorf("group %d, column %q: %w", i, leaf.Name(), err)
 		}
 		t.chunks = append(t.chunks, c)

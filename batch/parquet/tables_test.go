@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -50,7 +51,7 @@ func TestSingleRows(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				data, err := tables.Row(in, q.file, fmt.Sprint(q.row))
+				data, err := tables.Row(t.Context(), in, q.file, fmt.Sprint(q.row))
 				in.Close()
 				sum := sha256.Sum256(data)
 				switch {
@@ -73,7 +74,7 @@ func TestWrongRows(t *testing.T) {
 		in, err := os.Open(path)
 		must(t, err)
 		defer in.Close()
-		data, err := tables.Row(in, File{Path: path}, member)
+		data, err := tables.Row(t.Context(), in, File{Path: path}, member)
 		if err != nil {
 			return err.Error()
 		}
@@ -117,7 +118,7 @@ func TestARowCostsItsPage(t *testing.T) {
 		in, err := os.Open("testdata/version-1.0.parquet")
 		must(t, err)
 		defer in.Close()
-		table, err := File{Column: column}.open(in)
+		table, err := File{Column: column}.open(t.Context(), in)
 		must(t, err)
 		c := table.chunks[1]
 		last := &c.pages[len(c.pages)-1]
@@ -126,10 +127,10 @@ func TestARowCostsItsPage(t *testing.T) {
 			want += c.pages[0].length
 		}
 		r := &reads{ReaderAt: in}
-		if _, err := table.row(r, 11); err != nil || r.bytes != want || len(c.pages) < 3 {
+		if _, err := table.row(t.Context(), r, 11); err != nil || r.bytes != want || len(c.pages) < 3 {
 			t.Errorf("%s: %d bytes are read for a row, error %v, want %d, of a group of %d pages", column, r.bytes, err, want, len(c.pages))
 		}
-		table, err = File{Column: column}.open(in)
+		table, err = File{Column: column}.open(t.Context(), in)
 		must(t, err)
 		r = &reads{ReaderAt: in}
 		pages := 0
@@ -137,7 +138,7 @@ func TestARowCostsItsPage(t *testing.T) {
 			pages += len(c.pages)
 		}
 		for row := range int64(15) {
-			if _, err := table.row(r, row); err != nil && row%7 != 3 {
+			if _, err := table.row(t.Context(), r, row); err != nil && row%7 != 3 {
 				t.Errorf("%s: row %d: %v", column, row, err)
 			}
 		}
@@ -173,10 +174,10 @@ func FuzzValues(f *testing.F) {
 	must(f, err)
 	defer in.Close()
 	for _, column := range []string{"PLAIN-none", "RLE_DICTIONARY-none", "DELTA_LENGTH_BYTE_ARRAY-none", "DELTA_BYTE_ARRAY-none"} {
-		table, err := File{Column: column}.open(in)
+		table, err := File{Column: column}.open(context.Background(), in)
 		must(f, err)
 		for _, p := range table.chunks[0].pages {
-			data, _, err := p.unpack(in, format.Uncompressed)
+			data, _, err := p.unpack(context.Background(), in, format.Uncompressed)
 			must(f, err)
 			f.Add(uint8(p.encoding), uint16(p.values), uint8(1), data)
 		}

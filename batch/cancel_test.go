@@ -1,0 +1,62 @@
+package batch_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pgcli/paligemma/batch"
+	"github.com/pgcli/paligemma/internal/testcontext"
+)
+
+// TestSourcesEndWithTheirContext: the end of a context is no row's or file's fault.
+func TestSourcesEndWithTheirContext(t *testing.T) {
+	dir := t.TempDir()
+	picture, rows, blank := filepath.Join(dir, "a.png"), filepath.Join(dir, "metadata.jsonl"), filepath.Join(dir, "metadata.csv")
+	must(t, os.WriteFile(picture, make([]byte, 3<<20), 0o644))
+	must(t, os.WriteFile(rows, []byte(strings.Repeat("{\"file_name\":\"a.png\"}\n", 100)), 0o644))
+	must(t, os.WriteFile(blank, []byte("file_name\n"+strings.Repeat("\n", 1<<20)+"\"not closed"), 0o644))
+	for item, err := range (batch.Files{picture}).Items(t.Context()) {
+		must(t, err)
+		if _, err := item.Read(testcontext.Ending(t.Context(), 2)); !errors.Is(err, context.Canceled) {
+			t.Errorf("a file of 3 MiB: error %v, want %v", err, context.Canceled)
+		}
+	}
+	for name, source := range map[string]batch.Source{
+		"rows":                 batch.Metadata(rows),
+		"blank lines":          batch.Metadata(blank),
+		"others of a shard":    batch.First([]batch.Source{endless{}}, batch.Shard{Index: 1, Of: 2}, 1)[0],
+		"no others of a shard": batch.First([]batch.Source{batch.Metadata(rows)}, batch.Shard{Index: 0, Of: 1}, 50)[0],
+	} {
+		var last error
+		for _, err := range source.Items(testcontext.Ending(t.Context(), 20)) {
+			last = err
+		}
+		if !errors.Is(last, context.Canceled) {
+			t.Errorf("%s: error %v, want %v", name, last, context.Canceled)
+		} else if strings.Contains(last.Error(), "row") {
+			t.Errorf("%s: %v names a row", name, last)
+		}
+	}
+}
+
+// endless is a source of a million pictures of one shard, which looks at no context.
+type endless struct{}
+
+func (endless) Items(context.Context) iter.Seq2[batch.Item, error] {
+	return func(yield func(batch.Item, error) bool) {
+		item := batch.Item{Name: "0"}
+		for i := byte('1'); (batch.Shard{Index: 1, Of: 2}).Has(item.Name); i++ {
+			item.Name = string(rune(i))
+		}
+		for range 1_000_000 {
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}
