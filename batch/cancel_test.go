@@ -1,15 +1,19 @@
 package batch_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/batch"
+	"github.com/pgcli/paligemma/batch/record"
 	"github.com/pgcli/paligemma/internal/testcontext"
 )
 
@@ -58,5 +62,56 @@ func (endless) Items(context.Context) iter.Seq2[batch.Item, error] {
 				return
 			}
 		}
+	}
+}
+
+// TestFilesOfRecordsEndWithTheirContext: a file that is opened or put into order for nobody
+// stays as it is.
+func TestFilesOfRecordsEndWithTheirContext(t *testing.T) {
+	path, id := filepath.Join(t.TempDir(), "out.jsonl"), batch.Identity{Model: "model"}
+	out, err := batch.Open(t.Context(), path, id, false)
+	must(t, err)
+	names := []string{"c", "b", "a"}
+	for _, name := range names {
+		_, err := out.Add(batch.Failed(&id, batch.Item{Name: name}, "ocr", record.KindRead, errors.New("gone")))
+		must(t, err)
+	}
+	must(t, out.Close())
+	before, err := os.ReadFile(path)
+	must(t, err)
+	slices.Sort(names)
+	for step, do := range map[string]func(context.Context) error{
+		"open": func(ctx context.Context) error {
+			out, err := batch.Open(ctx, path, id, false)
+			if err == nil {
+				must(t, out.Close())
+			}
+			return err
+		},
+		"put into order": func(ctx context.Context) error {
+			out, err := batch.Open(t.Context(), path, id, false)
+			must(t, err)
+			_, err = out.Arrange(ctx, []batch.Source{batch.Files(names)}, []paligemma.Prompt{"ocr"}, nil)
+			return errors.Join(err, out.Close())
+		},
+	} {
+		n := int64(0)
+		for ; ; n++ {
+			ctx := testcontext.Ending(t.Context(), n)
+			err := do(ctx)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: after %d looks: error %v, want %v", step, n, err, context.Canceled)
+			}
+			if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, before) {
+				t.Fatalf("%s: after %d looks: the file is another one (%v): %s", step, n, err, now)
+			}
+		}
+		if least := int64(len(names)) * map[string]int64{"open": 1, "put into order": 2}[step]; n < least {
+			t.Errorf("%s: %d looks at the context, want %d or more", step, n, least)
+		}
+		must(t, os.WriteFile(path, before, 0o600))
 	}
 }

@@ -32,7 +32,7 @@ func Survey(ctx context.Context, path string, id Identity, sources []Source, opt
 	var err error
 	f.file, err = infile.Open(path)
 	if err == nil {
-		err = f.read()
+		err = f.read(ctx)
 		f.file.Close()
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

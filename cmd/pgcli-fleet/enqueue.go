@@ -89,7 +89,7 @@ func enqueueAction(c *cli.Context) error {
 	id := flags.Identity(c, digest)
 	e := &queue.Enqueuing{Sources: in.Sources, Prompts: prompts, RetryFailed: c.Bool("retry-failed")}
 	if path := c.Path("output"); path != "" {
-		if e.File, err = batch.Open(path, id, false); err != nil {
+		if e.File, err = batch.Open(c.Context, path, id, false); err != nil {
 			return err
 		}
 		defer e.File.Close()

@@ -138,7 +138,7 @@ func batchAction(c *cli.Context) error {
 	if input := newfile.Input(path, append(modelInputs(c), c.Path("file"))...); input != "" {
 		return usagef("-o is %s, which is read (as %s)", path, input)
 	}
-	out, err := batch.Open(path, id, c.Bool("force"))
+	out, err := batch.Open(c.Context, path, id, c.Bool("force"))
 	if err != nil {
 		return err
 	}
