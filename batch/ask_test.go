@@ -38,7 +38,7 @@ func TestAnAskerHasSessions(t *testing.T) {
 // TestNothingIsNoPanic: nil arguments are errors.
 func TestNothingIsNoPanic(t *testing.T) {
 	m := tiny(t)
-	out, err := Open(filepath.Join(t.TempDir(), "out"), Identity{}, false)
+	out, err := Open(t.Context(), filepath.Join(t.TempDir(), "out"), Identity{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ func (f *File) Arrange(ctx context.Context, sources []Source, prompts []paligemm
 	if p.Err != nil { // the order of what follows is not known
 		return p, fmt.Errorf("batch: %w", p.Err)
 	}
-	if err := f.finish(); err != nil {
+	if err := f.finish(ctx); err != nil {
 		return p, fmt.Errorf("batch: %w", err)
 	}
 	return p, nil

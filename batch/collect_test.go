@@ -29,7 +29,7 @@ func TestRecordsOfOthersAreTheRun(t *testing.T) {
 	must(t, errors.Join(fewer, err))
 	defer asker.Close()
 	path := filepath.Join(t.TempDir(), "out.jsonl")
-	out, err := batch.Open(path, identity, false)
+	out, err := batch.Open(t.Context(), path, identity, false)
 	must(t, err)
 	defer out.Close()
 	sources := []batch.Source{files}
@@ -52,7 +52,7 @@ func TestRecordsOfOthersAreTheRun(t *testing.T) {
 				t.Errorf("before the last: %v, plan %+v, %d missing", err, plan, missing)
 			}
 			must(t, out.Close())
-			out, err = batch.Open(path, identity, false)
+			out, err = batch.Open(t.Context(), path, identity, false)
 			must(t, err)
 		}
 		for j, r := range slices.Backward(records) {
@@ -119,7 +119,7 @@ func TestAnEndedCallFailsNoPicture(t *testing.T) {
 func TestAFileThatIsCutIsNotArranged(t *testing.T) {
 	files := batch.Files{"a.png", "b.png"}
 	path := filepath.Join(t.TempDir(), "out.jsonl")
-	out, err := batch.Open(path, identity, false)
+	out, err := batch.Open(t.Context(), path, identity, false)
 	must(t, err)
 	defer out.Close()
 	for _, name := range slices.Backward(files) { // not in order

@@ -9,7 +9,7 @@
 // have changed. The finished file is the same as that of a run that was not stopped, except
 // for times.
 //
-//	out, err := batch.Open("out.jsonl", batch.Identity{Model: digest}, false)
+//	out, err := batch.Open(ctx, "out.jsonl", batch.Identity{Model: digest}, false)
 //	// ...
 //	defer out.Close()
 //	report, err := batch.Run(ctx, model, out, []batch.Source{batch.Folder("photos")}, &batch.Options{

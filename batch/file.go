@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,9 +36,9 @@ const recordStart = `{"key":"`
 // second process gets an error. A last line without an end, which a killed process
 // leaves, is cut. Records of another model or with other settings are an error, since all
 // records of a file depend on one Identity. If force is set, all records that the file has
-// are removed first. A file of anything else than records is an error, and stays as it is.
-// The caller must Close the File.
-func Open(path string, id Identity, force bool) (*File, error) {
+// are removed first. A file of anything else than records is an error, and stays as it is, and
+// so does one whose reading ctx ends. The caller must Close the File.
+func Open(ctx context.Context, path string, id Identity, force bool) (*File, error) {
 	f := &File{path: path, id: id, synced: time.Now()}
 	var err error
 	if f.file, err = newfile.Lock(path); err != nil {
@@ -47,7 +48,7 @@ func Open(path string, id Identity, force bool) (*File, error) {
 		if err = f.ours(); err == nil {
 			err = f.file.Truncate(0)
 		}
-	} else if err = f.read(); err == nil && f.torn {
+	} else if err = f.read(ctx); err == nil && f.torn {
 		err = f.file.Truncate(f.end)
 	}
 	if err != nil {
@@ -58,7 +59,7 @@ func Open(path string, id Identity, force bool) (*File, error) {
 }
 
 // read notes the places of all records.
-func (f *File) read() error {
+func (f *File) read(ctx context.Context) error {
 	in := record.NewReader(f.file, f.path)
 	for {
 		r, err := in.Next()
@@ -73,6 +74,9 @@ func (f *File) read() error {
 				return other
 			}
 			return fmt.Errorf("%w; give another -o, or --force to start over", err)
+		}
+		if err := context.Cause(ctx); err != nil {
+			return err
 		}
 		if r.Model != f.id.Model {
 			return fmt.Errorf("%s:%d is an answer of another model (%.16s..., and it is %.16s... now); give another -o, or --force to start over", f.path, in.Line(), r.Model, f.id.Model)

@@ -35,7 +35,7 @@ func TestForeignFilesStay(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "out.jsonl")
 		must(t, os.WriteFile(path, []byte(content), 0o644))
-		out, err := batch.Open(path, identity, false)
+		out, err := batch.Open(t.Context(), path, identity, false)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %s", content, err, want)
 		}
@@ -43,7 +43,7 @@ func TestForeignFilesStay(t *testing.T) {
 		if data, err := os.ReadFile(path); err != nil || string(data) != content {
 			t.Errorf("%q: the file is %q now, %v", content, data, err)
 		}
-		out, err = batch.Open(path, identity, true)
+		out, err = batch.Open(t.Context(), path, identity, true)
 		out.Close()
 		_, gone := os.Stat(path) // Close removes a file without records
 		if records := strings.HasPrefix(content, `{"key":"`); (err == nil) != records || (gone != nil) != records {
@@ -56,15 +56,15 @@ func TestForeignFilesStay(t *testing.T) {
 func TestOneProcessWritesAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.jsonl")
 	must(t, os.WriteFile(path, []byte(line(t, identity, "a")), 0o644))
-	first, err := batch.Open(path, identity, false)
+	first, err := batch.Open(t.Context(), path, identity, false)
 	must(t, err)
 	for _, force := range []bool{false, true} {
-		if _, err := batch.Open(path, identity, force); !errors.Is(err, newfile.ErrBusy) {
+		if _, err := batch.Open(t.Context(), path, identity, force); !errors.Is(err, newfile.ErrBusy) {
 			t.Errorf("force %v: error %v, want %v", force, err, newfile.ErrBusy)
 		}
 	}
 	must(t, first.Close())
-	again, err := batch.Open(path, identity, false)
+	again, err := batch.Open(t.Context(), path, identity, false)
 	must(t, err)
 	if n, failed := again.Len(); n != 1 || failed != 1 {
 		t.Errorf("%d records, %d failures", n, failed)
@@ -78,7 +78,7 @@ func TestATornLineIsCut(t *testing.T) {
 	for _, torn := range []string{"{", good[:len(good)-1], strings.Repeat("\x00", 100)} {
 		path := filepath.Join(t.TempDir(), "out.jsonl")
 		must(t, os.WriteFile(path, []byte(good+torn), 0o644))
-		out, err := batch.Open(path, identity, false)
+		out, err := batch.Open(t.Context(), path, identity, false)
 		must(t, err)
 		if !out.Torn() {
 			t.Errorf("%q: not torn", torn)

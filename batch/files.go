@@ -32,8 +32,8 @@ func (f Files) Items(context.Context) iter.Seq2[Item, error] {
 
 // file returns the item of a picture file.
 func file(name string) Item {
-	read := func(context.Context) ([]byte, error) {
-		data, err := infile.Read(name, MaxFile)
+	read := func(ctx context.Context) ([]byte, error) {
+		data, err := infile.ReadContext(ctx, name, MaxFile)
 		if p := new(fs.PathError); errors.As(err, &p) {
 			err = p.Err // a record has the name
 		}

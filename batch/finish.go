@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"runtime"
@@ -11,10 +12,15 @@ import (
 
 // finish puts the records into the order of the run's questions, with records of other
 // questions after them, and leaves out lines that a later one replaces. A file that is in
-// order already stays as it is. The new file gets its name when it is complete.
-func (f *File) finish() error {
+// order already stays as it is. The new file gets its name when it is complete; if ctx ends
+// before, the file stays, and has all records.
+func (f *File) finish(ctx context.Context) error {
 	f.whole = true
-	if f.stale == 0 && f.sorted() {
+	inOrder, err := f.sorted(ctx)
+	if err != nil {
+		return err
+	}
+	if f.stale == 0 && inOrder {
 		return f.file.Sync()
 	}
 	out, err := newfile.Create(f.path, true)
@@ -24,6 +30,9 @@ func (f *File) finish() error {
 	defer out.Close()
 	w := bufio.NewWriterSize(out, 1<<20)
 	for at := range f.order() {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		_, err := io.CopyN(w, io.NewSectionReader(f.file, at.start, int64(at.length)), int64(at.length))
 		if err == io.EOF {
 			err = fmt.Errorf("%s was cut by another program: %w", f.path, io.ErrUnexpectedEOF)
@@ -48,13 +57,16 @@ func (f *File) finish() error {
 }
 
 // sorted reports whether the records lie in their order.
-func (f *File) sorted() bool {
+func (f *File) sorted(ctx context.Context) (bool, error) {
 	last := int64(-1)
 	for at := range f.order() {
+		if err := context.Cause(ctx); err != nil {
+			return false, err
+		}
 		if at.start < last {
-			return false
+			return false, nil
 		}
 		last = at.start
 	}
-	return true
+	return true, nil
 }

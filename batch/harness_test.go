@@ -67,7 +67,7 @@ func run(t testing.TB, m *paligemma.Model, dir, path string, opts *batch.Options
 
 func runSources(t testing.TB, m *paligemma.Model, path string, opts *batch.Options, sources ...batch.Source) (*batch.Report, error) {
 	t.Helper()
-	out, err := batch.Open(path, identity, false)
+	out, err := batch.Open(t.Context(), path, identity, false)
 	must(t, err)
 	report, err := batch.Run(t.Context(), m, out, sources, opts)
 	return report, errors.Join(err, out.Close())

@@ -33,13 +33,15 @@ func IsMetadata(path string) bool {
 
 // Items yields the pictures. A row without a name, or with one that leads out of the
 // file's folder, ends them.
-func (m Metadata) Items(context.Context) iter.Seq2[Item, error] {
+func (m Metadata) Items(ctx context.Context) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		row, err := m.each(func(name string) (more bool, err error) {
+		row, err := m.each(ctx, func(name string) (more bool, err error) {
 			item, err := Beside(string(m), name)
 			return err == nil && yield(item, nil), err
 		})
-		if err != nil && row > 0 {
+		if cause := context.Cause(ctx); err != nil && cause != nil {
+			err = cause // no row is at fault
+		} else if err != nil && row > 0 {
 			err = fmt.Errorf("%s: row %d: %w", string(m), row, err)
 		}
 		if err != nil {
@@ -50,21 +52,25 @@ func (m Metadata) Items(context.Context) iter.Seq2[Item, error] {
 
 // each calls do with the names of the rows until it returns false or an error, and returns
 // the number of the last row, from 1.
-func (m Metadata) each(do func(name string) (more bool, err error)) (row int, err error) {
+func (m Metadata) each(ctx context.Context, do func(name string) (more bool, err error)) (row int, err error) {
 	f, err := infile.Open(string(m))
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
-	names := jsonNames(f)
+	in := infile.Checked(ctx, f) // also lines that are no rows
+	names := jsonNames(in)
 	if filepath.Ext(string(m)) == ".csv" {
-		if names, err = tableNames(f); err != nil {
+		if names, err = tableNames(in); err != nil {
 			return 0, fmt.Errorf("%s: %w", string(m), err)
 		}
 	}
 	for name, err := range names {
 		row++
 		more := false
+		if err == nil {
+			err = context.Cause(ctx)
+		}
 		if err == nil {
 			more, err = do(name)
 		}

@@ -39,7 +39,7 @@ func (n pictures) Items(context.Context) iter.Seq2[Item, error] {
 func answered(t *testing.T, path string, source Source, shard Shard, most int) Progress {
 	t.Helper()
 	id := Identity{Model: "m"}
-	out, err := Open(path, id, false)
+	out, err := Open(t.Context(), path, id, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func answered(t *testing.T, path string, source Source, shard Shard, most int) P
 		return nil
 	})
 	if err == nil {
-		err = out.finish()
+		err = out.finish(t.Context())
 	}
 	if stopped := r.progress.Records >= most; err != nil && !(stopped && errors.Is(err, context.Canceled)) {
 		t.Fatal(err)

@@ -81,7 +81,7 @@ func Run(ctx context.Context, m *paligemma.Model, out *File, sources []Source, o
 		err = r.all(ctx)
 	}
 	if err == nil {
-		err = out.finish()
+		err = out.finish(ctx)
 	}
 	report := &Report{Progress: r.progress, Questions: out.asked.Len(), Failures: out.failures(), Took: time.Since(start)}
 	if err = errors.Join(err, r.sourceErr); err != nil {

@@ -153,7 +153,7 @@ func TestShardsAreTheWhole(t *testing.T) {
 func TestARunEndsWithItsContext(t *testing.T) {
 	m, dir := open(t), folder(t, "05")
 	path := filepath.Join(t.TempDir(), "out.jsonl")
-	out, err := batch.Open(path, identity, false)
+	out, err := batch.Open(t.Context(), path, identity, false)
 	must(t, err)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("enough")

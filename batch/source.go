@@ -29,7 +29,8 @@ type Item struct {
 }
 
 // A Source has pictures, in an order that is the same in each run. An error ends the
-// source: what follows in it cannot be read.
+// source: what follows in it cannot be read. One whose context ends yields the cause, or nothing
+// more: who goes through it looks at the context after it.
 type Source interface {
 	Items(ctx context.Context) iter.Seq2[Item, error]
 }

@@ -35,7 +35,7 @@ func Survey(ctx context.Context, path string, id Identity, sources []Source, opt
 	var err error
 	f.file, err = infile.Open(path)
 	if err == nil {
-		err = f.read()
+		err = f.read(ctx)
 		f.file.Close()
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -117,6 +117,9 @@ func (f first) Items(ctx context.Context) iter.Seq2[Item, error] {
 		left := f.n
 		for s := range leaves(ctx, f.sources) {
 			for item, err := range s.Items(ctx) {
+				if err == nil {
+					err = context.Cause(ctx) // of a million items, few may be of the shard
+				}
 				if err == nil && !f.shard.Has(Named(item).Name) {
 					continue
 				}

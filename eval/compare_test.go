@@ -15,7 +15,7 @@ import (
 func TestFileEqualsItself(t *testing.T) {
 	a, b := open(t, "q4_0"), open(t, "q4_0")
 	prompt, _ := reference(t, a)
-	set, err := Open(folder(t, line(t, prompt, "x", ""), line(t, "detect cat", loc+" cat", "")), 0)
+	set, err := Open(t.Context(), folder(t, line(t, prompt, "x", ""), line(t, "detect cat", loc+" cat", "")), 0)
 	must(t, err)
 	for _, expected := range []bool{false, true} {
 		c, err := Compare(t.Context(), a, b, set, &CompareOptions{MaxTokens: 24, Expected: expected})
@@ -40,13 +40,13 @@ func TestCompareFollowsTheFormula(t *testing.T) {
 	a, b := open(t, "f32"), open(t, "q4_0")
 	prompt, _ := reference(t, a)
 	path := folder(t, line(t, prompt, "a cow stands", ""), line(t, "detect cat", loc+" cat", ""))
-	set, err := Open(path, 0)
+	set, err := Open(t.Context(), path, 0)
 	must(t, err)
 	const most = 20
 	for _, expected := range []bool{false, true} {
 		var all, locs []float64
 		agreed, same := 0, 0
-		for e, err := range set.Examples() {
+		for e, err := range set.Examples(t.Context()) {
 			must(t, err)
 			ids, ended := greedy(t, a, set, e, most), false
 			if expected {
@@ -176,7 +176,7 @@ func TestBoxesOfAAreTheTruth(t *testing.T) {
 // TestFullContextEndsAnAnswer: an answer that fills the context is no failure.
 func TestFullContextEndsAnAnswer(t *testing.T) {
 	a := open(t, "f32")
-	set, err := Open(folder(t, line(t, "ocr", "x", "")), 0)
+	set, err := Open(t.Context(), folder(t, line(t, "ocr", "x", "")), 0)
 	must(t, err)
 	c, err := Compare(t.Context(), a, a, set, &CompareOptions{MaxTokens: 1 << 20})
 	must(t, err)
@@ -187,7 +187,7 @@ func TestFullContextEndsAnAnswer(t *testing.T) {
 
 func TestCompareRefusesOtherTokens(t *testing.T) {
 	a := open(t, "f32")
-	set, err := Open(folder(t, line(t, "ocr", "x", ""), strings.Replace(line(t, "ocr", "x", ""), "picture", "none", 1)), 0)
+	set, err := Open(t.Context(), folder(t, line(t, "ocr", "x", ""), strings.Replace(line(t, "ocr", "x", ""), "picture", "none", 1)), 0)
 	must(t, err)
 
 	c, err := Compare(t.Context(), a, a, set, &CompareOptions{MaxTokens: 2})

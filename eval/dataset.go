@@ -3,6 +3,7 @@ package eval
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -27,13 +28,13 @@ type DataSet struct {
 
 // Open reads a data set once, so that a bad line is found before a model has run
 // for hours; the error names file and line. The data set is the first limit
-// examples of the file, or all if limit is 0.
-func Open(path string, limit int) (*DataSet, error) {
+// examples of the file, or all if limit is 0. Open ends with ctx.
+func Open(ctx context.Context, path string, limit int) (*DataSet, error) {
 	if limit < 0 {
 		return nil, fmt.Errorf("eval: limit is %d, want 0 or more", limit)
 	}
 	d := &DataSet{path: path, limit: limit}
-	for e, err := range d.Examples() {
+	for e, err := range d.Examples(ctx) {
 		if err != nil {
 			return nil, err
 		}
@@ -51,8 +52,9 @@ func Open(path string, limit int) (*DataSet, error) {
 // Len returns the number of examples.
 func (d *DataSet) Len() int { return d.length }
 
-// Examples reads the data set again, an example at a time. After an error it ends.
-func (d *DataSet) Examples() iter.Seq2[*Example, error] {
+// Examples reads the data set again, an example at a time. After an error it ends, and with
+// ctx, whose cause is the last error then.
+func (d *DataSet) Examples(ctx context.Context) iter.Seq2[*Example, error] {
 	return func(yield func(*Example, error) bool) {
 		f, err := infile.Open(d.path) // a pipe could not be read twice
 		if err != nil {
@@ -60,13 +62,17 @@ func (d *DataSet) Examples() iter.Seq2[*Example, error] {
 			return
 		}
 		defer f.Close()
-		lines := textfile.NewScanner(f)
+		lines := textfile.NewScanner(infile.Checked(ctx, f))
 		lines.Buffer(nil, maxLine)
 		line, n := 0, 0
 		for (d.limit == 0 || n < d.limit) && lines.Scan() {
 			line++
 			if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 				continue
+			}
+			if err := context.Cause(ctx); err != nil {
+				yield(nil, err)
+				return
 			}
 			n++
 			e, err := parseExample(lines.Bytes())
@@ -81,6 +87,8 @@ func (d *DataSet) Examples() iter.Seq2[*Example, error] {
 		}
 		err = lines.Err()
 		switch {
+		case err != nil && ctx.Err() != nil:
+			yield(nil, context.Cause(ctx))
 		case errors.Is(err, textfile.ErrEncoding): // it names the line
 			yield(nil, fmt.Errorf("eval: %s: %w", d.path, err))
 		case errors.Is(err, bufio.ErrTooLong):

@@ -43,11 +43,11 @@ func TestBadLineIsNamed(t *testing.T) {
 		{`{"image": "` + strings.Repeat("x", maxLine) + `"}`, "longer than 1048576 bytes"},
 	} {
 		path := folder(t, good, "", c.line, good)
-		_, err := Open(path, 0)
+		_, err := Open(t.Context(), path, 0)
 		if want := path + ":3: " + c.want; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.80s: error %v, want %q", c.line, err, want)
 		}
-		if _, err := Open(path, 1); err != nil {
+		if _, err := Open(t.Context(), path, 1); err != nil {
 			t.Errorf("%.80s: a bad line beyond the limit: %v", c.line, err)
 		}
 	}
@@ -65,7 +65,7 @@ func TestOpenRefusesEmptyAndMissing(t *testing.T) {
 		{filepath.Dir(empty), 0, "is a folder, want a regular file"},
 		{empty, -1, "limit is -1, want 0 or more"},
 	} {
-		if _, err := Open(c.path, c.limit); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Open(t.Context(), c.path, c.limit); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.path, err, c.want)
 		}
 	}
@@ -79,7 +79,7 @@ func TestDocumentedFieldsAreRead(t *testing.T) {
 		`{"image": "1.png", "prompt": "", "expected": ["1", "one"]}`,
 		`{"image": "1.png", "prompt": "detect cat", "expected": ""}`,
 		`{"image": "1.png", "prompt": "cat", "expected": "", "task": "segment", "boxes": [[0.1, 0.2, 0.3, 0.4]], "labels": ["cat"], "masks": ["m.png"]}`)
-	set, err := Open(path, 0)
+	set, err := Open(t.Context(), path, 0)
 	must(t, err)
 	want := []Example{
 		{Line: 1, Image: "1.png", Prompt: "caption en", Expected: Texts{"a cat"}, Task: Caption},
@@ -92,7 +92,7 @@ func TestDocumentedFieldsAreRead(t *testing.T) {
 		t.Errorf("%d examples, want %d", set.Len(), len(want))
 	}
 	i := 0
-	for e, err := range set.Examples() {
+	for e, err := range set.Examples(t.Context()) {
 		must(t, err)
 		if !reflect.DeepEqual(*e, want[i]) {
 			t.Errorf("example %d is %+v, want %+v", i, *e, want[i])
@@ -106,7 +106,7 @@ func TestDocumentedFieldsAreRead(t *testing.T) {
 		i++
 	}
 	must(t, os.Remove(path))
-	for _, err := range set.Examples() {
+	for _, err := range set.Examples(t.Context()) {
 		if err == nil {
 			t.Error("a data set that is gone has examples")
 		}
@@ -135,9 +135,9 @@ func TestDataSetEncodings(t *testing.T) {
 	}
 	for _, file := range []string{"\xef\xbb\xbf" + line, "\xff\xfe" + string(wide)} {
 		must(t, os.WriteFile(path, []byte(file), 0o600))
-		set, err := Open(path, 0)
+		set, err := Open(t.Context(), path, 0)
 		must(t, err)
-		for e, err := range set.Examples() {
+		for e, err := range set.Examples(t.Context()) {
 			must(t, err)
 			if e.Task != Detect || e.Image != "a.png" {
 				t.Errorf("%.20q: example %+v", file, e)
@@ -145,7 +145,7 @@ func TestDataSetEncodings(t *testing.T) {
 		}
 	}
 	must(t, os.WriteFile(path, []byte(line+"\n"+`{"image": "caf`+"\xe9"+`.png"}`), 0o600))
-	if _, err := Open(path, 0); err == nil || !strings.Contains(err.Error(), "data.jsonl: line 2: not UTF-8") {
+	if _, err := Open(t.Context(), path, 0); err == nil || !strings.Contains(err.Error(), "data.jsonl: line 2: not UTF-8") {
 		t.Errorf("Latin-1: error %v, want one with the line", err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // TestAFullDiskLeavesNoJournal: one whose settings cannot be written is not left, empty.
 func TestAFullDiskLeavesNoJournal(t *testing.T) {
-	set, err := Open(folder(t, line(t, "ocr", "x", "")), 0)
+	set, err := Open(t.Context(), folder(t, line(t, "ocr", "x", "")), 0)
 	must(t, err)
 	small := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", small).CombinedOutput(); err != nil {
@@ -18,7 +18,7 @@ func TestAFullDiskLeavesNoJournal(t *testing.T) {
 	}
 	defer exec.Command("umount", small).Run()
 	must(t, os.WriteFile(filepath.Join(small, "ballast"), make([]byte, 4<<10), 0o600))
-	if _, err := OpenJournal(filepath.Join(small, "out"), false, set, aSetting); err == nil || !strings.Contains(err.Error(), "no space left on device") {
+	if _, err := OpenJournal(t.Context(), filepath.Join(small, "out"), false, set, aSetting); err == nil || !strings.Contains(err.Error(), "no space left on device") {
 		t.Errorf("error %v, want that no space is left", err)
 	}
 	if entries, err := os.ReadDir(small); err != nil || len(entries) != 1 {

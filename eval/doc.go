@@ -1,7 +1,7 @@
 // Package eval measures models on data sets: [Run] scores a model's answers, and
 // [Compare] measures how far one file of a model is from another.
 //
-//	set, err := eval.Open("data.jsonl", 0)
+//	set, err := eval.Open(ctx, "data.jsonl", 0)
 //	report, err := eval.Run(ctx, model, set, nil)
 //	for _, t := range report.Tasks {
 //		fmt.Println(t.Task, t.Count, t.Exact)

@@ -1,6 +1,7 @@
 package eval_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 
@@ -8,11 +9,11 @@ import (
 )
 
 func ExampleOpen() {
-	set, err := eval.Open("../testdata/metrics/heldout/data.jsonl", 3)
+	set, err := eval.Open(context.Background(), "../testdata/metrics/heldout/data.jsonl", 3)
 	if err != nil {
 		log.Fatal(err)
 	}
-	for e, err := range set.Examples() {
+	for e, err := range set.Examples(context.Background()) {
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -30,7 +30,7 @@ func FuzzDataSet(f *testing.F) {
 		}
 		var set *DataSet
 		var err error
-		allocation.Bound(t, len(data), func() { set, err = Open(path, limit) })
+		allocation.Bound(t, len(data), func() { set, err = Open(t.Context(), path, limit) })
 		if err != nil {
 			if limit >= 0 && !strings.Contains(err.Error(), path) {
 				t.Errorf("error %q does not name the file", err)
@@ -38,7 +38,7 @@ func FuzzDataSet(f *testing.F) {
 			return
 		}
 		n := 0
-		for e, err := range set.Examples() {
+		for e, err := range set.Examples(t.Context()) {
 			if err != nil {
 				t.Fatalf("an error that Open did not find: %v", err)
 			}

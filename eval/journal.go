@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,15 +49,15 @@ const journalEnd = ".partial"
 // ".partial" at its end. If it exists, the run goes on with its answers, unless its
 // settings are others, which is an error. Another is a journal that another process
 // writes, and, unless replace is set, a file that exists at path. Neither file may be
-// the data set, one of its pictures, or one of inputs. The caller must Close the
+// the data set, one of its pictures, or one of inputs. OpenJournal ends with ctx. The caller must Close the
 // Journal.
-func OpenJournal(path string, replace bool, set *DataSet, settings []Setting, inputs ...string) (*Journal, error) {
+func OpenJournal(ctx context.Context, path string, replace bool, set *DataSet, settings []Setting, inputs ...string) (*Journal, error) {
 	j := &Journal{path: path, replace: replace, entries: map[int]entry{}}
 	if _, err := os.Lstat(path); err == nil && !replace {
 		return nil, fmt.Errorf("eval: %s %w", path, newfile.ErrExists)
 	}
 	for _, out := range []string{path, path + journalEnd} {
-		if err := set.isInput(out, inputs); err != nil {
+		if err := set.isInput(ctx, out, inputs); err != nil {
 			return nil, err
 		}
 	}
@@ -64,7 +65,7 @@ func OpenJournal(path string, replace bool, set *DataSet, settings []Setting, in
 	if j.file, err = newfile.Lock(path + journalEnd); err != nil {
 		return nil, fmt.Errorf("eval: answers: %w", err)
 	}
-	if err := j.read(settings); err != nil {
+	if err := j.read(ctx, settings); err != nil {
 		return nil, fmt.Errorf("eval: %w", errors.Join(err, j.leave()))
 	}
 	return j, nil
@@ -72,12 +73,12 @@ func OpenJournal(path string, replace bool, set *DataSet, settings []Setting, in
 
 // isInput refuses an output that is the data set, one of its pictures or masks, or
 // one of inputs.
-func (d *DataSet) isInput(out string, inputs []string) error {
+func (d *DataSet) isInput(ctx context.Context, out string, inputs []string) error {
 	if _, err := os.Stat(out); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	in := newfile.Input(out, append(inputs, d.path)...)
-	for e, err := range d.Examples() {
+	for e, err := range d.Examples(ctx) {
 		if err != nil {
 			return err
 		}

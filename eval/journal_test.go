@@ -20,11 +20,11 @@ var aSetting = []Setting{{"model", "a"}, {"--predict", "6"}}
 // finished file without times.
 func scored(t *testing.T, m *paligemma.Model, set *DataSet, out string) (*Report, string) {
 	t.Helper()
-	j, err := OpenJournal(out, false, set, aSetting)
+	j, err := OpenJournal(t.Context(), out, false, set, aSetting)
 	must(t, err)
 	r, err := Run(t.Context(), m, set, &Options{MaxTokens: 6, Journal: j})
 	must(t, err)
-	must(t, j.Finish())
+	must(t, j.Finish(t.Context()))
 	must(t, j.Close())
 	r.Encode, r.Picture, r.Pictures = 0, 0, 0
 	for i := range r.Tasks {
@@ -45,7 +45,7 @@ func timeless(t *testing.T, path string) string {
 func TestAStoppedRunGoesOn(t *testing.T) {
 	m := open(t, "f32")
 	path := folder(t, line(t, "caption en", "a cat", ""), line(t, "segment cat", loc+" cat", ""), line(t, "ocr", "x", ""), line(t, "answer en why", "x", ""))
-	set, err := Open(path, 0)
+	set, err := Open(t.Context(), path, 0)
 	must(t, err)
 	dir := t.TempDir()
 	want, file := scored(t, m, set, filepath.Join(dir, "whole"))
@@ -54,7 +54,7 @@ func TestAStoppedRunGoesOn(t *testing.T) {
 	}
 
 	out := filepath.Join(dir, "out")
-	j, err := OpenJournal(out, false, set, aSetting)
+	j, err := OpenJournal(t.Context(), out, false, set, aSetting)
 	must(t, err)
 	_, err = Run(t.Context(), m, set, &Options{MaxTokens: 6, Journal: j})
 	must(t, err)
@@ -77,7 +77,7 @@ func TestAStoppedRunGoesOn(t *testing.T) {
 // TestStrangeJournalsAreKept: a journal of other settings, a file that is none, and one
 // that is damaged are refused and keep their bytes.
 func TestStrangeJournalsAreKept(t *testing.T) {
-	set, err := Open(folder(t, line(t, "ocr", "x", "")), 0)
+	set, err := Open(t.Context(), folder(t, line(t, "ocr", "x", "")), 0)
 	must(t, err)
 	const answer = `{"answer":{"line":1,"answer":"x","stop":"eos","answer_ns":5},"tokens":[],"size":[8,8]}` + "\n"
 	const begin = `{"settings":[{"name":"model","value":"a"},{"name":"--predict","value":"6"}]}` + "\n"
@@ -93,7 +93,7 @@ func TestStrangeJournalsAreKept(t *testing.T) {
 	} {
 		out := filepath.Join(t.TempDir(), "out")
 		must(t, os.WriteFile(out+".partial", []byte(c.text), 0o600))
-		if _, err := OpenJournal(out, false, set, aSetting); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "out.partial") {
+		if _, err := OpenJournal(t.Context(), out, false, set, aSetting); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "out.partial") {
 			t.Errorf("%.300q: error is %v, want %q", c.text, err, c.want)
 		}
 		if data, _ := os.ReadFile(out + ".partial"); !bytes.Equal(data, []byte(c.text)) {
@@ -102,12 +102,12 @@ func TestStrangeJournalsAreKept(t *testing.T) {
 	}
 	out := filepath.Join(t.TempDir(), "out")
 	must(t, os.WriteFile(out, []byte("old"), 0o600))
-	if _, err := OpenJournal(out, false, set, aSetting); !errors.Is(err, newfile.ErrExists) {
+	if _, err := OpenJournal(t.Context(), out, false, set, aSetting); !errors.Is(err, newfile.ErrExists) {
 		t.Errorf("an existing file: %v", err)
 	}
-	first, err := OpenJournal(out, true, set, aSetting)
+	first, err := OpenJournal(t.Context(), out, true, set, aSetting)
 	must(t, err)
-	if _, err := OpenJournal(out, true, set, aSetting); !errors.Is(err, newfile.ErrBusy) {
+	if _, err := OpenJournal(t.Context(), out, true, set, aSetting); !errors.Is(err, newfile.ErrBusy) {
 		t.Errorf("a second writer: %v", err)
 	}
 	must(t, errors.Join(first.Close(), first.Close(), (*Journal)(nil).Close()))

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,10 +21,13 @@ const settingsStart = `{"settings":`
 
 // read reads the file, or begins it. A last line that was cut, because a run was
 // killed while it wrote, is removed.
-func (j *Journal) read(settings []Setting) error {
+func (j *Journal) read(ctx context.Context, settings []Setting) error {
 	var had []Setting
 	lines := jsonl.NewReader(j.file)
 	for n := 1; ; n++ {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		line, err := lines.Next()
 		if err == io.EOF || err == jsonl.ErrTorn {
 			if n == 1 && !strings.HasPrefix(settingsStart, string(line[:min(len(line), len(settingsStart))])) {
@@ -107,16 +111,16 @@ func sameSettings(had, settings []Setting) error {
 
 // Finish writes the answers in the order of the data set, each as the JSON of an
 // [Answered] on a line, to a file that gets its name when it is complete, and removes
-// the journal.
-func (j *Journal) Finish() error {
-	err := j.finish()
+// the journal. When ctx ends before, the journal stays.
+func (j *Journal) Finish(ctx context.Context) error {
+	err := j.finish(ctx)
 	if err != nil {
 		return fmt.Errorf("eval: answers: %w", err)
 	}
 	return j.discard()
 }
 
-func (j *Journal) finish() error {
+func (j *Journal) finish(ctx context.Context) error {
 	f, err := newfile.Create(j.path, j.replace)
 	if err != nil {
 		return err
@@ -124,6 +128,9 @@ func (j *Journal) finish() error {
 	defer f.Close()
 	w := bufio.NewWriter(f)
 	for _, n := range slices.Sorted(maps.Keys(j.entries)) {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		at := j.entries[n]
 		data := make([]byte, at.length)
 		if _, err := j.file.ReadAt(data, at.start); err != nil {

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
 	"time"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/internal/imageproc"
 	"github.com/pgcli/paligemma/internal/infile"
 )
 
@@ -80,12 +80,24 @@ func (v *viewer) mask(ctx context.Context, name string, size image.Point) (*imag
 		return nil, fmt.Errorf("mask %s is %d x %d pixels, want %d x %d as the picture", name, b.Dx(), b.Dy(), size.X, size.Y)
 	}
 	m := image.NewAlpha(image.Rectangle{Max: size})
+	rgb, err := imageproc.FromImage(ctx, img, size.X*size.Y) // bytes, which are faster than At
+	if err != nil {
+		return nil, fmt.Errorf("mask %s: %w", name, err)
+	}
 	for y := range size.Y {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		for x := range size.X {
-			if color.GrayModel.Convert(img.At(b.Min.X+x, b.Min.Y+y)).(color.Gray).Y >= minInside {
+			if at := y*size.X + x; brightness([3]byte(rgb.Pix[3*at:])) >= minInside {
 				m.Pix[y*m.Stride+x] = 255
 			}
 		}
 	}
 	return m, nil
+}
+
+// brightness returns the grey of a colour's red, green and blue, as color.GrayModel has it.
+func brightness(c [3]byte) byte {
+	return byte((257*(19595*uint32(c[0])+38470*uint32(c[1])+7471*uint32(c[2])) + 1<<15) >> 24)
 }

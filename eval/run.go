@@ -106,7 +106,7 @@ func (e fatalError) Unwrap() error { return e.error }
 // each calls ask for the examples in order, and returns the number that failed.
 func (d *DataSet) each(ctx context.Context, o Options, ask func(*Example) error) (failed int, err error) {
 	done := 0
-	for e, err := range d.Examples() {
+	for e, err := range d.Examples(ctx) {
 		if err != nil {
 			return failed, err
 		}

@@ -25,7 +25,7 @@ func TestRunScoresTheOracle(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(path, append(data, other...), 0o644))
 
-	set, err := Open(path, 0)
+	set, err := Open(t.Context(), path, 0)
 	must(t, err)
 	var answers []Answered
 	var progress []int
@@ -79,7 +79,7 @@ func TestFailureEndsTheRunOrIsLeftOut(t *testing.T) {
 	} {
 		path := folder(t, good, c.bad, c.bad, good)
 		save(t, filepath.Join(filepath.Dir(path), "small.png"), image.NewGray(image.Rect(0, 0, 5, 4)))
-		set, err := Open(path, 0)
+		set, err := Open(t.Context(), path, 0)
 		must(t, err)
 		r, err := Run(t.Context(), m, set, &Options{MaxTokens: 1})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -96,7 +96,7 @@ func TestFailureEndsTheRunOrIsLeftOut(t *testing.T) {
 		}
 	}
 
-	set, err := Open(folder(t, good), 0)
+	set, err := Open(t.Context(), folder(t, good), 0)
 	must(t, err)
 	full := errors.New("disk is full")
 	_, err = Run(t.Context(), m, set, &Options{Answered: func(*Answered) error { return full }, Failed: func(error) { t.Error("counted as a failure of the example") }})
@@ -113,7 +113,7 @@ func TestFailureEndsTheRunOrIsLeftOut(t *testing.T) {
 func TestStoppedRunIsPartial(t *testing.T) {
 	m := open(t, "f32")
 	good := line(t, "ocr", "x", "")
-	set, err := Open(folder(t, good, good, good), 0)
+	set, err := Open(t.Context(), folder(t, good, good, good), 0)
 	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	r, err := Run(ctx, m, set, &Options{MaxTokens: 1, Progress: func(int) { cancel() }, Failed: func(err error) { t.Errorf("counted as failed: %v", err) }})
@@ -134,11 +134,11 @@ func TestTruthFromFieldsOrAnswer(t *testing.T) {
 	mask.SetGray(4, 5, color.Gray{128})
 	mask.SetGray(5, 5, color.Gray{127})
 	save(t, filepath.Join(filepath.Dir(path), "mask.png"), mask)
-	set, err := Open(path, 0)
+	set, err := Open(t.Context(), path, 0)
 	must(t, err)
 	v := viewer{model: m, set: set}
 	var all []truth
-	for e, err := range set.Examples() {
+	for e, err := range set.Examples(t.Context()) {
 		must(t, err)
 		there, err := v.truth(t.Context(), e, image.Pt(56, 56))
 		must(t, err)

@@ -116,7 +116,7 @@ func TestFiguresEqualEvaluatePy(t *testing.T) {
 		Figures map[string]float64 // to four digits
 	}
 	must(t, json.Unmarshal(data, &golden))
-	set, err := Open(dir+"data.jsonl", 0)
+	set, err := Open(t.Context(), dir+"data.jsonl", 0)
 	must(t, err)
 	if set.Len() != len(golden.Answers) {
 		t.Fatalf("%d answers for %d examples", len(golden.Answers), set.Len())
@@ -125,7 +125,7 @@ func TestFiguresEqualEvaluatePy(t *testing.T) {
 	v, size := viewer{model: m, set: set}, image.Pt(golden.Side, golden.Side)
 	sums := map[Task]*tally{}
 	i := 0
-	for e, err := range set.Examples() {
+	for e, err := range set.Examples(t.Context()) {
 		must(t, err)
 		if sums[e.Task] == nil {
 			sums[e.Task] = &tally{}

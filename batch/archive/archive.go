@@ -83,14 +83,14 @@ func (t Tar) each(ctx context.Context, do func(batch.Item) bool) error {
 			return err
 		}
 		defer z.Close()
-		in = z
+		in = infile.Checked(ctx, z) // a member that is not read is unpacked all the same
 	}
 	members := tar.NewReader(in)
 	start := int64(0) // of the next member's header
 	stopped, none := false, true
 	err = walk(ctx, members, func(h *tar.Header) bool {
 		none = false
-		item := batch.Item{Name: string(t) + "#" + h.Name, Read: func(context.Context) ([]byte, error) { return content(members, h) }}
+		item := batch.Item{Name: string(t) + "#" + h.Name, Read: func(ctx context.Context) ([]byte, error) { return content(ctx, members, h) }}
 		if compressed(string(t)) {
 			item.Refer = func() (batch.Reference, error) {
 				return batch.Reference{}, fmt.Errorf("%s is compressed, so that no member can be read without those before it: uncompress it with gunzip", string(t))
@@ -127,10 +127,10 @@ func isGzip(f *os.File) bool {
 }
 
 // content returns the bytes of the member with the header that members read last.
-func content(members *tar.Reader, h *tar.Header) ([]byte, error) {
+func content(ctx context.Context, members *tar.Reader, h *tar.Header) ([]byte, error) {
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
-		return infile.ReadAll(members, h.Size, batch.MaxFile)
+		return infile.ReadAll(infile.Checked(ctx, members), h.Size, batch.MaxFile)
 	case tar.TypeLink:
 		return nil, fmt.Errorf("is a hard link to %.200q, want a file: pack it with tar --hard-dereference", h.Linkname)
 	case tar.TypeSymlink:
@@ -145,11 +145,16 @@ const blockSize = 512
 // walk calls do for each member that is a picture until it returns false.
 func walk(ctx context.Context, members *tar.Reader, do func(*tar.Header) bool) error {
 	last := "the start"
-	for ctx.Err() == nil {
+	for {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		h, err := members.Next()
 		switch {
 		case err == io.EOF:
 			return nil
+		case err != nil && ctx.Err() != nil:
+			return context.Cause(ctx)
 		case err != nil:
 			return fmt.Errorf("the archive is broken after %s: %w", last, err)
 		}
@@ -162,5 +167,4 @@ func walk(ctx context.Context, members *tar.Reader, do func(*tar.Header) bool) e
 			return nil
 		}
 	}
-	return context.Cause(ctx)
 }

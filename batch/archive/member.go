@@ -20,7 +20,7 @@ func Member(ctx context.Context, in io.ReadSeeker, name string, start int64) (da
 		members := tar.NewReader(in)
 		broken := walk(ctx, members, func(h *tar.Header) bool {
 			if found = h.Name == name; found {
-				data, err = content(members, h)
+				data, err = content(ctx, members, h)
 			}
 			return !found
 		})

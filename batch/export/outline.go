@@ -23,7 +23,7 @@ func (o Object) outline(ctx context.Context) (ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := overlay.Outlines(context.Background(), mask)
+	all, err := overlay.Outlines(ctx, mask)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,11 @@ func ragged(side int) Object {
 			mask.Pix[i] = 0xff
 		}
 	}
-	return Object{RLE: overlay.EncodeMask(mask, image.Pt(side, side))}
+	rle, err := overlay.EncodeMask(context.Background(), mask, image.Pt(side, side))
+	if err != nil {
+		panic(err)
+	}
+	return Object{RLE: rle}
 }
 
 // area is that of a polygon, which bridges there and back leave as it is.
@@ -39,7 +43,10 @@ func TestOutlinesAreJoined(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all := overlay.Outlines(mask)
+		all, err := overlay.Outlines(t.Context(), mask)
+		if err != nil {
+			t.Fatal(err)
+		}
 		want, points := 0.0, 0
 		for _, r := range all {
 			want += area(r)

@@ -88,7 +88,7 @@ func Open(ctx context.Context, paths ...string) (*Set, error) {
 // read reads the last of the files.
 func (s *Set) read(ctx context.Context, f *os.File) error {
 	lines := record.NewReader(f, f.Name())
-	for n := 0; ; n++ {
+	for {
 		start := lines.Offset()
 		r, err := lines.Next()
 		switch {
@@ -99,8 +99,9 @@ func (s *Set) read(ctx context.Context, f *os.File) error {
 			return nil
 		case err != nil:
 			return err
-		case n%1000 == 0 && ctx.Err() != nil:
-			return context.Cause(ctx)
+		}
+		if err := context.Cause(ctx); err != nil {
+			return err
 		}
 		o := r.Outcome()
 		at := place{key: keyOf(r.Key), of: o.Of, failed: o.Failed, file: uint16(len(s.files) - 1), start: start, length: int32(lines.Offset() - start)}
@@ -154,7 +155,7 @@ func (s *Set) Write(ctx context.Context, path string, replace bool, list iter.Se
 		s.report.Missing++
 		return missing(m)
 	}
-	order, err := s.order(list, miss)
+	order, err := s.order(ctx, list, miss)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +165,10 @@ func (s *Set) Write(ctx context.Context, path string, replace bool, list iter.Se
 	}
 	defer out.Close()
 	w := bufio.NewWriterSize(out, 1<<20)
-	for i, n := range order {
+	for _, n := range order {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		at := s.places.At(int(n))
 		_, err := io.CopyN(w, io.NewSectionReader(s.files[at.file], at.start, int64(at.length)), int64(at.length))
 		if err == io.EOF {
@@ -175,9 +179,6 @@ func (s *Set) Write(ctx context.Context, path string, replace bool, list iter.Se
 		}
 		if at.failed {
 			s.report.Failed++
-		}
-		if i%1000 == 0 && ctx.Err() != nil {
-			return nil, context.Cause(ctx)
 		}
 	}
 	s.report.Records, s.report.Others = len(order), s.places.Len()-len(order)

@@ -3,6 +3,7 @@ package merge
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"iter"
 	"path/filepath"
 	"slices"
@@ -10,14 +11,17 @@ import (
 
 // order returns the numbers of places in the order of the input, without those of pictures
 // that a list does not name. Answers about one picture stay in the order of their file.
-func (s *Set) order(list iter.Seq2[string, error], missing func(Missing) error) ([]int32, error) {
+func (s *Set) order(ctx context.Context, list iter.Seq2[string, error], missing func(Missing) error) ([]int32, error) {
 	if list != nil {
-		if err := s.enter(list, missing); err != nil {
+		if err := s.enter(ctx, list, missing); err != nil {
 			return nil, err
 		}
 	}
 	all := make([]int32, 0, s.places.Len())
 	for n, p := range s.places.All() {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		if list == nil || s.pictures.At(int(p.picture)).entry >= 0 {
 			all = append(all, int32(n))
 		}
@@ -34,6 +38,9 @@ func (s *Set) order(list iter.Seq2[string, error], missing func(Missing) error) 
 	}
 	last := int32(-1)
 	for _, n := range all {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		if p := s.places.At(int(n)).picture; p != last {
 			last = p
 			if err := s.missing(p, missing); err != nil {
@@ -45,10 +52,10 @@ func (s *Set) order(list iter.Seq2[string, error], missing func(Missing) error) 
 }
 
 // enter notes the entries of pictures in a list.
-func (s *Set) enter(list iter.Seq2[string, error], missing func(Missing) error) error {
+func (s *Set) enter(ctx context.Context, list iter.Seq2[string, error], missing func(Missing) error) error {
 	entry := int32(0)
 	for name, err := range list {
-		if err != nil {
+		if err := cmp.Or(context.Cause(ctx), err); err != nil {
 			return err
 		}
 		n, fresh := s.picture(name)

@@ -49,16 +49,19 @@ func (m Metadata) each(ctx context.Context, do func(batch.Item) bool) error {
 		for end := row + c.rows; row < end; row++ {
 			var item batch.Item
 			err := guard.Run(func() error {
-				name, err := t.value(in, row)
+				name, err := t.value(ctx, in, row)
 				if err == nil {
 					item, err = batch.Beside(string(m), string(name))
 				}
 				return err
 			})
+			if cause := context.Cause(ctx); cause != nil {
+				return cause
+			}
 			if err != nil {
 				return fmt.Errorf("row %d: %w", row+1, err)
 			}
-			if ctx.Err() != nil || !do(item) {
+			if !do(item) {
 				return nil
 			}
 		}

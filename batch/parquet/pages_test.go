@@ -58,7 +58,7 @@ func TestEmptyPagesTakeNothing(t *testing.T) {
 	defer in.Close()
 	table, err := File{}.open(t.Context(), in)
 	must(t, err)
-	if data, err := table.row(in, 0); err != nil || string(data) != "a picture" || len(table.chunks[0].pages) != 1 {
+	if data, err := table.row(t.Context(), in, 0); err != nil || string(data) != "a picture" || len(table.chunks[0].pages) != 1 {
 		t.Errorf("read %q, error %v, and %d pages are kept", data, err, len(table.chunks[0].pages))
 	}
 }

@@ -73,11 +73,14 @@ func (f File) each(ctx context.Context, do func(batch.Item) bool) error {
 	for _, c := range table.chunks {
 		for end := row + c.rows; row < end; row++ {
 			own := row
-			item := batch.Item{Name: fmt.Sprintf("%s#%d", f.Path, own), Refer: refer, Read: func(context.Context) (data []byte, err error) {
-				err = guard.Run(func() error { data, err = table.row(in, own); return err })
+			item := batch.Item{Name: fmt.Sprintf("%s#%d", f.Path, own), Refer: refer, Read: func(ctx context.Context) (data []byte, err error) {
+				err = guard.Run(func() error { data, err = table.row(ctx, in, own); return err })
 				return data, err
 			}}
-			if ctx.Err() != nil || !do(item) {
+			if err := context.Cause(ctx); err != nil {
+				return err
+			}
+			if !do(item) {
 				return nil
 			}
 		}

@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,8 +36,8 @@ type loaded struct {
 }
 
 // row returns the bytes of the picture in a row, of those of all groups. in is the file.
-func (t *table) row(in io.ReaderAt, row int64) ([]byte, error) {
-	data, err := t.value(in, row)
+func (t *table) row(ctx context.Context, in io.ReaderAt, row int64) ([]byte, error) {
+	data, err := t.value(ctx, in, row)
 	switch {
 	case err != nil:
 		return nil, err
@@ -49,7 +50,7 @@ func (t *table) row(in io.ReaderAt, row int64) ([]byte, error) {
 }
 
 // value returns the value of a row, which must not be changed; nil for none.
-func (t *table) value(in io.ReaderAt, row int64) ([]byte, error) {
+func (t *table) value(ctx context.Context, in io.ReaderAt, row int64) ([]byte, error) {
 	left := row
 	for _, c := range t.chunks {
 		if left >= c.rows {
@@ -60,7 +61,7 @@ func (t *table) value(in io.ReaderAt, row int64) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		v, err := t.load(in, c, p)
+		v, err := t.load(ctx, in, c, p)
 		if err != nil {
 			return nil, fmt.Errorf("page at byte %d: %w", p.start, err)
 		}
@@ -86,11 +87,15 @@ func (c *chunk) page(row int64) (*page, error) {
 }
 
 // load returns the values of a page, which is read unless it was among the last ones.
-func (t *table) load(in io.ReaderAt, c *chunk, p *page) (*values, error) {
+func (t *table) load(ctx context.Context, in io.ReaderAt, c *chunk, p *page) (*values, error) {
 	if t.pages[0].of != p && t.pages[1].of != p {
 		t.pages[1] = t.pages[0]
 		t.pages[0] = loaded{of: p}
-		t.pages[0].values, t.pages[0].err = t.read(in, c, p)
+		t.pages[0].values, t.pages[0].err = t.read(ctx, in, c, p)
+		if err := context.Cause(ctx); err != nil && t.pages[0].err != nil {
+			t.pages[0], t.dictionary = loaded{}, loaded{} // the file is not at fault: others may read it
+			return nil, err
+		}
 	}
 	if t.pages[0].of != p {
 		t.pages[0], t.pages[1] = t.pages[1], t.pages[0]
@@ -99,12 +104,12 @@ func (t *table) load(in io.ReaderAt, c *chunk, p *page) (*values, error) {
 }
 
 // read reads a page of rows, and the dictionary of its group first.
-func (t *table) read(in io.ReaderAt, c *chunk, p *page) (*values, error) {
+func (t *table) read(ctx context.Context, in io.ReaderAt, c *chunk, p *page) (*values, error) {
 	var dictionary *values
 	if d := &c.pages[0]; d.dictionary && (p.encoding == plainDictionary || p.encoding == format.RLEDictionary) {
 		if t.dictionary.of != d {
 			t.dictionary = loaded{of: d}
-			data, _, err := d.unpack(in, c.codec)
+			data, _, err := d.unpack(ctx, in, c.codec)
 			if err == nil {
 				t.dictionary.values, err = dictionaryOf(d, data)
 			}
@@ -115,7 +120,7 @@ func (t *table) read(in io.ReaderAt, c *chunk, p *page) (*values, error) {
 		}
 		dictionary = t.dictionary.values
 	}
-	data, levels, err := p.unpack(in, c.codec)
+	data, levels, err := p.unpack(ctx, in, c.codec)
 	if err != nil {
 		return nil, err
 	}

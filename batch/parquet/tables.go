@@ -23,15 +23,15 @@ type Tables struct {
 type opened struct {
 	file    File
 	version string
-	once    sync.Once
-	mu      sync.Mutex // guards table
+	mu      sync.Mutex // guards what follows
+	tried   bool
 	table   *table
 	err     error
 }
 
 // Row returns the bytes of a row of the open file in, which lies at f.Path. member is its
-// number, as in the picture's name.
-func (t *Tables) Row(in *os.File, f File, member string) (data []byte, err error) {
+// number, as in the picture's name. A reader whose ctx ends leaves the file to others.
+func (t *Tables) Row(ctx context.Context, in *os.File, f File, member string) (data []byte, err error) {
 	row, err := strconv.ParseInt(member, 10, 64)
 	if err != nil || row < 0 || strconv.FormatInt(row, 10) != member {
 		return nil, fmt.Errorf("row %.40q is no number from 0", member)
@@ -42,16 +42,20 @@ func (t *Tables) Row(in *os.File, f File, member string) (data []byte, err error
 	}
 	o := t.find(f, batch.FileVersion(info))
 	err = guard.Run(func() error {
-		o.once.Do(func() {
-			o.err = fmt.Errorf("%s could not be opened", f.Path) // if opening panics
-			o.table, o.err = f.open(context.Background(), in)
-		})
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if !o.tried {
+			o.tried, o.err = true, fmt.Errorf("%s could not be opened", f.Path) // if opening panics
+			o.table, o.err = f.open(ctx, in)
+			if cause := context.Cause(ctx); cause != nil {
+				o.tried = false
+				return cause
+			}
+		}
 		if o.err != nil {
 			return o.err
 		}
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		data, err = o.table.row(in, row)
+		data, err = o.table.row(ctx, in, row)
 		return err
 	})
 	return data, err

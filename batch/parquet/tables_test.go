@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -51,7 +52,7 @@ func TestSingleRows(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				data, err := tables.Row(in, q.file, fmt.Sprint(q.row))
+				data, err := tables.Row(t.Context(), in, q.file, fmt.Sprint(q.row))
 				in.Close()
 				sum := sha256.Sum256(data)
 				switch {
@@ -74,7 +75,7 @@ func TestWrongRows(t *testing.T) {
 		in, err := os.Open(path)
 		must(t, err)
 		defer in.Close()
-		data, err := tables.Row(in, File{Path: path}, member)
+		data, err := tables.Row(t.Context(), in, File{Path: path}, member)
 		if err != nil {
 			return err.Error()
 		}
@@ -127,7 +128,7 @@ func TestARowCostsItsPage(t *testing.T) {
 			want += c.pages[0].length
 		}
 		r := &reads{ReaderAt: in}
-		if _, err := table.row(r, 11); err != nil || r.bytes != want || len(c.pages) < 3 {
+		if _, err := table.row(t.Context(), r, 11); err != nil || r.bytes != want || len(c.pages) < 3 {
 			t.Errorf("%s: %d bytes are read for a row, error %v, want %d, of a group of %d pages", column, r.bytes, err, want, len(c.pages))
 		}
 		table, err = File{Column: column}.open(t.Context(), in)
@@ -138,7 +139,7 @@ func TestARowCostsItsPage(t *testing.T) {
 			pages += len(c.pages)
 		}
 		for row := range int64(15) {
-			if _, err := table.row(r, row); err != nil && row%7 != 3 {
+			if _, err := table.row(t.Context(), r, row); err != nil && row%7 != 3 {
 				t.Errorf("%s: row %d: %v", column, row, err)
 			}
 		}
@@ -175,10 +176,10 @@ func FuzzValues(f *testing.F) {
 	must(f, err)
 	defer in.Close()
 	for _, column := range []string{"PLAIN-none", "RLE_DICTIONARY-none", "DELTA_LENGTH_BYTE_ARRAY-none", "DELTA_BYTE_ARRAY-none"} {
-		table, err := File{Column: column}.open(f.Context(), in)
+		table, err := File{Column: column}.open(context.Background(), in)
 		must(f, err)
 		for _, p := range table.chunks[0].pages {
-			data, _, err := p.unpack(in, format.Uncompressed)
+			data, _, err := p.unpack(context.Background(), in, format.Uncompressed)
 			must(f, err)
 			f.Add(uint8(p.encoding), uint16(p.values), uint8(1), data)
 		}

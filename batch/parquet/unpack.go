@@ -3,6 +3,7 @@ package parquet
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -24,9 +25,9 @@ const (
 
 // unpack returns the bytes of a page without compression, and the levels that are before
 // them.
-func (p page) unpack(in io.ReaderAt, codec format.CompressionCodec) (data, levels []byte, err error) {
+func (p page) unpack(ctx context.Context, in io.ReaderAt, codec format.CompressionCodec) (data, levels []byte, err error) {
 	raw := make([]byte, p.length) // which the file had when it was opened
-	if _, err := in.ReadAt(raw, p.start); err != nil {
+	if _, err := infile.CheckedAt(ctx, in).ReadAt(raw, p.start); err != nil {
 		return nil, nil, noEOF(err)
 	}
 	if p.levels > 0 {
@@ -38,7 +39,7 @@ func (p page) unpack(in io.ReaderAt, codec format.CompressionCodec) (data, level
 	size := p.size - max(0, p.levels)
 	switch codec {
 	case format.Gzip, format.Zstd, format.Brotli:
-		data, err = unpackStream(raw, codec, size, p.most())
+		data, err = unpackStream(ctx, raw, codec, size, p.most())
 	case format.Snappy:
 		if n, used := binary.Uvarint(raw); used <= 0 || n > uint64(min(size, mostSnappy*int64(len(raw)))) {
 			return nil, nil, fmt.Errorf("it claims to have %d bytes without compression, and its header %d", n, size)
@@ -61,7 +62,7 @@ func (p page) unpack(in io.ReaderAt, codec format.CompressionCodec) (data, level
 
 // unpackStream returns at most size bytes of what data unpacks to, and one more if there are
 // more. most bounds the memory for what zstd looks back at.
-func unpackStream(data []byte, codec format.CompressionCodec, size, most int64) ([]byte, error) {
+func unpackStream(ctx context.Context, data []byte, codec format.CompressionCodec, size, most int64) ([]byte, error) {
 	packed := bytes.NewReader(data)
 	var out io.Reader
 	switch codec {
@@ -81,5 +82,5 @@ func unpackStream(data []byte, codec format.CompressionCodec, size, most int64) 
 	default:
 		out = brotli.NewReader(packed)
 	}
-	return infile.ReadAll(io.LimitReader(out, size+1), 0, size+1)
+	return infile.ReadAll(infile.Checked(ctx, io.LimitReader(out, size+1)), 0, size+1)
 }

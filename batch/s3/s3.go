@@ -91,7 +91,8 @@ func (o Objects) Items(ctx context.Context) iter.Seq2[batch.Item, error] {
 	return func(yield func(batch.Item, error) bool) {
 		found := 0
 		for info := range o.Store.core.ListObjectsIter(ctx, o.Bucket, minio.ListObjectsOptions{Prefix: o.Prefix, Recursive: true}) {
-			if ctx.Err() != nil {
+			if err := context.Cause(ctx); err != nil {
+				yield(batch.Item{}, err)
 				return
 			}
 			if info.Err != nil {
@@ -112,7 +113,10 @@ func (o Objects) Items(ctx context.Context) iter.Seq2[batch.Item, error] {
 				return
 			}
 		}
-		if found == 0 && ctx.Err() == nil {
+		switch err := context.Cause(ctx); {
+		case err != nil: // which ends a listing without an error
+			yield(batch.Item{}, err)
+		case found == 0:
 			yield(batch.Item{}, fmt.Errorf("%s%s/%s: no pictures, by the endings of the objects' keys", Scheme, o.Bucket, o.Prefix))
 		}
 	}

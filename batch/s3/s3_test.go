@@ -1,11 +1,9 @@
 package s3
 
 import (
-	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -216,11 +214,6 @@ func TestFaultsOfBuckets(t *testing.T) {
 	o.Bucket = "other"
 	if _, err := list(t, o); err == nil || !strings.Contains(err.Error(), "NoSuchBucket") {
 		t.Errorf("no bucket: %v", err)
-	}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(errors.New("enough"))
-	for item, err := range o.Items(ctx) {
-		t.Errorf("after the context's end: %v, %v", item, err)
 	}
 }
 

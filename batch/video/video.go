@@ -177,6 +177,9 @@ func (v Video) Count(ctx context.Context) (int, error) {
 	var message strings.Builder
 	cmd.Stderr = &message
 	text, err := cmd.Output()
+	if cause := context.Cause(ctx); cause != nil {
+		return 0, cause
+	}
 	if err != nil {
 		return 0, fmt.Errorf("%s: ffprobe: %w: %.200s", v.Path, err, strings.TrimSpace(message.String()))
 	}

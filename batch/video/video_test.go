@@ -147,6 +147,17 @@ func TestAVideoEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// TestACountEndsWithItsContext, which is no fault of ffprobe.
+func TestACountEndsWithItsContext(t *testing.T) {
+	film := drawn(t, 1, "2")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	left := errors.New("the caller has left")
+	cancel(left)
+	if n, err := (Video{Path: film, Every: time.Second}).Count(ctx); err != left {
+		t.Errorf("%d frames, error %v, want %v", n, err, left)
+	}
+}
+
 // TestBrokenVideos are errors that name the file and say what ffmpeg says.
 func TestBrokenVideos(t *testing.T) {
 	whole := drawn(t, 2, "10")

@@ -73,7 +73,7 @@ func TestCancelledCollect(t *testing.T) {
 		defer way.Close()
 		q, err := queue.Open(ctx, way, "default")
 		must(t, err)
-		out, err := batch.Open(filepath.Join(t.TempDir(), "out.jsonl"), cancelledJob.Identity, false)
+		out, err := batch.Open(t.Context(), filepath.Join(t.TempDir(), "out.jsonl"), cancelledJob.Identity, false)
 		must(t, err)
 		defer out.Close()
 		if _, err = q.Collect(ctx, out, slog.New(slog.DiscardHandler)); !errors.Is(err, context.Canceled) {

@@ -60,7 +60,7 @@ func collectAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := batch.Open(path, job.Identity, false)
+	out, err := batch.Open(c.Context, path, job.Identity, false)
 	if err != nil {
 		return err
 	}

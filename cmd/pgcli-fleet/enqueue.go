@@ -61,10 +61,8 @@ func enqueueAction(c *cli.Context) error {
 	if len(prompts) == 0 {
 		return flags.Usagef("no prompt: for example pgcli-fleet enqueue photos -p \"caption en\"")
 	}
-	for i, p := range prompts {
-		if slices.Contains(prompts[:i], p) {
-			return flags.Usagef("prompt %q is given twice", p)
-		}
+	if err := flags.Distinct(prompts); err != nil {
+		return err
 	}
 	if n := c.Int("max-waiting"); n < 1 {
 		return flags.Usagef("--max-waiting is %d, want 1 or more", n)
@@ -91,7 +89,7 @@ func enqueueAction(c *cli.Context) error {
 	id := flags.Identity(c, digest)
 	e := &queue.Enqueuing{Sources: in.Sources, Prompts: prompts, RetryFailed: c.Bool("retry-failed")}
 	if path := c.Path("output"); path != "" {
-		if e.File, err = batch.Open(path, id, false); err != nil {
+		if e.File, err = batch.Open(c.Context, path, id, false); err != nil {
 			return err
 		}
 		defer e.File.Close()

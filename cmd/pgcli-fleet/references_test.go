@@ -139,7 +139,7 @@ func recordsOf(t *testing.T, s *ownProcess, path string, names []string) {
 	must(t, err)
 	job, err := q.Job(t.Context())
 	must(t, err)
-	out, err := batch.Open(path, job.Identity, false)
+	out, err := batch.Open(t.Context(), path, job.Identity, false)
 	must(t, err)
 	for _, name := range names {
 		_, err := out.Add(batch.Failed(&job.Identity, batch.Item{Name: name}, "caption en", record.KindRead, errors.New("gone")))

@@ -105,12 +105,7 @@ func batchOptions(c *cli.Context) (*batch.Options, error) {
 	if len(opts.Prompts) == 0 {
 		return nil, usagef("no prompt: for example pgcli batch photos -p \"caption en\" -o out.jsonl")
 	}
-	for i, p := range opts.Prompts {
-		if slices.Contains(opts.Prompts[:i], p) {
-			return nil, usagef("prompt %q is given twice", p)
-		}
-	}
-	return opts, nil
+	return opts, flags.Distinct(opts.Prompts)
 }
 
 // batchAction checks flags and inputs before it opens the model.
@@ -143,7 +138,7 @@ func batchAction(c *cli.Context) error {
 	if input := newfile.Input(path, append(modelInputs(c), c.Path("file"))...); input != "" {
 		return usagef("-o is %s, which is read (as %s)", path, input)
 	}
-	out, err := batch.Open(path, id, c.Bool("force"))
+	out, err := batch.Open(c.Context, path, id, c.Bool("force"))
 	if err != nil {
 		return err
 	}

@@ -131,7 +131,7 @@ func dryRun(c *cli.Context, plan *batch.Plan, sources []batch.Source, id batch.I
 		return err
 	}
 	defer os.RemoveAll(dir)
-	out, err := batch.Open(filepath.Join(dir, "trial.jsonl"), id, false)
+	out, err := batch.Open(c.Context, filepath.Join(dir, "trial.jsonl"), id, false)
 	if err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ func dataSet(c *cli.Context, args []string, names ...string) (*eval.DataSet, dat
 		return nil, o, usagef("--limit is %d, want 0 or more", c.Int("limit"))
 	}
 	o.MaxTokens, o.keepGoing = c.Int("predict"), c.Bool("keep-going")
-	set, err := eval.Open(args[len(args)-1], c.Int("limit"))
+	set, err := eval.Open(c.Context, args[len(args)-1], c.Int("limit"))
 	return set, o, err
 }
 

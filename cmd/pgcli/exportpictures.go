@@ -34,7 +34,7 @@ func (p *exportPictures) read(ctx context.Context, name string) ([]byte, error) 
 		source := p.containers.Source(container)
 		return p.member(ctx, container, container+"#"+member, source.Items(ctx))
 	}
-	data, err := infile.Read(p.path(name), batch.MaxFile)
+	data, err := infile.ReadContext(ctx, p.path(name), batch.MaxFile)
 	return data, cause(err)
 }
 
@@ -46,11 +46,17 @@ func (p *exportPictures) path(name string) string {
 	return filepath.Join(p.folder, name)
 }
 
+// maxPath is the longest path of a file, in bytes, on the systems that have a bound.
+const maxPath = 4096
+
 // split returns the path of the archive, table or video of a name, and the member. Names of
 // folders, of files and of members may have a # in them, and members dots that a path would
 // lose. A container that is gone is one only if no file has the whole name.
 func (p *exportPictures) split(name string) (container, member string, ok bool) {
 	for at, c := range name {
+		if at > maxPath {
+			break // each # is looked at with all before it
+		}
 		if c != '#' || p.containers.Source(name[:at]) == nil {
 			continue
 		}
@@ -95,6 +101,9 @@ func (p *exportPictures) member(ctx context.Context, container, path string, ite
 		if fresh {
 			break
 		}
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
 	}
 	return nil, fmt.Errorf("%s has no such picture; for frames give --every or --fps as pgcli batch was given it", container)
 }

@@ -3,9 +3,14 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/pgcli/paligemma/batch"
 )
 
 // TestNamesThatArePathsAndMore: members whose names a path would shorten, folders and files
@@ -40,5 +45,33 @@ func TestNamesThatArePathsAndMore(t *testing.T) {
 				t.Errorf("%s: got %q, error %v, want %q", name, got, err, text)
 			}
 		}
+	}
+}
+
+// TestNamesThatAreNoPaths: a name of a foreign record that is longer than any path is not
+// looked at again for each of its marks.
+func TestNamesThatAreNoPaths(t *testing.T) {
+	p := &exportPictures{folder: t.TempDir()}
+	for length, want := range map[int]bool{100: true, maxPath + 100: false} {
+		_, _, ok := p.split(strings.Repeat("#", length) + ".tar#1.jpg")
+		if ok != want {
+			t.Errorf("%d marks: in an archive is %v, want %v", length, ok, want)
+		}
+	}
+}
+
+// TestACancelledSearchIsNotAMissingPicture: who leaves while an archive is gone through is not
+// told that it lacks the picture.
+func TestACancelledSearchIsNotAMissingPicture(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "a.tar"), make([]byte, 1024), 0o600))
+	left := errors.New("the caller has left")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(left)
+	p := &exportPictures{folder: dir}
+	defer p.close()
+	nothing := func(func(batch.Item, error) bool) {} // as a source whose context has ended
+	if _, err := p.member(ctx, "a.tar", "a.tar#1.jpg", nothing); err != left {
+		t.Errorf("error %v, want %v", err, left)
 	}
 }

@@ -38,7 +38,7 @@ func openJournal(c *cli.Context, set *eval.DataSet) (*eval.Journal, error) {
 	for _, name := range answerFlags {
 		settings = append(settings, eval.Setting{Name: flags.Dashed(name), Value: fmt.Sprint(c.Value(name))})
 	}
-	j, err := eval.OpenJournal(path, c.Bool("force"), set, settings, append(modelInputs(c), projector)...)
+	j, err := eval.OpenJournal(c.Context, path, c.Bool("force"), set, settings, append(modelInputs(c), projector)...)
 	if err == nil && j.Earlier() > 0 {
 		tell(c.App.ErrWriter, "going on after %s in %s", legible.Count(j.Earlier(), "answer"), j.Path())
 	}
@@ -52,7 +52,7 @@ func closeJournal(c *cli.Context, j *eval.Journal, whole bool) error {
 	case j == nil:
 		return nil
 	case whole:
-		return j.Finish()
+		return j.Finish(c.Context)
 	case j.Len() > 0:
 		tell(c.App.ErrWriter, "answers so far are in %s; the same command goes on from there", j.Path())
 	}

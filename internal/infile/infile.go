@@ -4,6 +4,7 @@
 package infile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -111,16 +112,25 @@ func kind(mode fs.FileMode) string {
 // Read returns the content of the regular file at path, which may have at most limit
 // bytes.
 func Read(path string, limit int64) ([]byte, error) {
+	return ReadContext(context.Background(), path, limit)
+}
+
+// ReadContext is Read that ends with ctx, and its cause.
+func ReadContext(ctx context.Context, path string, limit int64) ([]byte, error) {
 	f, err := Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return ReadFile(f, limit)
+	return readFile(ctx, f, limit)
 }
 
 // ReadFile returns the content of a regular file, which may have at most limit bytes.
 func ReadFile(f *os.File, limit int64) ([]byte, error) {
+	return readFile(context.Background(), f, limit)
+}
+
+func readFile(ctx context.Context, f *os.File, limit int64) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -128,7 +138,7 @@ func ReadFile(f *os.File, limit int64) ([]byte, error) {
 	if info.Size() > limit {
 		return nil, tooLong(f.Name(), limit)
 	}
-	data, err := readAll(f, info.Size(), limit)
+	data, err := readAll(Checked(ctx, f), info.Size(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}

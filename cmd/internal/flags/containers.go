@@ -80,7 +80,7 @@ func (m *Members) Read(ctx context.Context, in *os.File, path, member string, at
 	case archive.IsTar(path):
 		return archive.Member(ctx, in, member, at.Start)
 	case parquet.IsParquet(path):
-		return m.tables.Row(in, parquet.File{Path: path, Column: at.Column}, member)
+		return m.tables.Row(ctx, in, parquet.File{Path: path, Column: at.Column}, member)
 	case video.IsVideo(path):
 		return video.Video{Path: path, Every: time.Second}.Frame(ctx, member, at.Version)
 	}

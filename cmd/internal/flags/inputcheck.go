@@ -39,9 +39,14 @@ func named(ctx context.Context, s batch.Source) error {
 		if err != nil {
 			return err
 		}
-		rows++
+		if rows++; ctx.Err() != nil {
+			break
+		}
 	}
-	if rows == 0 && ctx.Err() == nil {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if rows == 0 {
 		return fmt.Errorf("%v has no rows, want names of pictures", s)
 	}
 	return nil

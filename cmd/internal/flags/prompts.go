@@ -43,6 +43,18 @@ func Prompts(c *cli.Context, words []string, pictures int) ([]paligemma.Prompt, 
 	return prompts, nil
 }
 
+// Distinct refuses prompts of which two are the same.
+func Distinct(prompts []paligemma.Prompt) error {
+	seen := make(map[paligemma.Prompt]bool, len(prompts)) // a file may have a million
+	for _, p := range prompts {
+		if seen[p] {
+			return Usagef("prompt %q is given twice", p)
+		}
+		seen[p] = true
+	}
+	return nil
+}
+
 // Texts returns the text that words spell, the texts of -p, then the lines of the
 // file of -f that are not blank.
 func Texts(c *cli.Context, words []string) ([]paligemma.Prompt, error) {

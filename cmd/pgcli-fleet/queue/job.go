@@ -36,9 +36,13 @@ func (q *Queue) SetJob(ctx context.Context, job Job) (Job, error) {
 		}
 		had.Identity = job.Identity
 		before := len(had.Prompts)
+		known := map[paligemma.Prompt]bool{}
+		for _, p := range had.Prompts {
+			known[p] = true
+		}
 		for _, p := range job.Prompts {
-			if !slices.Contains(had.Prompts, p) {
-				had.Prompts = append(had.Prompts, p)
+			if !known[p] {
+				had.Prompts, known[p] = append(had.Prompts, p), true
 			}
 		}
 		if revision > 0 && len(had.Prompts) == before {

@@ -49,7 +49,7 @@ func main() {
 }
 
 func (t *table) print(ctx context.Context, w io.Writer) (err error) {
-	if t.set, err = eval.Open(t.data, t.limit); err != nil {
+	if t.set, err = eval.Open(ctx, t.data, t.limit); err != nil {
 		return err
 	}
 	if t.dir, err = os.MkdirTemp("", "tinytable-"); err != nil {
