@@ -73,11 +73,7 @@ func removeAbandoned(path string) {
 			continue
 		}
 		temp := filepath.Join(dir, e.Name())
-		if _, err := os.Lstat(filepath.Join(temp, lockName)); err != nil {
-			continue
-		}
-		if lock, err := newfile.Lock(filepath.Join(temp, lockName)); err == nil {
-			lock.Close()
+		if newfile.Abandoned(filepath.Join(temp, lockName)) {
 			os.RemoveAll(temp)
 		}
 	}
@@ -128,14 +124,15 @@ func (f *folder) vacant() error {
 	return err
 }
 
-// unlock removes the lock, which is no part of the folder.
+// unlock removes the lock, which is no part of the folder. It holds it until then: a folder whose
+// lock nobody holds is another export's to remove.
 func (f *folder) unlock() error {
 	if f.lock == nil {
 		return nil
 	}
 	lock := f.lock
 	f.lock = nil
-	return errors.Join(lock.Close(), os.Remove(lock.Name()))
+	return errors.Join(newfile.Remove(lock.Name()), lock.Close())
 }
 
 // Close removes a folder without its name.

@@ -47,15 +47,36 @@ func removeAbandoned(path string) (removed []string) {
 
 // removeUnlocked removes a file unless a process has locked it.
 func removeUnlocked(name string) bool {
-	f, err := openShared(name, os.O_RDWR)
-	if err != nil {
+	f := abandoned(name)
+	if f == nil {
 		return false
 	}
 	defer f.Close()
+	return Remove(name) == nil
+}
+
+// abandoned locks a file that exists and that no process has locked; nil for any other.
+func abandoned(name string) *os.File {
+	f, err := openShared(name, os.O_RDWR)
+	if err != nil {
+		return nil
+	}
 	if lock(f, false) != nil || !current(f) {
+		f.Close()
+		return nil
+	}
+	return f
+}
+
+// Abandoned reports whether a file exists, and no process has locked it. Unlike [Lock] it
+// makes none.
+func Abandoned(name string) bool {
+	f := abandoned(name)
+	if f == nil {
 		return false
 	}
-	return Remove(name) == nil
+	f.Close()
+	return true
 }
 
 // current reports whether a file still has the name that it was opened by, and not

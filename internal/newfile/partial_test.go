@@ -136,3 +136,23 @@ func TestInputSeesThroughLinks(t *testing.T) {
 		}
 	}
 }
+
+// TestAbandoned: a file that is there and that nobody has locked. None is made.
+func TestAbandoned(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "lock")
+	if Abandoned(name) {
+		t.Error("no file is abandoned")
+	}
+	if _, err := os.Lstat(name); err == nil {
+		t.Error("a file was made")
+	}
+	f, err := Lock(name)
+	must(t, err)
+	if Abandoned(name) {
+		t.Error("a file that is locked is abandoned")
+	}
+	must(t, f.Close())
+	if !Abandoned(name) {
+		t.Error("a file that nobody has locked is not abandoned")
+	}
+}
