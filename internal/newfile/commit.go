@@ -82,8 +82,9 @@ func (f *File) setAside() string {
 	if !f.replace {
 		return ""
 	}
-	err := os.Link(f.path, old)
+	err := link(f.path, old)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // the file system has no links
+		old = keptName(old)
 		err = Rename(f.path, old)
 	}
 	if err != nil {
@@ -103,6 +104,13 @@ func (f *File) takeBack(old string) error {
 	return errors.Join(err, Remove(f.path))
 }
 
+// link is os.Link, but for tests of file systems that have none.
+var link = os.Link
+
+// keptName is the name of a file that no Create removes, not even after a kill: the only
+// copy of what a user had.
+func keptName(temporary string) string { return strings.TrimSuffix(temporary, partial) + ".old" }
+
 // putBack gives a file that was set aside the name path again. If that fails, the file
 // stays under a name that no Create removes, which the error tells.
 func putBack(old, path string) error {
@@ -111,9 +119,9 @@ func putBack(old, path string) error {
 		_ = os.Remove(old) // there still if both names are of one file, which a rename leaves alone
 		return nil
 	}
-	kept := strings.TrimSuffix(old, partial) + ".old"
-	if os.Rename(old, kept) != nil {
-		kept = old
+	kept := old
+	if strings.HasSuffix(old, partial) && os.Rename(old, keptName(old)) == nil {
+		kept = keptName(old)
 	}
 	return fmt.Errorf("what was at %s is at %s now; rename it: %w", path, kept, err)
 }
@@ -124,7 +132,7 @@ func (f *File) rename() error {
 		return Rename(f.Name(), f.path)
 	}
 	// A rename would replace a file that appeared since Create; a link does not.
-	err := os.Link(f.Name(), f.path)
+	err := link(f.Name(), f.path)
 	if err == nil {
 		return Remove(f.Name())
 	}

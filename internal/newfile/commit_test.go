@@ -137,6 +137,27 @@ func TestWhatCannotBePutBackIsKept(t *testing.T) {
 	}
 }
 
+// TestWithoutLinks: where the file system has none, what a pair replaces is set aside by a
+// rename, under a name that outlives a kill; otherwise nothing of it is left.
+func TestWithoutLinks(t *testing.T) {
+	link = func(string, string) error { return errors.ErrUnsupported }
+	defer func() { link = os.Link }()
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	must(t, os.WriteFile(a, []byte("old"), 0o600))
+	must(t, CommitAll(start(t, a, "newer", true), start(t, b, "new", false)))
+	holds(t, a, "newer")
+	holds(t, b, "new")
+	if got := left(t, dir); got != "a b" {
+		t.Errorf("left: %s, want a b", got)
+	}
+	killed := start(t, a, "never", true)
+	old := killed.setAside()
+	must(t, killed.Close())
+	must(t, start(t, a, "later", true).Commit())
+	holds(t, old, "newer")
+}
+
 // TestAReservedNameIsGivenUp: where there are no links the name is reserved by an empty file,
 // which does not stay if the rename fails.
 func TestAReservedNameIsGivenUp(t *testing.T) {
