@@ -82,7 +82,7 @@ var layers = map[string][]string{
 	"internal/allocation":      nil, // for tests
 	"internal/faulty":          nil, // for tests
 	"internal/testengine":      nil, // for tests
-	"internal/testcontext":     nil, // for tests
+	"internal/testctx":         nil, // for tests
 	"internal/testlink":        nil, // for tests
 	"internal/testpipe":        nil, // for tests
 	"internal/testrace":        nil, // for tests

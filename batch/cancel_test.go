@@ -14,7 +14,7 @@ import (
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/batch"
 	"github.com/pgcli/paligemma/batch/record"
-	"github.com/pgcli/paligemma/internal/testcontext"
+	"github.com/pgcli/paligemma/internal/testctx"
 )
 
 // TestSourcesEndWithTheirContext: the end of a context is no row's or file's fault.
@@ -26,7 +26,7 @@ func TestSourcesEndWithTheirContext(t *testing.T) {
 	must(t, os.WriteFile(blank, []byte("file_name\n"+strings.Repeat("\n", 1<<20)+"\"not closed"), 0o644))
 	for item, err := range (batch.Files{picture}).Items(t.Context()) {
 		must(t, err)
-		if _, err := item.Read(testcontext.Ending(t.Context(), 2)); !errors.Is(err, context.Canceled) {
+		if _, err := item.Read(testctx.New(t.Context(), 2)); !errors.Is(err, context.Canceled) {
 			t.Errorf("a file of 3 MiB: error %v, want %v", err, context.Canceled)
 		}
 	}
@@ -37,7 +37,7 @@ func TestSourcesEndWithTheirContext(t *testing.T) {
 		"no others of a shard": batch.First([]batch.Source{batch.Metadata(rows)}, batch.Shard{Index: 0, Of: 1}, 50)[0],
 	} {
 		var last error
-		for _, err := range source.Items(testcontext.Ending(t.Context(), 20)) {
+		for _, err := range source.Items(testctx.New(t.Context(), 20)) {
 			last = err
 		}
 		if !errors.Is(last, context.Canceled) {
@@ -97,7 +97,7 @@ func TestFilesOfRecordsEndWithTheirContext(t *testing.T) {
 	} {
 		n := int64(0)
 		for ; ; n++ {
-			ctx := testcontext.Ending(t.Context(), n)
+			ctx := testctx.New(t.Context(), n)
 			err := do(ctx)
 			if err == nil {
 				break

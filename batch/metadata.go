@@ -58,7 +58,7 @@ func (m Metadata) each(ctx context.Context, do func(name string) (more bool, err
 		return 0, err
 	}
 	defer f.Close()
-	in := infile.Until(ctx, f) // also lines that are no rows
+	in := infile.Checked(ctx, f) // also lines that are no rows
 	names := jsonNames(in)
 	if filepath.Ext(string(m)) == ".csv" {
 		if names, err = tableNames(in); err != nil {

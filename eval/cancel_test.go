@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pgcli/paligemma/internal/testcontext"
+	"github.com/pgcli/paligemma/internal/testctx"
 )
 
 // TestDataSetsEndWithTheirContext: a data set is read, compared with a journal, and replayed
@@ -33,7 +33,7 @@ func TestDataSetsEndWithTheirContext(t *testing.T) {
 		},
 	} {
 		for _, n := range []int64{0, 1, 20, 50} {
-			if err := read(testcontext.Ending(t.Context(), n)); !errors.Is(err, context.Canceled) {
+			if err := read(testctx.New(t.Context(), n)); !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: after %d looks: error %v, want %v", name, n, err, context.Canceled)
 			} else if strings.Contains(err.Error(), path) {
 				t.Errorf("%s: after %d looks: %v names a line", name, n, err)
@@ -55,14 +55,14 @@ func TestJournalsEndWithTheirContext(t *testing.T) {
 		must(t, err)
 		must(t, j.add(&Answered{Example: e, Text: "x"}, nil, [2]int{1, 1}))
 	}
-	if err := j.Finish(testcontext.Ending(t.Context(), 2)); !errors.Is(err, context.Canceled) {
+	if err := j.Finish(testctx.New(t.Context(), 2)); !errors.Is(err, context.Canceled) {
 		t.Errorf("finish: error %v, want %v", err, context.Canceled)
 	}
 	if _, err := os.Stat(out); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a part is there as the whole: %v", err)
 	}
 	must(t, j.Close())
-	if _, err := OpenJournal(testcontext.Ending(t.Context(), 2), out, false, set, aSetting); !errors.Is(err, context.Canceled) {
+	if _, err := OpenJournal(testctx.New(t.Context(), 2), out, false, set, aSetting); !errors.Is(err, context.Canceled) {
 		t.Errorf("open: error %v, want %v", err, context.Canceled)
 	}
 	j, err = OpenJournal(t.Context(), out, false, set, aSetting)
@@ -79,14 +79,14 @@ func TestMasksEndWithTheirContext(t *testing.T) {
 	save(t, path, image.NewGray(image.Rect(0, 0, 56, 56)))
 	v := viewer{model: open(t, "f32"), set: &DataSet{path: path}}
 	const many = 1 << 20
-	ctx := testcontext.Ending(t.Context(), many)
+	ctx := testctx.New(t.Context(), many)
 	_, err := v.mask(ctx, "mask.png", image.Pt(56, 56))
 	must(t, err)
 	looks := many - ctx.Left()
 	if looks < 56 {
 		t.Errorf("%d looks at the context, want one a line", looks)
 	}
-	if _, err := v.mask(testcontext.Ending(t.Context(), looks-5), "mask.png", image.Pt(56, 56)); !errors.Is(err, context.Canceled) {
+	if _, err := v.mask(testctx.New(t.Context(), looks-5), "mask.png", image.Pt(56, 56)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 }

@@ -62,7 +62,7 @@ func (d *DataSet) Examples(ctx context.Context) iter.Seq2[*Example, error] {
 			return
 		}
 		defer f.Close()
-		lines := textfile.NewScanner(infile.Until(ctx, f))
+		lines := textfile.NewScanner(infile.Checked(ctx, f))
 		lines.Buffer(nil, maxLine)
 		line, n := 0, 0
 		for (d.limit == 0 || n < d.limit) && lines.Scan() {

@@ -83,7 +83,7 @@ func (t Tar) each(ctx context.Context, do func(batch.Item) bool) error {
 			return err
 		}
 		defer z.Close()
-		in = infile.Until(ctx, z) // a member that is not read is unpacked all the same
+		in = infile.Checked(ctx, z) // a member that is not read is unpacked all the same
 	}
 	members := tar.NewReader(in)
 	start := int64(0) // of the next member's header
@@ -130,7 +130,7 @@ func isGzip(f *os.File) bool {
 func content(ctx context.Context, members *tar.Reader, h *tar.Header) ([]byte, error) {
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
-		return infile.ReadAll(infile.Until(ctx, members), h.Size, batch.MaxFile)
+		return infile.ReadAll(infile.Checked(ctx, members), h.Size, batch.MaxFile)
 	case tar.TypeLink:
 		return nil, fmt.Errorf("is a hard link to %.200q, want a file: pack it with tar --hard-dereference", h.Linkname)
 	case tar.TypeSymlink:

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pgcli/paligemma/internal/testcontext"
+	"github.com/pgcli/paligemma/internal/testctx"
 )
 
 // TestAMemberThatIsPassedOverEndsWithItsContext: a compressed archive unpacks what nobody
@@ -25,7 +25,7 @@ func TestAMemberThatIsPassedOverEndsWithItsContext(t *testing.T) {
 	must(t, z.Close())
 	path := filepath.Join(t.TempDir(), "a.tar.gz")
 	must(t, os.WriteFile(path, packed.Bytes()[:packed.Len()/2], 0o644))
-	for _, err := range Tar(path).Items(testcontext.Ending(t.Context(), 50)) {
+	for _, err := range Tar(path).Items(testctx.New(t.Context(), 50)) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want %v", err, context.Canceled)
 		}
@@ -38,7 +38,7 @@ func TestAMemberEndsWithItsContext(t *testing.T) {
 	must(t, os.WriteFile(path, shard(t), 0o644))
 	for item, err := range Tar(path).Items(t.Context()) {
 		must(t, err)
-		if _, err := item.Read(testcontext.Ending(t.Context(), 0)); !errors.Is(err, context.Canceled) {
+		if _, err := item.Read(testctx.New(t.Context(), 0)); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: error %v, want %v", item.Name, err, context.Canceled)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pgcli/paligemma/internal/testcontext"
+	"github.com/pgcli/paligemma/internal/testctx"
 )
 
 // TestJoiningEndsWithItsContext: whenever the caller leaves, what was joined so far is not
@@ -32,7 +32,7 @@ func TestJoiningEndsWithItsContext(t *testing.T) {
 	for _, list := range []func(func(string, error) bool){nil, list} {
 		n := 0
 		for ; ; n++ {
-			ctx := testcontext.Ending(t.Context(), int64(n))
+			ctx := testctx.New(t.Context(), int64(n))
 			set, err := Open(ctx, shard)
 			if err == nil {
 				_, err = set.Write(ctx, out, false, list, func(Missing) error { return nil })

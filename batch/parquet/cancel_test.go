@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/batch"
-	"github.com/pgcli/paligemma/internal/testcontext"
+	"github.com/pgcli/paligemma/internal/testctx"
 )
 
 // TestTablesEndWithTheirContext: wherever the caller leaves, a table's end is its own, and
@@ -23,10 +23,10 @@ func TestTablesEndWithTheirContext(t *testing.T) {
 			return err
 		}
 		const many = 1 << 20
-		ctx := testcontext.Ending(t.Context(), many)
+		ctx := testctx.New(t.Context(), many)
 		must(t, last(ctx))
 		for n := range many - ctx.Left() {
-			if err := last(testcontext.Ending(t.Context(), n)); !errors.Is(err, context.Canceled) {
+			if err := last(testctx.New(t.Context(), n)); !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: after %d looks: error %v, want %v", name, n, err, context.Canceled)
 			}
 		}
@@ -42,7 +42,7 @@ func TestALeaverLeavesTheTable(t *testing.T) {
 	defer in.Close()
 	for n := range int64(20) {
 		var tables Tables
-		_, err := tables.Row(testcontext.Ending(t.Context(), n), in, File{Path: path}, "0")
+		_, err := tables.Row(testctx.New(t.Context(), n), in, File{Path: path}, "0")
 		if err == nil {
 			if n < 3 {
 				t.Errorf("the row is read though its context ended after %d looks", n)

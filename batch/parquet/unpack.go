@@ -26,7 +26,7 @@ const (
 // unpack returns the bytes of a page without compression, and the levels that are before
 // them.
 func (p page) unpack(ctx context.Context, in io.ReaderAt, codec format.CompressionCodec) (data, levels []byte, err error) {
-	raw, err := infile.ReadAll(infile.Until(ctx, io.NewSectionReader(in, p.start, p.length)), p.length, maxPage)
+	raw, err := infile.ReadAll(infile.Checked(ctx, io.NewSectionReader(in, p.start, p.length)), p.length, maxPage)
 	if err != nil || int64(len(raw)) < p.length {
 		return nil, nil, noEOF(err)
 	}
@@ -82,5 +82,5 @@ func unpackStream(ctx context.Context, data []byte, codec format.CompressionCode
 	default:
 		out = brotli.NewReader(packed)
 	}
-	return infile.ReadAll(infile.Until(ctx, io.LimitReader(out, size+1)), 0, maxPage+1)
+	return infile.ReadAll(infile.Checked(ctx, io.LimitReader(out, size+1)), 0, maxPage+1)
 }

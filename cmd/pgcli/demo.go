@@ -145,7 +145,7 @@ func readPicture(c *cli.Context, path string) ([]byte, error) {
 		return nil, cause(err)
 	}
 	defer f.Close()
-	return infile.ReadAll(infile.Until(c.Context, f), 0, maxPictureFile)
+	return infile.ReadAll(infile.Checked(c.Context, f), 0, maxPictureFile)
 }
 
 // scenes returns the pictures inside the program, with asks, or with their own if

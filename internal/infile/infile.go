@@ -138,7 +138,7 @@ func readFile(ctx context.Context, f *os.File, limit int64) ([]byte, error) {
 	if info.Size() > limit {
 		return nil, tooLong(f.Name(), limit)
 	}
-	data, err := ReadAll(Until(ctx, f), info.Size(), limit)
+	data, err := ReadAll(Checked(ctx, f), info.Size(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}

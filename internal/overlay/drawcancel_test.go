@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/pgcli/paligemma/internal/testcontext"
+	"github.com/pgcli/paligemma/internal/testctx"
 )
 
 // TestDrawingEndsWithItsContext: whenever the caller leaves, nothing is drawn to the end. Each
@@ -29,7 +29,7 @@ func TestDrawingEndsWithItsContext(t *testing.T) {
 	} {
 		n := int64(0)
 		for ; ; n++ {
-			err := c.do(testcontext.Ending(t.Context(), n))
+			err := c.do(testctx.New(t.Context(), n))
 			if err == nil {
 				break
 			}
