@@ -43,7 +43,7 @@ func (p *Picture) sha256() string {
 }
 
 // decoded returns the pixels of a picture.
-func (o *Options) decoded(ctx context.Context, p *Picture) (image.Image, error) {
+func (o *Options) decoded(ctx context.Context, p *Picture) (*imageproc.RGB, error) {
 	data, err := o.read(ctx, p)
 	if err != nil {
 		return nil, err
@@ -56,12 +56,8 @@ func (o *Options) decoded(ctx context.Context, p *Picture) (image.Image, error) 
 }
 
 // decode returns a picture, upright, as the model saw it.
-func (o *Options) decode(ctx context.Context, file []byte) (image.Image, error) {
-	img, err := imageproc.Read(ctx, stdbytes.NewReader(file), o.MaxPixels)
-	if err != nil {
-		return nil, err // not a nil picture in an interface
-	}
-	return img, nil
+func (o *Options) decode(ctx context.Context, file []byte) (*imageproc.RGB, error) {
+	return imageproc.Read(ctx, stdbytes.NewReader(file), o.MaxPixels)
 }
 
 // kept are the formats that every reader of a data set knows, by their first bytes,
@@ -129,7 +125,7 @@ func (s *drawingSink) Add(ctx context.Context, p *Picture) error {
 	if err != nil {
 		return err
 	}
-	drawn, err := overlay.Draw(img, objects, s.style)
+	drawn, err := overlay.Draw(ctx, img, objects, s.style)
 	if err != nil {
 		return err
 	}

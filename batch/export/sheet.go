@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"image"
+	"image/color"
 	"image/jpeg"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"golang.org/x/image/draw"
 
+	"github.com/pgcli/paligemma/internal/imageproc"
 	"github.com/pgcli/paligemma/internal/newfile"
 	"github.com/pgcli/paligemma/internal/overlay"
 )
@@ -91,7 +93,7 @@ func (s *sheetSink) thumb(ctx context.Context, p *Picture, c *card) error {
 	factor := min(1, thumbSide/float64(max(p.Size.X, p.Size.Y)))
 	size := image.Pt(max(1, at(factor, p.Size.X)), max(1, at(factor, p.Size.Y)))
 	small := image.NewRGBA(image.Rectangle{Max: size})
-	draw.CatmullRom.Scale(small, small.Rect, img, img.Bounds(), draw.Src, nil)
+	draw.CatmullRom.Scale(small, small.Rect, dense{img}, img.Bounds(), draw.Src, nil)
 	c.Width, c.Height, c.Thumb = size.X, size.Y, "thumbs/"+s.stems.of(p.Name)+".jpg"
 	objects, err := p.drawn(size)
 	if err != nil {
@@ -99,12 +101,21 @@ func (s *sheetSink) thumb(ctx context.Context, p *Picture, c *card) error {
 	}
 	if len(objects) > 0 {
 		var b stdbytes.Buffer
-		if err := overlay.SVG(&b, size, objects, s.style, ""); err != nil {
+		if err := overlay.SVG(ctx, &b, size, objects, s.style, ""); err != nil {
 			return err
 		}
 		c.Overlay = template.HTML(b.String()) // package overlay escapes labels
 	}
 	return s.write(c.Thumb, func(w io.Writer) error { return jpeg.Encode(w, small, &jpeg.Options{Quality: 85}) })
+}
+
+// dense has the colours of a picture without a value on the heap for each, which makes it
+// several times as fast to scale.
+type dense struct{ *imageproc.RGB }
+
+func (d dense) RGBA64At(x, y int) color.RGBA64 {
+	p := d.Pix[3*(y*d.Width+x):]
+	return color.RGBA64{R: 257 * uint16(p[0]), G: 257 * uint16(p[1]), B: 257 * uint16(p[2]), A: 0xffff}
 }
 
 // begin starts a page.

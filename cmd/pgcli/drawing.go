@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -153,12 +154,12 @@ func (d *drawing) save(c *cli.Context, i int, img image.Image, objects []paligem
 			return err
 		}
 		err := save(c, path, func(w io.Writer) error {
-			out, err := overlay.Draw(img, shown, d.style)
+			out, err := overlay.Draw(c.Context, img, shown, d.style)
 			if err != nil {
 				return err
 			}
 			if strings.EqualFold(filepath.Ext(path), ".png") {
-				return png.Encode(w, out)
+				return png.Encode(until{c.Context, w}, out)
 			}
 			return jpeg.Encode(w, out, &jpeg.Options{Quality: 92})
 		})
@@ -170,12 +171,26 @@ func (d *drawing) save(c *cli.Context, i int, img image.Image, objects []paligem
 		return nil
 	}
 	return save(c, d.vector[i], func(w io.Writer) error {
-		uri, err := overlay.DataURI(img)
+		uri, err := overlay.DataURI(c.Context, img)
 		if err != nil {
 			return err
 		}
-		return overlay.SVG(w, img.Bounds().Size(), shown, d.style, uri)
+		return overlay.SVG(c.Context, w, img.Bounds().Size(), shown, d.style, uri)
 	})
+}
+
+// until is a writer that fails when ctx has ended, with its cause: the encoder of PNG, which takes
+// seconds for a large picture, ends with it.
+type until struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (u until) Write(p []byte) (int, error) {
+	if err := context.Cause(u.ctx); err != nil {
+		return 0, err
+	}
+	return u.w.Write(p)
 }
 
 // warn names the characters of labels that the font cannot draw.

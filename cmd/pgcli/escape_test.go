@@ -29,7 +29,7 @@ var tag = regexp.MustCompile(`</?[a-zA-Z][^\s/>]*|"`)
 func page(t *testing.T, text string) string {
 	t.Helper()
 	objects := []overlay.Object{{Label: text, Score: 0.5, Box: image.Rect(2, 2, 30, 20)}}
-	drawn, err := svg(image.Pt(40, 30), objects, overlay.Style{Palette: &overlay.Palette{}})
+	drawn, err := svg(t.Context(), image.Pt(40, 30), objects, overlay.Style{Palette: &overlay.Palette{}})
 	must(t, err)
 	g := &gallery{Model: text, Version: text, Answers: 1, Cards: []card{{
 		ID: "u1", Name: text, Picture: template.URL("data:image/png;base64,AA=="), Width: 40, Height: 30, Encode: "1 ms",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"fmt"
 	"html/template"
@@ -99,7 +100,7 @@ func (g *gallery) add(c *cli.Context, m *paligemma.Model, s *paligemma.Session, 
 	g.took += took
 	size := shownAt(img.Bounds().Size())
 	k := card{ID: g.id(), Name: e.name, Width: size.X, Height: size.Y, Encode: duration(took)}
-	if k.Picture, err = pictureURL(e.file, img); err != nil {
+	if k.Picture, err = pictureURL(c.Context, e.file, img); err != nil {
 		return err
 	}
 	style := overlay.Style{Palette: &overlay.Palette{}}
@@ -123,7 +124,7 @@ func (g *gallery) add(c *cli.Context, m *paligemma.Model, s *paligemma.Session, 
 			return err
 		}
 		if len(a.Objects) > 0 {
-			if a.Overlay, err = svg(size, overlayObjects(a.Objects), style); err != nil {
+			if a.Overlay, err = svg(c.Context, size, overlayObjects(a.Objects), style); err != nil {
 				return err
 			}
 		}
@@ -170,15 +171,15 @@ func shownAt(size image.Point) image.Point {
 }
 
 // svg returns the overlay of objects.
-func svg(size image.Point, objects []overlay.Object, style overlay.Style) (template.HTML, error) {
+func svg(ctx context.Context, size image.Point, objects []overlay.Object, style overlay.Style) (template.HTML, error) {
 	var b bytes.Buffer
-	err := overlay.SVG(&b, size, objects, style, "")
+	err := overlay.SVG(ctx, &b, size, objects, style, "")
 	return template.HTML(b.String()), err // package overlay escapes labels
 }
 
 // pictureURL returns a URL that holds a picture: the file itself if browsers show
 // it as the model sees it. They turn pictures by EXIF data alone, and play animations.
-func pictureURL(file []byte, img image.Image) (template.URL, error) {
+func pictureURL(ctx context.Context, file []byte, img image.Image) (template.URL, error) {
 	turned := false
 	for _, key := range []string{"Raw profile type exif", "XML:com.adobe.xmp", "http://ns.adobe.com/xap/1.0/"} {
 		turned = turned || bytes.Contains(file, []byte(key))
@@ -187,7 +188,7 @@ func pictureURL(file []byte, img image.Image) (template.URL, error) {
 	case !turned && (t == "image/png" || t == "image/jpeg"):
 		return template.URL("data:" + t + ";base64," + base64.StdEncoding.EncodeToString(file)), nil
 	}
-	uri, err := overlay.DataURI(img)
+	uri, err := overlay.DataURI(ctx, img)
 	return template.URL(uri), err
 }
 

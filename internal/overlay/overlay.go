@@ -84,9 +84,10 @@ func (s sheet) layout(objects []Object, style Style) ([]mark, error) {
 func area(r image.Rectangle) int { return r.Dx() * r.Dy() }
 
 // Draw returns a copy of a picture with objects drawn on it. The copy's corner is
-// (0, 0), and it is opaque: alpha is dropped, not blended.
-func Draw(img image.Image, objects []Object, style Style) (*image.RGBA, error) {
-	dst, err := rgba(img)
+// (0, 0), and it is opaque: alpha is dropped, not blended. It ends with ctx, which it looks at
+// before each outline and each line of a mask.
+func Draw(ctx context.Context, img image.Image, objects []Object, style Style) (*image.RGBA, error) {
+	dst, err := rgba(ctx, img)
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +97,14 @@ func Draw(img image.Image, objects []Object, style Style) (*image.RGBA, error) {
 		return nil, err
 	}
 	for _, m := range marks {
-		tint(dst, m.Mask, m.color)
+		if err := tint(ctx, dst, m.Mask, m.color); err != nil {
+			return nil, err
+		}
 	}
 	for _, m := range marks {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		if m.Mask != nil { // outlines stay inside the mask's bounds
 			within := dst.SubImage(m.Mask.Rect).(draw.Image)
 			outlines, err := contours(context.Background(), m.Mask)
@@ -119,15 +125,20 @@ func Draw(img image.Image, objects []Object, style Style) (*image.RGBA, error) {
 }
 
 // rgba returns an opaque copy of a picture with its corner at (0, 0).
-func rgba(img image.Image) (*image.RGBA, error) {
-	rgb, err := imageproc.FromImage(context.Background(), img, math.MaxInt)
+func rgba(ctx context.Context, img image.Image) (*image.RGBA, error) {
+	rgb, err := imageproc.FromImage(ctx, img, math.MaxInt)
 	if err != nil {
 		return nil, err
 	}
 	m := image.NewRGBA(rgb.Bounds())
-	for i := range rgb.Width * rgb.Height {
-		copy(m.Pix[4*i:4*i+3], rgb.Pix[3*i:3*i+3])
-		m.Pix[4*i+3] = 0xff
+	for y := range rgb.Height {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		for i := y * rgb.Width; i < (y+1)*rgb.Width; i++ {
+			copy(m.Pix[4*i:4*i+3], rgb.Pix[3*i:3*i+3])
+			m.Pix[4*i+3] = 0xff
+		}
 	}
 	return m, nil
 }
@@ -136,15 +147,18 @@ func rgba(img image.Image) (*image.RGBA, error) {
 const maskOpacity = 0.4
 
 // tint mixes a colour into the pixels inside a mask.
-func tint(dst *image.RGBA, mask *image.Alpha, c color.RGBA) {
+func tint(ctx context.Context, dst *image.RGBA, mask *image.Alpha, c color.RGBA) error {
 	if mask == nil {
-		return
+		return nil
 	}
 	mix := func(from, to uint8) uint8 {
 		return uint8(math.Round(float64(from) + maskOpacity*(float64(to)-float64(from))))
 	}
 	r := mask.Rect.Intersect(dst.Rect)
 	for y := r.Min.Y; y < r.Max.Y; y++ {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		for x := r.Min.X; x < r.Max.X; x++ {
 			if mask.AlphaAt(x, y).A >= opaque {
 				p := dst.Pix[dst.PixOffset(x, y):]
@@ -152,6 +166,7 @@ func tint(dst *image.RGBA, mask *image.Alpha, c color.RGBA) {
 			}
 		}
 	}
+	return nil
 }
 
 // shade is the colour beside lines, which sets them off from a picture of the same

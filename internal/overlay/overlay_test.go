@@ -35,7 +35,7 @@ func disc(r image.Rectangle) *image.Alpha {
 
 func draws(t *testing.T, img image.Image, objects ...Object) *image.RGBA {
 	t.Helper()
-	out, err := Draw(img, objects, Style{})
+	out, err := Draw(t.Context(), img, objects, Style{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestDrawEmptyOutsideAndTiny(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Draw(nil, nil, Style{}); err == nil {
+	if _, err := Draw(t.Context(), nil, nil, Style{}); err == nil {
 		t.Error("no error for a picture that is nil")
 	}
 }

@@ -22,7 +22,7 @@ import (
 // shown elsewhere. Each object is a group of class "object" with the attributes
 // data-label and data-score; its parts have the classes mask, box and label, and the
 // shades beside lines the class shade.
-func SVG(w io.Writer, size image.Point, objects []Object, style Style, href string) error {
+func SVG(ctx context.Context, w io.Writer, size image.Point, objects []Object, style Style, href string) error {
 	s := newSheet(size)
 	marks, err := s.layout(objects, style)
 	if err != nil {
@@ -33,6 +33,9 @@ func SVG(w io.Writer, size image.Point, objects []Object, style Style, href stri
 		doc.Image = &svgImage{size.X, size.Y, href}
 	}
 	for _, m := range marks {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		doc.Objects = append(doc.Objects, s.svg(m))
 	}
 	out := xml.NewEncoder(w)
@@ -168,9 +171,10 @@ func path(polygons [][]point) string {
 // For larger ones JPEG is many times smaller and its losses are hard to see.
 const losslessPixels = 1 << 20
 
-// DataURI returns a URI that holds the picture itself, for an SVG or a page.
-func DataURI(img image.Image) (string, error) {
-	m, err := rgba(img)
+// DataURI returns a URI that holds the picture itself, for an SVG or a page. It ends with
+// ctx while it copies the picture, not while it encodes it.
+func DataURI(ctx context.Context, img image.Image) (string, error) {
+	m, err := rgba(ctx, img)
 	if err != nil {
 		return "", err
 	}

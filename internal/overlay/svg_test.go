@@ -35,7 +35,7 @@ func (e element) attr(name string) string {
 func svg(t *testing.T, size image.Point, href string, objects ...Object) element {
 	t.Helper()
 	var b bytes.Buffer
-	if err := SVG(&b, size, objects, Style{}, href); err != nil {
+	if err := SVG(t.Context(), &b, size, objects, Style{}, href); err != nil {
 		t.Fatal(err)
 	}
 	var root element
@@ -54,7 +54,7 @@ func svg(t *testing.T, size image.Point, href string, objects ...Object) element
 func TestSVGHoldsPictureMaskBoxAndLabel(t *testing.T) {
 	img := canvas(200, 100)
 	img.SetRGBA(7, 8, color.RGBA{1, 2, 3, 255})
-	uri, err := DataURI(img)
+	uri, err := DataURI(t.Context(), img)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func (f *failing) Write(p []byte) (int, error) {
 }
 
 func TestSVGReturnsWriteErrors(t *testing.T) {
-	if err := SVG(&failing{10}, image.Pt(9, 9), nil, Style{}, ""); !errors.Is(err, errFull) {
+	if err := SVG(t.Context(), &failing{10}, image.Pt(9, 9), nil, Style{}, ""); !errors.Is(err, errFull) {
 		t.Errorf("error is %v, want %v", err, errFull)
 	}
 }
@@ -170,7 +170,7 @@ func TestSVGReturnsWriteErrors(t *testing.T) {
 // TestLargePictureIsJPEG: DataURI writes a large picture as a JPEG of its size.
 func TestLargePictureIsJPEG(t *testing.T) {
 	img := canvas(1200, 1000)
-	uri, err := DataURI(img)
+	uri, err := DataURI(t.Context(), img)
 	data, ok := strings.CutPrefix(uri, "data:image/jpeg;base64,")
 	if err != nil || !ok {
 		t.Fatalf("URI starts with %.30q, %v", uri, err)
@@ -183,7 +183,7 @@ func TestLargePictureIsJPEG(t *testing.T) {
 	if err != nil || back.Bounds() != img.Rect {
 		t.Fatalf("picture is %v, %v", back.Bounds(), err)
 	}
-	if got, err := rgba(back); err != nil || !slices.EqualFunc(got.Pix[:4], img.Pix[:4], func(a, b uint8) bool { return max(a, b)-min(a, b) <= 3 }) {
+	if got, err := rgba(t.Context(), back); err != nil || !slices.EqualFunc(got.Pix[:4], img.Pix[:4], func(a, b uint8) bool { return max(a, b)-min(a, b) <= 3 }) {
 		t.Errorf("first pixel is %v, want about %v; %v", got.Pix[:4], img.Pix[:4], err)
 	}
 }
