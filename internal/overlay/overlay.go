@@ -107,7 +107,7 @@ func Draw(ctx context.Context, img image.Image, objects []Object, style Style) (
 		}
 		if m.Mask != nil { // outlines stay inside the mask's bounds
 			within := dst.SubImage(m.Mask.Rect).(draw.Image)
-			outlines, err := contours(context.Background(), m.Mask)
+			outlines, err := contours(ctx, m.Mask)
 			if err != nil {
 				return nil, err
 			}

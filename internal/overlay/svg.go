@@ -33,10 +33,11 @@ func SVG(ctx context.Context, w io.Writer, size image.Point, objects []Object, s
 		doc.Image = &svgImage{size.X, size.Y, href}
 	}
 	for _, m := range marks {
-		if err := context.Cause(ctx); err != nil {
+		o, err := s.svg(ctx, m)
+		if err != nil {
 			return err
 		}
-		doc.Objects = append(doc.Objects, s.svg(m))
+		doc.Objects = append(doc.Objects, o)
 	}
 	out := xml.NewEncoder(w)
 	out.Indent("", " ")
@@ -113,11 +114,14 @@ type (
 	}
 )
 
-// svg returns the elements of a mark.
-func (s sheet) svg(m mark) svgObject {
+// svg returns the elements of a mark. The error is ctx's cause.
+func (s sheet) svg(ctx context.Context, m mark) (svgObject, error) {
 	g := svgObject{Class: "object", Of: printable(m.Label), Score: m.Score, Title: withScore(printable(m.Label), m.Score)}
 	faint := math.Round(float64(shade.A)/0xff*1000) / 1000
-	outlines, _ := contours(context.Background(), m.Mask) // which does not end
+	outlines, err := contours(ctx, m.Mask)
+	if err != nil {
+		return g, err
+	}
 	if d := path(outlines); d != "" {
 		line := float64(s.line)
 		if s.line > 1 { // the shade is under the outline, which covers its middle
@@ -145,7 +149,7 @@ func (s sheet) svg(m mark) svgObject {
 			svgText{dot.X.Round(), dot.Y.Round(), hex(ink(c.color)), "Go, system-ui, sans-serif", 500, math.Round(c.em*10) / 10,
 				font.MeasureString(c.face, c.text).Round(), "spacingAndGlyphs", c.text}}
 	}
-	return g
+	return g, context.Cause(ctx)
 }
 
 func hex(c color.RGBA) string { return fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B) }
