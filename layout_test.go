@@ -21,7 +21,7 @@ const module = "github.com/pgcli/paligemma"
 var layers = map[string][]string{
 	"cmd/internal/flags": {"", "grammar", "gguf", "models", "batch", "batch/archive", "batch/parquet", "batch/s3", "batch/video", "internal/infile", "internal/newfile", "internal/textfile", "internal/legible", "internal/hub"},
 	"cmd/pgcli":          {"cmd/internal/flags", "", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server", "batch", "batch/record", "batch/export", "batch/export/parquet", "batch/merge", "internal/hub"},
-	"server":             {"", "grammar", "internal/overlay", "server/internal/remote", "server/page"},
+	"server":             {"", "grammar", "internal/guard", "internal/overlay", "server/internal/remote", "server/page"},
 	"eval":               {"", "internal/imageproc", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr", "internal/jsonl"},
 
 	"batch":                  {"", "batch/internal/compact", "batch/record", "internal/guard", "internal/infile", "internal/jsonerr", "internal/newfile", "internal/overlay", "internal/textfile"},
@@ -43,7 +43,7 @@ var layers = map[string][]string{
 	"internal/hparams": {"gguf"},
 	"internal/siglip":  {"internal/nn", "internal/hparams"},
 	"internal/gemma":   {"internal/nn", "internal/hparams", "gguf"},
-	"internal/nn":      {"bindings", "kernels", "gguf", "internal/legible"},
+	"internal/nn":      {"bindings", "kernels", "gguf", "internal/guard", "internal/legible"},
 	"bindings":         {"internal/door", "internal/legible", "gguf"},
 	"ggml":             {"internal/door"}, // imported by programs and tests only
 	"gguf":             {"internal/infile", "internal/newfile", "internal/lfs"},

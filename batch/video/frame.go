@@ -52,13 +52,13 @@ func (v Video) frame(ctx context.Context, options []string, filter string) ([]by
 	}
 	cmd.Args = append(cmd.Args, "-map", "0:v:0", "-an", "-sn", "-dn", "-vf", filter, "-frames:v", "1",
 		"-fps_mode", "passthrough", "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1")
-	var message strings.Builder
+	var message beginning
 	cmd.Stderr = &message
 	return onlyFrame(ctx, cmd, &message)
 }
 
 // onlyFrame runs ffmpeg, and reads the frame that it writes.
-func onlyFrame(ctx context.Context, cmd *exec.Cmd, message *strings.Builder) ([]byte, error) {
+func onlyFrame(ctx context.Context, cmd *exec.Cmd, message *beginning) ([]byte, error) {
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func onlyFrame(ctx context.Context, cmd *exec.Cmd, message *strings.Builder) ([]
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case err != nil || ended != nil:
-		return nil, fmt.Errorf("ffmpeg gives no such frame (%v, %v): %.300q", err, ended, bytes.TrimSpace([]byte(message.String())))
+		return nil, fmt.Errorf("ffmpeg gives no such frame (%v, %v): %.300q", err, ended, bytes.TrimSpace(message.Bytes()))
 	}
 	return data, nil
 }

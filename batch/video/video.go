@@ -174,7 +174,7 @@ func (v Video) Count(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var message strings.Builder
+	var message beginning
 	cmd.Stderr = &message
 	text, err := cmd.Output()
 	if cause := context.Cause(ctx); cause != nil {
