@@ -17,7 +17,6 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/pgcli/paligemma/batch"
-	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // A bucket is a server with a bucket "pics", which lists two keys at a time. faults are
@@ -92,12 +91,15 @@ func (b *bucket) list(w http.ResponseWriter, prefix, from string) {
 	xml.NewEncoder(w).Encode(page)
 }
 
+// patience is how long a silent bucket is waited for: long enough for a busy machine.
+const patience = 1500 * time.Millisecond
+
 // serve starts a bucket.
 func serve(t *testing.T, b *bucket) Objects {
 	t.Helper()
 	server := httptest.NewServer(b)
 	t.Cleanup(server.Close)
-	s, err := Open(Options{Endpoint: server.URL, Region: "eu-west-1", Credentials: credentials.NewStaticV4("id", "secret", ""), Patience: time.Second * testrace.Slowness})
+	s, err := Open(Options{Endpoint: server.URL, Region: "eu-west-1", Credentials: credentials.NewStaticV4("id", "secret", ""), Patience: patience})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +188,7 @@ func TestFaultsOfObjects(t *testing.T) {
 }
 
 // pause is longer than a bucket is waited for.
-func pause() bool { time.Sleep(3 * time.Second * testrace.Slowness); return true }
+func pause() bool { time.Sleep(2 * patience); return true }
 
 // TestAnObjectThatChanges between the list and its turn is not read as the one that was
 // listed.

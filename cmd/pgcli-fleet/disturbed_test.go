@@ -173,10 +173,19 @@ func disturb(t *testing.T, s natsServer, dir, want string) {
 	must(t, second.Wait())
 	started := time.Now()
 	c := newCrew(t, dir, s.url(), 4)
+	forgotten := map[string]bool{} // notes about pictures that nobody asks about any more
 	for i := range max(12, *pictures/60) {
 		time.Sleep(time.Duration(200+random.IntN(800)) * time.Millisecond)
-		for end := time.Now().Add(time.Minute); suspects(t, s.url()) > 1 && time.Now().Before(end); {
-			time.Sleep(50 * time.Millisecond) // only killer.png may have three that die with it
+		for end := time.Now().Add(2 * ackWait); ; time.Sleep(50 * time.Millisecond) { // only killer.png may have three workers that die with it
+			waiting := suspects(t, s.url(), forgotten)
+			if len(waiting) < 2 {
+				break
+			}
+			if time.Now().After(end) { // they have their answers: a worker died before it took its note away
+				for _, subject := range waiting {
+					forgotten[subject] = true
+				}
+			}
 		}
 		switch {
 		case i%6 == 2:

@@ -112,8 +112,8 @@ func dials(port int) bool {
 	return err == nil
 }
 
-// suspects returns how many pictures are in their second attempt or a later one.
-func suspects(t testing.TB, url string) (n int) {
+// suspects returns the pictures that are in their second attempt or a later one, but for known.
+func suspects(t testing.TB, url string, known map[string]bool) (all []string) {
 	nc, err := nats.Connect(url)
 	must(t, err)
 	defer nc.Close()
@@ -127,8 +127,10 @@ func suspects(t testing.TB, url string) (n int) {
 		m, err := state.GetLastMsgForSubject(t.Context(), subject)
 		var attempt struct{ N int }
 		if err == nil && strings.Contains(subject, ".attempts.") && json.Unmarshal(m.Data, &attempt) == nil && attempt.N > 1 {
-			n++
+			if !known[subject] {
+				all = append(all, subject)
+			}
 		}
 	}
-	return n
+	return all
 }

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/testrace"
 )
 
 // A countdown is a context that ends when it was asked so many times.
@@ -92,7 +94,7 @@ func TestFewBytesOfAProgressiveJPEG(t *testing.T) {
 // TestStepsEndWithTheirContext: each step looks at its context while it works on a large
 // picture, at least once in so many pixels, and ends with it.
 func TestStepsEndWithTheirContext(t *testing.T) {
-	img := image.NewNRGBA(image.Rect(0, 0, 5000, 4000))
+	img := image.NewNRGBA(image.Rect(0, 0, 5000, testrace.Share(4000)))
 	large, err := FromImage(t.Context(), img, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +105,7 @@ func TestStepsEndWithTheirContext(t *testing.T) {
 	}{
 		"convert": {between, func(ctx context.Context) error { _, err := FromImage(ctx, img, 0); return err }},
 		"convert another type": {between, func(ctx context.Context) error {
-			_, err := FromImage(ctx, opaque{img.SubImage(image.Rect(0, 0, 5000, 400))}, 0)
+			_, err := FromImage(ctx, opaque{img.SubImage(image.Rect(0, 0, 5000, testrace.Share(400)))}, 0)
 			return err
 		}},
 		"turn": {between, func(ctx context.Context) error { large.upright(ctx, 6); return context.Cause(ctx) }},
