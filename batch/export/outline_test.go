@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/internal/overlay"
+	"github.com/pgcli/paligemma/internal/testctx"
 )
 
 // ragged returns an object whose mask is a lattice of squares of 3 pixels.
@@ -71,23 +72,10 @@ func TestOutlinesAreJoined(t *testing.T) {
 	}
 }
 
-// asked is a context that ends when it was asked so many times.
-type asked struct {
-	context.Context
-	left int
-}
-
-func (a *asked) Err() error {
-	if a.left--; a.left < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 // TestJoiningEndsWithItsContext between two outlines.
 func TestJoiningEndsWithItsContext(t *testing.T) {
-	ctx := &asked{t.Context(), 10}
-	if _, err := ragged(21).outline(ctx); !errors.Is(err, context.Canceled) || ctx.left != -1 {
-		t.Errorf("error %v, %d looks are left", err, ctx.left)
+	ctx := testctx.New(t.Context(), 10)
+	if _, err := ragged(21).outline(ctx); !errors.Is(err, context.Canceled) || ctx.Late() != 1 {
+		t.Errorf("error %v, %d looks at a context that is over, want 1", err, ctx.Late())
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pgcli/paligemma/internal/allocation"
 	"github.com/pgcli/paligemma/internal/infile"
+	"github.com/pgcli/paligemma/internal/testctx"
 )
 
 // emptyPages returns pages without rows, and after them one with a row.
@@ -90,29 +91,16 @@ func TestPagesAreCounted(t *testing.T) {
 	}
 }
 
-// asked is a context that ends when it was asked so many times.
-type asked struct {
-	context.Context
-	left int
-}
-
-func (a *asked) Err() error {
-	if a.left--; a.left < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 // TestOpeningEndsWithItsContext between two pages.
 func TestOpeningEndsWithItsContext(t *testing.T) {
 	path, _ := written(t, emptyPages(t, 100), 1)
 	in, err := infile.Open(path)
 	must(t, err)
 	defer in.Close()
-	for _, left := range []int{0, 50} {
-		ctx := &asked{t.Context(), left}
-		if _, err := open(ctx, in, File{}.column); !errors.Is(err, context.Canceled) || ctx.left != -1 {
-			t.Errorf("after %d looks: error %v, %d looks are left", left, err, ctx.left)
+	for _, left := range []int64{0, 50} {
+		ctx := testctx.New(t.Context(), left)
+		if _, err := open(ctx, in, File{}.column); !errors.Is(err, context.Canceled) || ctx.Late() != 1 {
+			t.Errorf("after %d looks: error %v, %d looks at a context that is over, want 1", left, err, ctx.Late())
 		}
 	}
 }

@@ -9,30 +9,11 @@ import (
 	"image/png"
 	"os"
 	"runtime"
-	"sync/atomic"
 	"testing"
 
+	"github.com/pgcli/paligemma/internal/testctx"
 	"github.com/pgcli/paligemma/internal/testrace"
 )
-
-// A countdown is a context that ends when it was asked so many times.
-type countdown struct {
-	context.Context
-	left atomic.Int64
-}
-
-func counting(t *testing.T, left int64) *countdown {
-	c := &countdown{Context: t.Context()}
-	c.left.Store(left)
-	return c
-}
-
-func (c *countdown) Err() error {
-	if c.left.Add(-1) < 0 {
-		return context.Canceled
-	}
-	return nil
-}
 
 // TestCancelledDecoding: whatever its format, a picture whose caller has left is no longer
 // read, and not called broken.
@@ -52,7 +33,7 @@ func TestCancelledDecoding(t *testing.T) {
 			t.Fatal(err)
 		}
 		tried[f.name] = true
-		_, err = Decode(counting(t, 0), file, 0)
+		_, err = Decode(testctx.New(t.Context(), 0), file, 0)
 		if !errors.Is(err, context.Canceled) || errors.Is(err, ErrBroken) {
 			t.Errorf("%s: error is %v, want %v", e.Name(), err, context.Canceled)
 		}
@@ -67,11 +48,11 @@ func TestCancelledDecoding(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, file := range map[string][]byte{"JPEG": large.Bytes(), "PNG": larger.Bytes()} {
-		ctx := counting(t, 20)
+		ctx := testctx.New(t.Context(), 20)
 		if _, err := Decode(ctx, file, 0); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: error is %v, want %v", name, err, context.Canceled)
 		}
-		if after := -ctx.left.Load(); after > 8 {
+		if after := ctx.Late(); after > 8 {
 			t.Errorf("%s is read %d times more, want that decoding ends", name, after)
 		}
 	}
@@ -82,11 +63,11 @@ func TestCancelledDecoding(t *testing.T) {
 func TestFewBytesOfAProgressiveJPEG(t *testing.T) {
 	file := progressive(100, 90)
 	const many = 1 << 30
-	ctx := counting(t, many)
+	ctx := testctx.New(t.Context(), many)
 	if _, err := Decode(ctx, file, 0); err != nil {
 		t.Fatal(err)
 	}
-	if looks, want := many-ctx.left.Load(), int64(len(file)/200); looks < want {
+	if looks, want := many-ctx.Left(), int64(len(file)/200); looks < want {
 		t.Errorf("looked at the context %d times, want %d for %d bytes", looks, want, len(file))
 	}
 }
@@ -119,7 +100,7 @@ func TestStepsEndWithTheirContext(t *testing.T) {
 		}},
 	} {
 		const many = 1 << 30
-		ctx := counting(t, many)
+		ctx := testctx.New(t.Context(), many)
 		if err := step.run(ctx); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -127,15 +108,15 @@ func TestStepsEndWithTheirContext(t *testing.T) {
 		if name == "convert another type" {
 			pixels /= 10
 		}
-		looks := many - ctx.left.Load()
+		looks := many - ctx.Left()
 		if looks < pixels/step.pixels {
 			t.Errorf("%s: looked at its context %d times, want %d", name, looks, pixels/step.pixels)
 		}
-		ctx = counting(t, looks/2)
+		ctx = testctx.New(t.Context(), looks/2)
 		if err := step.run(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: error is %v, want %v", name, err, context.Canceled)
 		}
-		if after := -ctx.left.Load(); after > int64(runtime.GOMAXPROCS(0))+5 {
+		if after := ctx.Late(); after > int64(runtime.GOMAXPROCS(0))+5 {
 			t.Errorf("%s: looked %d times more, want that it ends", name, after)
 		}
 	}

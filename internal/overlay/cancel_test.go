@@ -6,20 +6,9 @@ import (
 	"image"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/pgcli/paligemma/internal/testctx"
 )
-
-// A countdown is a context that ends when it was asked so many times.
-type countdown struct {
-	context.Context
-	left int
-}
-
-func (c *countdown) Err() error {
-	if c.left--; c.left < 0 {
-		return context.Canceled
-	}
-	return nil
-}
 
 // TestMasksEndWithTheirContext: each step on a large mask looks at its context while it
 // works, at least once in so many steps, and ends with it.
@@ -59,22 +48,22 @@ func TestMasksEndWithTheirContext(t *testing.T) {
 			return err
 		},
 	} {
-		counted := &countdown{t.Context(), 1 << 30}
+		counted := testctx.New(t.Context(), 1<<30)
 		if err := step(counted); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		looks := 1<<30 - counted.left
-		least := 5
+		looks := 1<<30 - counted.Left()
+		least := int64(5)
 		if name == "contours" {
 			least = 9 // it goes along the edges, too
 		}
 		if looks < least {
 			t.Errorf("%s looks %d times, want %d or more", name, looks, least)
 		}
-		for _, after := range []int{0, looks / 2, looks - 1} {
-			ctx := &countdown{t.Context(), after}
-			if err := step(ctx); !errors.Is(err, context.Canceled) || ctx.left < -2 {
-				t.Errorf("%s, ended after %d looks: error %v, and it looks %d times more", name, after, err, -ctx.left)
+		for _, after := range []int64{0, looks / 2, looks - 1} {
+			ctx := testctx.New(t.Context(), after)
+			if err := step(ctx); !errors.Is(err, context.Canceled) || ctx.Late() > 2 {
+				t.Errorf("%s, ended after %d looks: error %v, and it looks %d times more", name, after, err, ctx.Late())
 			}
 		}
 	}
