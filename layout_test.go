@@ -21,7 +21,7 @@ const module = "github.com/pgcli/paligemma"
 var layers = map[string][]string{
 	"cmd/internal/flags": {"", "grammar", "gguf", "models", "batch", "batch/archive", "batch/parquet", "batch/s3", "batch/video", "internal/infile", "internal/newfile", "internal/textfile", "internal/legible", "internal/hub"},
 	"cmd/pgcli":          {"cmd/internal/flags", "", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server", "batch", "batch/record", "batch/export", "batch/export/parquet", "batch/merge", "internal/hub"},
-	"server":             {"", "grammar", "internal/guard", "internal/overlay", "server/internal/remote", "server/page"},
+	"server":             {"", "grammar", "internal/guard", "internal/jsonl", "internal/overlay", "server/internal/remote", "server/page"},
 	"eval":               {"", "internal/imageproc", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr", "internal/jsonl"},
 
 	"batch":                  {"", "batch/internal/compact", "batch/record", "internal/guard", "internal/infile", "internal/jsonerr", "internal/newfile", "internal/overlay", "internal/textfile"},

@@ -34,7 +34,7 @@ func Estimate(ctx context.Context, path string, opts *Options, answers int) (Mem
 	if answers < 1 || answers > 1<<10 {
 		return Memory{}, fmt.Errorf("paligemma: estimate: %d answers, want 1 to %d", answers, 1<<10)
 	}
-	text, err := gguf.Open(context.Background(), path)
+	text, err := gguf.Open(ctx, path)
 	if err != nil {
 		return Memory{}, fmt.Errorf("paligemma: %w", err)
 	}

@@ -119,18 +119,5 @@ func newTokenizer(ctx context.Context, f *gguf.File, vocab int) (*spm.Tokenizer,
 	if err != nil {
 		return nil, err
 	}
-	var t *spm.Tokenizer
-	made := make(chan error, 1)
-	go func() {
-		made <- guard.Run(func() (err error) {
-			t, err = spm.New(spm.Vocabulary(v))
-			return err
-		})
-	}()
-	select {
-	case err := <-made:
-		return t, err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
+	return guard.Leave(ctx, func() (*spm.Tokenizer, error) { return spm.New(spm.Vocabulary(v)) })
 }

@@ -105,14 +105,14 @@ func (s *Session) Run(ctx context.Context, images []*Image, p Prompt, sm *Sampli
 		if err := s.model.checkRoom(p, len(images)); err != nil {
 			return failed(ctx, err)
 		}
-		if _, err := sm.about(p).check(s.model, nil); err != nil {
+		sm = sm.about(p)
+		if _, err := sm.check(s.model, nil); err != nil {
 			return failed(ctx, err)
 		}
 	}
 	if err := s.Prefill(ctx, images, p); err != nil {
 		return failed(ctx, err)
 	}
-	sm = sm.about(p)
 	var r Result
 	var text strings.Builder
 	end, err := s.generate(ctx, sm, func(t Token) bool {

@@ -41,9 +41,9 @@ func (s *Session) Score(ctx context.Context, texts ...string) ([]float64, error)
 	return scores, nil
 }
 
-// continuation returns the ids of text i, counted from 0, which may continue the answer. It refuses a text
-// that no answer can be, by the rule of [Prompt.Read], and one that the session has no room
-// for, however it is cut.
+// continuation returns the ids of text i, counted from 0, which may continue the answer. It
+// refuses a text that no answer can be, by the rule of [Prompt.Read], and one that the
+// session has no room for, however it is cut.
 func (s *Session) continuation(ctx context.Context, i int, text string) ([]int32, error) {
 	if over(ctx) {
 		return nil, context.Cause(ctx)

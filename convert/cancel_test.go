@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/guard"
 	"github.com/pgcli/paligemma/internal/testctx"
 )
 
@@ -88,7 +89,7 @@ func TestWhatCannotLookIsLeft(t *testing.T) {
 	enough := errors.New("enough")
 	blocked := make(chan struct{})
 	defer close(blocked)
-	_, err := orLeave(ctx, func() (int, error) {
+	_, err := guard.Leave(ctx, func() (int, error) {
 		cancel(enough)
 		<-blocked
 		return 1, nil
@@ -97,7 +98,7 @@ func TestWhatCannotLookIsLeft(t *testing.T) {
 		t.Errorf("error %v, want %v", err, enough)
 	}
 	over := testctx.New(t.Context(), 0)
-	if _, err := orLeave(over, func() (int, error) { panic("begun") }); !errors.Is(err, context.Canceled) {
+	if _, err := guard.Leave(over, func() (int, error) { panic("begun") }); !errors.Is(err, context.Canceled) {
 		t.Errorf("afterwards: error %v, want %v", err, context.Canceled)
 	}
 	f, err := gguf.Open(t.Context(), "../models/tiny.gguf")
@@ -115,10 +116,10 @@ func TestWhatCannotLookIsLeft(t *testing.T) {
 	if err := checkTokenizer(over, f, c.Vocab); !errors.Is(err, context.Canceled) {
 		t.Errorf("a tokenizer: error %v, want %v", err, context.Canceled)
 	}
-	if n, err := orLeave(t.Context(), func() (int, error) { return 7, enough }); n != 7 || err != enough {
+	if n, err := guard.Leave(t.Context(), func() (int, error) { return 7, enough }); n != 7 || err != enough {
 		t.Errorf("got %d, %v, want 7, %v", n, err, enough)
 	}
-	if _, err := orLeave(t.Context(), func() (int, error) { panic("at the disco") }); err == nil {
+	if _, err := guard.Leave(t.Context(), func() (int, error) { panic("at the disco") }); err == nil {
 		t.Error("no error of a panic")
 	}
 }

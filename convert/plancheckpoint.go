@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/pgcli/paligemma/internal/guard"
 	"github.com/pgcli/paligemma/internal/spm"
 )
 
@@ -67,7 +68,7 @@ func (j *job) readVocabulary(ctx context.Context, dir string) (spm.Vocabulary, [
 		notes      []string
 	}
 	o := j.options
-	r, err := orLeave(ctx, func() (read, error) {
+	r, err := guard.Leave(ctx, func() (read, error) {
 		vocabulary, passed, err := readTokenizer(o.Tokenizer, dir)
 		if err != nil || o.Tokenizer != "" {
 			return read{vocabulary, passed}, err

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/pgcli/paligemma/gguf"
+	"github.com/pgcli/paligemma/internal/guard"
 	"github.com/pgcli/paligemma/internal/hparams"
 	"github.com/pgcli/paligemma/internal/locseg"
 	"github.com/pgcli/paligemma/internal/spm"
@@ -75,7 +76,7 @@ func (j *job) planGGUF(ctx context.Context, g converted, src, dst string, types 
 func checkTokenizer(ctx context.Context, f *gguf.File, vocab int) error {
 	v, err := hparams.ReadTokenizer(f, vocab)
 	if err == nil {
-		_, err = orLeave(ctx, func() (*spm.Tokenizer, error) { return spm.New(spm.Vocabulary(v)) })
+		_, err = guard.Leave(ctx, func() (*spm.Tokenizer, error) { return spm.New(spm.Vocabulary(v)) })
 	}
 	return err
 }

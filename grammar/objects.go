@@ -69,9 +69,9 @@ type spelling struct {
 	labels *node // texts that follow the last loc or seg token of an object
 }
 
-// spell returns the tokens of a label and of what may follow it. Loc and seg tokens keep the text around them from
-// merging, so the text between two objects is cut by itself: " cat ; ", or
-// " cat" at the end of the answer.
+// spell returns the tokens of a label and of what may follow it. Loc and seg tokens keep
+// the text around them from merging, so the text between two objects is cut by itself:
+// " cat ; ", or " cat" at the end of the answer.
 func spell(v Vocabulary, label string) []sequence {
 	return []sequence{{v.Tokenize(label), endOfAnswer}, {v.Tokenize(label + " ; "), nextObject}}
 }

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"net/http"
+
+	"github.com/pgcli/paligemma/internal/jsonl"
 )
 
 const (
@@ -60,20 +62,8 @@ func (b *bodies) give(taken int) {
 // checkParts refuses a JSON text of more than mostParts values, valid or not. Each takes
 // many times its bytes once it is parsed: three bytes of [{},{},…] become a message.
 func checkParts(data []byte) error {
-	parts := 0
-	for i := 0; i < len(data); i++ {
-		switch data[i] {
-		case '"':
-			for i++; i < len(data) && data[i] != '"'; i++ {
-				if data[i] == '\\' {
-					i++
-				}
-			}
-		case ',', '[', '{':
-			if parts++; parts > mostParts {
-				return fail(http.StatusBadRequest, "the body has more than %d JSON values", mostParts)
-			}
-		}
+	if jsonl.TooMany(data, mostParts) {
+		return fail(http.StatusBadRequest, "the body has more than %d JSON values", mostParts)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"image"
@@ -67,9 +68,9 @@ func TestMasksEndWithTheirContext(t *testing.T) {
 			t.Errorf("%s: %v, error %v, want a mask", form, m, err)
 		}
 	}
-	w := &awaited{ctx: gone}
-	if n, err := w.Write([]byte("x")); n != 0 || !errors.Is(err, left) || w.Len() != 0 {
-		t.Errorf("a buffer of a client that has left takes %d bytes, error %v", n, err)
+	var b bytes.Buffer
+	if err := overlay.EncodePNG(gone, &b, image.NewGray(image.Rectangle{Max: size})); !errors.Is(err, left) || b.Len() != 0 {
+		t.Errorf("a buffer of a client that has left takes %d bytes, error %v", b.Len(), err)
 	}
 }
 

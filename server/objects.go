@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"image"
-	"image/png"
 	"slices"
 	"strings"
 
@@ -75,8 +74,8 @@ func (f found) MarshalJSON() ([]byte, error) {
 	return append(object, rest[1:]...), nil
 }
 
-// mostFree is how many bytes of masks an answer has in memory at a time, unless one mask
-// alone has more.
+// mostFree is the size in pixels of the largest pictures whose answers do not wait for each
+// other with their masks.
 const mostFree = 4 << 20
 
 // find fills in the objects of an answer about a picture of a size in pixels, and its
@@ -144,24 +143,11 @@ func encodePNG(ctx context.Context, m *image.Alpha, part image.Rectangle) ([]byt
 	for y := inside.Min.Y; y < inside.Max.Y; y++ {
 		copy(grey.Pix[grey.PixOffset(inside.Min.X, y):], m.Pix[m.PixOffset(inside.Min.X, y):m.PixOffset(inside.Min.X, y)+inside.Dx()])
 	}
-	b := awaited{ctx: ctx}
-	if err := png.Encode(&b, grey); err != nil && context.Cause(ctx) != nil { // it fails for empty pictures, too, which no box with a mask has
+	var b bytes.Buffer
+	if err := overlay.EncodePNG(ctx, &b, grey); err != nil && context.Cause(ctx) != nil { // it fails for empty pictures, too, which no box with a mask has
 		return nil, err
 	}
 	return b.Bytes(), nil
-}
-
-// An awaited buffer takes bytes until its context ends.
-type awaited struct {
-	bytes.Buffer
-	ctx context.Context
-}
-
-func (b *awaited) Write(p []byte) (int, error) {
-	if err := context.Cause(b.ctx); err != nil {
-		return 0, err
-	}
-	return b.Buffer.Write(p)
 }
 
 // size returns the size of the picture of a question; the zero point for several, as nothing

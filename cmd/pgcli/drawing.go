@@ -2,11 +2,9 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"image"
 	"image/jpeg"
-	"image/png"
 	"io"
 	"os"
 	"path/filepath"
@@ -159,7 +157,7 @@ func (d *drawing) save(c *cli.Context, i int, img image.Image, objects []paligem
 				return err
 			}
 			if strings.EqualFold(filepath.Ext(path), ".png") {
-				return png.Encode(until{c.Context, w}, out)
+				return overlay.EncodePNG(c.Context, w, out)
 			}
 			return jpeg.Encode(w, out, &jpeg.Options{Quality: 92})
 		})
@@ -177,20 +175,6 @@ func (d *drawing) save(c *cli.Context, i int, img image.Image, objects []paligem
 		}
 		return overlay.SVG(c.Context, w, img.Bounds().Size(), shown, d.style, uri)
 	})
-}
-
-// until is a writer that fails when ctx has ended, with its cause: the encoder of PNG, which takes
-// seconds for a large picture, ends with it.
-type until struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-func (u until) Write(p []byte) (int, error) {
-	if err := context.Cause(u.ctx); err != nil {
-		return 0, err
-	}
-	return u.w.Write(p)
 }
 
 // warn names the characters of labels that the font cannot draw.

@@ -30,22 +30,30 @@ func Check(line []byte) error {
 	if len(line) > MaxLine {
 		return fmt.Errorf("is longer than %d bytes", MaxLine)
 	}
+	if TooMany(line, mostValues) {
+		return fmt.Errorf("has more than %d JSON values", mostValues)
+	}
+	return nil
+}
+
+// TooMany reports whether a JSON text, valid or not, has more than most values.
+func TooMany(text []byte, most int) bool {
 	values := 0
-	for i := 0; i < len(line); i++ {
-		switch line[i] {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
 		case '"':
-			for i++; i < len(line) && line[i] != '"'; i++ {
-				if line[i] == '\\' {
+			for i++; i < len(text) && text[i] != '"'; i++ {
+				if text[i] == '\\' {
 					i++
 				}
 			}
 		case ',', '[', '{':
-			if values++; values > mostValues {
-				return fmt.Errorf("has more than %d JSON values", mostValues)
+			if values++; values > most {
+				return true
 			}
 		}
 	}
-	return nil
+	return false
 }
 
 // A Reader reads lines in bounded memory. It is not safe for concurrent use.

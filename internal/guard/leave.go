@@ -1,15 +1,11 @@
-package convert
+package guard
 
-import (
-	"context"
+import "context"
 
-	"github.com/pgcli/paligemma/internal/guard"
-)
-
-// orLeave returns what f makes, or the cause of ctx once that is over. Then it leaves f
+// Leave returns what f makes, or the cause of ctx once that is over. Then it leaves f
 // behind, to end by itself: f cannot look at a context, as making a tokenizer cannot, and
-// takes seconds at most.
-func orLeave[T any](ctx context.Context, f func() (T, error)) (T, error) {
+// takes seconds at most. A panic of f is a [PanicError].
+func Leave[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error
@@ -21,7 +17,7 @@ func orLeave[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	made := make(chan result, 1)
 	go func() {
 		var r result
-		r.err = guard.Run(func() (err error) {
+		r.err = Run(func() (err error) {
 			r.value, err = f()
 			return err
 		})
