@@ -17,6 +17,7 @@ func FuzzGrammar(f *testing.F) {
 	f.Add("cat ; dog", byte(1), []byte{9})
 	f.Add("große Katze\x00\u00a0x\x00", byte(2), []byte{3, 2, 1})
 	f.Add("", byte(0), []byte{7, 7, 7, 7, 0})
+	f.Add("▁", byte(0), []byte{1, 2, 200, 201, 5})
 	m := readVocabulary(f, tokenizers[1], nil)
 	f.Fuzz(func(t *testing.T, joined string, kind byte, path []byte) {
 		var texts []string

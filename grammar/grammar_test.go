@@ -241,6 +241,8 @@ func TestErrorsNameTheValue(t *testing.T) {
 		`label "a\xff": want UTF-8`:        grammar.Boxes("a\xff"),
 		`OneOf has no texts`:               grammar.OneOf(),
 		`text "\xff" is not UTF-8`:         grammar.OneOf("a", "\xff"),
+		`text "a▁b" holds '▁' (U+2581)`:    grammar.OneOf("a▁b"),
+		`label "▁" holds '▁' (U+2581)`:     grammar.Boxes("▁"),
 		`no first state`:                   faulty{},
 	} {
 		if _, err := grammar.Resume(g, m, nil); err == nil || !strings.Contains(err.Error(), want) {

@@ -14,7 +14,7 @@ import (
 // then a space and one of the labels. Labels are cut into tokens as in
 // training. Without labels, objects have none. Start fails for a vocabulary without loc
 // and seg tokens, and for a label that is empty, begins or ends with a space, is not UTF-8, or holds
-// ; < > or a line end.
+// ; < >, a line end, or U+2581 (▁), which models write as a space.
 //
 // A grammar makes answers well-formed, not right: a model that would name
 // something else is made to choose a label. MaxTokens or a full context can
@@ -57,6 +57,17 @@ func checkLabel(label string) error {
 		return fmt.Errorf("label %q is empty, or begins or ends with a space", label)
 	case strings.ContainsAny(label, ";<>\n\r") || !utf8.ValidString(label):
 		return fmt.Errorf("label %q: want UTF-8 without ; < > and line ends", label)
+	}
+	return checkSpaces("label", label)
+}
+
+// space is what models have for a space: an answer cannot hold both.
+const space = '\u2581'
+
+// checkSpaces refuses a text that the model would answer with other characters.
+func checkSpaces(what, text string) error {
+	if strings.ContainsRune(text, space) {
+		return fmt.Errorf("%s %q holds %q (U+2581), which models read and write as a space; write a space", what, text, space)
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 
 // OneOf allows an answer that is one of the texts as a whole, for questions
 // that have only so many: OneOf("yes", "no"). Start fails without texts, and for a text
-// that is not UTF-8.
+// that is not UTF-8 or holds U+2581 (▁), which models write as a space.
 func OneOf(texts ...string) Grammar { return oneOf(texts) }
 
 type oneOf []string
@@ -22,6 +22,9 @@ func (o oneOf) Start(v Vocabulary) (State, error) {
 	for _, text := range o {
 		if !utf8.ValidString(text) {
 			return nil, fmt.Errorf("grammar: text %q is not UTF-8", text)
+		}
+		if err := checkSpaces("text", text); err != nil {
+			return nil, fmt.Errorf("grammar: %w", err)
 		}
 		all = append(all, sequence{v.Tokenize(text), endOfAnswer})
 	}
