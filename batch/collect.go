@@ -56,6 +56,9 @@ func (f *File) Add(r *record.Record) (added bool, err error) {
 // so that the file is the same as that of a Run, and returns what a Run would still ask. It
 // calls missing for each question without a record.
 func (f *File) Arrange(ctx context.Context, sources []Source, prompts []paligemma.Prompt, missing func(image string, p paligemma.Prompt)) (*Plan, error) {
+	if f.whole {
+		return nil, fmt.Errorf("batch: %w", errWhole)
+	}
 	p := &Plan{}
 	f.restart()
 	r := &run{out: f, opts: Options{Prompts: prompts}}

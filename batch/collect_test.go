@@ -130,10 +130,42 @@ func TestAFileThatIsCutIsNotArranged(t *testing.T) {
 	must(t, err)
 	must(t, os.Truncate(path, info.Size()-10))
 	_, err = out.Arrange(t.Context(), []batch.Source{files}, []paligemma.Prompt{"ocr"}, nil)
-	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), path+" was cut by another program") {
+	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), path+" is shorter than when it was opened") {
 		t.Errorf("error %v, want one about %s, which was cut", err, path)
 	}
 	if now, err := os.Stat(path); err != nil || now.Size() != info.Size()-10 {
 		t.Errorf("the file was replaced: %v", err)
+	}
+}
+
+// TestAFinishedFileTakesNoMore: once it is in order another file may have its name, which a
+// second process may lock and add to.
+func TestAFinishedFileTakesNoMore(t *testing.T) {
+	failed := func(name string) *record.Record {
+		return batch.Failed(&identity, batch.Item{Name: name}, "ocr", record.KindWorker, errors.New("killed"))
+	}
+	path := filepath.Join(t.TempDir(), "out.jsonl")
+	out, err := batch.Open(t.Context(), path, identity, false)
+	must(t, err)
+	defer out.Close()
+	for _, name := range []string{"b.png", "a.png"} {
+		_, err := out.Add(failed(name))
+		must(t, err)
+	}
+	arrange := func() error {
+		_, err := out.Arrange(t.Context(), []batch.Source{batch.Files{"a.png", "b.png"}}, []paligemma.Prompt{"ocr"}, nil)
+		return err
+	}
+	must(t, arrange())
+	want := readFile(t, path)
+	_, added := out.Add(failed("c.png"))
+	_, ran := batch.Run(t.Context(), nil, out, nil, &batch.Options{Prompts: []paligemma.Prompt{"ocr"}})
+	for _, err := range []error{added, ran, arrange()} {
+		if err == nil || !strings.Contains(err.Error(), "the file of records is finished") {
+			t.Errorf("error %v, want one about a file that is finished", err)
+		}
+	}
+	if got := readFile(t, path); got != want {
+		t.Errorf("the file has changed to\n%s", got)
 	}
 }

@@ -13,8 +13,9 @@ import (
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
-// A File is the file of records that a run adds to, one line each. It is not safe for
-// concurrent use.
+// A File is the file of records that a run adds to, one line each. Once a [Run] or
+// [File.Arrange] has put its records in order it takes no more: Close it, and Open it again.
+// It is not safe for concurrent use.
 type File struct {
 	path string
 	id   Identity
@@ -22,9 +23,13 @@ type File struct {
 	end  int64
 	index
 	torn   bool
-	whole  bool // a run has ended with all its records
+	whole  bool // all records are there, and in order or about to be: nothing is added
 	synced time.Time
 }
+
+// errWhole refuses to add to a file that may have been replaced by one in order, which this
+// process does not lock.
+var errWhole = errors.New("the file of records is finished; Close it, and Open it again")
 
 // syncEvery is how long a record may be in the system's memory only.
 const syncEvery = 5 * time.Second
@@ -124,6 +129,9 @@ func (f *File) Len() (all, failed int) { return f.records, f.failed }
 
 // add writes a record at the end of the file. If that fails, the file is as before.
 func (f *File) add(k record.Key, r *record.Record) error {
+	if f.whole {
+		return errWhole
+	}
 	line, err := record.Encode(r)
 	if err != nil {
 		return err

@@ -3,10 +3,9 @@ package batch
 import (
 	"bufio"
 	"context"
-	"fmt"
-	"io"
 	"runtime"
 
+	"github.com/pgcli/paligemma/internal/infile"
 	"github.com/pgcli/paligemma/internal/newfile"
 )
 
@@ -33,11 +32,7 @@ func (f *File) finish(ctx context.Context) error {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		_, err := io.CopyN(w, io.NewSectionReader(f.file, at.start, int64(at.length)), int64(at.length))
-		if err == io.EOF {
-			err = fmt.Errorf("%s was cut by another program: %w", f.path, io.ErrUnexpectedEOF)
-		}
-		if err != nil {
+		if err := infile.CopyPart(w, f.file, at.start, int64(at.length)); err != nil {
 			return err
 		}
 	}

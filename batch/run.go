@@ -61,11 +61,14 @@ var ErrFailures = errors.New("too many failures")
 // have changed: then the record is replaced, and Options.Notice hears of it. A failure
 // about a picture is a record; the error is about a source that ends early, after the others are
 // done, about the file, the context, or a model that cannot go on. After an error the
-// file holds all records up to a picture, and another Run goes on from there. The Report
+// file holds all records up to a picture; opened again, another Run goes on from there. The Report
 // is never nil.
 func Run(ctx context.Context, m *paligemma.Model, out *File, sources []Source, opts *Options) (*Report, error) {
 	if out == nil {
-		return nil, errors.New("batch: no file for the records")
+		return &Report{}, errors.New("batch: no file for the records")
+	}
+	if out.whole {
+		return &Report{}, fmt.Errorf("batch: %w", errWhole)
 	}
 	if opts == nil {
 		opts = &Options{}

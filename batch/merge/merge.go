@@ -170,12 +170,8 @@ func (s *Set) Write(ctx context.Context, path string, replace bool, list iter.Se
 			return nil, err
 		}
 		at := s.places.At(int(n))
-		_, err := io.CopyN(w, io.NewSectionReader(s.files[at.file], at.start, int64(at.length)), int64(at.length))
-		if err == io.EOF {
-			err = fmt.Errorf("it is shorter than when it was opened, perhaps by a run that writes it: %w", io.ErrUnexpectedEOF)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.files[at.file].Name(), err)
+		if err := infile.CopyPart(w, s.files[at.file], at.start, int64(at.length)); err != nil {
+			return nil, err
 		}
 		if at.failed {
 			s.report.Failed++

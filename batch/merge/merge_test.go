@@ -205,7 +205,7 @@ func TestAShardThatIsCutIsNoRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = s.Write(t.Context(), out, false, nil, func(Missing) error { return nil })
-	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), shard+": it is shorter than when it was opened") {
+	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), shard+" is shorter than when it was opened") {
 		t.Errorf("error %v, want one about %s, which is shorter", err, shard)
 	}
 	if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {

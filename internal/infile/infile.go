@@ -184,3 +184,13 @@ func readAll(r io.Reader, likely, limit int64) ([]byte, error) {
 		}
 	}
 }
+
+// CopyPart copies length bytes of f to w, from start on. A file that ends before is an
+// [io.ErrUnexpectedEOF] that names it.
+func CopyPart(w io.Writer, f *os.File, start, length int64) error {
+	_, err := io.CopyN(w, io.NewSectionReader(f, start, length), length)
+	if err == io.EOF {
+		return fmt.Errorf("%s is shorter than when it was opened, perhaps by a program that writes it: %w", f.Name(), io.ErrUnexpectedEOF)
+	}
+	return err
+}
