@@ -19,10 +19,11 @@ const module = "github.com/pgcli/paligemma"
 // import. It has no cycle, so it also bounds what is imported indirectly. Tests,
 // and programs under scripts, may import more. "" is the root.
 var layers = map[string][]string{
-	"cmd/internal/flags": {"", "grammar", "gguf", "models", "batch", "batch/archive", "batch/parquet", "batch/s3", "batch/video", "internal/infile", "internal/newfile", "internal/textfile", "internal/legible", "internal/hub"},
-	"cmd/pgcli":          {"cmd/internal/flags", "", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server", "batch", "batch/record", "batch/export", "batch/export/parquet", "batch/merge", "internal/hub"},
-	"server":             {"", "grammar", "internal/guard", "internal/jsonl", "internal/overlay", "server/internal/remote", "server/page"},
-	"eval":               {"", "internal/imageproc", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr", "internal/jsonl"},
+	"cmd/internal/flags":     {"", "grammar", "gguf", "models", "batch", "batch/archive", "batch/parquet", "batch/s3", "batch/video", "internal/infile", "internal/newfile", "internal/textfile", "internal/legible", "internal/hub"},
+	"cmd/internal/interrupt": nil,
+	"cmd/pgcli":              {"cmd/internal/flags", "cmd/internal/interrupt", "", "internal/guard", "grammar", "eval", "convert", "gguf", "models", "internal/overlay", "internal/infile", "internal/newfile", "internal/textfile", "ggml", "internal/legible", "server", "batch", "batch/record", "batch/export", "batch/export/parquet", "batch/merge", "internal/hub"},
+	"server":                 {"", "grammar", "internal/guard", "internal/jsonl", "internal/overlay", "server/internal/remote", "server/page"},
+	"eval":                   {"", "internal/imageproc", "internal/metrics", "internal/locseg", "internal/infile", "internal/textfile", "internal/newfile", "internal/jsonerr", "internal/jsonl"},
 
 	"batch":                  {"", "batch/internal/compact", "batch/record", "internal/guard", "internal/infile", "internal/jsonerr", "internal/newfile", "internal/overlay", "internal/textfile"},
 	"batch/internal/compact": nil,
@@ -59,7 +60,7 @@ var layers = map[string][]string{
 	"internal/door":            nil,
 	"internal/schedule":        {"internal/guard"},
 	"internal/guard":           nil,
-	"internal/imageproc":       {"kernels", "internal/lfs"},
+	"internal/imageproc":       {"kernels", "internal/infile", "internal/lfs"},
 	"internal/locseg":          nil,
 	"internal/metrics":         nil,
 	"server/internal/remote":   nil,
@@ -101,7 +102,7 @@ var guarded = map[string][]string{
 	// infile opens without waiting, sysmem asks for limits, gguf maps files into memory, bindings opens Windows libraries, pgcli
 	// answers signals, a test of convert mounts a full disk, kernels asks for the
 	// number of cores. None of them needs unsafe for it.
-	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "cmd/pgcli-fleet", "convert", "kernels", "server/internal/remote", "internal/hub", "internal/newfile", "scripts/bench/serve"},
+	"syscall":          {"internal/infile", "internal/sysmem", "gguf", "bindings", "cmd/pgcli", "cmd/pgcli-fleet", "cmd/internal/interrupt", "convert", "kernels", "server/internal/remote", "internal/hub", "internal/newfile", "scripts/bench/serve"},
 	"golang.org/x/sys": {"internal/infile", "bindings", "cmd/pgcli", "internal/newfile", "kernels"}, // pgcli's tests open a terminal, newfile locks files, kernels' tests fence memory
 }
 

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pgcli/paligemma/cmd/internal/interrupt"
 )
 
 // Environment of a test binary that is to be the command.
@@ -36,7 +38,7 @@ func TestMain(m *testing.M) {
 				select {}
 			}
 		}
-		code := run(interruptible(), append([]string{"pgcli-fleet"}, os.Args[1:]...), os.Stdin, os.Stdout, os.Stderr, reading)
+		code := run(interrupt.Context(), append([]string{"pgcli-fleet"}, os.Args[1:]...), os.Stdin, os.Stdout, os.Stderr, reading)
 		notePeak()
 		os.Exit(code)
 	}

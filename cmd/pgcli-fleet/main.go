@@ -8,43 +8,20 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/cmd/internal/flags"
+	"github.com/pgcli/paligemma/cmd/internal/interrupt"
 	"github.com/pgcli/paligemma/internal/guard"
 	"github.com/pgcli/paligemma/internal/legible"
 )
 
 func main() {
-	os.Exit(run(interruptible(), os.Args, os.Stdin, os.Stdout, os.Stderr, nil))
+	os.Exit(run(interrupt.Context(), os.Args, os.Stdin, os.Stdout, os.Stderr, nil))
 }
-
-// interruptible returns a context that ends at the first Ctrl-C or SIGTERM. A second one
-// ends the program at once.
-func interruptible() context.Context {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		s, _ := (<-signals).(syscall.Signal)
-		signal.Stop(signals)
-		cancel(interruption{s})
-	}()
-	return ctx
-}
-
-// An interruption is the cause of a context that a signal ended.
-type interruption struct{ signal syscall.Signal }
-
-func (i interruption) Error() string { return "interrupted" }
-
-// Is lets an interruption pass for the end of a context.
-func (i interruption) Is(target error) bool { return target == context.Canceled }
 
 // run runs the command and returns its exit code. reading is called before a worker opens a
 // picture; tests give it.
@@ -91,17 +68,16 @@ type someFailedError struct{ error }
 // exitCode reports an error and returns the exit code, as pgcli has them.
 func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 	var fault *paligemma.PanicError
+	interrupted := interrupt.Code(ctx, err)
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &fault):
 		fmt.Fprintf(stderr, "pgcli-fleet: this is a bug of pgcli-fleet %s, please report it with the command and these lines:\npanic: %v\n%s\n", flags.Version(), fault.Value, fault.Stack)
 		return 70
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+	case interrupted != 0:
 		fmt.Fprintln(stderr, "pgcli-fleet: interrupted")
-		stopped := interruption{syscall.SIGINT}
-		errors.As(context.Cause(ctx), &stopped)
-		return 128 + int(stopped.signal)
+		return interrupted
 	}
 	text := legible.Text(err.Error())
 	for _, name := range []string{"paligemma: ", "batch: "} {

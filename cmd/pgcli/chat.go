@@ -15,6 +15,7 @@ import (
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/cmd/internal/flags"
+	"github.com/pgcli/paligemma/cmd/internal/interrupt"
 )
 
 const chatHelp = `A line is a prompt, asked by itself: the model does not see the lines before it.
@@ -138,7 +139,7 @@ func (t *talk) line(line string, interrupts <-chan os.Signal) (again bool, err e
 	case errors.As(err, new(outputError)):
 		return false, err
 	case t.ended:
-		return false, interrupted(syscall.SIGTERM)
+		return false, interrupt.By(syscall.SIGTERM)
 	}
 	t.asked++
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/cmd/internal/interrupt"
 )
 
 // A faulty writer panics.
@@ -39,7 +40,7 @@ func TestPanicIsNoWrongCall(t *testing.T) {
 // TestExitCodes has an error of each kind.
 func TestExitCodes(t *testing.T) {
 	over, cancel := context.WithCancelCause(t.Context())
-	cancel(interruption{15})
+	cancel(interrupt.Error{Signal: 15})
 	for _, c := range []struct {
 		ctx  context.Context
 		err  error

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/pgcli/paligemma/cmd/internal/interrupt"
 	"github.com/pgcli/paligemma/internal/testhub"
 )
 
@@ -36,7 +37,7 @@ func TestInterruptedAtTheHub(t *testing.T) {
 		proxy.ErrorLog = log.New(io.Discard, "", 0) // of the client that leaves
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.URL.Path, c.asked) {
-				cancel(interruption{syscall.SIGINT})
+				cancel(interrupt.Error{Signal: syscall.SIGINT})
 			}
 			proxy.ServeHTTP(w, r)
 		}))

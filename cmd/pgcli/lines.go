@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/pgcli/paligemma/cmd/internal/interrupt"
 	"github.com/pgcli/paligemma/internal/textfile"
 )
 
@@ -99,7 +100,7 @@ func (l *lineReader) read(interrupts <-chan os.Signal) (string, error) {
 			return "", io.EOF
 		case s := <-interrupts:
 			if !l.watched || s != os.Interrupt {
-				return "", interrupted(s)
+				return "", interrupt.By(s)
 			}
 			fmt.Fprintln(l.screen)
 		}
@@ -132,7 +133,7 @@ func (l *lineReader) edit(interrupts <-chan os.Signal) (string, error) {
 			return line, errors.Join(err, term.Restore(fd, before))
 		case s := <-interrupts:
 			if s != os.Interrupt { // Ctrl-C is a key; the reading ends with the program
-				return "", errors.Join(interrupted(s), term.Restore(fd, before))
+				return "", errors.Join(interrupt.By(s), term.Restore(fd, before))
 			}
 		}
 	}

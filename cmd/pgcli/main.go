@@ -16,12 +16,13 @@ import (
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/cmd/internal/flags"
+	"github.com/pgcli/paligemma/cmd/internal/interrupt"
 	"github.com/pgcli/paligemma/internal/guard"
 )
 
 func main() {
 	ignoreFileLimit()
-	os.Exit(run(interruptible(), os.Args, os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(interrupt.Context(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run runs the command and returns its exit code.

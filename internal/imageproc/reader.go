@@ -4,28 +4,18 @@ import (
 	"bytes"
 	"context"
 	"io"
+
+	"github.com/pgcli/paligemma/internal/infile"
 )
 
-// A reader reads parts of a file until ctx ends: then it fails, and the decoder ends too.
-type reader struct {
-	ctx context.Context
-	io.Reader
-}
-
-// reading returns a reader of parts of a file, one after the other.
+// reading returns a reader of parts of a file, one after the other, that fails once ctx is
+// over, so that the decoder ends too.
 func reading(ctx context.Context, parts ...[]byte) io.Reader {
 	all := make([]io.Reader, len(parts))
 	for i, p := range parts {
 		all[i] = bytes.NewReader(p)
 	}
-	return &reader{ctx, io.MultiReader(all...)}
-}
-
-func (r *reader) Read(b []byte) (int, error) {
-	if err := context.Cause(r.ctx); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(b)
+	return infile.Checked(ctx, io.MultiReader(all...))
 }
 
 // pieces hands out a few bytes at a time, so that a decoder of a progressive JPEG soon reads
