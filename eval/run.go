@@ -34,7 +34,8 @@ type Options struct {
 	Progress func(done int)
 }
 
-// Answered is an example with its answer. Measures that do not apply are nil.
+// Answered is an example with its answer. Measures that do not apply are nil. Its objects
+// have no Mask: paligemma.Model.AddMasks draws them.
 type Answered struct {
 	*Example
 	Text     string             `json:"answer"`
@@ -95,7 +96,7 @@ func (o *Options) complete() (Options, error) {
 
 // sampling returns how to choose the tokens of an example's answer.
 func (o *Options) sampling(e *Example) *paligemma.Sampling {
-	return &paligemma.Sampling{MaxTokens: o.MaxTokens, AnyText: !o.Grammar}
+	return &paligemma.Sampling{MaxTokens: o.MaxTokens, AnyText: !o.Grammar, NoMasks: true}
 }
 
 // A fatalError ends a run even if Options.Failed is set.
@@ -135,7 +136,7 @@ type runner struct {
 
 // ask asks one example and measures the answer.
 func (r *runner) ask(ctx context.Context, e *Example) error {
-	a, problems, size, err := r.earlier(ctx, e)
+	a, problems, size, err := r.earlier(e)
 	if err != nil {
 		return fatalError{err}
 	}
@@ -148,12 +149,6 @@ func (r *runner) ask(ctx context.Context, e *Example) error {
 		}
 		size = img.Bounds().Size()
 	}
-	var there truth
-	if e.Task.objects() {
-		if there, err = r.truth(ctx, e, size); err != nil {
-			return err
-		}
-	}
 	if !known {
 		res, err := r.session.Run(ctx, []*paligemma.Image{r.last}, e.Prompt, r.opts.sampling(e))
 		if err != nil {
@@ -161,6 +156,14 @@ func (r *runner) ask(ctx context.Context, e *Example) error {
 		}
 		problems, tokens = res.Problems, res.Tokens
 		a = &Answered{Example: e, Text: res.Text, Stop: res.Stop, Objects: res.Objects, Time: res.Timings.Prefill + res.Timings.Decode}
+	}
+	var found match
+	if e.Task.objects() {
+		if found, err = r.truth(e, size).match(ctx, a, r.draw); err != nil {
+			return err
+		}
+	}
+	if !known {
 		r.asked += a.Time
 	}
 	t := r.tallies[e.Task]
@@ -170,7 +173,7 @@ func (r *runner) ask(ctx context.Context, e *Example) error {
 	}
 	t.text(a, &r.set.captions)
 	if e.Task.objects() {
-		t.objects(a, problems, there)
+		t.objects(a, problems, found, r.model.Config().Masks)
 	}
 	if !known && r.opts.Journal != nil {
 		if err := r.opts.Journal.add(a, tokens, [2]int{size.X, size.Y}); err != nil {
@@ -185,7 +188,7 @@ func (r *runner) ask(ctx context.Context, e *Example) error {
 
 // earlier returns the answer that the journal has to an example, nil without one, its
 // problems, and the size of the picture.
-func (r *runner) earlier(ctx context.Context, e *Example) (a *Answered, problems []paligemma.Problem, size image.Point, err error) {
+func (r *runner) earlier(e *Example) (a *Answered, problems []paligemma.Problem, size image.Point, err error) {
 	if r.opts.Journal == nil {
 		return nil, nil, size, nil
 	}
@@ -195,7 +198,7 @@ func (r *runner) earlier(ctx context.Context, e *Example) (a *Answered, problems
 	}
 	size = image.Pt(line.Size[0], line.Size[1])
 	a.Objects, problems = r.model.Objects(line.Tokens, size)
-	return a, problems, size, r.model.AddMasks(ctx, a.Objects)
+	return a, problems, size, nil
 }
 
 func (r *runner) report() *Report {

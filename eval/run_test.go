@@ -140,9 +140,7 @@ func TestTruthFromFieldsOrAnswer(t *testing.T) {
 	var all []truth
 	for e, err := range set.Examples(t.Context()) {
 		must(t, err)
-		there, err := v.truth(t.Context(), e, image.Pt(56, 56))
-		must(t, err)
-		all = append(all, there)
+		all = append(all, v.truth(e, image.Pt(56, 56)))
 	}
 	for i, right := range []float64{1, 1023.0 / 1024} {
 		if got := all[i].things; len(got) != 1 || got[0].Label != "cat" || got[0].Box != [4]float64{0.125, 0.25, right, 0.5} {
@@ -150,13 +148,15 @@ func TestTruthFromFieldsOrAnswer(t *testing.T) {
 		}
 	}
 	inside := 0
-	for _, v := range all[0].masks[0].Pix {
+	a, err := all[0].mask(t.Context(), 0)
+	must(t, err)
+	for _, v := range a.Pix {
 		inside += int(v) / 255
 	}
-	if a := all[0].masks[0]; inside != 2 || a.AlphaAt(3, 5).A != 255 || a.AlphaAt(4, 5).A != 255 {
+	if inside != 2 || a.AlphaAt(3, 5).A != 255 || a.AlphaAt(4, 5).A != 255 {
 		t.Errorf("%d pixels of the mask inside", inside)
 	}
-	if all[1].masks != nil {
+	if all[1].mask != nil {
 		t.Error("a detected thing has a mask")
 	}
 }

@@ -46,38 +46,29 @@ func (t *tally) text(a *Answered, captions *metrics.Corpus) {
 	}
 }
 
-// objects measures the objects of an answer.
-func (t *tally) objects(a *Answered, problems []paligemma.Problem, there truth) {
+// objects measures the objects of an answer. decoder says whether the model draws masks.
+func (t *tally) objects(a *Answered, problems []paligemma.Problem, m match, decoder bool) {
 	if malformed(a, problems) {
 		t.malformed++
 	}
-	ious, partner := metrics.Match(things(a.Objects), there.things)
 	right := make([]bool, len(a.Objects))
-	for j, iou := range ious {
+	for j, iou := range m.ious {
 		t.boxIoU += iou
 		if iou >= metrics.Found {
 			t.hits++
-			right[partner[j]] = true
+			right[m.partner[j]] = true
 		}
 	}
-	t.truth, t.found = t.truth+len(ious), t.found+len(right)
+	t.truth, t.found = t.truth+len(m.ious), t.found+len(right)
 	for i, o := range a.Objects {
 		t.ranking.Add(float64(o.Score), right[i])
-		t.undecoded = t.undecoded || o.Codes != nil && o.Mask == nil && !o.Pixels.Empty()
+		t.undecoded = t.undecoded || !decoder && hasMask(o)
 	}
-	a.BoxIoUs = ious
-	if a.Task != Segment {
-		return
-	}
-	for j, mask := range there.masks {
-		iou := 0.0
-		if i := partner[j]; i >= 0 && a.Objects[i].Mask != nil {
-			iou = metrics.MaskIoU(a.Objects[i].Mask, mask)
-		}
-		a.MaskIoUs = append(a.MaskIoUs, iou)
+	a.BoxIoUs, a.MaskIoUs = m.ious, m.masks
+	for _, iou := range m.masks {
 		t.maskIoU += iou
 	}
-	t.masks += len(there.masks)
+	t.masks += len(m.masks)
 }
 
 // malformed reports whether an answer has other text than objects, or objects

@@ -1,10 +1,13 @@
 package eval
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"image"
 	"math"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/pgcli/paligemma"
@@ -24,6 +27,14 @@ func filled(x0, y0, x1, y1 int) *image.Alpha {
 	return m
 }
 
+// matched compares an answer, whose objects have their masks, with the truth.
+func matched(t *testing.T, a *Answered, there truth) match {
+	t.Helper()
+	m, err := there.match(t.Context(), a, func(_ context.Context, o paligemma.Object) (*image.Alpha, error) { return o.Mask, nil })
+	must(t, err)
+	return m
+}
+
 // TestMissedAndWrongObjectsCount adds up two answers whose figures are easy to see.
 func TestMissedAndWrongObjectsCount(t *testing.T) {
 	var sum tally
@@ -34,11 +45,11 @@ func TestMissedAndWrongObjectsCount(t *testing.T) {
 	first := &Answered{Example: &Example{Task: Detect}, Text: "x", Objects: []paligemma.Object{
 		object("cat", 0.9, 0, 0, 0.5, 0.5), object("cow", 0.8, 0.5, 0.5, 1, 1)}}
 	sum.text(first, nil)
-	sum.objects(first, nil, truth{things: []metrics.Thing{cat, dog}})
+	sum.objects(first, nil, matched(t, first, truth{things: []metrics.Thing{cat, dog}}), true)
 	// One that is there, but with an IoU below a half; the answer has a problem.
 	second := &Answered{Example: &Example{Task: Detect}, Text: "x", Objects: []paligemma.Object{object("dog", 0.1, 0.5, 0.5, 0.875, 0.75)}}
 	sum.text(second, nil)
-	sum.objects(second, []paligemma.Problem{{}}, truth{things: []metrics.Thing{dog}})
+	sum.objects(second, []paligemma.Problem{{}}, matched(t, second, truth{things: []metrics.Thing{dog}}), true)
 
 	r := sum.report(Detect)
 	o := *r.Objects
@@ -59,28 +70,29 @@ func TestMissedAndWrongObjectsCount(t *testing.T) {
 // the report has no mask IoU.
 func TestMasksArePairedByBox(t *testing.T) {
 	cat := metrics.Thing{Label: "cat", Box: metrics.Box{0, 0, 1, 1}}
-	there := truth{things: []metrics.Thing{cat, {Label: "dog", Box: cat.Box}}, masks: []*image.Alpha{filled(0, 0, 4, 4), filled(0, 0, 4, 4)}}
+	there := truth{things: []metrics.Thing{cat, {Label: "dog", Box: cat.Box}},
+		mask: func(context.Context, int) (*image.Alpha, error) { return filled(0, 0, 4, 4), nil }}
 	o := object("cat", 1, 0, 0, 1, 1)
 	o.Pixels, o.Codes, o.Mask = image.Rect(0, 0, 4, 4), make([]int, 16), filled(0, 0, 4, 2)
 
 	var sum tally
 	a := &Answered{Example: &Example{Task: Segment}, Text: "x", Objects: []paligemma.Object{o}}
 	sum.text(a, nil)
-	sum.objects(a, nil, there)
+	sum.objects(a, nil, matched(t, a, there), true)
 	r := sum.report(Segment).Objects
 	if r.MaskIoU == nil || *r.MaskIoU != 0.25 || r.BoxIoU != 0.5 || r.Malformed != 0 || a.MaskIoUs[0] != 0.5 || a.MaskIoUs[1] != 0 {
 		t.Errorf("%+v, masks %v", r, a.MaskIoUs)
 	}
 
 	a.Objects[0].Mask = nil // spelled, but not drawn
-	sum.objects(a, nil, there)
+	sum.objects(a, nil, matched(t, a, there), false)
 	if r := sum.report(Segment).Objects; r.MaskIoU != nil {
 		t.Errorf("mask IoU %v without a decoder", *r.MaskIoU)
 	}
 
 	var boxes tally // a box where a mask was asked for
 	a.Objects[0].Codes = nil
-	boxes.objects(a, nil, there)
+	boxes.objects(a, nil, matched(t, a, there), true)
 	if r := boxes.report(Segment).Objects; r.MaskIoU == nil || *r.MaskIoU != 0 || r.Malformed != 1 {
 		t.Errorf("without masks: %+v", r)
 	}
@@ -134,12 +146,11 @@ func TestFiguresEqualEvaluatePy(t *testing.T) {
 		i++
 		sums[e.Task].text(a, &set.captions)
 		if e.Task.objects() {
-			there, err := v.truth(t.Context(), e, size)
-			must(t, err)
 			var problems []paligemma.Problem
 			a.Objects, problems = m.ParseObjects(a.Text, size)
-			must(t, m.AddMasks(t.Context(), a.Objects))
-			sums[e.Task].objects(a, problems, there)
+			found, err := v.truth(e, size).match(t.Context(), a, v.draw)
+			must(t, err)
+			sums[e.Task].objects(a, problems, found, true)
 		}
 	}
 	detect, segment := sums[Detect].report(Detect).Objects, sums[Segment].report(Segment).Objects
@@ -156,5 +167,33 @@ func TestFiguresEqualEvaluatePy(t *testing.T) {
 	}
 	if len(golden.Figures) > 0 || detect.Malformed == 0 || segment.Malformed == 0 {
 		t.Errorf("figures left: %v; malformed: %d and %d", golden.Figures, detect.Malformed, segment.Malformed)
+	}
+}
+
+// TestFewMasksAtATime: an answer may have a hundred masks of 100 megapixels each.
+func TestFewMasksAtATime(t *testing.T) {
+	const things, size = 12, 2 << 20
+	heap := func() int {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	before, most := heap(), 0
+	draw := func() *image.Alpha {
+		most = max(most, heap()-before)
+		return filled(0, 0, 1<<10, size>>10)
+	}
+	there := truth{mask: func(context.Context, int) (*image.Alpha, error) { return draw(), nil }}
+	a := &Answered{Example: &Example{Task: Segment}}
+	for i := range things {
+		label := fmt.Sprint(i)
+		there.things = append(there.things, metrics.Thing{Label: label, Box: metrics.Box{0, 0, 1, 1}})
+		a.Objects = append(a.Objects, object(label, 1, 0, 0, 1, 1))
+	}
+	m, err := there.match(t.Context(), a, func(context.Context, paligemma.Object) (*image.Alpha, error) { return draw(), nil })
+	must(t, err)
+	if len(m.masks) != things || m.masks[things-1] != 1 || most > 3*size {
+		t.Errorf("masks %v, up to %d bytes of them in memory, want at most %d", m.masks, most, 3*size)
 	}
 }

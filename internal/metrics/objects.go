@@ -78,8 +78,9 @@ func MaskIoU(a, b *image.Alpha) float64 {
 	shared, all := 0, covered(a)+covered(b)
 	both := a.Rect.Intersect(b.Rect)
 	for y := both.Min.Y; y < both.Max.Y; y++ {
-		for x := both.Min.X; x < both.Max.X; x++ {
-			if a.AlphaAt(x, y).A >= inside && b.AlphaAt(x, y).A >= inside {
+		other := row(b, both, y)
+		for x, v := range row(a, both, y) {
+			if v >= inside && other[x] >= inside {
 				shared++
 			}
 		}
@@ -94,11 +95,17 @@ func MaskIoU(a, b *image.Alpha) float64 {
 func covered(m *image.Alpha) int {
 	n := 0
 	for y := m.Rect.Min.Y; y < m.Rect.Max.Y; y++ {
-		for x := m.Rect.Min.X; x < m.Rect.Max.X; x++ {
-			if m.AlphaAt(x, y).A >= inside {
+		for _, v := range row(m, m.Rect, y) {
+			if v >= inside {
 				n++
 			}
 		}
 	}
 	return n
+}
+
+// row returns the row y of the part r of a mask, which is not empty.
+func row(m *image.Alpha, r image.Rectangle, y int) []uint8 {
+	at := m.PixOffset(r.Min.X, y)
+	return m.Pix[at : at+r.Dx()]
 }
