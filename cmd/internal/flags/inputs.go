@@ -124,6 +124,10 @@ func (in *Inputs) list(path string) error {
 	return in.stream(path, f)
 }
 
+// maxStream is the most bytes that are kept of names that can be read only once: a hundred
+// million of them. Another program may never end to write them.
+var maxStream int64 = 4 << 30
+
 // stream adds the inputs on the lines of r, which can be read only once: they are kept in a
 // temporary file.
 func (in *Inputs) stream(name string, r io.Reader) error {
@@ -132,8 +136,14 @@ func (in *Inputs) stream(name string, r io.Reader) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	in.lists = append(in.lists, f)
-	if _, err := io.Copy(f, r); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	left := &io.LimitedReader{R: r, N: maxStream}
+	for _, err := range batch.Lines(io.TeeReader(left, f)) { // so that it ends at the first line that is no name
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if left.N == 0 {
+		return fmt.Errorf("%s has %d GiB of names or more, which would fill the temporary folder; give them in a file", name, maxStream>>30)
 	}
 	return in.lines(name, f)
 }

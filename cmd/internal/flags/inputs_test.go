@@ -3,6 +3,7 @@ package flags
 import (
 	"archive/tar"
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +19,12 @@ import (
 // and the errors on the way.
 func found(t *testing.T, stdin string, arguments ...string) (names []string, failed string, err error) {
 	t.Helper()
-	app := &cli.App{Name: "pgcli", Flags: InputFlags(), Reader: strings.NewReader(stdin), ErrWriter: new(bytes.Buffer), Action: func(c *cli.Context) error {
+	return foundIn(t, strings.NewReader(stdin), arguments...)
+}
+
+func foundIn(t *testing.T, stdin io.Reader, arguments ...string) (names []string, failed string, err error) {
+	t.Helper()
+	app := &cli.App{Name: "pgcli", Flags: InputFlags(), Reader: stdin, ErrWriter: new(bytes.Buffer), Action: func(c *cli.Context) error {
 		in, err := NewInputs(c)
 		if err != nil {
 			return err
@@ -121,6 +127,39 @@ func TestWrongListsAreRefused(t *testing.T) {
 		}
 		if names, _, err := found(t, stdin, arguments...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %q, error %v, want %s", arguments, names, err, want)
+		}
+	}
+}
+
+// An endless reader repeats a text.
+type endless struct {
+	text string
+	read int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	for n := range p {
+		p[n] = e.text[(e.read+n)%len(e.text)]
+	}
+	e.read += len(p)
+	return len(p), nil
+}
+
+// TestEndlessLists: another program may write names, or bytes, for ever.
+func TestEndlessLists(t *testing.T) {
+	t.Chdir(t.TempDir())
+	must(t, os.WriteFile("a.jpg", nil, 0o644))
+	defer func(was int64) { maxStream = was }(maxStream)
+	maxStream = 3 << 20
+	for text, want := range map[string]string{
+		"a.jpg\n": "standard input has 0 GiB of names or more",
+		"x":       "standard input: line 1 is longer than 1048576 bytes",
+		"\x00":    "standard input: line 1: not UTF-8",
+	} {
+		stdin := &endless{text: text}
+		_, _, err := foundIn(t, stdin, "-")
+		if err == nil || !strings.Contains(err.Error(), want) || stdin.read > 4<<20 {
+			t.Errorf("%q for ever: error %v after %d bytes, want %s", text, err, stdin.read, want)
 		}
 	}
 }
