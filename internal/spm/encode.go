@@ -109,8 +109,12 @@ type symbol struct {
 // split cuts the text into its first symbols.
 func (m *merger) split() {
 	m.symbols = make([]symbol, 0, utf8.RuneCountInString(m.text))
+	longest := m.t.userDefined.longest(m.text)
 	for i := 0; i < len(m.text); {
-		n := m.t.userDefined.longest(m.text[i:])
+		n := 0
+		if longest != nil {
+			n = int(longest[i])
+		}
 		frozen := n > 0
 		if !frozen {
 			_, n = utf8.DecodeRuneInString(m.text[i:])

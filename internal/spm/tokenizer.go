@@ -63,6 +63,9 @@ func New(v Vocabulary) (*Tokenizer, error) {
 			t.byteIDs[b] = id
 		}
 	}
+	for _, tokens := range []*trie{&t.userDefined, &t.raw.tokens, &t.spaced.tokens} {
+		tokens.link()
+	}
 	return t, nil
 }
 
