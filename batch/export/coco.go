@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"image"
 
 	"github.com/pgcli/paligemma/internal/overlay"
@@ -65,9 +64,6 @@ func (s *cocoSink) Add(_ context.Context, p *Picture) error {
 			BBox: [4]float64{x0, y0, cents(x1 - x0), cents(y1 - y0)}, Score: o.Score, Segmentation: o.RLE}
 		a.Area = cents(a.BBox[2] * a.BBox[3])
 		if o.RLE != nil {
-			if o.RLE.Size != [2]int{p.Size.Y, p.Size.X} {
-				return fmt.Errorf("mask of %d x %d pixels, want the picture's %d x %d", o.RLE.Size[1], o.RLE.Size[0], p.Size.X, p.Size.Y)
-			}
 			area, err := o.RLE.Area()
 			if err != nil {
 				return err

@@ -138,6 +138,7 @@ func TestWrongRecordsAreRefused(t *testing.T) {
 	lines := strings.SplitAfter(testRecords(t), "\n")
 	for _, c := range []struct{ format, line, want string }{
 		{"coco", strings.Replace(lines[2], `"size":[96,64]`, `"size":[64,96]`, 1), "mask of 96 x 64 pixels, want the picture's 64 x 96"},
+		{"html", strings.Replace(lines[2], `"size":[96,64]`, `"size":[9600,6400]`, 1), "mask of 6400 x 9600 pixels, want the picture's 64 x 96"},
 		{"coco", strings.Replace(lines[2], `"counts":"`, `"counts":"~`, 1), "mask with broken counts"},
 		{"cvat", strings.Replace(lines[2], `"counts":"`, `"counts":"0`, 1), "mask with"},
 		{"csv", strings.Replace(lines[0], `"width":120`, `"width":0`, 1), "without the picture's size"},

@@ -93,8 +93,8 @@ func umask(temp string) fs.FileMode {
 	return ^info.Mode() & 0o777
 }
 
-// Finish gives the folder its name, on Linux once it is on the disk. What another program wrote there meanwhile stays, and is a
-// newfile.ErrExists.
+// Finish gives the folder its name, on Linux once it is on the disk. What another program wrote
+// there meanwhile stays, and is a newfile.ErrExists.
 func (f *folder) Finish() error {
 	if err := newfile.SyncFolder(f.temp); err != nil {
 		return f.named(err)

@@ -19,7 +19,7 @@ const mostNear = 1 << 13
 // separate outlines, by the even-odd rule as by the winding rule. The polygon is nil
 // without a mask, and if the mask covers nothing.
 func (o Object) outline(ctx context.Context) (ring, error) {
-	mask, err := o.RLE.Decode()
+	mask, err := o.RLE.Decode(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func area(r ring) (twice float64) {
 func TestOutlinesAreJoined(t *testing.T) {
 	for side, near := range map[int]bool{9: true, 201: false} {
 		o := ragged(side)
-		mask, err := o.RLE.Decode()
+		mask, err := o.RLE.Decode(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -96,6 +96,9 @@ func (p *Picture) add(r *record.Record, o *Options) error {
 				if r.Masks != nil {
 					kept.RLE = r.Masks[i]
 				}
+				if m := kept.RLE; m != nil && m.Size != [2]int{size.Y, size.X} {
+					return fmt.Errorf("picture %s: mask of %d x %d pixels, want the picture's %d x %d", p.Name, m.Size[1], m.Size[0], size.X, size.Y)
+				}
 				a.Objects = append(a.Objects, kept)
 			}
 		}

@@ -121,11 +121,7 @@ func (s *drawingSink) Add(ctx context.Context, p *Picture) error {
 	if err != nil {
 		return err
 	}
-	objects, err := p.drawn(p.Size)
-	if err != nil {
-		return err
-	}
-	drawn, err := overlay.Draw(ctx, img, objects, s.style)
+	drawn, err := overlay.Draw(ctx, img, p.drawn(p.Size), s.style)
 	if err != nil {
 		return err
 	}
@@ -136,19 +132,20 @@ func (s *drawingSink) Add(ctx context.Context, p *Picture) error {
 
 // drawn returns the objects for package overlay, on a copy of the picture of a size.
 // Masks are scaled to it.
-func (p *Picture) drawn(size image.Point) ([]overlay.Object, error) {
+func (p *Picture) drawn(size image.Point) []overlay.Object {
 	var all []overlay.Object
 	for o := range p.all() {
 		x := overlay.Object{Label: o.Label, Score: o.Score, Box: image.Rect(
 			at(o.Box.X0, size.X), at(o.Box.Y0, size.Y), at(o.Box.X1, size.X), at(o.Box.Y1, size.Y))}
-		mask, err := o.RLE.Decode()
-		if err != nil {
-			return nil, err
+		if o.RLE != nil {
+			x.Masked = func(ctx context.Context) (*image.Alpha, error) {
+				mask, err := o.RLE.Decode(ctx)
+				return scale(mask, p.Size, size), err
+			}
 		}
-		x.Mask = scale(mask, p.Size, size)
 		all = append(all, x)
 	}
-	return all, nil
+	return all
 }
 
 // at returns a fraction of n pixels, rounded.

@@ -95,11 +95,7 @@ func (s *sheetSink) thumb(ctx context.Context, p *Picture, c *card) error {
 	small := image.NewRGBA(image.Rectangle{Max: size})
 	draw.CatmullRom.Scale(small, small.Rect, dense{img}, img.Bounds(), draw.Src, nil)
 	c.Width, c.Height, c.Thumb = size.X, size.Y, "thumbs/"+s.stems.of(p.Name)+".jpg"
-	objects, err := p.drawn(size)
-	if err != nil {
-		return err
-	}
-	if len(objects) > 0 {
+	if objects := p.drawn(size); len(objects) > 0 {
 		var b stdbytes.Buffer
 		if err := overlay.SVG(ctx, &b, size, objects, s.style, ""); err != nil {
 			return err

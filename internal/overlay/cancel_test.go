@@ -43,6 +43,10 @@ func TestMasksEndWithTheirContext(t *testing.T) {
 			_, err := Outlines(ctx, mask)
 			return err
 		},
+		"Decode": func(ctx context.Context) error {
+			_, err := (&RLE{[2]int{1 << 12, 1 << 10}, compress([]int{5, 1<<22 - 5})}).Decode(ctx)
+			return err
+		},
 		"simplify": func(ctx context.Context) error {
 			_, err := simplify(&pace{ctx: ctx}, comb)
 			return err

@@ -51,7 +51,7 @@ func TestEncodeMaskEqualsPycocotools(t *testing.T) {
 
 // checkDecoded compares the mask that pycocotools encoded with the one decoded.
 func checkDecoded(t *testing.T, name string, m *RLE, want *image.Alpha) {
-	got, err := m.Decode()
+	got, err := m.Decode(t.Context())
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 		return
@@ -82,11 +82,11 @@ func TestDecodeRefusesBrokenMasks(t *testing.T) {
 		{[2]int{0, 4}, "0"}, {[2]int{1 << 40, 1 << 40}, "0"}, {[2]int{2, 2}, ""}, {[2]int{2, 2}, "3"}, {[2]int{2, 2}, "5"},
 		{[2]int{2, 2}, "P"}, {[2]int{2, 2}, "\xff"}, {[2]int{2, 2}, "PPPPPPPPPPPPPPPPPPPPP"}, {[2]int{2, 2}, "\x00"}, {[2]int{2, 2}, "O5"},
 	} {
-		if got, err := m.Decode(); err == nil {
+		if got, err := m.Decode(t.Context()); err == nil {
 			t.Errorf("%v %q is decoded to %v, want an error", m.Size, m.Counts, got)
 		}
 	}
-	if got, err := (&RLE{[2]int{2, 2}, "4"}).Decode(); got != nil || err != nil {
+	if got, err := (&RLE{[2]int{2, 2}, "4"}).Decode(t.Context()); got != nil || err != nil {
 		t.Errorf("a clear mask gives %v, %v, want neither", got, err)
 	}
 }

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -11,8 +12,9 @@ const maxDecoded = 1 << 28
 
 // Decode returns a mask whose pixels are all clear or opaque; its bounds are the
 // least rectangle around the opaque ones. It is nil for a nil RLE, and for one without
-// opaque pixels. An error says what is wrong with the runs.
-func (m *RLE) Decode() (*image.Alpha, error) {
+// opaque pixels. An error says what is wrong with the runs, or is ctx's cause: a large mask
+// takes a second.
+func (m *RLE) Decode(ctx context.Context) (*image.Alpha, error) {
 	if m == nil {
 		return nil, nil
 	}
@@ -22,17 +24,20 @@ func (m *RLE) Decode() (*image.Alpha, error) {
 	}
 	h := m.Size[0]
 	var bounds image.Rectangle
-	columns(all, h, func(x, y0, y1 int) { bounds = bounds.Union(image.Rect(x, y0, x+1, y1)) })
+	err = columns(ctx, all, h, func(x, y0, y1 int) { bounds = bounds.Union(image.Rect(x, y0, x+1, y1)) })
+	if err != nil {
+		return nil, err
+	}
 	if bounds.Empty() {
 		return nil, nil
 	}
 	mask := image.NewAlpha(bounds)
-	columns(all, h, func(x, y0, y1 int) {
+	err = columns(ctx, all, h, func(x, y0, y1 int) {
 		for y := y0; y < y1; y++ {
 			mask.Pix[mask.PixOffset(x, y)] = 0xff
 		}
 	})
-	return mask, nil
+	return mask, err
 }
 
 // Area returns the number of opaque pixels.
@@ -45,12 +50,21 @@ func (m *RLE) Area() (int, error) {
 	return area, err
 }
 
-// columns calls f for the parts of opaque runs in each column.
-func columns(runs []int, h int, f func(x, y0, y1 int)) {
-	at := 0
+// columnsPace is how many pixels are passed between two looks at a context.
+const columnsPace = 1 << 20
+
+// columns calls f for the parts of opaque runs in each column, of h pixels.
+func columns(ctx context.Context, runs []int, h int, f func(x, y0, y1 int)) error {
+	at, look := 0, 0
 	for i, n := range runs {
 		if i%2 == 1 {
 			for from, end := at, at+n; from < end; {
+				if from >= look {
+					look = from + columnsPace
+					if err := context.Cause(ctx); err != nil {
+						return err
+					}
+				}
 				to := min(end, (from/h+1)*h)
 				f(from/h, from%h, to-from/h*h)
 				from = to
@@ -58,6 +72,7 @@ func columns(runs []int, h int, f func(x, y0, y1 int)) {
 		}
 		at += n
 	}
+	return nil
 }
 
 // runs is the inverse of compress. The sum of the runs is the number of pixels.

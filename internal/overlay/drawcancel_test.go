@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image"
 	"io"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -40,5 +41,39 @@ func TestDrawingEndsWithItsContext(t *testing.T) {
 		if n < c.least {
 			t.Errorf("%s: %d looks at the context, want %d or more", name, n, c.least)
 		}
+	}
+}
+
+// TestFewMasksAtATime: the record of a stranger may have ten thousand masks, each of all its
+// picture.
+func TestFewMasksAtATime(t *testing.T) {
+	const n, side = 12, 1 << 9
+	heap := func() int {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	full := &RLE{[2]int{side, side}, compress([]int{0, side * side})}
+	img := image.NewRGBA(image.Rect(0, 0, side, side))
+	before, most, calls := heap(), 0, 0
+	var objects []Object
+	for range n {
+		objects = append(objects, Object{Box: img.Rect, Masked: func(ctx context.Context) (*image.Alpha, error) {
+			calls++
+			most = max(most, heap()-before)
+			return full.Decode(ctx)
+		}})
+	}
+	if _, err := Draw(t.Context(), img, objects, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	// The copy of the picture has 4 bytes a pixel, and a mask one.
+	if limit := 6 * side * side; calls < n || most > limit {
+		t.Errorf("%d masks, and up to %d bytes in memory, want at most %d", calls, most, limit)
+	}
+	most = 0
+	if err := SVG(t.Context(), io.Discard, img.Rect.Size(), objects, Style{}, ""); err != nil || most > 2*side*side {
+		t.Errorf("SVG: %v, and up to %d bytes in memory", err, most)
 	}
 }

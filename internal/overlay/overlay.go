@@ -27,6 +27,18 @@ type Object struct {
 	Score float32 // shown with two decimals; 0 is not shown
 	Box   image.Rectangle
 	Mask  *image.Alpha // 128 or more is inside; nil without a mask
+
+	// Masked returns the mask instead, if it is not nil. It is called each time the mask is
+	// needed, so that those of many objects are not in memory together.
+	Masked func(ctx context.Context) (*image.Alpha, error)
+}
+
+// mask returns the object's mask, nil without one.
+func (o *Object) mask(ctx context.Context) (*image.Alpha, error) {
+	if o.Masked != nil {
+		return o.Masked(ctx)
+	}
+	return o.Mask, nil
 }
 
 // A Style says how objects look. The zero value is useful.
@@ -97,7 +109,11 @@ func Draw(ctx context.Context, img image.Image, objects []Object, style Style) (
 		return nil, err
 	}
 	for _, m := range marks {
-		if err := tint(ctx, dst, m.Mask, m.color); err != nil {
+		mask, err := m.mask(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := tint(ctx, dst, mask, m.color); err != nil {
 			return nil, err
 		}
 	}
@@ -105,9 +121,13 @@ func Draw(ctx context.Context, img image.Image, objects []Object, style Style) (
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
-		if m.Mask != nil { // outlines stay inside the mask's bounds
-			within := dst.SubImage(m.Mask.Rect).(draw.Image)
-			outlines, err := contours(ctx, m.Mask)
+		mask, err := m.mask(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if mask != nil { // outlines stay inside the mask's bounds
+			within := dst.SubImage(mask.Rect).(draw.Image)
+			outlines, err := contours(ctx, mask)
 			if err != nil {
 				return nil, err
 			}

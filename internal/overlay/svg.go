@@ -114,11 +114,15 @@ type (
 	}
 )
 
-// svg returns the elements of a mark. The error is ctx's cause.
+// svg returns the elements of a mark. The error is ctx's cause, or the mask's.
 func (s sheet) svg(ctx context.Context, m mark) (svgObject, error) {
 	g := svgObject{Class: "object", Of: printable(m.Label), Score: m.Score, Title: withScore(printable(m.Label), m.Score)}
 	faint := math.Round(float64(shade.A)/0xff*1000) / 1000
-	outlines, err := contours(ctx, m.Mask)
+	mask, err := m.mask(ctx)
+	if err != nil {
+		return g, err
+	}
+	outlines, err := contours(ctx, mask)
 	if err != nil {
 		return g, err
 	}
