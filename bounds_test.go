@@ -130,7 +130,7 @@ func TestQuantizeAndOpenAgree(t *testing.T) {
 		}
 		p.Values[key] = old
 	}
-	if t.Logf("%d files, %d refused", tried, refused); tried < 200/testrace.Slowness || refused < 50/testrace.Slowness {
+	if t.Logf("%d files, %d refused", tried, refused); tried < 200/testrace.Alike() || refused < 50/testrace.Alike() {
 		t.Errorf("%d files, %d refused", tried, refused)
 	}
 }

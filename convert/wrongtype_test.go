@@ -110,7 +110,7 @@ func TestWrongTypesAreNamedInWords(t *testing.T) {
 				}
 			}
 		}
-		if failed*testrace.Slowness < 4 {
+		if failed*testrace.Alike() < 4 {
 			t.Errorf("%s: only %d of %d texts are refused: is it read?", filepath.Base(file.path), failed, len(texts))
 		}
 		if err := os.Remove(file.path); err != nil {

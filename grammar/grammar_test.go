@@ -70,7 +70,7 @@ func TestAllowsEveryTokenizedAnswer(t *testing.T) {
 	for _, file := range tokenizers {
 		m := readVocabulary(t, file, nil)
 		for _, f := range testmodel.Forms {
-			for range 200 / testrace.Slowness {
+			for range testrace.Share(200) {
 				text := f.Spell(r, r.IntN(4))
 				must(t, f.Check(text))
 				if err := accepts(m, f.Grammar(), m.Tokenize(text)); err != nil {

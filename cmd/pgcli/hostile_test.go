@@ -50,7 +50,7 @@ func TestHostileModels(t *testing.T) {
 	few := *mutants <= 1000 // each file at one level
 	n := *mutants
 	if few {
-		n /= testrace.Slowness
+		n /= testrace.Alike()
 	}
 	if few && testing.Short() {
 		n /= 8
