@@ -32,7 +32,7 @@ var layers = map[string][]string{
 	"batch/s3":               {"batch", "internal/infile"},
 	"batch/export/parquet":   {"batch/export", "internal/newfile"},
 	"batch/video":            {"batch", "internal/infile"},
-	"batch/export":           {"", "batch/record", "internal/overlay", "internal/imageproc", "internal/newfile", "internal/locseg", "internal/jsonl"},
+	"batch/export":           {"", "batch/record", "internal/guard", "internal/overlay", "internal/imageproc", "internal/newfile", "internal/locseg", "internal/jsonl"},
 	"batch/merge":            {"", "batch/internal/compact", "batch/record", "internal/infile", "internal/newfile"},
 	"batch/record":           {"", "internal/jsonerr", "internal/jsonl", "internal/overlay"},
 	"": {"grammar", "internal/decode", "internal/schedule", "internal/guard", "internal/sample", "internal/siglip", "internal/gemma", "internal/nn",
@@ -48,7 +48,7 @@ var layers = map[string][]string{
 	"bindings":         {"internal/door", "internal/legible", "gguf"},
 	"ggml":             {"internal/door"}, // imported by programs and tests only
 	"gguf":             {"internal/infile", "internal/newfile", "internal/lfs"},
-	"internal/overlay": {"internal/imageproc"},
+	"internal/overlay": {"internal/guard", "internal/imageproc"},
 
 	// Tools of this repository, which nothing above imports.
 	"bindings/internal/cbench": {"ggml"},

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/jpeg"
-	"image/png"
 	"io"
 
 	"github.com/pgcli/paligemma/internal/imageproc"
@@ -93,7 +91,7 @@ func (o *Options) trainable(ctx context.Context, p *Picture) (file []byte, ext s
 		return nil, "", err
 	}
 	var b stdbytes.Buffer
-	err = png.Encode(&b, img)
+	err = overlay.EncodePNG(ctx, &b, img)
 	return b.Bytes(), ".png", err
 }
 
@@ -126,7 +124,7 @@ func (s *drawingSink) Add(ctx context.Context, p *Picture) error {
 		return err
 	}
 	return s.write(s.stems.of(p.Name)+".jpg", func(w io.Writer) error {
-		return jpeg.Encode(w, drawn, &jpeg.Options{Quality: 92})
+		return overlay.EncodeJPEG(ctx, w, drawn, 92)
 	})
 }
 

@@ -8,13 +8,13 @@ import (
 	"html/template"
 	"image"
 	"image/color"
-	"image/jpeg"
 	"io"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/image/draw"
 
+	"github.com/pgcli/paligemma/internal/guard"
 	"github.com/pgcli/paligemma/internal/imageproc"
 	"github.com/pgcli/paligemma/internal/newfile"
 	"github.com/pgcli/paligemma/internal/overlay"
@@ -92,8 +92,14 @@ func (s *sheetSink) thumb(ctx context.Context, p *Picture, c *card) error {
 	}
 	factor := min(1, thumbSide/float64(max(p.Size.X, p.Size.Y)))
 	size := image.Pt(max(1, at(factor, p.Size.X)), max(1, at(factor, p.Size.Y)))
-	small := image.NewRGBA(image.Rectangle{Max: size})
-	draw.CatmullRom.Scale(small, small.Rect, dense{img}, img.Bounds(), draw.Src, nil)
+	small, err := guard.Leave(ctx, func() (*image.RGBA, error) {
+		small := image.NewRGBA(image.Rectangle{Max: size})
+		draw.CatmullRom.Scale(small, small.Rect, dense{img}, img.Bounds(), draw.Src, nil)
+		return small, nil
+	})
+	if err != nil {
+		return err
+	}
 	c.Width, c.Height, c.Thumb = size.X, size.Y, "thumbs/"+s.stems.of(p.Name)+".jpg"
 	if objects := p.drawn(size); len(objects) > 0 {
 		var b stdbytes.Buffer
@@ -102,7 +108,7 @@ func (s *sheetSink) thumb(ctx context.Context, p *Picture, c *card) error {
 		}
 		c.Overlay = template.HTML(b.String()) // package overlay escapes labels
 	}
-	return s.write(c.Thumb, func(w io.Writer) error { return jpeg.Encode(w, small, &jpeg.Options{Quality: 85}) })
+	return s.write(c.Thumb, func(w io.Writer) error { return overlay.EncodeJPEG(ctx, w, small, 85) })
 }
 
 // dense has the colours of a picture without a value on the heap for each, which makes it

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"image"
-	"image/jpeg"
 	"io"
 	"os"
 	"path/filepath"
@@ -159,7 +158,7 @@ func (d *drawing) save(c *cli.Context, i int, img image.Image, objects []paligem
 			if strings.EqualFold(filepath.Ext(path), ".png") {
 				return overlay.EncodePNG(c.Context, w, out)
 			}
-			return jpeg.Encode(w, out, &jpeg.Options{Quality: 92})
+			return overlay.EncodeJPEG(c.Context, w, out, 92)
 		})
 		if err != nil {
 			return err

@@ -143,10 +143,11 @@ type outputError struct{ error }
 
 func (e outputError) Unwrap() error { return e.error }
 
-// output marks an error of writing.
+// output marks an error of writing, unless it is an interruption: of chat's answers only one is
+// interrupted.
 func output(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
 	}
 	return outputError{err}
 }

@@ -26,6 +26,7 @@ func TestDrawingEndsWithItsContext(t *testing.T) {
 	}{
 		"draw":    {2 * side, func(ctx context.Context) error { _, err := Draw(ctx, img, objects, Style{}); return err }},
 		"SVG":     {1, func(ctx context.Context) error { return SVG(ctx, io.Discard, mask.Rect.Size(), objects, Style{}, "") }},
+		"JPEG":    {1, func(ctx context.Context) error { return EncodeJPEG(ctx, io.Discard, img, 92) }},
 		"picture": {side, func(ctx context.Context) error { _, err := DataURI(ctx, img); return err }},
 	} {
 		n := int64(0)

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/jpeg"
-	"image/png"
 	"io"
 	"math"
 	"strconv"
@@ -179,8 +177,7 @@ func path(polygons [][]point) string {
 // For larger ones JPEG is many times smaller and its losses are hard to see.
 const losslessPixels = 1 << 20
 
-// DataURI returns a URI that holds the picture itself, for an SVG or a page. It ends with
-// ctx while it copies the picture, not while it encodes it.
+// DataURI returns a URI that holds the picture itself, for an SVG or a page. It ends with ctx.
 func DataURI(ctx context.Context, img image.Image) (string, error) {
 	m, err := rgba(ctx, img)
 	if err != nil {
@@ -189,10 +186,10 @@ func DataURI(ctx context.Context, img image.Image) (string, error) {
 	var b bytes.Buffer
 	format := "png"
 	if area(m.Rect) <= losslessPixels {
-		err = png.Encode(&b, m)
+		err = EncodePNG(ctx, &b, m)
 	} else {
 		format = "jpeg"
-		err = jpeg.Encode(&b, m, &jpeg.Options{Quality: 92})
+		err = EncodeJPEG(ctx, &b, m, 92)
 	}
 	return "data:image/" + format + ";base64," + base64.StdEncoding.EncodeToString(b.Bytes()), err
 }
