@@ -126,6 +126,26 @@ func TestCancelledRunWaitsForNobody(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Error("it waits for the device")
 	}
+	// The next one waits for the room of the first, whose session is closed later.
+	own, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, err := m.Run(own, q.pictures[0], q.prompt, nil)
+		ran <- err
+	}()
+	select {
+	case err := <-ran:
+		t.Errorf("beside a session that closes: error %v, want none", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	cancel()
+	select {
+	case err := <-ran:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v, want %v", err, context.Canceled)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it waits for the room")
+	}
 	close(free)
 	must(t, <-others)
 	if _, err := m.Run(t.Context(), q.pictures[0], q.prompt, &Sampling{MaxTokens: 1}); err != nil {

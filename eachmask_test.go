@@ -3,6 +3,7 @@ package paligemma
 import (
 	"errors"
 	"image"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -51,6 +52,19 @@ func TestNoMasks(t *testing.T) {
 		must(t, err)
 		if len(r.Objects) == 0 || (r.Objects[0].Mask == nil) != no {
 			t.Errorf("NoMasks %v: objects %+v", no, r.Objects)
+		}
+	}
+}
+
+// TestMaskBytes of boxes whose pixels are more than an int holds.
+func TestMaskBytes(t *testing.T) {
+	const large = math.MaxInt / 2
+	for box, want := range map[image.Rectangle]int{
+		image.Rect(0, 0, 0, 0): 0, image.Rect(5, 5, 1000, 1000): 995 * 995, image.Rect(0, 0, 2049, 2048): mostMasks + 1,
+		image.Rect(0, 0, large, large): mostMasks + 1, image.Rect(math.MinInt, 0, math.MaxInt, 4): mostMasks + 1,
+	} {
+		if got := maskBytes(box); got != want {
+			t.Errorf("%v: %d bytes, want %d", box, got, want)
 		}
 	}
 }

@@ -127,8 +127,7 @@ func (m *Model) EachMask(ctx context.Context, objects []Object, each func(i int,
 	for done := 0; done < len(objects); {
 		few, room := 0, mostMasks
 		for ; done+few < len(objects) && (few == 0 || room > 0); few++ {
-			size := objects[done+few].Pixels.Size()
-			room -= size.X * size.Y
+			room -= maskBytes(objects[done+few].Pixels)
 		}
 		if few > 1 && room < 0 {
 			few--
@@ -145,6 +144,19 @@ func (m *Model) EachMask(ctx context.Context, objects []Object, each func(i int,
 		done += few
 	}
 	return nil
+}
+
+// maskBytes returns the bytes of the mask of a box, at most one more than mostMasks. A box from
+// JSON may have more than an int holds.
+func maskBytes(box image.Rectangle) int {
+	size := box.Size()
+	switch {
+	case box.Empty():
+		return 0
+	case size.X < 1 || size.Y < 1 || size.X > mostMasks/size.Y:
+		return mostMasks + 1
+	}
+	return size.X * size.Y
 }
 
 // addMask fills in the mask of an object that has one.

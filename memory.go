@@ -89,12 +89,21 @@ func (m *Model) Memory(ctx context.Context) (Memory, error) {
 // cacheBytes returns the bytes of a session's cache.
 func (m *Model) cacheBytes() int { return m.cfg.text.CacheBytes(m.opts.Context, m.opts.CacheF32) }
 
-// reserveCache counts the cache of a session in, or refuses it.
-func (m *Model) reserveCache() error {
+// reserveCache counts the cache of a session in, or refuses it. If those of calls whose context
+// ended are about to make room for it, it waits for them, until its own ctx ends.
+func (m *Model) reserveCache(ctx context.Context) error {
 	n, most := m.cacheBytes(), m.cacheLimit()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for n > most-m.caches && m.ending > 0 { // caches of calls whose context ended
+	defer context.AfterFunc(ctx, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.ended.Broadcast()
+	})()
+	for n > most-m.caches && n <= most-m.caches+m.closing {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		m.ended.Wait()
 	}
 	if n > most-m.caches {

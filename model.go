@@ -44,12 +44,13 @@ type Model struct {
 	decoder *decode.Decoder                      // computes tokens; the scheduler calls it
 	turns   *schedule.Scheduler[*decode.Request] // shares the device among sessions and pictures
 
-	mu     sync.Mutex
-	users  int       // sessions and running encoders
-	caches int       // bytes of the sessions' caches
-	ending int       // computations that were cancelled and end in the background
-	ended  sync.Cond // signals that one has
-	closed bool
+	mu      sync.Mutex
+	users   int       // sessions and running encoders
+	caches  int       // bytes of the sessions' caches
+	ending  int       // computations that were cancelled and end in the background
+	closing int       // bytes of the caches among caches that are about to be free
+	ended   sync.Cond // signals that one of either has ended
+	closed  bool
 
 	behind chan struct{} // full while a decoder of a picture is left behind
 }

@@ -148,6 +148,7 @@ func (p Prompt) Grammar() grammar.Grammar {
 	}
 	task, things, _ := strings.Cut(r.Text, " ")
 	var labels []string
+	things = strings.ReplaceAll(things, "\u2581", " ") // the same to the model, and what it answers
 	for label := range strings.SplitSeq(things, ";") {
 		labels = append(labels, strings.TrimSpace(label))
 	}

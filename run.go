@@ -49,7 +49,18 @@ type conversation struct {
 
 // close closes the session. After the end of ctx nobody waits for what others compute.
 func (c conversation) close(ctx context.Context) {
-	c.session.model.afterAll(ctx, func() { c.session.Close() })
+	m, cache := c.session.model, c.session.model.cacheBytes()
+	count := func(n int) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.closing += n
+		m.ended.Broadcast()
+	}
+	count(cache)
+	m.afterAll(ctx, func() {
+		c.session.Close()
+		count(-cache)
+	})
 }
 
 // converse checks prompt and sampling, opens a session and encodes the picture. The
@@ -67,7 +78,7 @@ func (m *Model) converse(ctx context.Context, img image.Image, p Prompt, s *Samp
 	if ctx == nil {
 		return c, fmt.Errorf("paligemma: %w", errNilContext)
 	}
-	if c.session, err = m.NewSession(); err != nil {
+	if c.session, err = m.newSession(ctx); err != nil {
 		return c, err
 	}
 	defer func() { // also when the picture panics, which is the caller's

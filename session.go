@@ -39,12 +39,15 @@ type Session struct {
 // NewSession returns a session with room for Config.Session tokens. Most callers
 // want Model.Run. It fails with ErrNoMemory if its cache does not fit in
 // Options.CacheMemory or MemoryLimit. The caller must Close the session.
-func (m *Model) NewSession() (*Session, error) {
+func (m *Model) NewSession() (*Session, error) { return m.newSession(context.Background()) }
+
+// newSession is NewSession that waits no longer than ctx for a cache that is about to be free.
+func (m *Model) newSession(ctx context.Context) (*Session, error) {
 	if err := m.hold(); err != nil {
 		return nil, err
 	}
 	s := &Session{model: m}
-	err := m.reserveCache()
+	err := m.reserveCache(ctx)
 	if err == nil {
 		if s.sequence, err = m.decoder.NewSequence(m.opts.Context); err != nil {
 			m.releaseCache()

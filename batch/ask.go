@@ -133,9 +133,21 @@ func (a *Asker) records(ctx context.Context, j *job, encoded *paligemma.Image) e
 				return err
 			}
 		}
-		j.records = append(j.records, rec)
+		j.records = append(j.records, writable(rec))
 	}
 	return nil
+}
+
+// writable returns a record, or that of a failure if its answer is too long for a line: it
+// ends no run, and is not computed again by the next one.
+func writable(r *record.Record) *record.Record {
+	_, err := record.Encode(r)
+	if !errors.Is(err, record.ErrTooLarge) || r.Error != nil {
+		return r
+	}
+	short := *r
+	short.Result, short.Masks, short.Error = nil, nil, failure(record.KindInternal, fmt.Errorf("an answer of %d tokens: %w; allow fewer tokens", len(r.Tokens), err))
+	return &short
 }
 
 // ask asks a question about a picture and fills in the record.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pgcli/paligemma"
+	"github.com/pgcli/paligemma/batch/record"
 	"github.com/pgcli/paligemma/internal/testmodel"
 	"github.com/pgcli/paligemma/models"
 )
@@ -85,5 +86,22 @@ func TestALostSessionIsOpenedAgain(t *testing.T) {
 	cancel()
 	if _, err := a.Ask(over, item, []paligemma.Prompt{"caption en"}); !errors.Is(err, context.Canceled) || len(a.sessions) != 1 {
 		t.Errorf("error %v, and %d sessions are free", err, len(a.sessions))
+	}
+}
+
+// TestALongAnswerIsAFailure: an answer that no line can hold is one picture's failure, and not the
+// run's.
+func TestALongAnswerIsAFailure(t *testing.T) {
+	r := record.Record{Key: "01", Image: "a.jpg", Prompt: "ocr", Model: "m", Result: &paligemma.Result{Text: "x", Stop: "eos"}}
+	if got := writable(&r); got != &r {
+		t.Errorf("a short answer became %+v", got)
+	}
+	r.Tokens = make([]paligemma.Token, 40_000)
+	got := writable(&r)
+	if got.Result != nil || got.Error == nil || got.Error.Kind != record.KindInternal || !strings.Contains(got.Error.Message, "an answer of 40000 tokens: the record of") {
+		t.Fatalf("a long answer became %+v, %+v", got, got.Error)
+	}
+	if _, err := record.Encode(got); err != nil {
+		t.Error(err)
 	}
 }

@@ -145,18 +145,27 @@ func parseEntry(data []byte) (*entryLine, *Answered, error) {
 
 // add writes an answer.
 func (j *Journal) add(a *Answered, tokens []paligemma.Token, size [2]int) error {
-	answer, err := jsonl.Encode(a)
+	line, err := encodeEntry(a, tokens, size)
 	if err != nil {
 		return err
 	}
-	line, err := jsonl.Encode(entryLine{answer, tokens, size})
-	if err == nil {
-		err = jsonl.Check(line)
-	}
-	if err != nil {
-		return fmt.Errorf("the answer to line %d: %w", a.Line, err)
-	}
 	return j.append(line, a.Line)
+}
+
+// encodeEntry returns the line of an answer. One that could not be read again is an error.
+func encodeEntry(a *Answered, tokens []paligemma.Token, size [2]int) ([]byte, error) {
+	answer, err := jsonl.Encode(a)
+	if err != nil {
+		return nil, err
+	}
+	line, err := jsonl.Encode(entryLine{answer, tokens, size})
+	if err != nil {
+		return nil, err
+	}
+	if err := jsonl.Check(line); err != nil {
+		return nil, fmt.Errorf("the answer %w", err)
+	}
+	return line, nil
 }
 
 // append writes a line at the end of the file, and notes where the answer lies.

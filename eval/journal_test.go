@@ -88,8 +88,8 @@ func TestStrangeJournalsAreKept(t *testing.T) {
 		{"some text", "no journal of this version"},
 		{begin + "{}\n" + answer, ":2: not an answer"},
 		{begin + strings.Replace(answer, `"stop":"eos",`, "", 1), ":2: not an answer"},
-		{begin + strings.Replace(answer, `[]`, "[{}"+strings.Repeat(",{}", 30_000)+"]", 1), ":2: not an answer: it has more than 60000 JSON values"},
-		{strings.Replace(begin, `[`, "["+strings.Repeat("{},", 30_000), 1) + answer, "no journal of this version"},
+		{begin + strings.Replace(answer, `[]`, "[{}"+strings.Repeat(",{}", 31_000)+"]", 1), ":2: not an answer: it is too large: it has more than 62000 JSON values"},
+		{strings.Replace(begin, `[`, "["+strings.Repeat("{},", 31_000), 1) + answer, "no journal of this version"},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
 		must(t, os.WriteFile(out+".partial", []byte(c.text), 0o600))

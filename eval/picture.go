@@ -69,6 +69,17 @@ func (v *viewer) open(ctx context.Context, name string) (image.Image, error) {
 	return v.model.ReadImageContext(ctx, f)
 }
 
+// checkMasks reads the masks of an example, whose picture has a size, and lets them go. Whether
+// they are right must not depend on the answer.
+func (v *viewer) checkMasks(ctx context.Context, e *Example, size image.Point) error {
+	for _, name := range e.Masks {
+		if _, err := v.mask(ctx, name, size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // mask reads a mask of the data set, which must have the size of its picture.
 func (v *viewer) mask(ctx context.Context, name string, size image.Point) (*image.Alpha, error) {
 	img, err := v.open(ctx, name)

@@ -150,6 +150,9 @@ func (r *runner) ask(ctx context.Context, e *Example) error {
 		size = img.Bounds().Size()
 	}
 	if !known {
+		if err := r.checkMasks(ctx, e, size); err != nil { // before the model has worked for nothing
+			return err
+		}
 		res, err := r.session.Run(ctx, []*paligemma.Image{r.last}, e.Prompt, r.opts.sampling(e))
 		if err != nil {
 			return fmt.Errorf("picture %s: %w", e.Image, err)
@@ -160,6 +163,12 @@ func (r *runner) ask(ctx context.Context, e *Example) error {
 	var found match
 	if e.Task.objects() {
 		if found, err = r.truth(e, size).match(ctx, a, r.draw); err != nil {
+			return err
+		}
+	}
+	if !known && r.opts.Journal != nil { // an answer that is too large for it is a failure of its example
+		a.BoxIoUs, a.MaskIoUs = found.ious, found.masks
+		if _, err := encodeEntry(a, tokens, [2]int{size.X, size.Y}); err != nil {
 			return err
 		}
 	}

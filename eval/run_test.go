@@ -170,3 +170,24 @@ func TestNothingIsNoPanic(t *testing.T) {
 		t.Error("Compare: no error")
 	}
 }
+
+// TestWrongMasksAreFoundBeforeAsking: the model's work would be lost at each run.
+func TestWrongMasksAreFoundBeforeAsking(t *testing.T) {
+	m := open(t, "f32")
+	const rest = `, "boxes": [[0, 0, 1, 1]], "labels": ["cat"], "masks": ["none.png"]`
+	set, err := Open(t.Context(), folder(t, line(t, "segment cat", "", rest), line(t, "ocr", "x", "")), 0)
+	must(t, err)
+	var failed []string
+	r, err := Run(t.Context(), m, set, &Options{MaxTokens: 1, Failed: func(err error) { failed = append(failed, err.Error()) }})
+	must(t, err)
+	if len(failed) != 1 || !strings.Contains(failed[0], "mask none.png: ") || r.Answered != 1 || r.Failed != 1 {
+		t.Errorf("failures %q, report %+v", failed, r)
+	}
+	v := viewer{model: m, set: set}
+	for e, err := range set.Examples(t.Context()) {
+		must(t, err)
+		if err := v.checkMasks(t.Context(), e, image.Pt(56, 56)); (err != nil) != (e.Task == Segment) {
+			t.Errorf("line %d: error %v", e.Line, err)
+		}
+	}
+}

@@ -197,3 +197,15 @@ func TestFewMasksAtATime(t *testing.T) {
 		t.Errorf("masks %v, up to %d bytes of them in memory, want at most %d", m.masks, most, 3*size)
 	}
 }
+
+// TestAMaskThatIsNotDrawn: of a box with more pixels than the model draws. Then masks are not
+// compared.
+func TestAMaskThatIsNotDrawn(t *testing.T) {
+	there := truth{things: []metrics.Thing{{Label: "cat", Box: metrics.Box{0, 0, 1, 1}}},
+		mask: func(context.Context, int) (*image.Alpha, error) { return nil, nil }}
+	o := object("cat", 1, 0, 0, 1, 0.5)
+	o.Mask = filled(0, 0, 4, 2)
+	if m := matched(t, &Answered{Example: &Example{Task: Segment}, Objects: []paligemma.Object{o}}, there); m.masks != nil || m.ious[0] != 0.5 {
+		t.Errorf("masks %v, boxes %v", m.masks, m.ious)
+	}
+}

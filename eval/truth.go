@@ -76,6 +76,9 @@ func (there truth) match(ctx context.Context, a *Answered, draw func(context.Con
 		if err != nil {
 			return m, err
 		}
+		if mask == nil { // of a box with more pixels than the model draws
+			return match{m.ious, m.partner, nil}, nil
+		}
 		if i < 0 {
 			continue
 		}

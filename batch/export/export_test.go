@@ -142,6 +142,7 @@ func TestWrongRecordsAreRefused(t *testing.T) {
 		{"coco", strings.Replace(lines[2], `"counts":"`, `"counts":"~`, 1), "mask with broken counts"},
 		{"cvat", strings.Replace(lines[2], `"counts":"`, `"counts":"0`, 1), "mask with"},
 		{"csv", strings.Replace(lines[0], `"width":120`, `"width":0`, 1), "without the picture's size"},
+		{"yolo-seg", strings.Replace(lines[0], `"width":120`, `"width":100000000`, 1), "pixels, want at most 100000000"},
 		{"csv", lines[0] + strings.Replace(lines[1], `"width":120`, `"width":121`, 1), "changed between two runs"},
 	} {
 		_, err := export.Run(t.Context(), format(t, c.format), filepath.Join(t.TempDir(), "out"), read(c.line), &export.Options{})

@@ -42,6 +42,8 @@ func createFolder(path string) (*folder, error) {
 	}
 	if real, err := filepath.EvalSymlinks(path); err == nil { // a link to an empty folder stays
 		path = real
+	} else if _, err := os.Lstat(path); err == nil {
+		return nil, fmt.Errorf("%s is a link to nothing; name a new folder, or make the one that it leads to", path)
 	}
 	removeAbandoned(path)
 	temp, err := os.MkdirTemp(filepath.Dir(path), filepath.Base(path)+".*"+partial)

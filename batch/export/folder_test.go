@@ -99,3 +99,12 @@ func TestWhatAppearedStays(t *testing.T) {
 		}
 	}
 }
+
+// TestALinkToNothingIsRefused before the work, as it could not become the folder afterwards.
+func TestALinkToNothingIsRefused(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "link")
+	testlink.Make(t, "nowhere", link)
+	if _, err := createFolder(link); err == nil || !strings.Contains(err.Error(), "is a link to nothing") {
+		t.Errorf("error %v, want one about a link to nothing", err)
+	}
+}

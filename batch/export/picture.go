@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"image"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/pgcli/paligemma"
 	"github.com/pgcli/paligemma/batch/record"
+	"github.com/pgcli/paligemma/internal/imageproc"
 )
 
 // A Picture is a picture with its answers, in the order of the prompts.
@@ -79,6 +81,9 @@ func (p *Picture) add(r *record.Record, o *Options) error {
 		return fmt.Errorf("picture %s has more than %d answers", p.Name, maxAnswers)
 	}
 	size := image.Pt(r.Width, r.Height)
+	if most := cmp.Or(o.MaxPixels, imageproc.DefaultMaxPixels); size.X > 0 && size.Y > most/size.X {
+		return fmt.Errorf("picture %s has %d x %d pixels, want at most %d", p.Name, size.X, size.Y, most)
+	}
 	switch {
 	case p.Size == image.Point{}:
 		p.Size = size

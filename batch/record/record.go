@@ -78,18 +78,21 @@ const (
 // ErrTorn reports a last line without an end: whoever wrote it was stopped meanwhile.
 var ErrTorn = jsonl.ErrTorn
 
+// ErrTooLarge is about a record with more bytes or values than a line may have.
+var ErrTooLarge = jsonl.ErrTooLarge
+
 // Encode returns a record as a line of JSON with its end. One that Decode would refuse is an
-// error.
+// error, an ErrTooLarge for a very long answer.
 func Encode(r *Record) ([]byte, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
 	line, err := jsonl.Encode(r)
-	if err == nil {
-		err = jsonl.Check(line)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("the record of %.200q and prompt %.60q: %w", r.Image, r.Prompt, err)
+	}
+	if err := jsonl.Check(line); err != nil {
+		return nil, fmt.Errorf("the record of %.200q and prompt %.60q %w", r.Image, r.Prompt, err)
 	}
 	return line, nil
 }
@@ -104,7 +107,7 @@ func Append(w io.Writer, r *Record) error {
 	return err
 }
 
-// Decode reads the record of a line, of at most 64 MiB and 60,000 JSON values. Members that a
+// Decode reads the record of a line, of at most 64 MiB and 62,000 JSON values. Members that a
 // Record does not have are passed over.
 func Decode(line []byte) (*Record, error) {
 	if err := jsonl.Check(line); err != nil {

@@ -2,7 +2,6 @@ package video
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -72,7 +71,7 @@ func onlyFrame(ctx context.Context, cmd *exec.Cmd, message *beginning) ([]byte, 
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case err != nil || ended != nil:
-		return nil, fmt.Errorf("ffmpeg gives no such frame (%v, %v): %.300q", err, ended, bytes.TrimSpace(message.Bytes()))
+		return nil, fmt.Errorf("ffmpeg gives no such frame (%v, %v): %.300q", err, ended, strings.TrimSpace(message.String()))
 	}
 	return data, nil
 }

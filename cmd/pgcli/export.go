@@ -103,6 +103,9 @@ func exportAction(c *cli.Context) error {
 		o.URL = func(name string) string { return address(prefix, name) }
 	}
 	report, err := export.Run(c.Context, format, out, records(c, c.Args().Slice()), o)
+	if err != nil && format.Folder {
+		return err // no flag lets it replace one
+	}
 	if err != nil {
 		return withHint(err)
 	}

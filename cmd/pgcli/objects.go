@@ -72,13 +72,15 @@ func (p *printer) print(ctx context.Context, f finding) error {
 		out.SetEscapeHTML(false) // tokens such as <loc0512> stay readable
 		return out.Encode(f)
 	case "coco":
+		var all []overlay.Detection
 		for _, o := range f.Objects {
 			d, err := p.detection(ctx, f, o)
 			if err != nil {
 				return err
 			}
-			p.results = append(p.results, d)
+			all = append(all, d)
 		}
+		p.results = append(p.results, all...) // those of a whole picture, or none
 		return nil
 	case "table":
 		return p.table(f)

@@ -19,19 +19,22 @@ var ErrTorn = errors.New("is cut: it has no line end")
 // MaxLine is the longest line that a Reader accepts, in bytes.
 const MaxLine = 64 << 20
 
-// mostValues bounds the JSON values of a line: an answer of 8192 tokens that spell nothing but
-// boxes has some 56,000.
-const mostValues = 60_000
+// mostValues bounds the JSON values of a line: an answer of 8192 tokens, as many as models were
+// trained for, has 61,800 if it spells nothing but boxes without names.
+const mostValues = 62_000
 
-// Check refuses a line of more than MaxLine bytes, or of more than 60,000 JSON values, valid or
+// ErrTooLarge is what Check says of a line.
+var ErrTooLarge = errors.New("is too large")
+
+// Check refuses a line of more than MaxLine bytes, or of more than 62,000 JSON values, valid or
 // not: a line of few bytes for each value, such as [{},{},…], takes hundreds of times its bytes
 // once it is parsed. Who reads or writes a line calls it first.
 func Check(line []byte) error {
 	if len(line) > MaxLine {
-		return fmt.Errorf("is longer than %d bytes", MaxLine)
+		return fmt.Errorf("%w: it is longer than %d bytes", ErrTooLarge, MaxLine)
 	}
 	if TooMany(line, mostValues) {
-		return fmt.Errorf("has more than %d JSON values", mostValues)
+		return fmt.Errorf("%w: it has more than %d JSON values", ErrTooLarge, mostValues)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"image"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -81,6 +82,7 @@ func TestDecodeRefusesBrokenMasks(t *testing.T) {
 	for _, m := range []RLE{
 		{[2]int{0, 4}, "0"}, {[2]int{1 << 40, 1 << 40}, "0"}, {[2]int{2, 2}, ""}, {[2]int{2, 2}, "3"}, {[2]int{2, 2}, "5"},
 		{[2]int{2, 2}, "P"}, {[2]int{2, 2}, "\xff"}, {[2]int{2, 2}, "PPPPPPPPPPPPPPPPPPPPP"}, {[2]int{2, 2}, "\x00"}, {[2]int{2, 2}, "O5"},
+		{[2]int{1, 1 << 20}, compress(slices.Repeat([]int{1, 1}, 1<<19))}, // more runs than masks of models have
 	} {
 		if got, err := m.Decode(t.Context()); err == nil {
 			t.Errorf("%v %q is decoded to %v, want an error", m.Size, m.Counts, got)

@@ -10,6 +10,10 @@ import (
 // maxDecoded bounds the pixels of a picture whose mask is decoded.
 const maxDecoded = 1 << 28
 
+// maxRuns bounds the runs of a mask: its outline takes some 200 bytes for each. Masks of models
+// are of 64 x 64 values, stretched, and have a few runs in each column of a picture.
+const maxRuns = 1 << 18
+
 // Decode returns a mask whose pixels are all clear or opaque; its bounds are the
 // least rectangle around the opaque ones. It is nil for a nil RLE, and for one without
 // opaque pixels. An error says what is wrong with the runs, or is ctx's cause: a large mask
@@ -103,7 +107,9 @@ func (m *RLE) runs() ([]int, error) {
 		if v < 0 || sum > w*h {
 			return nil, fmt.Errorf("mask with counts that leave its %d x %d pixels", w, h)
 		}
-		all = append(all, v)
+		if all = append(all, v); len(all) > maxRuns {
+			return nil, fmt.Errorf("mask with more than %d runs", maxRuns)
+		}
 	}
 	if sum != w*h {
 		return nil, errors.New("mask with counts that end before its last pixel")

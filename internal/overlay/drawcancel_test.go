@@ -1,9 +1,11 @@
 package overlay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"image"
+	"image/color"
 	"io"
 	"runtime"
 	"slices"
@@ -26,7 +28,6 @@ func TestDrawingEndsWithItsContext(t *testing.T) {
 	}{
 		"draw":    {2 * side, func(ctx context.Context) error { _, err := Draw(ctx, img, objects, Style{}); return err }},
 		"SVG":     {1, func(ctx context.Context) error { return SVG(ctx, io.Discard, mask.Rect.Size(), objects, Style{}, "") }},
-		"JPEG":    {1, func(ctx context.Context) error { return EncodeJPEG(ctx, io.Discard, img, 92) }},
 		"picture": {side, func(ctx context.Context) error { _, err := DataURI(ctx, img); return err }},
 	} {
 		n := int64(0)
@@ -76,5 +77,30 @@ func TestFewMasksAtATime(t *testing.T) {
 	most = 0
 	if err := SVG(t.Context(), io.Discard, img.Rect.Size(), objects, Style{}, ""); err != nil || most > 2*side*side {
 		t.Errorf("SVG: %v, and up to %d bytes in memory", err, most)
+	}
+}
+
+// A waiting picture says that it is read, and waits.
+type waiting struct {
+	image.Image
+	read func()
+	free chan struct{}
+}
+
+func (w waiting) At(x, y int) color.Color {
+	w.read()
+	<-w.free
+	return w.Image.At(x, y)
+}
+
+// TestEncodingIsLeftBehind: the encoder of JPEGs works to its end, and nobody waits for it.
+func TestEncodingIsLeftBehind(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	free := make(chan struct{})
+	defer close(free)
+	var b bytes.Buffer
+	err := EncodeJPEG(ctx, &b, waiting{image.NewRGBA(image.Rect(0, 0, 8, 8)), cancel, free}, 92)
+	if !errors.Is(err, context.Canceled) || b.Len() > 0 {
+		t.Errorf("error %v, and %d bytes are written", err, b.Len())
 	}
 }

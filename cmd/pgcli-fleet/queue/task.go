@@ -208,12 +208,12 @@ func (t *task) publish(ctx context.Context, r *record.Record) error {
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case errors.Is(err, nats.ErrMaxPayload) && short:
+		case tooLong(err) && short:
 			t.lost = fmt.Sprintf("the record of prompt %.60q is longer than the %d bytes that the server takes (max_payload), and so is that of its failure", r.Prompt, t.w.Queue.nc.MaxPayload())
 			t.w.Metrics.count("refused", 1)
 			t.w.Logger.Warn("a prompt has no result", "image", t.Image, "error", t.lost)
 			return nil
-		case errors.Is(err, nats.ErrMaxPayload):
+		case tooLong(err):
 			r, short = failed(t.w, t.message, r.Prompt, record.KindInternal, fmt.Errorf("its record is longer than the %d bytes that the server takes (max_payload)", t.w.Queue.nc.MaxPayload())), true
 			continue
 		case wait.n == 0:
@@ -223,6 +223,11 @@ func (t *task) publish(ctx context.Context, r *record.Record) error {
 			return err
 		}
 	}
+}
+
+// tooLong reports whether a record can never be published.
+func tooLong(err error) bool {
+	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, record.ErrTooLarge)
 }
 
 // end removes the message, whose results are all kept, and before it results about an
