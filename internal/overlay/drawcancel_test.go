@@ -9,6 +9,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pgcli/paligemma/internal/testctx"
@@ -22,12 +23,14 @@ func TestDrawingEndsWithItsContext(t *testing.T) {
 	mask.Pix = slices.Repeat([]byte{255}, len(mask.Pix))
 	objects := []Object{{Label: "cat", Box: mask.Rect, Mask: mask}}
 	img := image.NewRGBA(mask.Rect)
+	crowd := slices.Repeat([]Object{{Label: "a long label", Box: image.Rect(0, 0, 400, 400)}}, 20)
 	for name, c := range map[string]struct {
 		least int64
 		do    func(context.Context) error
 	}{
 		"draw":    {2 * side, func(ctx context.Context) error { _, err := Draw(ctx, img, objects, Style{}); return err }},
 		"SVG":     {1, func(ctx context.Context) error { return SVG(ctx, io.Discard, mask.Rect.Size(), objects, Style{}, "") }},
+		"labels":  {20, func(ctx context.Context) error { return SVG(ctx, io.Discard, image.Pt(400, 400), crowd, Style{}, "") }},
 		"picture": {side, func(ctx context.Context) error { _, err := DataURI(ctx, img); return err }},
 	} {
 		n := int64(0)
@@ -102,5 +105,24 @@ func TestEncodingIsLeftBehind(t *testing.T) {
 	err := EncodeJPEG(ctx, &b, waiting{image.NewRGBA(image.Rect(0, 0, 8, 8)), cancel, free}, 92)
 	if !errors.Is(err, context.Canceled) || b.Len() > 0 {
 		t.Errorf("error %v, and %d bytes are written", err, b.Len())
+	}
+}
+
+// TestLongLabelsTakeNoTime: a label of a megabyte is cut before it is measured letter by letter,
+// which would take hours.
+func TestLongLabelsTakeNoTime(t *testing.T) {
+	o := Object{Label: strings.Repeat("w", 1<<20), Box: image.Rect(0, 0, 400, 400), Score: 0.5}
+	short := o
+	short.Label = o.Label[:500]
+	got, err := Draw(t.Context(), image.NewRGBA(o.Box), []Object{o}, Style{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Draw(t.Context(), image.NewRGBA(o.Box), []Object{short}, Style{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got.Pix, want.Pix) {
+		t.Error("a long label is drawn otherwise than its beginning")
 	}
 }

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"image/color"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/gomedium"
@@ -49,12 +51,17 @@ func Missing(f *sfnt.Font, label string) ([]rune, error) {
 	}
 	var missing []rune
 	var b sfnt.Buffer
+	seen := map[rune]bool{}
 	for _, r := range printable(label) {
+		if seen[r] {
+			continue
+		}
+		seen[r] = true
 		i, err := f.GlyphIndex(&b, r)
 		if err != nil {
 			return nil, fmt.Errorf("font: %w", err)
 		}
-		if i == 0 && !strings.ContainsRune(string(missing), r) {
+		if i == 0 {
 			missing = append(missing, r)
 		}
 	}
@@ -80,23 +87,30 @@ func printable(label string) string {
 }
 
 // captions returns the texts for a label that fit a width, the best first: the
-// label with its score, then the label alone, cut at the end if it is too long.
-func captions(face font.Face, o Object, width fixed.Int26_6) []string {
+// label with its score, then the label alone, cut at the end if it is too long. The error is
+// ctx's cause.
+func captions(ctx context.Context, face font.Face, o Object, width fixed.Int26_6) ([]string, error) {
 	fits := func(s string) bool { return s != "" && font.MeasureString(face, s) <= width }
 	label := printable(o.Label)
+	if most := max(0, width.Ceil()); utf8.RuneCountInString(label) > most { // a letter is a pixel wide, or more
+		label = string([]rune(label)[:most]) + "…"
+	}
 	var all []string
 	if with := withScore(label, o.Score); o.Score > 0 && fits(with) {
 		all = append(all, with)
 	}
 	cut := label
 	for letters := []rune(label); !fits(cut) && len(letters) > 1; {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		letters = letters[:len(letters)-1]
 		cut = strings.TrimSpace(string(letters)) + "…"
 	}
 	if fits(cut) {
 		all = append(all, cut)
 	}
-	return all
+	return all, nil
 }
 
 // withScore appends a score other than 0 to a label.

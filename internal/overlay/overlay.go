@@ -78,8 +78,8 @@ func newSheet(size image.Point) sheet {
 }
 
 // layout returns the marks of objects, the largest box first, so that smaller ones
-// are drawn on top.
-func (s sheet) layout(objects []Object, style Style) ([]mark, error) {
+// are drawn on top. It ends with ctx, which it looks at for each label.
+func (s sheet) layout(ctx context.Context, objects []Object, style Style) ([]mark, error) {
 	palette := style.Palette
 	if palette == nil {
 		palette = &Palette{}
@@ -90,7 +90,7 @@ func (s sheet) layout(objects []Object, style Style) ([]mark, error) {
 		marks[i].Box = o.Box.Canon().Intersect(s.bounds)
 	}
 	slices.SortStableFunc(marks, func(a, b mark) int { return area(b.Box) - area(a.Box) })
-	return marks, s.placeLabels(marks, style.Font)
+	return marks, s.placeLabels(ctx, marks, style.Font)
 }
 
 func area(r image.Rectangle) int { return r.Dx() * r.Dy() }
@@ -104,7 +104,7 @@ func Draw(ctx context.Context, img image.Image, objects []Object, style Style) (
 		return nil, err
 	}
 	s := newSheet(dst.Rect.Size())
-	marks, err := s.layout(objects, style)
+	marks, err := s.layout(ctx, objects, style)
 	if err != nil {
 		return nil, err
 	}
@@ -132,13 +132,20 @@ func Draw(ctx context.Context, img image.Image, objects []Object, style Style) (
 				return nil, err
 			}
 			if s.line > 1 {
-				stroke(within, outlines, shadeWidth*float32(s.line), shade)
+				if err := stroke(ctx, within, outlines, shadeWidth*float32(s.line), shade); err != nil {
+					return nil, err
+				}
 			}
-			stroke(within, outlines, float32(s.line), m.color)
+			if err := stroke(ctx, within, outlines, float32(s.line), m.color); err != nil {
+				return nil, err
+			}
 		}
 		s.frame(dst, m.Box, m.color)
 	}
 	for _, m := range marks {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		m.chip.draw(dst)
 	}
 	return dst, nil

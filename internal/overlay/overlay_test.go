@@ -44,7 +44,7 @@ func draws(t *testing.T, img image.Image, objects ...Object) *image.RGBA {
 
 func marksOf(t *testing.T, size image.Point, objects ...Object) []mark {
 	t.Helper()
-	marks, err := newSheet(size).layout(objects, Style{})
+	marks, err := newSheet(size).layout(t.Context(), objects, Style{})
 	if err != nil {
 		t.Fatal(err)
 	}

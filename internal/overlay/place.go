@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"math"
@@ -12,8 +13,8 @@ import (
 )
 
 // placeLabels gives each mark its label, the smallest boxes first, because they
-// have the least choice.
-func (s sheet) placeLabels(marks []mark, f *sfnt.Font) error {
+// have the least choice. The error is the font's, or ctx's cause.
+func (s sheet) placeLabels(ctx context.Context, marks []mark, f *sfnt.Font) error {
 	if s.em < leastEm {
 		return nil
 	}
@@ -34,10 +35,18 @@ func (s sheet) placeLabels(marks []mark, f *sfnt.Font) error {
 		if m.Box.Empty() {
 			continue
 		}
+		texts, err := captions(ctx, face, m.Object, fixed.I(width-2*pad))
+		if err != nil {
+			return err
+		}
 		least := math.MaxInt
-		for _, text := range captions(face, m.Object, fixed.I(width-2*pad)) {
+		for _, text := range texts {
 			size := image.Pt(font.MeasureString(face, text).Ceil()+2*pad, height)
-			if box, covered := s.place(m.Box, size, placed); covered < least {
+			box, covered, err := s.place(ctx, m.Box, size, placed)
+			if err != nil {
+				return err
+			}
+			if covered < least {
 				m.chip, least = chip{text, box, s.em, face, m.color}, covered
 			}
 		}
@@ -47,10 +56,13 @@ func (s sheet) placeLabels(marks []mark, f *sfnt.Font) error {
 }
 
 // place returns the first spot where a label covers the fewest pixels of the labels
-// placed already, and the number of those pixels.
-func (s sheet) place(box image.Rectangle, size image.Point, placed []image.Rectangle) (best image.Rectangle, least int) {
+// placed already, and the number of those pixels. The error is ctx's cause.
+func (s sheet) place(ctx context.Context, box image.Rectangle, size image.Point, placed []image.Rectangle) (best image.Rectangle, least int, err error) {
 	least = math.MaxInt
 	for _, at := range s.spots(box, size) {
+		if err := context.Cause(ctx); err != nil {
+			return best, least, err
+		}
 		r := s.inside(image.Rectangle{at, at.Add(size)})
 		covered := 0
 		for _, p := range placed {
@@ -63,7 +75,7 @@ func (s sheet) place(box image.Rectangle, size image.Point, placed []image.Recta
 			break
 		}
 	}
-	return best, least
+	return best, least, nil
 }
 
 // spots returns the upper left corners where a label may stand, the best first:

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"context"
 	"image"
 	"image/color"
 	"image/draw"
@@ -14,10 +15,13 @@ import (
 const bandHeight = 256
 
 // stroke draws closed polygons of short sides with a line of a width in pixels and
-// round joints.
-func stroke(dst draw.Image, polygons [][]point, width float32, c color.RGBA) {
+// round joints. The error is ctx's cause.
+func stroke(ctx context.Context, dst draw.Image, polygons [][]point, width float32, c color.RGBA) error {
 	area := extent(polygons).Inset(-int(math.Ceil(float64(width)))).Intersect(dst.Bounds())
 	for y := area.Min.Y; y < area.Max.Y; y += bandHeight {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		band := image.Rect(area.Min.X, y, area.Max.X, min(y+bandHeight, area.Max.Y))
 		p := newPen(band, width)
 		for _, polygon := range polygons {
@@ -27,6 +31,7 @@ func stroke(dst draw.Image, polygons [][]point, width float32, c color.RGBA) {
 		}
 		p.Draw(dst, band, image.NewUniform(c), image.Point{})
 	}
+	return nil
 }
 
 // extent returns the smallest rectangle around polygons.

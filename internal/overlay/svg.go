@@ -22,7 +22,7 @@ import (
 // shades beside lines the class shade.
 func SVG(ctx context.Context, w io.Writer, size image.Point, objects []Object, style Style, href string) error {
 	s := newSheet(size)
-	marks, err := s.layout(objects, style)
+	marks, err := s.layout(ctx, objects, style)
 	if err != nil {
 		return err
 	}
