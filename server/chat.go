@@ -95,7 +95,8 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) error {
 }
 
 // newCompletion checks a request and reads its pictures, before it waits for a slot: a
-// wrong request and a slow host keep none from others.
+// wrong request and a slow host keep none from others. Slow hosts keep requests with URLs from
+// others of these, see mostFetching.
 func (s *Server) newCompletion(ctx context.Context, r *chatRequest) (c *completion, ignored []string, err error) {
 	if err := r.check(); err != nil {
 		return nil, nil, err

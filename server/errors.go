@@ -63,8 +63,17 @@ func failureOf(err error) *failure {
 	case errors.Is(err, paligemma.ErrRequest):
 		return &failure{status: http.StatusBadRequest, err: err}
 	}
+	if errors.As(err, new(*paligemma.PanicError)) { // the log has what it says, and where
+		err = internalError{err}
+	}
 	return &failure{status: http.StatusInternalServerError, err: err}
 }
+
+// An internalError hides an error from clients.
+type internalError struct{ err error }
+
+func (internalError) Error() string   { return "internal error" }
+func (e internalError) Unwrap() error { return e.err }
 
 // types are the names that OpenAI and llama-server have for kinds of errors.
 var types = map[int]string{

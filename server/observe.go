@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -117,7 +118,11 @@ func (s *Server) report(r *http.Request, rec *record, took time.Duration) {
 	if f := rec.failed; f != nil {
 		status = f.status
 		// The message of a wrong request quotes it.
-		if s.opts.LogPrompts || status >= http.StatusInternalServerError {
+		var fault *paligemma.PanicError
+		switch {
+		case errors.As(f, &fault):
+			attrs = append(attrs, slog.String("error", fault.Error()), slog.String("stack", string(fault.Stack)))
+		case s.opts.LogPrompts || status >= http.StatusInternalServerError:
 			attrs = append(attrs, slog.String("error", f.Error()))
 		}
 		if status == http.StatusInternalServerError {

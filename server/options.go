@@ -19,7 +19,7 @@ type Options struct {
 	Queue    int           // requests that wait or are being read beside those; 0 means 64, -1 none
 	Timeout  time.Duration // of a request, waiting included; 0 means 2 minutes
 
-	MaxBody      int64 // bytes of a request, and of a picture behind a URL; 0 means 32 MiB
+	MaxBody      int64 // bytes of a request, and of all its pictures behind URLs; 0 means 32 MiB
 	MaxTokens    int   // of an answer, also for requests that ask for more; 0 means 512
 	PictureCache int64 // bytes of soft tokens of pictures seen before; 0 means 256 MiB, -1 none
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,8 +12,9 @@ import (
 	"github.com/pgcli/paligemma/server/internal/remote"
 )
 
-// mostFetching is how many requests with pictures behind URLs are inside at a time: such a
-// request is short, and its pictures have up to Options.MaxBody bytes.
+// mostFetching is how many requests with pictures behind URLs are inside at a time, or
+// Options.Parallel if that is more: such a request is short, and its pictures have up to
+// Options.MaxBody bytes.
 const mostFetching = 16
 
 // remoteTime is the longest that a picture behind a URL may take to arrive.
@@ -30,7 +30,7 @@ type sources struct {
 
 // newSources returns the sources that options allow.
 func newSources(o *Options) *sources {
-	s := &sources{fetching: make(chan struct{}, mostFetching), open: &remote.Reader{Hosts: o.AllowURLs, Most: o.MaxBody, Timeout: remoteTime}}
+	s := &sources{fetching: make(chan struct{}, max(mostFetching, o.Parallel)), open: &remote.Reader{Hosts: o.AllowURLs, Most: o.MaxBody, Timeout: remoteTime}}
 	if o.LabelStudio.URL == "" {
 		return s
 	}
@@ -93,6 +93,9 @@ func (s *sources) studio(ctx context.Context, param, source string) ([]byte, err
 // Errors are 400, or the end of ctx: whether the host answers is up to the client's URL. A
 // request waits at its first picture while mostFetching others are inside.
 func (s *sources) fetch(ctx context.Context, r *remote.Reader, param, link string) ([]byte, error) {
+	if err := r.Check(link); err != nil { // before it waits for others
+		return nil, unread(param, err)
+	}
 	if request := recordOf(ctx); !request.fetches {
 		select {
 		case s.fetching <- struct{}{}:
@@ -107,10 +110,16 @@ func (s *sources) fetch(ctx context.Context, r *remote.Reader, param, link strin
 		return data, nil
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
-	case errors.Is(err, remote.ErrRefused):
-		return nil, &failure{status: http.StatusBadRequest, param: param, err: fmt.Errorf("%s: %w: send the picture as a data URI, or start the server with --allow-url HOST", param, err)}
 	}
-	return nil, wrong(param, "%s: the picture behind the URL cannot be read: %w", param, err)
+	return nil, unread(param, err)
+}
+
+// unread says that the picture behind a URL cannot be read.
+func unread(param string, err error) error {
+	if errors.Is(err, remote.ErrRefused) {
+		return wrong(param, "%s: %w: send the picture as a data URI, or start the server with --allow-url HOST", param, err)
+	}
+	return wrong(param, "%s: the picture behind the URL cannot be read: %w", param, err)
 }
 
 // end ends what a request fetched.

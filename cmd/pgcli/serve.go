@@ -75,7 +75,7 @@ func serveLimits() []cli.Flag {
 		&cli.IntFlag{Name: "parallel", Value: 16, Usage: "`requests` computed at a time"},
 		&cli.IntFlag{Name: "queue", Value: 64, Usage: "`requests` that may wait beside those (-1: none)"},
 		&cli.IntFlag{Name: "predict", Aliases: []string{"n"}, Value: 512, Usage: "most `tokens` of an answer, also for requests that ask for more"},
-		&cli.IntFlag{Name: "max-body", Value: 32, Usage: "`megabytes` of a request, and of a picture behind a URL"},
+		&cli.IntFlag{Name: "max-body", Value: 32, Usage: "`megabytes` of a request, and of all its pictures behind URLs"},
 		&cli.IntFlag{Name: "picture-cache", Value: 256, Usage: "`megabytes` of encoded pictures kept for later prompts (-1: none)"},
 	})
 	return append(flags,

@@ -38,11 +38,8 @@ type Reader struct {
 
 // Read returns the file behind an http or https URL.
 func (r *Reader) Read(ctx context.Context, link string) ([]byte, error) {
-	u, err := url.Parse(link)
+	u, err := r.parse(link)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it cannot be parsed", ErrRefused)
-	}
-	if err := r.check(u); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
@@ -91,6 +88,21 @@ func (r *Reader) client(first *url.URL) (*http.Client, *http.Transport) {
 		}
 		return r.check(next.URL)
 	}}, transport
+}
+
+// Check refuses a URL that Read would refuse by its text.
+func (r *Reader) Check(link string) error {
+	_, err := r.parse(link)
+	return err
+}
+
+// parse parses a URL, and checks it.
+func (r *Reader) parse(link string) (*url.URL, error) {
+	u, err := url.Parse(link)
+	if err != nil {
+		return nil, fmt.Errorf("%w: it cannot be parsed", ErrRefused)
+	}
+	return u, r.check(u)
 }
 
 // check refuses a URL by its text.
