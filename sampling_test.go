@@ -53,6 +53,7 @@ func TestPromptGrammar(t *testing.T) {
 		{Detect("cat", "big dog"), testmodel.Form{Labels: []string{"cat", "big dog"}}},
 		{Segment("cat"), testmodel.Form{Labels: []string{"cat"}, Masks: true}},
 		{Segment("cat", "dog"), testmodel.Form{Labels: []string{"cat", "dog"}, Masks: true}},
+		{"detect cat\u2581toy", testmodel.Form{Labels: []string{"cat toy"}}}, // a space to the model, in transformers as well
 		{"detect  cat;dog ", testmodel.Form{Labels: []string{"cat", "dog"}}},
 	} {
 		text := test.want.Spell(rand.New(rand.NewPCG(3, 3)), 9)
