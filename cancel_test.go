@@ -117,15 +117,19 @@ func TestCancelledRunWaitsForNobody(t *testing.T) {
 		_, err := m.Run(ctx, q.pictures[0], q.prompt, nil)
 		ran <- err
 	}()
-	cancel()
-	select {
-	case err := <-ran:
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("error %v, want %v", err, context.Canceled)
+	returns := func(not string) {
+		t.Helper()
+		select {
+		case err := <-ran:
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("error %v, want %v", err, context.Canceled)
+			}
+		case <-time.After(time.Minute):
+			t.Error("it waits for the " + not)
 		}
-	case <-time.After(time.Minute):
-		t.Error("it waits for the device")
 	}
+	cancel()
+	returns("device")
 	// The next one waits for the room of the first, whose session is closed later.
 	own, cancel := context.WithCancel(t.Context())
 	go func() {
@@ -138,14 +142,7 @@ func TestCancelledRunWaitsForNobody(t *testing.T) {
 	case <-time.After(20 * time.Millisecond):
 	}
 	cancel()
-	select {
-	case err := <-ran:
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("error %v, want %v", err, context.Canceled)
-		}
-	case <-time.After(time.Minute):
-		t.Error("it waits for the room")
-	}
+	returns("room")
 	close(free)
 	must(t, <-others)
 	if _, err := m.Run(t.Context(), q.pictures[0], q.prompt, &Sampling{MaxTokens: 1}); err != nil {
