@@ -148,8 +148,6 @@ func (r *runner) ask(ctx context.Context, e *Example) error {
 			return err
 		}
 		size = img.Bounds().Size()
-	}
-	if !known {
 		if err := r.checkMasks(ctx, e, size); err != nil { // before the model has worked for nothing
 			return err
 		}
@@ -166,13 +164,13 @@ func (r *runner) ask(ctx context.Context, e *Example) error {
 			return err
 		}
 	}
-	if !known && r.opts.Journal != nil { // an answer that is too large for it is a failure of its example
-		a.BoxIoUs, a.MaskIoUs = found.ious, found.masks
-		if _, err := encodeEntry(a, tokens, [2]int{size.X, size.Y}); err != nil {
-			return err
-		}
-	}
 	if !known {
+		if r.opts.Journal != nil { // an answer that is too large for it is a failure of its example
+			a.BoxIoUs, a.MaskIoUs = found.ious, found.masks
+			if _, err := encodeEntry(a, tokens, [2]int{size.X, size.Y}); err != nil {
+				return err
+			}
+		}
 		r.asked += a.Time
 	}
 	t := r.tallies[e.Task]

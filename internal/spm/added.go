@@ -143,16 +143,10 @@ func (s *splitter) insert(text string, id, flags int32) {
 // also in this: a token within the white space that the one before has taken is
 // found nevertheless, and the text behind it is read again.
 func (s *splitter) split(text string, token func(id int32), rest func(string)) {
-	longest := s.tokens.longest(text)
-	if longest == nil {
-		if text != "" {
-			rest(text)
-		}
-		return
-	}
+	longest := s.tokens.longest(text) // empty if there are none
 	done := 0
 	blank := blanks{text: text, is: unicode.IsSpace}
-	for i := 0; i < len(text); {
+	for i := 0; i < len(longest); {
 		n := int(longest[i])
 		if n == 0 {
 			i++
